@@ -1,0 +1,1 @@
+//! Edited items to bytes again: frames, lengths, content-encoding.

@@ -1,0 +1,1 @@
+//! Bytes to items: where they begin and end, payloads untouched.

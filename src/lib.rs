@@ -1,0 +1,23 @@
+//! Tamis: a streaming proxy that takes the people out of telemetry and leaves the rest as it was.
+//!
+//! ```text
+//!  sender ── listen ── route ── decode ── frame ── scan ── redact ── encode ── upstream ── vendor
+//!              │         │        │         │        │        │         │         │
+//!            limits   policy   gzip br   envelope  sweep    edits    lengths   pool, inbox
+//!            h1/h2c   per      zstd      ndjson    walk     splice   coding
+//!                     route    caps      lines …   settle
+//! ```
+//!
+//! `decode` to `encode` are plain functions over bytes: no sockets, no clock, no `async`. [`pipeline`]
+//! joins them for one body, and is what the proxy, the command line, the tests, the fuzzers and the
+//! benchmarks all call. Only `listen`, `proxy`, `upstream` and `admin` touch the outside.
+
+pub mod decode;
+pub mod encode;
+pub mod frame;
+pub mod pattern;
+pub mod pipeline;
+pub mod redact;
+pub mod scan;
+
+pub mod outcome;

@@ -1,0 +1,3 @@
+//! The command line: arguments, exit codes, nothing else.
+
+fn main() {}
