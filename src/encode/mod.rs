@@ -1,1 +1,3 @@
 //! Edited items to bytes again: frames, lengths, content-encoding.
+
+pub mod sentry;
