@@ -5,6 +5,7 @@
 //! Nothing here reads a payload; that is `scan`'s work.
 
 pub mod form;
+pub mod lines;
 pub mod sentry;
 
 mod carry;
