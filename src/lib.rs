@@ -12,6 +12,7 @@
 //! joins them for one body, and is what the proxy, the command line, the tests, the fuzzers and the
 //! benchmarks all call. Only `listen`, `proxy`, `upstream` and `admin` touch the outside.
 
+pub mod config;
 pub mod decode;
 pub mod encode;
 pub mod frame;

@@ -1,0 +1,446 @@
+//! From the file as written to the configuration as it runs: the one place that checks it.
+//!
+//! In: [`RawConfig`] with its places, and what the files and variables that it names hold. Out:
+//! [`Config`], and a note of every problem. A value that has been noted is stood in for, so that the
+//! rest is checked too; the stand-in is never run, since a single note refuses the whole.
+
+use super::matcher::{HostPattern, Match, PathGlob};
+use super::number;
+use super::policy;
+use super::problem::{Findings, quoted};
+use super::raw::{At, Entry, Numbers, RawConfig, RawRoute, RawSpool, RawTls, RawUpstream};
+use super::resolved::{
+    Admin, Config, DEFAULT_POLICY, Limits, Listen, LogFormat, Patterns, Protocol, Route, Secret, Spool,
+    Timeouts, TlsFiles,
+};
+use super::upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
+use crate::redact::Policy;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The one layout of the file that there is so far.
+const VERSION: u64 = 1;
+/// Most routes; with the patterns they bound the number of metric series.
+const ROUTES_MAX: usize = 256;
+/// Longest name of a route or policy, in bytes. It goes into logs, and a route's into metric labels.
+const NAME_BYTES_MAX: usize = 64;
+/// Shortest key or token, in bytes: 128 bits if they are random.
+const SECRET_BYTES_MIN: usize = 16;
+/// Protocols that are known and come with a later version.
+const LATER_PROTOCOLS: [&str; 5] = ["otlp", "posthog", "segment", "rudderstack", "langfuse"];
+
+/// What the configuration may look at outside of its own file, and where it notes problems.
+pub(super) struct World<'a, 'f> {
+    pub(super) findings: &'a mut Findings<'f>,
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+}
+
+impl World<'_, '_> {
+    pub(super) fn note(&mut self, at: usize, message: impl Into<String>) {
+        self.findings.note(at, message);
+    }
+
+    /// Notes a name that could not stand in a log line or a label.
+    pub(super) fn check_name(&mut self, of: &str, name: &str, at: usize) {
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || !plain {
+            self.note(at, format!("the name of a {of} has 1 to {NAME_BYTES_MAX} of A-Z a-z 0-9 - _ ."));
+        }
+    }
+
+    /// Finds a written name among `names`; `None` when it is absent or noted.
+    pub(super) fn named<T: Copy>(
+        &mut self,
+        what: &str,
+        entry: &Entry<String>,
+        names: &[(&str, T)],
+    ) -> Option<T> {
+        let At { value, at } = entry.good()?;
+        let found = names.iter().find(|(name, _)| name == value).map(|(_, found)| *found);
+        if found.is_none() {
+            self.findings.unknown(*at, what, value, names.iter().map(|(name, _)| *name));
+        }
+        found
+    }
+
+    /// The bytes of a file that the key `key` names. LEAK: the path is not quoted, since a secret that
+    /// was pasted in its place would be.
+    fn file(&mut self, key: &str, path: &At<String>) -> Option<Vec<u8>> {
+        match (self.read)(Path::new(&path.value)) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                self.note(path.at, format!("cannot read the file that `{key}` names: {}", error.kind()));
+                None
+            }
+        }
+    }
+
+    /// A secret from a file.
+    pub(super) fn secret_file(&mut self, key: &str, path: &At<String>) -> Option<Vec<u8>> {
+        let bytes = self.file(key, path)?;
+        self.secret(&format!("the file that `{key}` names"), path.at, &bytes)
+    }
+
+    /// A secret from a variable of the environment.
+    pub(super) fn secret_env(&mut self, key: &str, name: &At<String>) -> Option<Vec<u8>> {
+        match (self.env)(&name.value) {
+            Some(value) => {
+                self.secret(&format!("the variable that `{key}` names"), name.at, value.as_bytes())
+            }
+            None => {
+                self.note(name.at, format!("the variable that `{key}` names is not set, or not UTF-8"));
+                None
+            }
+        }
+    }
+
+    /// `bytes` without one line end, if that is long enough for a secret.
+    fn secret(&mut self, holder: &str, at: usize, bytes: &[u8]) -> Option<Vec<u8>> {
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        if bytes.len() >= SECRET_BYTES_MIN {
+            return Some(bytes.to_vec());
+        }
+        self.note(
+            at,
+            format!("{holder} holds {} bytes; a secret has at least {SECRET_BYTES_MIN}", bytes.len()),
+        );
+        None
+    }
+
+    /// A file that must hold at least one PEM certificate.
+    fn certificates(&mut self, key: &str, entry: &Entry<String>) -> Option<PathBuf> {
+        let path = entry.good()?;
+        let bytes = self.file(key, path)?;
+        let mut count = 0;
+        for certificate in CertificateDer::pem_slice_iter(&bytes) {
+            if certificate.is_err() {
+                self.note(path.at, format!("the file that `{key}` names is not PEM"));
+                return None;
+            }
+            count += 1;
+        }
+        if count == 0 {
+            self.note(path.at, format!("the file that `{key}` names holds no PEM certificate"));
+        }
+        Some(PathBuf::from(&path.value))
+    }
+
+    /// A file that must hold a PEM private key.
+    fn private_key(&mut self, key: &str, entry: &Entry<String>) -> Option<PathBuf> {
+        let path = entry.good()?;
+        let bytes = self.file(key, path)?;
+        if PrivateKeyDer::from_pem_slice(&bytes).is_err() {
+            self.note(path.at, format!("the file that `{key}` names holds no PEM private key"));
+        }
+        Some(PathBuf::from(&path.value))
+    }
+
+    /// A certificate and its key, which need each other. `at` is where one that lacks is noted.
+    fn certificate_pair(
+        &mut self,
+        at: usize,
+        cert_file: &Entry<String>,
+        key_file: &Entry<String>,
+    ) -> Option<TlsFiles> {
+        if cert_file.is_absent() != key_file.is_absent() {
+            self.note(at, "`cert_file` and `key_file` need each other");
+        }
+        let cert_file = self.certificates("cert_file", cert_file);
+        let key_file = self.private_key("key_file", key_file);
+        Some(TlsFiles { cert_file: cert_file?, key_file: key_file? })
+    }
+}
+
+/// Resolves everything.
+pub(super) fn resolve(raw: &RawConfig, world: &mut World<'_, '_>) -> Config {
+    version(&raw.version, world);
+    let policies = policy::all(&raw.policies, world);
+    let listen = listen(raw, world);
+    let token = raw.token_file.good().and_then(|path| world.secret_file("token_file", path)).map(Secret);
+    Config {
+        admin: Admin { token },
+        limits: limits(&raw.limits, world),
+        timeouts: Timeouts::from_numbers(|number| read(&raw.timeouts, number)),
+        log: world.named("log format", &raw.log_format, &LogFormat::NAMES).unwrap_or_default(),
+        spool: raw.spool.as_ref().and_then(|spool| self::spool(spool, world)),
+        routes: routes(&raw.routes, &policies, &listen, world),
+        listen,
+        policies,
+        pattern: Patterns {
+            dirs: raw.dirs.iter().map(|dir| PathBuf::from(&dir.value)).collect(),
+            disable: raw.disable.iter().map(|name| name.value.clone()).collect(),
+        },
+    }
+}
+
+fn version(entry: &Entry<u64>, world: &mut World<'_, '_>) {
+    match entry {
+        Entry::Absent => world.note(0, format!("`version = {VERSION}` is missing")),
+        Entry::Is(version) if version.value != VERSION => {
+            world.note(
+                version.at,
+                format!("version {} is not known; this is version {VERSION}", version.value),
+            );
+        }
+        Entry::Is(_) | Entry::Bad => {}
+    }
+}
+
+fn listen(raw: &RawConfig, world: &mut World<'_, '_>) -> Listen {
+    let defaults = Listen::default();
+    let mut address = |key: &str, entry: &Entry<String>, default| match entry.good() {
+        None => default,
+        Some(At { value, at }) => value.parse::<SocketAddr>().unwrap_or_else(|_| {
+            world.note(*at, format!("`{key}` must be an IP address and a port, such as `{default}`"));
+            default
+        }),
+    };
+    let ingest = address("ingest", &raw.ingest, defaults.ingest);
+    let admin = address("admin", &raw.admin, defaults.admin);
+    if collide(ingest, admin) {
+        let at = raw.admin.good().or(raw.ingest.good()).map_or(0, |entry| entry.at);
+        world.note(at, format!("ingest ({ingest}) and admin ({admin}) would listen on the same port"));
+    }
+    let tls = raw.tls.as_ref().and_then(|tls| self::tls(tls, world));
+    Listen { ingest, admin, tls }
+}
+
+/// Whether two addresses cannot both be listened on. Port 0 is a fresh port each time.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let every = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (every || one.ip() == other.ip())
+}
+
+fn tls(raw: &RawTls, world: &mut World<'_, '_>) -> Option<TlsFiles> {
+    world.note(raw.at, "`[listen.tls]` is not supported by this version yet; end TLS in front of Tamis");
+    if raw.cert_file.is_absent() && raw.key_file.is_absent() {
+        world.note(raw.at, "`[listen.tls]` needs `cert_file` and `key_file`");
+    }
+    world.certificate_pair(raw.at, &raw.cert_file, &raw.key_file)
+}
+
+fn spool(raw: &RawSpool, world: &mut World<'_, '_>) -> Option<Spool> {
+    world.note(raw.at, "`[spool]` is not supported by this version yet; without it senders get 503");
+    if raw.dir.is_absent() {
+        world.note(raw.at, "`[spool]` needs `dir`");
+    }
+    Some(Spool {
+        dir: PathBuf::from(&raw.dir.good()?.value),
+        bytes_max: read(&raw.numbers, &number::SPOOL_BYTES_MAX),
+        age_max: Duration::from_millis(read(&raw.numbers, &number::SPOOL_AGE_MAX)),
+    })
+}
+
+/// What is written for `number`, or its default.
+fn read(numbers: &Numbers, number: &number::Number) -> u64 {
+    written(numbers, number).map_or(number.default, |entry| entry.value)
+}
+
+fn written<'n>(numbers: &'n Numbers, number: &number::Number) -> Option<&'n At<u64>> {
+    numbers.iter().find(|(known, _)| known.key == number.key).and_then(|(_, entry)| entry.good())
+}
+
+fn limits(raw: &Numbers, world: &mut World<'_, '_>) -> Limits {
+    for (small, large) in [
+        (&number::BUFFER_BYTES_MAX, &number::ITEM_BYTES_MAX),
+        (&number::ITEM_BYTES_MAX, &number::MEMORY_BYTES_MAX),
+    ] {
+        let (low, high) = (read(raw, small), read(raw, large));
+        // At whichever of the two is written: the defaults agree with each other.
+        if let Some(place) = written(raw, large).or(written(raw, small)).filter(|_| high < low) {
+            world.note(
+                place.at,
+                format!(
+                    "`{}` ({}) is less than `{}` ({})",
+                    large.key,
+                    large.unit.show(high),
+                    small.key,
+                    small.unit.show(low)
+                ),
+            );
+        }
+    }
+    Limits::from_numbers(|number| read(raw, number))
+}
+
+fn routes(
+    entry: &Entry<Vec<RawRoute>>,
+    policies: &BTreeMap<String, Arc<Policy>>,
+    listen: &Listen,
+    world: &mut World<'_, '_>,
+) -> Vec<Route> {
+    let At { value: raw, at } = match entry {
+        Entry::Absent | Entry::Bad => return Route::to_inbox(&policies[DEFAULT_POLICY]),
+        Entry::Is(list) => list,
+    };
+    if raw.is_empty() || raw.len() > ROUTES_MAX {
+        world.note(*at, format!("there are {} routes; write 1 to {ROUTES_MAX}", raw.len()));
+    }
+    let mut routes: Vec<Route> = Vec::new();
+    // What an earlier route takes, with its name: only of routes whose `match` could be read.
+    let mut taken: Vec<(String, Match)> = Vec::new();
+    for raw in raw.iter().take(ROUTES_MAX) {
+        let name = name(raw, &routes, world);
+        let matcher = matcher(raw, world);
+        if let Some(matcher) = &matcher {
+            if let Some((earlier, _)) = taken.iter().find(|(_, earlier)| earlier.covers(matcher)) {
+                let message =
+                    format!("never reached: route `{}` before it takes the same requests", quoted(earlier));
+                world.note(raw.at, message);
+            }
+            taken.push((name.clone(), matcher.clone()));
+        }
+        let (policy_name, policy) = policy_of(raw, policies, world);
+        routes.push(Route {
+            name,
+            protocol: protocol(raw, world),
+            matcher: matcher.unwrap_or_default(),
+            upstream: upstream(raw, listen, world),
+            policy,
+            policy_name,
+        });
+    }
+    routes
+}
+
+fn name(raw: &RawRoute, before: &[Route], world: &mut World<'_, '_>) -> String {
+    if raw.name.is_absent() {
+        world.note(raw.at, "the route has no `name`");
+    }
+    let Some(At { value, at }) = raw.name.good() else { return "?".to_owned() };
+    world.check_name("route", value, *at);
+    if before.iter().any(|route| route.name == *value) {
+        world.note(*at, format!("there is a route `{}` before this one", quoted(value)));
+    }
+    value.clone()
+}
+
+fn protocol(raw: &RawRoute, world: &mut World<'_, '_>) -> Protocol {
+    let known = Protocol::ALL.map(|protocol| (protocol.as_str(), protocol));
+    match &raw.protocol {
+        Entry::Absent => world.note(raw.at, "the route has no `protocol`"),
+        Entry::Is(At { value, at }) if LATER_PROTOCOLS.contains(&value.as_str()) => {
+            let supported = known.map(|(name, _)| name).join(", ");
+            let message =
+                format!("protocol `{value}` is not supported yet by this version; supported are {supported}");
+            world.note(*at, message);
+        }
+        entry => return world.named("protocol", entry, &known).unwrap_or(Protocol::Generic),
+    }
+    Protocol::Generic
+}
+
+/// `None` if what is written cannot be read.
+fn matcher(raw: &RawRoute, world: &mut World<'_, '_>) -> Option<Match> {
+    let host = pattern(&raw.host, HostPattern::parse, world);
+    let path = pattern(&raw.path, PathGlob::parse, world);
+    Some(Match { host: host?, path: path? })
+}
+
+/// `Some(None)` when it is absent, `None` when it has been noted.
+fn pattern<T>(
+    entry: &Entry<String>,
+    parse: impl Fn(&str) -> Result<T, &'static str>,
+    world: &mut World<'_, '_>,
+) -> Option<Option<T>> {
+    match entry {
+        Entry::Absent => Some(None),
+        Entry::Bad => None,
+        Entry::Is(At { value, at }) => match parse(value) {
+            Ok(pattern) => Some(Some(pattern)),
+            Err(message) => {
+                world.note(*at, message);
+                None
+            }
+        },
+    }
+}
+
+fn policy_of(
+    raw: &RawRoute,
+    policies: &BTreeMap<String, Arc<Policy>>,
+    world: &mut World<'_, '_>,
+) -> (String, Arc<Policy>) {
+    if let Some(At { value, at }) = raw.policy.good() {
+        match policies.get(value) {
+            Some(policy) => return (value.clone(), Arc::clone(policy)),
+            None => world.findings.unknown(*at, "policy", value, policies.keys().map(String::as_str)),
+        }
+    }
+    (DEFAULT_POLICY.to_owned(), Arc::clone(&policies[DEFAULT_POLICY]))
+}
+
+fn upstream(raw: &RawRoute, listen: &Listen, world: &mut World<'_, '_>) -> Upstream {
+    let (raw, at) = match &raw.upstream {
+        Entry::Is(At { value, at }) => (value, *at),
+        Entry::Bad => return Upstream::Inbox,
+        Entry::Absent => {
+            world.note(raw.at, "the route has no `upstream`; write a URL or \"inbox\"");
+            return Upstream::Inbox;
+        }
+    };
+    if raw.url.is_absent() {
+        world.note(at, "the upstream has no `url`");
+    }
+    let coding = world.named("coding", &raw.coding, &UpstreamCoding::NAMES).unwrap_or_default();
+    let ca_file = world.certificates("ca_file", &raw.ca_file);
+    let pair = world.certificate_pair(at, &raw.cert_file, &raw.key_file);
+    let Some(url) = raw.url.good() else { return Upstream::Inbox };
+    if url.value == "inbox" {
+        if at != url.at {
+            world.note(at, "the inbox takes no table; write upstream = \"inbox\"");
+        }
+        return Upstream::Inbox;
+    }
+    let mut http = match HttpUpstream::parse(&url.value) {
+        Ok(http) => http,
+        Err(message) => {
+            world.note(url.at, message);
+            return Upstream::Inbox;
+        }
+    };
+    check_server(&http, raw, url.at, listen, world);
+    let (cert_file, key_file) = pair.map(|pair| (pair.cert_file, pair.key_file)).unzip();
+    http.private = raw.private.good().map_or(http.private, |private| private.value);
+    Upstream::Http(HttpUpstream { ca_file, cert_file, key_file, coding, ..http })
+}
+
+/// Notes what no upstream can be: TLS files without TLS, ourselves.
+fn check_server(
+    http: &HttpUpstream,
+    raw: &RawUpstream,
+    at: usize,
+    listen: &Listen,
+    world: &mut World<'_, '_>,
+) {
+    if http.scheme == Scheme::Http {
+        for (key, entry) in
+            [("ca_file", &raw.ca_file), ("cert_file", &raw.cert_file), ("key_file", &raw.key_file)]
+        {
+            if let Some(entry) = entry.good() {
+                world.note(entry.at, format!("`{key}` is for https, and the URL says http"));
+            }
+        }
+    }
+    if reaches(http, listen.ingest) || reaches(http, listen.admin) {
+        world.note(at, "the upstream is Tamis itself: requests would go round for ever");
+    }
+}
+
+/// Whether an upstream is, by what is written, one of our own ports.
+fn reaches(http: &HttpUpstream, own: SocketAddr) -> bool {
+    let loops = own.ip().is_loopback() || own.ip().is_unspecified();
+    let same_host = match http.address() {
+        Some(ip) => ip == own.ip() || (own.ip().is_unspecified() && ip.is_loopback()),
+        None => http.host == "localhost" && loops,
+    };
+    same_host && http.port == own.port()
+}

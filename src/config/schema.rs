@@ -1,0 +1,103 @@
+//! Which keys each table of the file may hold. The reader, the documentation and the tests use this one list.
+
+use super::problem::nearest;
+
+/// One table of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Its place: `listen.tls`; `NAME` stands for a name that the user chooses, `CLASS` for a data class.
+    pub path: &'static str,
+    /// The keys it may hold.
+    pub keys: &'static [&'static str],
+}
+
+impl Section {
+    /// The key, here or in another table, that `given` may have been meant as.
+    pub(super) fn suggest(&self, given: &str) -> Option<String> {
+        if let Some(near) = nearest(given, self.keys) {
+            return Some(near.to_owned());
+        }
+        let elsewhere = SECTIONS.iter().find(|section| section.keys.contains(&given))?;
+        Some(format!("{}.{given}", elsewhere.path).trim_start_matches('.').to_owned())
+    }
+}
+
+pub(super) static ROOT: Section = Section {
+    path: "",
+    keys: &[
+        "version", "listen", "admin", "limits", "timeouts", "log", "spool", "routes", "policies", "patterns",
+    ],
+};
+pub(super) static LISTEN: Section = Section { path: "listen", keys: &["ingest", "admin", "tls"] };
+pub(super) static LISTEN_TLS: Section = Section { path: "listen.tls", keys: &["cert_file", "key_file"] };
+pub(super) static ADMIN: Section = Section { path: "admin", keys: &["token_file"] };
+pub(super) static LIMITS: Section = Section {
+    path: "limits",
+    keys: &[
+        "buffer_bytes_max",
+        "item_bytes_max",
+        "body_bytes_max",
+        "ratio_max",
+        "stream_ratio_max",
+        "depth_max",
+        "layers_max",
+        "memory_bytes_max",
+        "connections_max",
+        "headers_timeout",
+        "body_idle_timeout",
+        "request_timeout",
+    ],
+};
+pub(super) static TIMEOUTS: Section =
+    Section { path: "timeouts", keys: &["connect", "response", "pool_idle", "drain_delay", "drain"] };
+pub(super) static LOG: Section = Section { path: "log", keys: &["format"] };
+pub(super) static SPOOL: Section = Section { path: "spool", keys: &["dir", "bytes_max", "age_max"] };
+pub(super) static ROUTE: Section =
+    Section { path: "routes", keys: &["name", "protocol", "match", "upstream", "policy"] };
+pub(super) static MATCH: Section = Section { path: "routes.match", keys: &["host", "path"] };
+pub(super) static UPSTREAM: Section = Section {
+    path: "routes.upstream",
+    keys: &["url", "ca_file", "cert_file", "key_file", "coding", "private"],
+};
+pub(super) static POLICY: Section = Section {
+    path: "policies.NAME",
+    keys: &["preset", "mode", "on_error", "unscanned_pass_consent", "actions", "rules"],
+};
+pub(super) static ACTION: Section =
+    Section { path: "policies.NAME.actions.CLASS", keys: &["action", "key_file", "key_env"] };
+pub(super) static RULE: Section = Section { path: "policies.NAME.rules", keys: &["path", "action"] };
+pub(super) static PATTERNS: Section = Section { path: "patterns", keys: &["dirs", "disable"] };
+
+/// Every table with a fixed set of keys, in documentation order. Beside these, `policies` takes names
+/// that the user chooses and `policies.NAME.actions` the names of data classes.
+pub static SECTIONS: [&Section; 15] = [
+    &ROOT,
+    &LISTEN,
+    &LISTEN_TLS,
+    &ADMIN,
+    &LIMITS,
+    &TIMEOUTS,
+    &LOG,
+    &SPOOL,
+    &ROUTE,
+    &MATCH,
+    &UPSTREAM,
+    &POLICY,
+    &ACTION,
+    &RULE,
+    &PATTERNS,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::number;
+
+    #[test]
+    fn every_number_is_a_key_of_its_section() {
+        let keys = |numbers: &[&number::Number]| numbers.iter().map(|n| n.key).collect::<Vec<_>>();
+        assert_eq!(keys(&number::LIMITS), LIMITS.keys);
+        assert_eq!(keys(&number::TIMEOUTS), TIMEOUTS.keys);
+        assert_eq!(keys(&number::SPOOL), SPOOL.keys[1..]);
+    }
+}

@@ -1,0 +1,489 @@
+//! Whole files: what they resolve to, and every problem of a bad one with its exact place.
+
+use super::schema::{SECTIONS, Section};
+use super::*;
+use crate::pattern::Class;
+use crate::pipeline::BodyLimits;
+use crate::redact::{Action, Mode, OnError, Preset, PseudonymKey};
+use std::time::Duration;
+
+const KEY: &str = "0123456789abcdef-invented";
+const PAGE: &str = include_str!("../../docs/configuration.md");
+const EXAMPLE: &str = include_str!("../../docs/tamis.example.toml");
+
+/// Parses with an invented world: files `key`, `other`, `short`, `cert`, `pem_key`; variables `KEY`, `SHORT`.
+fn parse(text: &str) -> Result<Config, Problems> {
+    let pair = rcgen::generate_simple_self_signed(["example.com".to_owned()]).unwrap();
+    let read = |path: &Path| match path.to_str() {
+        Some("key") => Ok(format!("{KEY}\r\n").into_bytes()),
+        Some("other") => Ok(b"another invented key\n".to_vec()),
+        Some("short") => Ok(b"fifteen bytes..\n".to_vec()),
+        Some("cert") => Ok(pair.cert.pem().into_bytes()),
+        Some("pem_key") => Ok(pair.signing_key.serialize_pem().into_bytes()),
+        _ => Err(io::Error::from(io::ErrorKind::PermissionDenied)),
+    };
+    let env = |name: &str| match name {
+        "KEY" => Some(KEY.to_owned()),
+        "SHORT" => Some("short".to_owned()),
+        _ => None,
+    };
+    super::parse(text, "t", &env, &read)
+}
+
+fn good(text: &str) -> Config {
+    parse(text).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+}
+
+/// `text` after `version = 1` has exactly these problems; its first line is line 2.
+#[track_caller]
+fn bad(text: &str, want: &[&str]) {
+    let problems = parse(&format!("version = 1\n{text}")).expect_err(text).to_string();
+    let got: Vec<&str> = problems.lines().map(|line| line.strip_prefix("t:").unwrap()).collect();
+    assert_eq!(got, want, "\n{text}");
+}
+
+#[test]
+fn the_documented_configuration() {
+    let config = good(
+        r#"
+version = 1
+[listen]
+ingest = "0.0.0.0:8080"
+admin  = "127.0.0.1:9464"
+[[routes]]
+name = "sentry"
+protocol = "sentry"
+match = { path = "/api/**" }
+upstream = "https://o1.ingest.sentry.example.com"
+policy = "default"
+[policies.default]
+preset = "strict"
+mode = "enforce"
+on_error = "drop_item"
+[policies.default.actions]
+ip_address = "truncate"
+email = { action = "pseudonym", key_file = "key" }
+[[policies.default.rules]]
+path = "extra.order_note"
+action = "remove"
+[patterns]
+dirs = ["/etc/tamis/patterns"]
+disable = ["phone.us"]
+"#,
+    );
+    assert_eq!(config.listen.ingest.to_string(), "0.0.0.0:8080");
+    let [route] = &config.routes[..] else { panic!("one route") };
+    assert_eq!((route.name.as_str(), route.protocol), ("sentry", Protocol::Sentry));
+    assert!(route.matcher.matches(Some("any"), "/api/1/envelope/") && !route.matcher.matches(None, "/v1"));
+    let Upstream::Http(upstream) = &route.upstream else { panic!("a server") };
+    assert_eq!((upstream.host.as_str(), upstream.port), ("o1.ingest.sentry.example.com", 443));
+    assert_eq!((upstream.coding, upstream.private), (UpstreamCoding::Same, false));
+    let policy = &route.policy;
+    assert_eq!(
+        (policy.preset, policy.mode, policy.on_error),
+        (Preset::Strict, Mode::Enforce, OnError::DropItem)
+    );
+    assert_eq!(policy.action(Class::IpAddress), Action::Truncate);
+    assert_eq!(policy.action(Class::Email), Action::Pseudonym);
+    assert_eq!(policy.action(Class::UserId), Action::Pseudonym); // there is a key now
+    assert_eq!(policy.key, Some(PseudonymKey(KEY.into()))); // line end trimmed
+    assert_eq!((policy.rules[0].path.as_str(), policy.rules[0].action), ("extra.order_note", Action::Remove));
+    assert_eq!(config.pattern.dirs, [Path::new("/etc/tamis/patterns")]);
+    assert_eq!(config.pattern.disable, ["phone.us"]);
+    assert_eq!(
+        config.summary(),
+        "listen: ingest 0.0.0.0:8080, admin 127.0.0.1:9464\n\
+         route sentry: /api/** -> https://o1.ingest.sentry.example.com  policy default (strict, enforce)\n"
+    );
+}
+
+#[test]
+fn a_file_that_says_nothing_is_no_file() {
+    assert_eq!(good("version = 1"), Config::without_file());
+    assert_eq!(
+        Config::without_file().summary(),
+        "listen: ingest 127.0.0.1:8080, admin 127.0.0.1:9464\n\
+         route sentry: /api/** -> inbox  policy default (strict, enforce)\n\
+         route generic: every request -> inbox  policy default (strict, enforce)\n"
+    );
+}
+
+#[test]
+fn defaults_are_the_documented_numbers() {
+    let limits = Limits::default();
+    let (kib, mib) = (1 << 10, 1 << 20);
+    assert_eq!((limits.buffer_bytes_max, limits.item_bytes_max), (256 * kib, 16 * mib));
+    assert_eq!((limits.memory_bytes_max, limits.connections_max), (256 * mib, 5_000));
+    let seconds = [limits.headers_timeout, limits.body_idle_timeout, limits.request_timeout];
+    assert_eq!(seconds.map(|timeout| timeout.as_secs()), [10, 30, 60]);
+    assert_eq!(limits.body_limits(false), BodyLimits::default());
+    let stream = BodyLimits { body_bytes_max: None, ratio_max: 1_100, ..BodyLimits::default() };
+    assert_eq!(limits.body_limits(true), stream);
+    let timeouts = Timeouts::default();
+    assert_eq!((timeouts.drain_delay, timeouts.drain), (Duration::ZERO, Duration::from_secs(10)));
+}
+
+#[test]
+fn numbers_as_written() {
+    let config = good(
+        "version = 1\n[limits]\nbuffer_bytes_max = 0x400\nitem_bytes_max = '1KiB'\nheaders_timeout = '500 ms'",
+    );
+    assert_eq!((config.limits.buffer_bytes_max, config.limits.item_bytes_max), (1024, 1024));
+    assert_eq!(config.limits.headers_timeout, Duration::from_millis(500));
+}
+
+#[test]
+fn the_example_file_parses_and_writes_the_defaults() {
+    let config = good(EXAMPLE);
+    assert_eq!((config.limits, config.timeouts), (Limits::default(), Timeouts::default()));
+    assert_eq!((config.listen, config.log), (Listen::default(), LogFormat::default()));
+    assert_eq!(config.routes.len(), 3);
+    assert_eq!(config.routes[1].policy.preset, Preset::MetricsOnly);
+    assert_eq!(
+        config.routes[1].to_string(),
+        "route logs: logs.example.org/v1/*/lines -> http://127.0.0.1:3100/…  policy numbers (metrics-only, enforce, on_error reject)"
+    );
+}
+
+/// Every key is known to the reader too: a date, which no key takes, is noted at each.
+#[test]
+fn no_key_is_ignored() {
+    for section in SECTIONS {
+        for key in section.keys {
+            let text = format!("version = 1\n{}\n{key} = 1979-05-27", header(section));
+            let text = if section.path.is_empty() { format!("{key} = 1979-05-27") } else { text };
+            let line = text.lines().count();
+            let problems = parse(&text).expect_err(&text);
+            let noted = problems.iter().any(|problem| {
+                problem.line == line && problem.message.starts_with(&format!("`{key}` must be "))
+            });
+            assert!(noted, "{text}\n{problems}");
+        }
+    }
+}
+
+#[test]
+fn unknown_keys_are_found_in_every_table() {
+    for section in SECTIONS {
+        let text = format!("{}\nxyzzy_q = 1", header(section));
+        let text = if section.path.is_empty() { "xyzzy_q = 1".to_owned() } else { text };
+        let problems = parse(&text).expect_err(&text);
+        assert!(problems.iter().any(|problem| problem.message == "unknown key `xyzzy_q`"), "{problems}");
+    }
+}
+
+/// The header under which a table's keys stand.
+fn header(section: &Section) -> String {
+    match section.path {
+        "routes" | "policies.NAME.rules" => format!("[[{}]]", section.path),
+        "routes.match" => "[[routes]]\n[routes.match]".to_owned(),
+        "routes.upstream" => "[[routes]]\n[routes.upstream]".to_owned(),
+        path => format!("[{}]", path.replace("CLASS", "email")),
+    }
+}
+
+#[test]
+fn the_page_names_every_key_default_and_bound() {
+    for section in SECTIONS {
+        let heading = if section.path.is_empty() {
+            "## Top level\n".into()
+        } else {
+            format!("## `{}`\n", section.path)
+        };
+        let part = PAGE.split_once(&heading).unwrap_or_else(|| panic!("no {heading}")).1;
+        let part = part.split("\n## ").next().unwrap_or(part);
+        let rows: Vec<&str> =
+            part.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        assert_eq!(rows, section.keys, "{heading}");
+    }
+    for number in [&number::LIMITS[..], &number::TIMEOUTS, &number::SPOOL].concat() {
+        let row = PAGE.lines().find(|row| row.starts_with(&format!("| `{}` |", number.key))).unwrap();
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let read = |text: &str| number.unit.parse(text).or(text.trim().parse().ok());
+        let (min, max) = cells[3].split(',').next().and_then(|bound| bound.split_once(" to ")).expect(row);
+        assert_eq!(
+            [cells[2], min, max].map(read),
+            [number.default, number.min, number.max].map(Some),
+            "{row}"
+        );
+    }
+}
+
+#[test]
+fn all_problems_at_once() {
+    bad(
+        r#"listem = 1
+ingest = "x"
+[listen]
+ingest = "localhost:8080"
+admin = 9464
+[limits]
+depth_max = 0
+[[routes]]
+name = "a"
+protocol = "sentri"
+upstraem = "inbox"
+policy = "defualt"
+[policies.default]
+preset = "strikt"
+[policies.default.actions]
+emial = "token"
+email = "tokn"
+"#,
+        &[
+            "2:1: unknown key `listem`; did you mean `listen`?",
+            "3:1: unknown key `ingest`; did you mean `listen.ingest`?",
+            "5:10: `ingest` must be an IP address and a port, such as `127.0.0.1:8080`",
+            "6:9: `admin` must be a string, found integer",
+            "8:13: `depth_max` must be at least 1",
+            "9:1: the route has no `upstream`; write a URL or \"inbox\"",
+            "11:12: unknown protocol `sentri`; did you mean `sentry`?",
+            "12:1: unknown key `upstraem`; did you mean `upstream`?",
+            "13:10: unknown policy `defualt`; did you mean `default`?",
+            "15:10: unknown preset `strikt`; did you mean `strict`?",
+            "17:1: unknown class `emial`; did you mean `email`?",
+            "18:9: unknown action `tokn`; did you mean `token`?",
+        ],
+    );
+}
+
+#[test]
+fn version() {
+    let problems = |text: &str| parse(text).unwrap_err().to_string();
+    assert_eq!(problems(""), "t:1:1: `version = 1` is missing");
+    assert_eq!(problems("version = 2"), "t:1:11: version 2 is not known; this is version 1");
+    assert_eq!(problems("version = '1'"), "t:1:11: `version` must be a whole number, found string");
+    assert_eq!(problems("version = -1"), "t:1:11: `version` must be a whole number, found integer");
+}
+
+#[test]
+fn listening() {
+    bad(
+        "[listen]\ningest = '0.0.0.0:9464'",
+        &["3:10: ingest (0.0.0.0:9464) and admin (127.0.0.1:9464) would listen on the same port"],
+    );
+    good("version = 1\n[listen]\ningest = '127.0.0.1:0'\nadmin = '127.0.0.1:0'"); // a fresh port each
+    bad(
+        "[listen.tls]\ncert_file = 'cert'\n[spool]\ndir = '/x'",
+        &[
+            "2:1: `[listen.tls]` is not supported by this version yet; end TLS in front of Tamis",
+            "2:1: `cert_file` and `key_file` need each other",
+            "4:1: `[spool]` is not supported by this version yet; without it senders get 503",
+        ],
+    );
+    bad(
+        "[admin]\ntoken_file = 'short'\n[log]\nformat = 'jsn'",
+        &[
+            "3:14: the file that `token_file` names holds 15 bytes; a secret has at least 16",
+            "5:10: unknown log format `jsn`; did you mean `json`?",
+        ],
+    );
+}
+
+#[test]
+fn limits() {
+    bad(
+        "[limits]\nbuffer_bytes_max = '32 MiB'\nratio_max = '5'\nheaders_timeout = 10\nbody_bytes_max = 0\nlayers_max = 17",
+        &[
+            "3:20: `item_bytes_max` (16 MiB) is less than `buffer_bytes_max` (32 MiB)",
+            "4:13: `ratio_max` must be a whole number",
+            "5:19: `headers_timeout` must be a duration such as `\"10 s\"`, in ms, s, min, h or d",
+            "6:18: `body_bytes_max` must be at least 1 B",
+            "7:14: `layers_max` must be at most 16",
+        ],
+    );
+    bad(
+        "limits.memory_bytes_max = '1 MiB'",
+        &["2:27: `memory_bytes_max` (1 MiB) is less than `item_bytes_max` (16 MiB)"],
+    );
+}
+
+#[test]
+fn routes() {
+    bad("routes = []", &["2:10: there are 0 routes; write 1 to 256"]);
+    bad(
+        r#"[[routes]]
+name = "a"
+protocol = "generic"
+upstream = "inbox"
+[[routes]]
+name = "a"
+protocol = "otlp"
+upstream = "inbx"
+[[routes]]
+name = "b b"
+protocol = "generic"
+match = { path = "/a/**/b", host = "*" }
+upstream = { url = "inbox" }
+[[routes]]
+match = "/api"
+"#,
+        &[
+            "6:1: never reached: route `a` before it takes the same requests",
+            "7:8: there is a route `a` before this one",
+            "8:12: protocol `otlp` is not supported yet by this version; supported are sentry, generic",
+            "9:12: an upstream is `\"inbox\"` or a URL such as `\"https://host:port/base\"`, with http or https",
+            "11:8: the name of a route has 1 to 64 of A-Z a-z 0-9 - _ .",
+            "13:18: `**` stands at the end of a path only",
+            "13:36: `*` in a host stands before a dot: `*.example.com`",
+            "14:12: the inbox takes no table; write upstream = \"inbox\"",
+            "15:1: the route has no `name`",
+            "15:1: the route has no `protocol`",
+            "15:1: the route has no `upstream`; write a URL or \"inbox\"",
+            "16:9: `match` must be a table, found string",
+        ],
+    );
+}
+
+#[test]
+fn upstreams() {
+    let route = |upstream: &str| format!("[[routes]]\nname='a'\nprotocol='generic'\nupstream = {upstream}");
+    for (upstream, want) in [
+        (
+            "'https://s3cret@example.com/1'",
+            "5:12: the URL of an upstream has no user part; of a DSN write the host only",
+        ),
+        ("'http://127.0.0.1:8080'", "5:12: the upstream is Tamis itself: requests would go round for ever"),
+        ("{ ca_file = 'cert' }", "5:12: the upstream has no `url`"),
+        (
+            "{ url = 'https://a', ca_file = 'none' }",
+            "5:43: cannot read the file that `ca_file` names: permission denied",
+        ),
+        (
+            "{ url = 'https://a', ca_file = 'key' }",
+            "5:43: the file that `ca_file` names holds no PEM certificate",
+        ),
+        ("{ url = 'https://a', cert_file = 'cert' }", "5:12: `cert_file` and `key_file` need each other"),
+        (
+            "{ url = 'https://a', cert_file = 'cert', key_file = 'cert' }",
+            "5:64: the file that `key_file` names holds no PEM private key",
+        ),
+        ("{ url = 'http://a', ca_file = 'cert' }", "5:42: `ca_file` is for https, and the URL says http"),
+        ("{ url = 'http://a', coding = 'gz' }", "5:41: unknown coding `gz`; known are same, gzip, identity"),
+        ("[]", "5:12: `upstream` must be a string or a table, found array"),
+    ] {
+        bad(&route(upstream), &[want]);
+    }
+    for (listen, upstream) in [
+        ("0.0.0.0:81", "http://127.0.0.1:81"),
+        ("[::]:81", "http://localhost:81/x"),
+        ("192.0.2.1:80", "http://192.0.2.1"),
+    ] {
+        let text = format!("{}\n[listen]\ningest = '{listen}'", route(&format!("'{upstream}'")));
+        bad(&text, &["5:12: the upstream is Tamis itself: requests would go round for ever"]);
+    }
+    let config = good(&format!(
+        "version = 1\n{}",
+        route(
+            "{ url = 'https://relay', ca_file = 'cert', cert_file = 'cert', key_file = 'pem_key', coding = 'identity', private = true }"
+        )
+    ));
+    let Upstream::Http(upstream) = &config.routes[0].upstream else { panic!("a server") };
+    assert!(upstream.private && upstream.ca_file.is_some() && upstream.key_file.is_some());
+    assert_eq!(upstream.coding, UpstreamCoding::Identity);
+}
+
+#[test]
+fn policies() {
+    bad(
+        r#"[policies.a]
+mode = "shadow"
+on_error = "pass"
+actions = { email = "pseudonym", phone = {} }
+rules = [{ path = "a..b", action = "pseudonym" }, {}]
+[policies.b]
+unscanned_pass_consent = " "
+on_error = "pass"
+[policies.b.actions]
+email = { action = "pseudonym", key_file = "key" }
+phone = { action = "pseudonym", key_file = "other" }
+person = { action = "mask", key_env = "KEY", key_file = "key" }
+[policies.c.actions]
+email = { action = "pseudonym", key_env = "SHORT" }
+[policies.d.actions]
+email = { action = "pseudonym", key_env = "s3cret" }
+payment = 1
+"#,
+        &[
+            "3:8: `mode = \"shadow\"` needs `unscanned_pass_consent`, a sentence that says why",
+            "4:12: `on_error = \"pass\"` needs `unscanned_pass_consent`, a sentence that says why",
+            "5:21: `pseudonym` needs a key: write { action = \"pseudonym\", key_file = \"…\" } for a class",
+            "5:42: `action` is missing",
+            "6:19: a field path is names joined by dots, such as `extra.order_note`, in at most 256 bytes",
+            "6:36: `pseudonym` needs a key: write { action = \"pseudonym\", key_file = \"…\" } for a class",
+            "6:51: the rule has no `path`",
+            "6:51: the rule has no `action`",
+            "8:26: `unscanned_pass_consent` must say why, in a sentence",
+            "12:44: a policy has one pseudonym key, and this names another",
+            "13:21: `key_file` and `key_env` are for `action = \"pseudonym\"` only",
+            "13:39: write `key_file` or `key_env`, not both",
+            "15:43: the variable that `key_env` names holds 5 bytes; a secret has at least 16",
+            "17:43: the variable that `key_env` names is not set, or not UTF-8",
+            "18:11: `payment` must be a string or a table, found integer",
+        ],
+    );
+    bad("[policies.'a b']", &["2:11: the name of a policy has 1 to 64 of A-Z a-z 0-9 - _ ."]);
+    let config = good(
+        "version = 1\n[policies.x]\nmode = 'shadow'\non_error = 'pass'\nunscanned_pass_consent = 'a trial run'\n\
+         [policies.x.actions]\nemail = { action = 'pseudonym', key_env = 'KEY' }\nphone = 'pseudonym'",
+    );
+    assert_eq!(config.policies.keys().collect::<Vec<_>>(), ["default", "x"]);
+    let policy = &config.policies["x"];
+    assert_eq!((policy.mode, policy.on_error), (Mode::Shadow, OnError::Pass));
+    assert_eq!(policy.action(Class::Phone), Action::Pseudonym);
+}
+
+#[test]
+fn syntax_errors_have_a_place_and_quote_nothing() {
+    for (text, place) in [
+        ("a = 's3cret", "1:12"),
+        ("a = s3cret", "1:5"),
+        ("\"é\" = 's3cret", "1:14"),
+        ("a = \"\\qs3cret\"", "1:7"),
+        ("a = 1\na = 's3cret'", "2:1"),
+        ("key = 'x' s3cret", "1:11"),
+    ] {
+        let problems = parse(text).unwrap_err();
+        assert!(!problems.to_string().contains("s3cret"), "{problems}");
+        let first = problems.iter().next().unwrap();
+        assert_eq!(format!("{}:{}", first.line, first.column), place, "{problems}");
+    }
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let config = good(&format!(
+        "version = 1\nadmin.token_file = 'key'\n[[routes]]\nname = 'hook'\nprotocol = 'generic'\n\
+         upstream = 'https://example.com/hooks/{KEY}'\n[policies.default.actions]\n\
+         email = {{ action = 'pseudonym', key_file = 'key' }}"
+    ));
+    assert_eq!(config.admin.token.as_ref().map(Secret::bytes), Some(KEY.as_bytes()));
+    let shown = format!("{config:?}{config:#?}{}", config.summary());
+    let bytes = format!("{:?}", KEY.as_bytes());
+    assert!(!shown.contains(KEY) && !shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
+}
+
+#[test]
+fn a_key_for_policies_without_one() {
+    let key = PseudonymKey(b"made for a lifetime".to_vec());
+    let config = Config::without_file().with_key(&key);
+    assert!(config.routes.iter().all(|route| route.policy.key.as_ref() == Some(&key)));
+    let text = "version = 1\n[policies.default.actions]\nemail = { action = 'pseudonym', key_file = 'key' }";
+    assert_eq!(good(text).with_key(&key), good(text));
+}
+
+#[test]
+fn loading_tells_unreadable_from_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tamis.toml");
+    assert!(matches!(load(&path), Err(LoadError::Unreadable { .. })));
+    std::fs::write(&path, "version = 1\nx = 1").unwrap();
+    let error = load(&path).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}:2:1: unknown key `x`", path.display()));
+    std::fs::write(&path, b"version = 1 # \xff").unwrap();
+    assert!(matches!(load(&path), Err(LoadError::Unreadable { .. })));
+    std::fs::write(&path, format!("version = 1\n#{}", " ".repeat(1 << 20))).unwrap();
+    assert!(matches!(load(&path), Err(LoadError::Unreadable { .. })));
+    std::fs::write(&path, "version = 1").unwrap();
+    assert_eq!(load(&path).unwrap(), Config::without_file());
+}
