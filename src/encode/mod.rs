@@ -1,3 +1,6 @@
 //! Edited items to bytes again: frames, lengths, content-encoding.
 
+mod coding;
 pub mod sentry;
+
+pub use coding::Encoder;
