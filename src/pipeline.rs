@@ -92,8 +92,8 @@ impl From<Reason> for Refusal {
 pub struct Count {
     /// Place of the pattern or rule in the set; its name is `PatternSet::name`.
     pub detector: crate::pattern::DetectorIndex,
-    /// Its class.
-    pub class: Class,
+    /// Its class; `None` for a rule of the policy's own and for what a bound replaced.
+    pub class: Option<Class>,
     /// What was done.
     pub action: Action,
     /// How many times.

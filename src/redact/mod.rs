@@ -1,8 +1,13 @@
 //! Hits and a policy to edits, and edits to bytes.
+//!
+//! [`Plan`] joins a pattern set and a policy; [`Scrubber`] applies it to one item after another.
 
 mod action;
+mod edit;
+mod plan;
+mod scrubber;
+mod stand_in;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
-
-/// A pattern set and a policy, compiled together: everything that one item needs to be scrubbed.
-pub struct Plan {}
+pub use plan::Plan;
+pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};

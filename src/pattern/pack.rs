@@ -1,0 +1,230 @@
+//! Packs as written: TOML text to patterns and field rules, with every problem found on the way.
+//!
+//! In: the text of one pack. Out: its entries as they stand, each with its place in the file. Checks
+//! spelling only; whether a regex compiles or an example holds is `set`'s and `selftest`'s to say.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use toml::de::DeTable;
+
+/// Something wrong in a pack, and where.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PackProblem {
+    /// File name, as the user gave it.
+    pub origin: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong and, where we know, what to do.
+    pub message: String,
+}
+
+impl fmt::Display for PackProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.origin, self.line, self.column, self.message)
+    }
+}
+
+/// Where an entry stands, so that later checks can point at it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// File name.
+    pub origin: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+}
+
+impl Place {
+    /// A problem at this place.
+    #[must_use]
+    pub fn problem(&self, message: impl Into<String>) -> PackProblem {
+        PackProblem {
+            origin: self.origin.clone(),
+            line: self.line,
+            column: self.column,
+            message: message.into(),
+        }
+    }
+}
+
+/// What personal data looks like: one `[[pattern]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatternSpec {
+    /// Unique name, `ip.v4`.
+    pub name: String,
+    /// Data class.
+    pub class: String,
+    /// The regex, bytes not characters; a group named `value` is what gets replaced.
+    pub regex: String,
+    /// Sweep trigger where the regex does not show one: `dotted` or `colons`.
+    #[serde(default)]
+    pub trigger: Option<String>,
+    /// Name of a check of the candidate.
+    #[serde(default)]
+    pub validate: Option<String>,
+    /// A JSON string that is this hit and nothing else becomes null.
+    #[serde(default)]
+    pub null_when_whole: bool,
+    /// The reason it is here.
+    pub why: String,
+    /// Where the shape is documented.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Texts with what must be found between « and ».
+    pub hits: Vec<String>,
+    /// Texts in which nothing may be found.
+    pub misses: Vec<String>,
+    /// Where it stands in its file.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// Where personal data always is: one `[[field]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldSpec {
+    /// Unique name, `user.ip`.
+    pub name: String,
+    /// Data class; absent for `kind = "exempt"`.
+    #[serde(default)]
+    pub class: Option<String>,
+    /// Field paths.
+    pub paths: Vec<String>,
+    /// `value` (default), `address`, `exempt`.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// `any` (default), `sentry`, `envelope_header`, `query`.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// Numbers here are hits too and become 0.
+    #[serde(default)]
+    pub numbers: bool,
+    /// Keys below the field whose short values stay: `type`, `role`.
+    #[serde(default)]
+    pub keep: Vec<String>,
+    /// Whole values that are exchanged for others: `auto` for `never`.
+    #[serde(default)]
+    pub rewrite: BTreeMap<String, String>,
+    /// The reason it is here.
+    pub why: String,
+    /// Where the field is documented.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// JSON documents with the bytes that must be replaced between « and ».
+    pub hits: Vec<String>,
+    /// JSON documents that must stay as they are.
+    pub misses: Vec<String>,
+    /// Where it stands in its file.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// One file's entries, in file order.
+#[derive(Debug, Clone, Default)]
+pub struct Pack {
+    /// The patterns.
+    pub patterns: Vec<PatternSpec>,
+    /// The field rules.
+    pub fields: Vec<FieldSpec>,
+}
+
+/// Reads a pack.
+///
+/// # Errors
+/// Every entry that cannot be read, each with its place; one problem for a file that is no TOML.
+pub fn parse(text: &str, origin: &str) -> Result<Pack, Vec<PackProblem>> {
+    let lines = Lines { text, origin };
+    let table = match DeTable::parse(text) {
+        Ok(table) => table.into_inner(),
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            return Err(vec![lines.place(at).problem(error.message())]);
+        }
+    };
+    let mut pack = Pack::default();
+    let mut problems = Vec::new();
+    for (key, value) in table {
+        let place = lines.place(key.span().start);
+        let entries = match value.into_inner() {
+            toml::de::DeValue::Array(entries) => entries,
+            _ => {
+                problems.push(place.problem(format!("`{}` must be a list of tables", key.get_ref())));
+                continue;
+            }
+        };
+        for entry in entries {
+            let place = lines.place(entry.span().start);
+            let read = match key.get_ref().as_ref() {
+                "pattern" => entry_from(entry)
+                    .map(|spec: PatternSpec| pack.patterns.push(PatternSpec { place, ..spec })),
+                "field" => {
+                    entry_from(entry).map(|spec: FieldSpec| pack.fields.push(FieldSpec { place, ..spec }))
+                }
+                other => Err((None, format!("unknown key `{other}`; a pack has `pattern` and `field`"))),
+            };
+            if let Err((span, message)) = read {
+                let at = span.map_or(lines.place(key.span().start), |span| lines.place(span.start));
+                problems.push(at.problem(message));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(pack) } else { Err(problems) }
+}
+
+type EntryError = (Option<Range<usize>>, String);
+
+fn entry_from<T: serde::de::DeserializeOwned>(
+    entry: toml::Spanned<toml::de::DeValue<'_>>,
+) -> Result<T, EntryError> {
+    let span = entry.span();
+    T::deserialize(toml::de::ValueDeserializer::from(entry)).map_err(|error| {
+        let at = error.span().unwrap_or(span);
+        (Some(at), error.message().to_owned())
+    })
+}
+
+struct Lines<'a> {
+    text: &'a str,
+    origin: &'a str,
+}
+
+impl Lines<'_> {
+    fn place(&self, offset: usize) -> Place {
+        let before = &self.text[..offset.min(self.text.len())];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Place {
+            origin: self.origin.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_told_with_its_place() {
+        let text = "[[pattern]]\nname = \"a\"\nclas = \"email\"\n\n[[field]]\nname = 3\n\n[[rule]]\nx = 1\n";
+        let problems = parse(text, "p.toml").expect_err("three entries are wrong");
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 3, "{told:#?}");
+        assert!(told.iter().any(|t| t.starts_with("p.toml:3:1: unknown field `clas`")), "{told:#?}");
+        assert!(told.iter().any(|t| t.starts_with("p.toml:6:8: ")), "{told:#?}");
+        assert!(told.iter().any(|t| t.contains("unknown key `rule`")), "{told:#?}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_one_problem() {
+        let problems = parse("[[pattern]\n", "p.toml").expect_err("no TOML");
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].line, 1);
+    }
+}

@@ -1,0 +1,146 @@
+//! A pack's own examples, run against what it compiles to.
+//!
+//! In: packs. Out: every example that does not hold, with the entry's place. Each entry is tried alone, so
+//! that one pattern's hit cannot cover for another's; what is found between « and » must be exactly what is
+//! replaced.
+
+use super::PatternSet;
+use super::pack::{FieldSpec, Pack, PackProblem, PatternSpec};
+use crate::redact::{Action, ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How many examples were run, and which do not hold.
+#[derive(Debug, Default)]
+pub struct TestReport {
+    /// Examples that were tried.
+    pub examples: usize,
+    /// What went wrong, in pack order.
+    pub problems: Vec<PackProblem>,
+}
+
+/// Runs all examples of all packs.
+#[must_use]
+pub fn run(packs: &[Pack]) -> TestReport {
+    let mut report = TestReport::default();
+    for pack in packs {
+        for spec in &pack.patterns {
+            let alone = Pack { patterns: vec![spec.clone()], fields: Vec::new() };
+            report.entry(&alone, &pattern_examples(spec), &spec.place, ItemFormat::Text, ItemScope::Any);
+        }
+        for spec in &pack.fields {
+            let alone = Pack { patterns: Vec::new(), fields: vec![spec.clone()] };
+            report.entry(&alone, &field_examples(spec), &spec.place, ItemFormat::Json, field_scope(spec));
+        }
+    }
+    report
+}
+
+struct Example<'a> {
+    marked: &'a str,
+    is_hit: bool,
+}
+
+fn examples<'a>(hits: &'a [String], misses: &'a [String]) -> Vec<Example<'a>> {
+    let hits = hits.iter().map(|marked| Example { marked, is_hit: true });
+    hits.chain(misses.iter().map(|marked| Example { marked, is_hit: false })).collect()
+}
+
+fn pattern_examples(spec: &PatternSpec) -> Vec<Example<'_>> {
+    examples(&spec.hits, &spec.misses)
+}
+
+fn field_examples(spec: &FieldSpec) -> Vec<Example<'_>> {
+    examples(&spec.hits, &spec.misses)
+}
+
+fn field_scope(spec: &FieldSpec) -> ItemScope {
+    match spec.scope.as_deref() {
+        Some("sentry") => ItemScope::Sentry,
+        Some("envelope_header") => ItemScope::EnvelopeHeader,
+        Some("query") => ItemScope::Query,
+        _ => ItemScope::Any,
+    }
+}
+
+impl TestReport {
+    fn entry(
+        &mut self,
+        alone: &Pack,
+        examples: &[Example<'_>],
+        place: &super::pack::Place,
+        format: ItemFormat,
+        scope: ItemScope,
+    ) {
+        // What does not compile is told by `PatternSet::compile`.
+        let Ok(set) = PatternSet::compile(std::slice::from_ref(alone), &[]) else { return };
+        let mut policy = Policy::default();
+        // Whatever the presets do with a class, an example shows what is found.
+        policy.actions.extend(super::Class::ALL.iter().map(|class| (*class, Action::Token)));
+        let Ok(plan) = Plan::compile(Arc::new(set), policy) else { return };
+        let mut scrubber = Scrubber::new(Arc::new(plan), ScanLimits::default());
+        for example in examples {
+            self.examples += 1;
+            let (text, want) = unmark(example.marked);
+            let mut out = Vec::new();
+            let got = scrubber.edited_ranges(format, scope, text.as_bytes());
+            let again = scrubber.item(format, scope, text.as_bytes(), &mut out);
+            let problem = if example.is_hit == want.is_empty() {
+                Some("a hit needs « and », a miss must not have them".to_owned())
+            } else if again.broken {
+                Some("is not JSON".to_owned())
+            } else if got != want {
+                Some(format!("should be found at bytes {want:?}, was found at {got:?}"))
+            } else {
+                None
+            };
+            if let Some(problem) = problem {
+                self.problems.push(place.problem(format!("example `{}`: {problem}", example.marked)));
+            }
+        }
+    }
+}
+
+/// Takes the marks out of an example: the text, and the ranges that they enclosed.
+#[must_use]
+pub fn unmark(marked: &str) -> (String, Vec<Range<usize>>) {
+    let (mut text, mut ranges, mut start) = (String::new(), Vec::new(), 0);
+    for c in marked.chars() {
+        match c {
+            '«' => start = text.len(),
+            '»' => ranges.push(start..text.len()),
+            _ => text.push(c),
+        }
+    }
+    (text, ranges)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::{embedded, pack};
+
+    #[test]
+    fn the_embedded_packs_hold_their_own_examples() {
+        let packs = embedded().expect("the embedded packs are read");
+        PatternSet::compile(&packs, &[]).expect("the embedded packs compile");
+        let report = run(&packs);
+        let told: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+        assert!(told.is_empty(), "{}", told.join("\n"));
+        assert!(report.examples > 100, "{}", report.examples);
+    }
+
+    #[test]
+    fn a_wrong_example_is_told() {
+        let text = "[[pattern]]\nname='x'\nclass='email'\nregex='foo[0-9]'\nwhy='w'\nhits=['a «foo» b']\nmisses=['foo1']\n";
+        let packs = [pack::parse(text, "p.toml").expect("a pack")];
+        let told: Vec<String> = run(&packs).problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "p.toml:1:1: example `a «foo» b`: should be found at bytes [2..5], was found at []",
+                "p.toml:1:1: example `foo1`: should be found at bytes [], was found at [0..4]",
+            ]
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! Edits: what replaces which bytes, settled so that none overlap, and spliced in.
+//!
+//! In: edits in any order, overlapping where several detectors saw the same bytes. Out: sorted ones
+//! that do not overlap, and the payload with them applied. The text of all stand-ins lies in one arena, so
+//! that an edit is plain data.
+
+use super::action::Action;
+use crate::pattern::{Class, DetectorIndex};
+use std::ops::Range;
+
+/// One replacement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    /// The bytes that go.
+    pub(crate) range: Range<usize>,
+    /// What comes for them, in the arena.
+    pub(crate) text: Range<usize>,
+    /// Who said so.
+    pub(crate) detector: DetectorIndex,
+    pub(crate) class: Option<Class>,
+    pub(crate) action: Action,
+    /// False for what only belongs to another edit, such as the suffix of a key.
+    pub(crate) counted: bool,
+}
+
+/// The edits of one item.
+#[derive(Debug, Default)]
+pub(crate) struct Edits {
+    pub(crate) list: Vec<Edit>,
+    pub(crate) arena: Vec<u8>,
+}
+
+impl Edits {
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.arena.clear();
+    }
+
+    pub(crate) fn text(&self, edit: &Edit) -> &[u8] {
+        &self.arena[edit.text.clone()]
+    }
+
+    /// Sorts the edits from place `from` on, and joins those that overlap: the union of their bytes goes,
+    /// and the stand-in of the gravest comes. So no byte that anybody found can stay.
+    pub(crate) fn settle(&mut self, from: usize) {
+        let edits = &mut self.list[from..];
+        if edits.len() < 2 {
+            return;
+        }
+        edits.sort_by(|a, b| a.range.start.cmp(&b.range.start).then(b.range.end.cmp(&a.range.end)));
+        let mut kept = from;
+        for next in from + 1..self.list.len() {
+            if self.list[next].range.start < self.list[kept].range.end {
+                let union =
+                    self.list[kept].range.start..self.list[kept].range.end.max(self.list[next].range.end);
+                if gravity(&self.list[next]) < gravity(&self.list[kept]) {
+                    self.list[kept] = self.list[next].clone();
+                }
+                self.list[kept].range = union;
+            } else {
+                kept += 1;
+                self.list.swap(kept, next);
+            }
+        }
+        self.list.truncate(kept + 1);
+    }
+
+    /// Removes edits that put back the very bytes that they take: what was redacted before.
+    pub(crate) fn drop_idle(&mut self, input: &[u8]) {
+        let arena = &self.arena;
+        self.list.retain(|edit| arena[edit.text.clone()] != input[edit.range.clone()]);
+    }
+
+    /// Appends `input` with the edits applied to `out`.
+    pub(crate) fn splice(&self, input: &[u8], out: &mut Vec<u8>) {
+        out.reserve(input.len());
+        let mut at = 0;
+        for edit in &self.list {
+            out.extend_from_slice(&input[at..edit.range.start]);
+            out.extend_from_slice(self.text(edit));
+            at = edit.range.end;
+        }
+        out.extend_from_slice(&input[at..]);
+    }
+}
+
+/// The order in which overlapping finds name their union: the smaller, the graver. Ties go to the
+/// detector that comes first in the packs.
+pub(crate) fn gravity(edit: &Edit) -> (u8, DetectorIndex) {
+    use Class as C;
+    let class = match edit.class {
+        None => 0,
+        Some(C::Credential) => 1,
+        Some(C::Payment | C::NationalId) => 2,
+        Some(C::PromptText | C::CompletionText | C::ToolIo | C::Project) => 3,
+        Some(C::Media | C::MediaLink | C::Vector) => 4,
+        Some(C::Email | C::Phone | C::Person | C::PostalAddress) => 5,
+        Some(C::IpAddress) => 6,
+        Some(C::UserId) => 7,
+    };
+    (class, edit.detector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(ranges: &[(usize, usize, u16)]) -> Vec<(usize, usize, u16)> {
+        let mut edits = Edits::default();
+        for &(start, end, detector) in ranges {
+            edits.list.push(Edit {
+                range: start..end,
+                text: 0..0,
+                detector: DetectorIndex(detector),
+                class: None,
+                action: Action::Token,
+                counted: true,
+            });
+        }
+        edits.settle(0);
+        edits.list.iter().map(|edit| (edit.range.start, edit.range.end, edit.detector.0)).collect()
+    }
+
+    #[test]
+    fn overlapping_edits_become_their_union() {
+        for (edits, want) in [
+            (vec![(4, 6, 0), (0, 2, 1)], vec![(0, 2, 1), (4, 6, 0)]),
+            (vec![(0, 4, 2), (2, 8, 1)], vec![(0, 8, 1)]),
+            (vec![(0, 4, 1), (4, 8, 0)], vec![(0, 4, 1), (4, 8, 0)]),
+            (vec![(0, 9, 1), (2, 3, 2), (8, 12, 3)], vec![(0, 12, 1)]),
+            (vec![(0, 4, 1), (4, 4, 2)], vec![(0, 4, 1), (4, 4, 2)]),
+        ] {
+            assert_eq!(settled(&edits), want, "{edits:?}");
+        }
+    }
+}

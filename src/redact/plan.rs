@@ -1,0 +1,159 @@
+//! A pattern set and a policy, compiled together: what one item needs to be scrubbed.
+//!
+//! In: an immutable [`PatternSet`] and a resolved [`Policy`]. Out: per pattern an action, per document kind
+//! one automaton over all field rules. Every lookup that does not depend on a payload is done here, once.
+
+use super::action::{Action, Mode, OnError, Policy};
+use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
+use crate::scan::fields::{FieldAutomaton, FieldPath};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Everything that one item needs to be scrubbed. Immutable; shared by all threads.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) set: Arc<PatternSet>,
+    pub(crate) policy: Policy,
+    /// Actions by pattern.
+    pub(crate) pattern_actions: Vec<Action>,
+    /// What the automata's rule numbers mean.
+    pub(crate) rules: Vec<Rule>,
+    any: FieldAutomaton,
+    sentry: FieldAutomaton,
+    envelope_header: FieldAutomaton,
+    query: FieldAutomaton,
+}
+
+/// One field rule with its action.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) detector: DetectorIndex,
+    pub(crate) class: Option<Class>,
+    pub(crate) kind: FieldKind,
+    pub(crate) action: Action,
+    pub(crate) numbers: bool,
+    pub(crate) keep: Vec<String>,
+    pub(crate) rewrite: BTreeMap<String, String>,
+}
+
+impl Plan {
+    /// Compiles a set and a policy.
+    ///
+    /// # Errors
+    /// A path of the policy's own rules that cannot be read, or field rules that are too many together.
+    pub fn compile(set: Arc<PatternSet>, policy: Policy) -> Result<Self, Vec<PackProblem>> {
+        let place = Place { origin: "policy rules".to_owned(), line: 1, column: 1 };
+        let fields_from = set.patterns.len();
+        let own_from = fields_from + set.fields.len();
+        let mut rules = Vec::new();
+        let mut paths: Vec<(Scope, u16, FieldPath)> = Vec::new();
+        let mut problems = Vec::new();
+
+        for (nth, rule) in policy.rules.iter().enumerate() {
+            match FieldPath::parse(&rule.path) {
+                Ok(path) => paths.push((Scope::Any, number(rules.len()), path)),
+                Err(error) => problems.push(place.problem(format!("`{}`: {error}", rule.path))),
+            }
+            rules.push(Rule {
+                detector: DetectorIndex(number(own_from + nth)),
+                class: None,
+                kind: FieldKind::Value,
+                action: rule.action,
+                numbers: true,
+                keep: Vec::new(),
+                rewrite: BTreeMap::new(),
+            });
+        }
+        // Exemptions before the rest: what a protocol needs wins over what a name suggests.
+        let exempt_first = [true, false];
+        for exempt in exempt_first {
+            for (nth, field) in set.fields.iter().enumerate() {
+                if (field.kind == FieldKind::Exempt) != exempt {
+                    continue;
+                }
+                let id = number(rules.len());
+                paths.extend(field.paths.iter().map(|path| (field.scope, id, path.clone())));
+                let action = match (field.kind, field.class) {
+                    (FieldKind::Address, _) => policy.address_field(),
+                    (_, Some(class)) => policy.action(class),
+                    (_, None) => Action::Keep,
+                };
+                rules.push(Rule {
+                    detector: DetectorIndex(number(fields_from + nth)),
+                    class: field.class,
+                    kind: field.kind,
+                    action,
+                    numbers: field.spec.numbers,
+                    keep: field.spec.keep.clone(),
+                    rewrite: field.spec.rewrite.clone(),
+                });
+            }
+        }
+        let automaton = |wanted: Scope| {
+            let chosen: Vec<(u16, FieldPath)> = paths
+                .iter()
+                .filter(|(scope, _, _)| *scope == Scope::Any || *scope == wanted)
+                .map(|(_, rule, path)| (*rule, path.clone()))
+                .collect();
+            FieldAutomaton::new(&chosen).map_err(|error| vec![place.problem(error.to_string())])
+        };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            any: automaton(Scope::Any)?,
+            sentry: automaton(Scope::Sentry)?,
+            envelope_header: automaton(Scope::EnvelopeHeader)?,
+            query: automaton(Scope::Query)?,
+            pattern_actions: set.patterns.iter().map(|pattern| policy.action(pattern.class)).collect(),
+            rules,
+            policy,
+            set,
+        })
+    }
+
+    /// The field rules for one kind of document.
+    pub(crate) fn fields(&self, scope: Scope) -> &FieldAutomaton {
+        match scope {
+            Scope::Any => &self.any,
+            Scope::Sentry => &self.sentry,
+            Scope::EnvelopeHeader => &self.envelope_header,
+            Scope::Query => &self.query,
+        }
+    }
+
+    /// The conduct when an item is not understood.
+    #[must_use]
+    pub fn on_error(&self) -> OnError {
+        self.policy.on_error
+    }
+
+    /// Whether hits are redacted or only counted.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.policy.mode
+    }
+
+    /// The set that this plan searches with.
+    #[must_use]
+    pub fn set(&self) -> &PatternSet {
+        &self.set
+    }
+
+    /// The name of a detector: a pattern, a field rule, a rule of the policy, or a bound that was passed.
+    #[must_use]
+    pub fn detector_name(&self, index: DetectorIndex) -> String {
+        if index == DetectorIndex::UNSCANNED {
+            return "unscanned".to_owned();
+        }
+        let own_from = self.set.patterns.len() + self.set.fields.len();
+        match usize::from(index.0).checked_sub(own_from) {
+            Some(nth) => format!("policy.{}", nth + 1),
+            None => self.set.name(index).unwrap_or("unknown").to_owned(),
+        }
+    }
+}
+
+fn number(n: usize) -> u16 {
+    u16::try_from(n).expect("sets and policies are bounded far below 65,536 entries")
+}

@@ -1,0 +1,133 @@
+//! What stands in the place of a hit.
+//!
+//! In: an action, a class, the value as its receiver reads it. Out: the text to put there, still without
+//! any layer's escapes. Stand-ins are recognised by `scan::is_stand_in`, so that redacting twice changes
+//! nothing.
+
+use super::action::{Action, PseudonymKey};
+use crate::pattern::Class;
+use crate::scan::validate::parse_address;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The word of a rule that the operator wrote, which has no class.
+const OWN_RULE: &str = "redacted";
+
+/// Appends the stand-in for `value` to `out`. `Keep`, `Scan` and `DropItem` have none.
+pub(super) fn write(
+    action: Action,
+    class: Option<Class>,
+    key: Option<&PseudonymKey>,
+    value: &[u8],
+    out: &mut Vec<u8>,
+) {
+    match action {
+        Action::Keep | Action::Scan => out.extend_from_slice(value),
+        Action::Remove | Action::DropItem => {}
+        Action::Token => token(class, out),
+        Action::Mask => mask(value, out),
+        Action::Truncate => match std::str::from_utf8(value).ok().and_then(parse_address) {
+            Some(address) => out.extend(truncated(address).to_string().into_bytes()),
+            None => token(class, out),
+        },
+        Action::Pseudonym => match key {
+            Some(key) => pseudonym(class, key, value, out),
+            None => token(class, out),
+        },
+        Action::Stats => stats(class, value, out),
+    }
+}
+
+fn word(class: Option<Class>) -> &'static str {
+    class.map_or(OWN_RULE, Class::word)
+}
+
+fn token(class: Option<Class>, out: &mut Vec<u8>) {
+    out.push(b'[');
+    out.extend(word(class).bytes());
+    out.push(b']');
+}
+
+/// All but the last four characters become `*`; a value of eight or fewer shows none.
+fn mask(value: &[u8], out: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(value);
+    let n = text.chars().count();
+    let hidden = if n > 8 { n - 4 } else { n };
+    out.extend(
+        text.chars().enumerate().map(|(i, c)| if i < hidden { '*' } else { c }).collect::<String>().bytes(),
+    );
+}
+
+/// The network of an address: /24 of IPv4, /48 of IPv6, also where one lies inside the other.
+fn truncated(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & 0xffff_ff00)),
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => truncated(IpAddr::V4(v4)),
+            None => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> 48))),
+        },
+    }
+}
+
+/// HMAC-SHA-256 over the class and the value, so that equal values of different classes do not join.
+/// The first 64 bits are shown: enough to tell users apart, and no hash that could be tried without the key.
+fn pseudonym(class: Option<Class>, key: &PseudonymKey, value: &[u8], out: &mut Vec<u8>) {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes a key of any length");
+    mac.update(word(class).as_bytes());
+    mac.update(&[0]);
+    mac.update(value);
+    let digest = mac.finalize().into_bytes();
+    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let text = match class {
+        Some(Class::Email) => format!("{hex}@pseudonym.invalid"),
+        _ => format!("[{}:{hex}]", word(class)),
+    };
+    out.extend(text.bytes());
+}
+
+/// `[prompt chars=212 words=37]`: Unicode scalar values, and runs between blanks.
+fn stats(class: Option<Class>, value: &[u8], out: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(value);
+    let (chars, words) = (text.chars().count(), text.split_whitespace().count());
+    out.extend(format!("[{} chars={chars} words={words}]", word(class)).bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::is_stand_in;
+
+    fn written(action: Action, class: Class, value: &str) -> String {
+        let key = PseudonymKey(b"a key for the tests".to_vec());
+        let mut out = Vec::new();
+        write(action, Some(class), Some(&key), value.as_bytes(), &mut out);
+        String::from_utf8(out).expect("stand-ins are text")
+    }
+
+    #[test]
+    fn each_action_has_its_stand_in() {
+        for (action, class, value, want) in [
+            (Action::Token, Class::Email, "jane@example.com", "[email]"),
+            (Action::Remove, Class::Email, "jane@example.com", ""),
+            (Action::Stats, Class::PromptText, "a teal\nfox", "[prompt chars=10 words=3]"),
+            (Action::Mask, Class::Payment, "4111111111111111", "************1111"),
+            (Action::Mask, Class::Credential, "hunter2", "*******"),
+            (Action::Truncate, Class::IpAddress, "192.0.2.77", "192.0.2.0"),
+            (Action::Truncate, Class::IpAddress, "2001:db8:1:2::7", "2001:db8:1::"),
+            (Action::Truncate, Class::IpAddress, "::ffff:192.0.2.77", "192.0.2.0"),
+            (Action::Truncate, Class::Email, "jane@example.com", "[email]"),
+        ] {
+            assert_eq!(written(action, class, value), want);
+        }
+    }
+
+    #[test]
+    fn pseudonyms_are_stable_and_apart_by_class() {
+        let one = written(Action::Pseudonym, Class::UserId, "42");
+        assert_eq!(one, written(Action::Pseudonym, Class::UserId, "42"));
+        assert_ne!(one[6..], written(Action::Pseudonym, Class::Person, "42")[8..]);
+        assert!(is_stand_in(one.as_bytes()), "{one}");
+        assert!(written(Action::Pseudonym, Class::Email, "x@example.com").ends_with("@pseudonym.invalid"));
+    }
+}

@@ -1,0 +1,399 @@
+//! Field rules as one automaton over the keys and indexes of a path.
+//!
+//! In: the paths of all rules. Out: a table that is stepped once per key, whatever the number of rules.
+//! Keys are compared folded: case, `_`, `-` and other punctuation do not count, so `apiKey`, `api_key` and
+//! `API-KEY` are one. A key with dots (`gen_ai.input.messages`) is the path that it spells.
+//!
+//! Path syntax: names joined by dots; `[]` an array element, `*` any one key or element, `**` any number
+//! of them, `*name` a key that ends in `name`.
+
+use std::collections::HashMap;
+use std::fmt;
+
+/// A state of the automaton: everything that a path so far may still become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct State(u32);
+
+/// What a key is to the rules: one of their names, or none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Symbol(u16);
+
+const OTHER: Symbol = Symbol(0);
+const INDEX: Symbol = Symbol(1);
+
+/// Longest key that is looked up; a longer one is no rule's name.
+const KEY_BYTES_MAX: usize = 128;
+/// Most states; a set of rules that needs more is refused.
+const STATES_MAX: usize = 20_000;
+
+/// Why a path cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathError {
+    /// A segment is empty, or holds nothing but punctuation.
+    EmptySegment,
+    /// A `*` or a bracket stands where it has no meaning.
+    BadSegment,
+    /// The rules together need more than the allowed number of states.
+    TooManyStates,
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EmptySegment => "empty segment in path",
+            Self::BadSegment => "bad segment in path; use name, *name, *, ** or []",
+            Self::TooManyStates => "the field rules together need too many states",
+        })
+    }
+}
+
+impl std::error::Error for PathError {}
+
+/// One step of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    Name(Vec<u8>),
+    Ending(Vec<u8>),
+    AnyOne,
+    AnyNumber,
+    Element,
+}
+
+/// A parsed path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldPath(Vec<Segment>);
+
+impl FieldPath {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// See [`PathError`].
+    pub fn parse(path: &str) -> Result<Self, PathError> {
+        let mut segments = Vec::new();
+        for part in path.split('.') {
+            let (name, elements) = match part.find('[') {
+                Some(at) => part.split_at(at),
+                None => (part, ""),
+            };
+            match name {
+                "" if elements.is_empty() => return Err(PathError::EmptySegment),
+                "" => {}
+                "*" => segments.push(Segment::AnyOne),
+                "**" => segments.push(Segment::AnyNumber),
+                _ => segments.push(named(name)?),
+            }
+            if elements.len() % 2 != 0 || !elements.as_bytes().chunks(2).all(|pair| pair == b"[]") {
+                return Err(PathError::BadSegment);
+            }
+            segments.extend((0..elements.len() / 2).map(|_| Segment::Element));
+        }
+        Ok(Self(segments))
+    }
+}
+
+fn named(name: &str) -> Result<Segment, PathError> {
+    let (word, ending) = match name.strip_prefix('*') {
+        Some(word) => (word, true),
+        None => (name, false),
+    };
+    if word.contains('*') {
+        return Err(PathError::BadSegment);
+    }
+    let mut folded = Vec::new();
+    fold(word.as_bytes(), &mut folded);
+    match (folded.is_empty(), ending) {
+        (true, _) => Err(PathError::EmptySegment),
+        (false, true) => Ok(Segment::Ending(folded)),
+        (false, false) => Ok(Segment::Name(folded)),
+    }
+}
+
+/// Appends the letters and digits of a key in lower case; bytes from 0x80 stay.
+fn fold(key: &[u8], folded: &mut Vec<u8>) {
+    folded.extend(
+        key.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80).map(u8::to_ascii_lowercase),
+    );
+}
+
+/// The compiled rules. Rule numbers are places in the list it was built from.
+#[derive(Debug, Clone)]
+pub(crate) struct FieldAutomaton {
+    names: HashMap<Vec<u8>, Symbol>,
+    /// Endings, longest first.
+    endings: Vec<(Vec<u8>, Symbol)>,
+    symbols: usize,
+    next: Vec<u32>,
+    accept: Vec<Option<u16>>,
+    /// States from which no rule can be reached any more, whatever follows.
+    inert: Vec<bool>,
+}
+
+/// A place in one rule's path.
+type Item = (u16, u16);
+
+impl FieldAutomaton {
+    /// Compiles rules; where several match one path, the first in the list wins.
+    pub(crate) fn new(paths: &[(u16, FieldPath)]) -> Result<Self, PathError> {
+        let mut automaton = Self {
+            names: HashMap::new(),
+            endings: Vec::new(),
+            symbols: 2,
+            next: Vec::new(),
+            accept: Vec::new(),
+            inert: Vec::new(),
+        };
+        automaton.name_symbols(paths);
+        automaton.build_states(paths)?;
+        automaton.mark_inert();
+        Ok(automaton)
+    }
+
+    fn name_symbols(&mut self, paths: &[(u16, FieldPath)]) {
+        for segment in paths.iter().flat_map(|(_, path)| &path.0) {
+            let fresh = Symbol(u16::try_from(self.symbols).unwrap_or(u16::MAX));
+            match segment {
+                Segment::Name(name) if !self.names.contains_key(name) => {
+                    self.names.insert(name.clone(), fresh);
+                    self.symbols += 1;
+                }
+                Segment::Ending(word) if !self.endings.iter().any(|(known, _)| known == word) => {
+                    self.endings.push((word.clone(), fresh));
+                    self.symbols += 1;
+                }
+                _ => {}
+            }
+        }
+        self.endings.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+    }
+
+    /// Subset construction over (rule, place in its path).
+    fn build_states(&mut self, paths: &[(u16, FieldPath)]) -> Result<(), PathError> {
+        let spellings = self.spellings();
+        let mut known: HashMap<Vec<Item>, u32> = HashMap::new();
+        let mut sets: Vec<Vec<Item>> = Vec::new();
+        let mut start = Vec::new();
+        for rule in 0..paths.len() {
+            add(paths, (u16::try_from(rule).unwrap_or(u16::MAX), 0), &mut start);
+        }
+        start.sort_unstable();
+        known.insert(start.clone(), 0);
+        sets.push(start);
+        let mut done = 0;
+        while done < sets.len() {
+            let set = sets[done].clone();
+            self.accept.push(accepted(paths, &set));
+            for spelling in &spellings {
+                let mut after = Vec::new();
+                for &item in &set {
+                    step_item(paths, item, spelling, &mut after);
+                }
+                after.sort_unstable();
+                after.dedup();
+                let fresh = u32::try_from(sets.len()).unwrap_or(u32::MAX);
+                let state = *known.entry(after.clone()).or_insert_with(|| {
+                    sets.push(after);
+                    fresh
+                });
+                self.next.push(state);
+            }
+            done += 1;
+            if sets.len() > STATES_MAX {
+                return Err(PathError::TooManyStates);
+            }
+        }
+        Ok(())
+    }
+
+    /// For each symbol, the key that it stands for: a name, anything that ends so, anything else, an index.
+    fn spellings(&self) -> Vec<Spelling> {
+        let mut all = vec![Spelling::Other; self.symbols];
+        all[usize::from(INDEX.0)] = Spelling::Index;
+        for (name, symbol) in
+            self.names.iter().chain(self.endings.iter().map(|(word, symbol)| (word, symbol)))
+        {
+            let exact = self.names.get(name) == Some(symbol);
+            all[usize::from(symbol.0)] = Spelling::Key { folded: name.clone(), exact };
+        }
+        all
+    }
+
+    fn mark_inert(&mut self) {
+        let states = self.accept.len();
+        self.inert = (0..states)
+            .map(|state| {
+                let row = &self.next[state * self.symbols..(state + 1) * self.symbols];
+                self.accept[state].is_none() && row.iter().all(|next| *next as usize == state)
+            })
+            .collect();
+    }
+
+    /// Where every document begins.
+    pub(crate) fn start(&self) -> State {
+        State(0)
+    }
+
+    /// After an array element.
+    #[inline]
+    pub(crate) fn element(&self, state: State) -> State {
+        self.step(state, INDEX)
+    }
+
+    /// After one symbol.
+    #[inline]
+    pub(crate) fn step(&self, state: State, symbol: Symbol) -> State {
+        State(self.next[state.0 as usize * self.symbols + usize::from(symbol.0)])
+    }
+
+    /// The rule that holds for a value here.
+    #[inline]
+    pub(crate) fn rule(&self, state: State) -> Option<u16> {
+        self.accept[state.0 as usize]
+    }
+
+    /// After a key, dots and all. `scratch` is used for folding.
+    pub(crate) fn key(&self, state: State, key: &[u8], scratch: &mut Vec<u8>) -> State {
+        if self.inert[state.0 as usize] || key.len() > KEY_BYTES_MAX {
+            return self.step(state, OTHER);
+        }
+        let mut state = state;
+        for part in key.split(|byte| *byte == b'.') {
+            if !part.is_empty() && part.iter().all(u8::is_ascii_digit) {
+                state = self.element(state);
+                continue;
+            }
+            scratch.clear();
+            fold(part, scratch);
+            state = self.step(state, self.symbol(scratch));
+        }
+        state
+    }
+
+    /// The symbol of a folded key: its name, else the longest ending it has, else none.
+    fn symbol(&self, folded: &[u8]) -> Symbol {
+        if let Some(symbol) = self.names.get(folded) {
+            return *symbol;
+        }
+        let ending = self.endings.iter().find(|(word, _)| folded.ends_with(word));
+        ending.map_or(OTHER, |(_, symbol)| *symbol)
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Spelling {
+    Key { folded: Vec<u8>, exact: bool },
+    Other,
+    Index,
+}
+
+/// Adds an item and what follows it for nothing: `**` may stand for no key at all.
+fn add(paths: &[(u16, FieldPath)], item: Item, set: &mut Vec<Item>) {
+    set.push(item);
+    let (rule, place) = item;
+    if paths[usize::from(rule)].1.0.get(usize::from(place)) == Some(&Segment::AnyNumber) {
+        add(paths, (rule, place + 1), set);
+    }
+}
+
+fn step_item(paths: &[(u16, FieldPath)], (rule, place): Item, spelling: &Spelling, after: &mut Vec<Item>) {
+    let Some(segment) = paths[usize::from(rule)].1.0.get(usize::from(place)) else { return };
+    let passes = match (segment, spelling) {
+        (Segment::AnyNumber, _) => {
+            add(paths, (rule, place), after);
+            return;
+        }
+        (Segment::AnyOne, _) | (Segment::Element, Spelling::Index) => true,
+        (Segment::Name(name), Spelling::Key { folded, exact: true }) => name == folded,
+        (Segment::Ending(word), Spelling::Key { folded, .. }) => folded.ends_with(word),
+        _ => false,
+    };
+    if passes {
+        add(paths, (rule, place + 1), after);
+    }
+}
+
+fn accepted(paths: &[(u16, FieldPath)], set: &[Item]) -> Option<u16> {
+    set.iter()
+        .filter(|(rule, place)| usize::from(*place) == paths[usize::from(*rule)].1.0.len())
+        .map(|(rule, _)| *rule)
+        .min()
+        .map(|place| paths[usize::from(place)].0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn automaton(paths: &[&str]) -> FieldAutomaton {
+        let parsed: Vec<_> = paths
+            .iter()
+            .zip(0_u16..)
+            .map(|(path, rule)| (rule, FieldPath::parse(path).expect("a path")))
+            .collect();
+        FieldAutomaton::new(&parsed).expect("few states")
+    }
+
+    /// Steps through `a.b.#.c`, where `#` is an array element and `/` joins keys that hold dots.
+    fn rule(automaton: &FieldAutomaton, path: &str) -> Option<u16> {
+        let mut state = automaton.start();
+        let mut scratch = Vec::new();
+        for key in path.split('/') {
+            state = match key {
+                "#" => automaton.element(state),
+                _ => automaton.key(state, key.as_bytes(), &mut scratch),
+            };
+        }
+        automaton.rule(state)
+    }
+
+    #[test]
+    fn paths_select_fields() {
+        let rules = automaton(&[
+            "user.ip_address",
+            "**.password",
+            "**.messages[].content",
+            "**.gen_ai.prompt",
+            "**.*secret",
+            "a.*.b",
+            "headers.authorization",
+        ]);
+        for (path, want) in [
+            ("user/ip_address", Some(0)),
+            ("user/ipAddress", Some(0)),
+            ("user.ip_address", Some(0)),
+            ("x/user/ip_address", None),
+            ("password", Some(1)),
+            ("a/b/#/PassWord", Some(1)),
+            ("messages/#/content", Some(2)),
+            ("x/messages/#/content", Some(2)),
+            ("messages.0.content", Some(2)),
+            ("messages/content", None),
+            ("gen_ai.prompt", Some(3)),
+            ("data/gen_ai/prompt", Some(3)),
+            ("client_secret", Some(4)),
+            ("secretary", None),
+            ("a/x/b", Some(5)),
+            ("a/#/b", Some(5)),
+            ("a/b", None),
+            ("headers/Authorization", Some(6)),
+        ] {
+            assert_eq!(rule(&rules, path), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_first_rule_wins_and_a_longer_ending_counts_for_the_shorter() {
+        let rules = automaton(&["**.*token", "**.*accesstoken", "**.token"]);
+        assert_eq!(rule(&rules, "my_access_token"), Some(0));
+        assert_eq!(rule(&rules, "token"), Some(0));
+        let rules = automaton(&["**.*accesstoken", "**.*token"]);
+        assert_eq!(rule(&rules, "my_access_token"), Some(0));
+        assert_eq!(rule(&rules, "my_token"), Some(1));
+    }
+
+    #[test]
+    fn bad_paths_are_refused() {
+        for path in ["", "a..b", "a.b*c", "a[", "a[0]", "***", "_"] {
+            assert!(FieldPath::parse(path).is_err(), "{path}");
+        }
+    }
+}

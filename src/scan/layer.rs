@@ -1,0 +1,250 @@
+//! Seeing through one encoding: a text as its receiver reads it, and the way back.
+//!
+//! In: the bytes of an encoded text. Out: the decoded bytes and an offset map, so that a range of the
+//! decoded text can be replaced in the encoded one. A layer knows how to read itself and how to write a
+//! stand-in in its own spelling; it never looks for anything.
+
+use std::ops::Range;
+
+/// An encoding that text can hide in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// The escapes of a JSON string (RFC 8259, section 7).
+    JsonString,
+    /// Percent-encoding (RFC 3986, section 2.1).
+    Percent,
+    /// Percent-encoding with `+` for a blank (`application/x-www-form-urlencoded`).
+    Form,
+}
+
+/// A decoded text with its way back. Reused between texts.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    /// The decoded bytes.
+    pub(crate) text: Vec<u8>,
+    /// Where the two texts differ, in order; between them they run side by side.
+    escapes: Vec<Escape>,
+}
+
+/// One escape: where it begins and how long it is, in both texts.
+#[derive(Debug, Clone, Copy)]
+struct Escape {
+    decoded: usize,
+    decoded_len: usize,
+    encoded: usize,
+    encoded_len: usize,
+}
+
+impl View {
+    /// Decodes `encoded`. What is no valid escape stands for itself.
+    pub(crate) fn read(&mut self, layer: Layer, encoded: &[u8]) {
+        self.text.clear();
+        self.escapes.clear();
+        let mut at = 0;
+        loop {
+            let rest = &encoded[at..];
+            let plain = match layer {
+                Layer::JsonString => memchr::memchr(b'\\', rest),
+                Layer::Percent => memchr::memchr(b'%', rest),
+                Layer::Form => memchr::memchr2(b'%', b'+', rest),
+            };
+            let run = plain.unwrap_or(rest.len());
+            self.text.extend_from_slice(&rest[..run]);
+            at += run;
+            if at == encoded.len() {
+                return;
+            }
+            let decoded = self.text.len();
+            let encoded_len = match layer {
+                Layer::JsonString => json_escape(&encoded[at..], &mut self.text),
+                Layer::Percent | Layer::Form => percent(&encoded[at..], &mut self.text),
+            };
+            let decoded_len = self.text.len() - decoded;
+            if self.text[decoded..] != encoded[at..at + encoded_len] {
+                self.escapes.push(Escape { decoded, decoded_len, encoded: at, encoded_len });
+            }
+            at += encoded_len;
+        }
+    }
+
+    /// The encoded range of a decoded one. A range that begins or ends inside what one escape stands
+    /// for takes all of that escape.
+    pub(crate) fn encoded(&self, range: Range<usize>) -> Range<usize> {
+        self.boundary(range.start, false)..self.boundary(range.end, true)
+    }
+
+    /// True if there was nothing to undo.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.escapes.is_empty()
+    }
+
+    /// True if some escape lies in this range of the decoded text.
+    pub(crate) fn is_escaped(&self, range: &Range<usize>) -> bool {
+        let first = self.escapes.partition_point(|escape| escape.decoded < range.start);
+        self.escapes.get(first).is_some_and(|escape| escape.decoded < range.end)
+    }
+
+    fn boundary(&self, offset: usize, up: bool) -> usize {
+        let after = self.escapes.partition_point(|escape| escape.decoded < offset);
+        let Some(last) = after.checked_sub(1).map(|i| self.escapes[i]) else { return offset };
+        match offset.checked_sub(last.decoded + last.decoded_len) {
+            Some(beyond) => last.encoded + last.encoded_len + beyond,
+            None if up => last.encoded + last.encoded_len,
+            None => last.encoded,
+        }
+    }
+}
+
+/// Reads one JSON escape at the start of `bytes`, appends what it stands for, returns its length.
+fn json_escape(bytes: &[u8], text: &mut Vec<u8>) -> usize {
+    let plain = match bytes.get(1) {
+        Some(b'n') => b'\n',
+        Some(b't') => b'\t',
+        Some(b'r') => b'\r',
+        Some(b'b') => 0x08,
+        Some(b'f') => 0x0c,
+        Some(&byte @ (b'"' | b'\\' | b'/')) => byte,
+        Some(b'u') => return unicode_escape(bytes, text),
+        _ => {
+            text.push(b'\\');
+            return 1;
+        }
+    };
+    text.push(plain);
+    2
+}
+
+/// `\uXXXX`, or two of them that are a surrogate pair. A lone surrogate reads as U+FFFD.
+fn unicode_escape(bytes: &[u8], text: &mut Vec<u8>) -> usize {
+    let unit = |at: usize| -> Option<u32> {
+        let digits = bytes.get(at + 2..at + 6)?;
+        let led = bytes.get(at..at + 2) == Some(b"\\u") && digits.iter().all(u8::is_ascii_hexdigit);
+        led.then(|| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).flatten()
+    };
+    let Some(first) = unit(0) else {
+        text.push(b'\\');
+        return 1;
+    };
+    let second = if (0xd800..0xdc00).contains(&first) { unit(6) } else { None };
+    let (code, used) = match second {
+        Some(low) if (0xdc00..0xe000).contains(&low) => {
+            (0x10000 + ((first - 0xd800) << 10) + (low - 0xdc00), 12)
+        }
+        _ => (first, 6),
+    };
+    let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    used
+}
+
+/// Reads `%XX` or `+` at the start of `bytes`, appends the byte, returns how many were used.
+fn percent(bytes: &[u8], text: &mut Vec<u8>) -> usize {
+    if bytes[0] == b'+' {
+        text.push(b' ');
+        return 1;
+    }
+    let nibble = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    match (nibble(1), nibble(2)) {
+        (Some(high), Some(low)) => {
+            text.push(u8::try_from(high << 4 | low).unwrap_or(b'?'));
+            3
+        }
+        _ => {
+            text.push(b'%');
+            1
+        }
+    }
+}
+
+/// Writes a stand-in in a layer's spelling.
+pub(crate) fn write(layer: Layer, plain: &[u8], out: &mut Vec<u8>) {
+    match layer {
+        Layer::JsonString => write_json(plain, out),
+        Layer::Percent | Layer::Form => write_percent(plain, out),
+    }
+}
+
+/// Escapes what RFC 8259 says must be escaped.
+fn write_json(plain: &[u8], out: &mut Vec<u8>) {
+    for &byte in plain {
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
+            b'\n' => out.extend(b"\\n"),
+            b'\r' => out.extend(b"\\r"),
+            b'\t' => out.extend(b"\\t"),
+            0..0x20 => out.extend(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// Keeps RFC 3986's unreserved characters, and writes all else as `%XX`.
+fn write_percent(plain: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for &byte in plain {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte);
+        } else {
+            out.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0x0f)]]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(layer: Layer, encoded: &str) -> View {
+        let mut view = View::default();
+        view.read(layer, encoded.as_bytes());
+        view
+    }
+
+    #[test]
+    fn escapes_are_read_as_their_receivers_do() {
+        for (layer, encoded, want) in [
+            (Layer::JsonString, r"plain", "plain"),
+            (Layer::JsonString, r#"a\"b\\c\/\n\t"#, "a\"b\\c/\n\t"),
+            (Layer::JsonString, r"jane\u0040example.com", "jane@example.com"),
+            (Layer::JsonString, r"\ud83e\udd8a!", "\u{1f98a}!"),
+            (Layer::JsonString, r"\ud83e!", "\u{fffd}!"),
+            (Layer::JsonString, r"cut\u00", "cut\\u00"),
+            (Layer::JsonString, r"cut\", "cut\\"),
+            (Layer::Percent, "a%40b+c%", "a@b+c%"),
+            (Layer::Percent, "%zz%4", "%zz%4"),
+            (Layer::Form, "a+b%2Bc", "a b+c"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&read(layer, encoded).text), want, "{encoded}");
+        }
+    }
+
+    #[test]
+    fn ranges_map_back_and_take_whole_escapes() {
+        let view = read(Layer::JsonString, r"a\u0040b\u00e9c");
+        assert_eq!(view.text, "a@b\u{e9}c".as_bytes());
+        for (decoded, encoded) in [
+            (0..1, 0..1),
+            (1..2, 1..7),
+            (0..3, 0..8),
+            (2..3, 7..8),
+            (3..4, 8..14),
+            (4..5, 8..14),
+            (5..6, 14..15),
+            (0..6, 0..15),
+        ] {
+            assert_eq!(view.encoded(decoded.clone()), encoded, "{decoded:?}");
+        }
+        assert!(view.is_escaped(&(0..2)) && !view.is_escaped(&(2..3)));
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for layer in [Layer::JsonString, Layer::Percent, Layer::Form] {
+            let plain = "[a b]\"\\\n\u{1}\u{e9}+%";
+            let mut encoded = Vec::new();
+            write(layer, plain.as_bytes(), &mut encoded);
+            let encoded = String::from_utf8(encoded).expect("text stays text");
+            assert_eq!(read(layer, &encoded).text, plain.as_bytes(), "{encoded}");
+        }
+    }
+}

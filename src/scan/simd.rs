@@ -1,0 +1,358 @@
+//! Sixty-four bytes at a time to bit masks: the one place where `unsafe` is allowed.
+//!
+//! In: a block of 64 bytes and the three that follow it. Out: one [`Masks`], a bit per byte and kind.
+//! Holds nothing. [`classify_portable`] is the definition; the AVX2 twin must equal it on every input,
+//! which the tests hold. Other processors run the portable one.
+//!
+//! PERF: the masks are what the rest of `scan` works on, so that its cost does not depend on how many
+//! patterns there are. See `benches/README.md`, `sweep`.
+
+/// Bytes that one call looks at.
+pub(crate) const BLOCK: usize = 64;
+
+/// Bytes behind the block that must be readable: a literal's fingerprint may begin on its last byte.
+pub(crate) const AHEAD: usize = FINGERPRINT - 1;
+
+/// Leading bytes of a literal that the sweep compares; the search compares the rest.
+pub(crate) const FINGERPRINT: usize = 4;
+
+/// One bit per byte of a block, lowest bit first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Masks {
+    /// `"`
+    pub(crate) quote: u64,
+    /// `\`
+    pub(crate) backslash: u64,
+    /// `{ } [ ] : ,`
+    pub(crate) structural: u64,
+    /// `:`
+    pub(crate) colon: u64,
+    /// `.`
+    pub(crate) dot: u64,
+    /// `@`
+    pub(crate) at: u64,
+    /// `%`
+    pub(crate) percent: u64,
+    /// `0`-`9`
+    pub(crate) digit: u64,
+    /// `0`-`9`, `a`-`f`, `A`-`F`
+    pub(crate) hex: u64,
+    /// `u`
+    pub(crate) letter_u: u64,
+    /// The block may hold one of the literals from here on (never misses one, may be wrong).
+    pub(crate) literal: u64,
+}
+
+/// Nibble tables that tell where one of a set of literals may begin, whatever its case.
+///
+/// Each literal belongs to one of eight buckets, one bit each. For each of the first four bytes there
+/// is a table by low and one by high nibble; a place where some bucket's bit survives all eight
+/// look-ups may be the start of a literal of that bucket. The idea is that of Teddy
+/// (<https://github.com/rust-lang/regex/tree/master/regex-automata>, by way of Hyperscan).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Fingerprints {
+    low: [[u8; 16]; FINGERPRINT],
+    high: [[u8; 16]; FINGERPRINT],
+}
+
+impl Fingerprints {
+    /// Builds the tables. Literals are lower case ASCII; only their first four bytes count, and a
+    /// shorter one leaves the rest open.
+    pub(crate) fn new<'a>(literals: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut tables = Self::default();
+        for (place, literal) in literals.enumerate() {
+            let bucket = 1_u8 << (place % 8);
+            for k in 0..FINGERPRINT {
+                match literal.get(k) {
+                    Some(&byte) => {
+                        let folded = byte | 0x20;
+                        tables.low[k][usize::from(folded & 0x0f)] |= bucket;
+                        tables.high[k][usize::from(folded >> 4)] |= bucket;
+                    }
+                    None => {
+                        tables.low[k].iter_mut().for_each(|entry| *entry |= bucket);
+                        tables.high[k].iter_mut().for_each(|entry| *entry |= bucket);
+                    }
+                }
+            }
+        }
+        tables
+    }
+}
+
+/// A block classifier, chosen once for the processor that we run on.
+#[derive(Clone, Copy)]
+pub(crate) struct Classifier {
+    #[cfg(target_arch = "x86_64")]
+    avx2: bool,
+}
+
+impl std::fmt::Debug for Classifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Classifier")
+    }
+}
+
+impl Classifier {
+    /// Picks the fastest classifier that this processor has.
+    pub(crate) fn detect() -> Self {
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            avx2: std::arch::is_x86_feature_detected!("avx2"),
+        }
+    }
+
+    /// The safe twin, on any processor.
+    #[cfg(test)]
+    pub(crate) fn portable() -> Self {
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            avx2: false,
+        }
+    }
+
+    /// Calls `each` with the masks of every block of `bytes` in order; the last one is filled up
+    /// with blanks, which belong to no kind (the caller cuts what lies past the end).
+    #[inline]
+    pub(crate) fn for_each_block(self, bytes: &[u8], literals: &Fingerprints, each: impl FnMut(Masks)) {
+        #[cfg(target_arch = "x86_64")]
+        if self.avx2 {
+            // Detected above; the blocks handed over are 67 readable bytes each.
+            #[allow(unsafe_code)]
+            // SAFETY: `avx2` is only ever true where the processor reported the feature.
+            unsafe {
+                avx2::for_each_block(bytes, literals, each);
+            }
+            return;
+        }
+        for_each_block_with(bytes, each, |block| classify_portable(block, literals));
+    }
+}
+
+/// Cuts `bytes` into blocks with their look-ahead; the last ones come from a padded copy.
+#[inline(always)]
+fn for_each_block_with(
+    bytes: &[u8],
+    mut each: impl FnMut(Masks),
+    classify: impl Fn(&[u8; BLOCK + AHEAD]) -> Masks,
+) {
+    let mut at = 0;
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<{ BLOCK + AHEAD }>) {
+        each(classify(block));
+        at += BLOCK;
+    }
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        let mut padded = [b' '; BLOCK + AHEAD];
+        let n = rest.len().min(BLOCK + AHEAD);
+        padded[..n].copy_from_slice(&rest[..n]);
+        each(classify(&padded));
+        at += BLOCK;
+    }
+}
+
+/// What each mask means, one byte at a time.
+pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerprints) -> Masks {
+    let mut masks = Masks::default();
+    for i in 0..BLOCK {
+        let bit = 1_u64 << i;
+        match block[i] {
+            b'"' => masks.quote |= bit,
+            b'\\' => masks.backslash |= bit,
+            b'{' | b'}' | b'[' | b']' | b',' => masks.structural |= bit,
+            b':' => {
+                masks.structural |= bit;
+                masks.colon |= bit;
+            }
+            b'.' => masks.dot |= bit,
+            b'@' => masks.at |= bit,
+            b'%' => masks.percent |= bit,
+            b'0'..=b'9' => {
+                masks.digit |= bit;
+                masks.hex |= bit;
+            }
+            b'a'..=b'f' | b'A'..=b'F' => masks.hex |= bit,
+            b'u' => masks.letter_u |= bit,
+            _ => {}
+        }
+        let survives = (0..FINGERPRINT).fold(0xff_u8, |buckets, k| {
+            let folded = block[i + k] | 0x20;
+            buckets & literals.low[k][usize::from(folded & 0x0f)] & literals.high[k][usize::from(folded >> 4)]
+        });
+        if survives != 0 {
+            masks.literal |= bit;
+        }
+    }
+    masks
+}
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx2 {
+    use super::{AHEAD, BLOCK, FINGERPRINT, Fingerprints, Masks, for_each_block_with};
+    use std::arch::x86_64::*;
+
+    /// # Safety
+    /// The processor must have AVX2.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn for_each_block(bytes: &[u8], literals: &Fingerprints, each: impl FnMut(Masks)) {
+        // SAFETY: AVX2 is there by this function's contract.
+        let tables = unsafe { Tables::load(literals) };
+        // SAFETY: as above; `block` is an array of exactly the bytes that `classify` reads.
+        for_each_block_with(bytes, each, |block| unsafe { classify(block, &tables) });
+    }
+
+    struct Tables {
+        low: [__m256i; FINGERPRINT],
+        high: [__m256i; FINGERPRINT],
+    }
+
+    impl Tables {
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        unsafe fn load(literals: &Fingerprints) -> Self {
+            // SAFETY: each table is 16 bytes long, and the load is unaligned.
+            let twice = |table: &[u8; 16]| unsafe {
+                _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast()))
+            };
+            Self {
+                low: std::array::from_fn(|k| twice(&literals.low[k])),
+                high: std::array::from_fn(|k| twice(&literals.high[k])),
+            }
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn classify(block: &[u8; BLOCK + AHEAD], tables: &Tables) -> Masks {
+        // SAFETY: AVX2 by contract; the halves read bytes 0..35 and 32..67 of 67.
+        let (a, b) = unsafe { (half(block.as_ptr(), tables), half(block.as_ptr().add(32), tables)) };
+        let join = |low: u32, high: u32| u64::from(low) | (u64::from(high) << 32);
+        Masks {
+            quote: join(a.quote, b.quote),
+            backslash: join(a.backslash, b.backslash),
+            structural: join(a.structural, b.structural),
+            colon: join(a.colon, b.colon),
+            dot: join(a.dot, b.dot),
+            at: join(a.at, b.at),
+            percent: join(a.percent, b.percent),
+            digit: join(a.digit, b.digit),
+            hex: join(a.digit | a.hex_letter, b.digit | b.hex_letter),
+            letter_u: join(a.letter_u, b.letter_u),
+            literal: join(a.literal, b.literal),
+        }
+    }
+
+    struct Half {
+        quote: u32,
+        backslash: u32,
+        structural: u32,
+        colon: u32,
+        dot: u32,
+        at: u32,
+        percent: u32,
+        digit: u32,
+        hex_letter: u32,
+        letter_u: u32,
+        literal: u32,
+    }
+
+    /// # Safety
+    /// AVX2; `bytes` must have 35 readable bytes.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn half(bytes: *const u8, tables: &Tables) -> Half {
+        // SAFETY: 35 readable bytes by contract: four unaligned loads of 32 at offsets 0 to 3.
+        let load = |k: usize| unsafe { _mm256_loadu_si256(bytes.add(k).cast()) };
+        let v = load(0);
+        let bits = |mask: __m256i| _mm256_movemask_epi8(mask).cast_unsigned();
+        let is = |byte: u8| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte.cast_signed()));
+        let folded = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
+        let folded_is = |byte: u8| _mm256_cmpeq_epi8(folded, _mm256_set1_epi8(byte.cast_signed()));
+        // Wrapping subtraction, then an unsigned comparison by way of the minimum.
+        let between = |x: __m256i, first: u8, span: u8| {
+            let distance = _mm256_sub_epi8(x, _mm256_set1_epi8(first.cast_signed()));
+            _mm256_cmpeq_epi8(_mm256_min_epu8(distance, _mm256_set1_epi8(span.cast_signed())), distance)
+        };
+        let colon = is(b':');
+        // `[` and `]` differ from `{` and `}` by the case bit alone.
+        let brackets = _mm256_or_si256(folded_is(b'{'), folded_is(b'}'));
+        let structural = _mm256_or_si256(brackets, _mm256_or_si256(colon, is(b',')));
+
+        let nibble = _mm256_set1_epi8(0x0f);
+        let mut buckets = _mm256_set1_epi8(-1);
+        for k in 0..FINGERPRINT {
+            let next = load(k);
+            let folded = _mm256_or_si256(next, _mm256_set1_epi8(0x20));
+            let low = _mm256_and_si256(folded, nibble);
+            let high = _mm256_and_si256(_mm256_srli_epi16::<4>(folded), nibble);
+            let found = _mm256_and_si256(
+                _mm256_shuffle_epi8(tables.low[k], low),
+                _mm256_shuffle_epi8(tables.high[k], high),
+            );
+            buckets = _mm256_and_si256(buckets, found);
+        }
+        let none = _mm256_cmpeq_epi8(buckets, _mm256_setzero_si256());
+        Half {
+            quote: bits(is(b'"')),
+            backslash: bits(is(b'\\')),
+            structural: bits(structural),
+            colon: bits(colon),
+            dot: bits(is(b'.')),
+            at: bits(is(b'@')),
+            percent: bits(is(b'%')),
+            digit: bits(between(v, b'0', 9)),
+            hex_letter: bits(between(folded, b'a', 5)),
+            letter_u: bits(is(b'u')),
+            literal: !bits(none),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn blocks(classifier: Classifier, bytes: &[u8], literals: &Fingerprints) -> Vec<Masks> {
+        let mut all = Vec::new();
+        classifier.for_each_block(bytes, literals, |masks| all.push(masks));
+        all
+    }
+
+    fn foo_bar() -> Fingerprints {
+        Fingerprints::new([b"foo".as_slice(), b"barbar", b"eyj", b"://"].into_iter())
+    }
+
+    #[test]
+    fn every_byte_value_is_classified_alike() {
+        let bytes: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
+        let twins = [Classifier::detect(), Classifier::portable()].map(|c| blocks(c, &bytes, &foo_bar()));
+        assert_eq!(twins[0], twins[1]);
+    }
+
+    #[test]
+    fn a_literal_is_never_missed_whatever_its_case_and_place() {
+        for place in 0..150 {
+            for literal in ["foo", "BarBar", "EYJ", "fOO"] {
+                let mut bytes = vec![b'-'; 160];
+                bytes[place..place + literal.len()].copy_from_slice(literal.as_bytes());
+                for classifier in [Classifier::detect(), Classifier::portable()] {
+                    let masks = blocks(classifier, &bytes, &foo_bar());
+                    assert_ne!(masks[place / 64].literal & (1 << (place % 64)), 0, "{literal} at {place}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_twins_agree(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let literals = foo_bar();
+            prop_assert_eq!(
+                blocks(Classifier::detect(), &bytes, &literals),
+                blocks(Classifier::portable(), &bytes, &literals)
+            );
+        }
+    }
+}

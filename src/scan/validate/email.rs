@@ -1,0 +1,71 @@
+//! E-mail addresses, told from DSNs, remotes, file names and package versions.
+
+use super::{before, is_word};
+use std::ops::Range;
+
+/// Endings that are no top-level domains but common ones of files.
+const FILE_ENDINGS: &[&[u8]] = &[
+    b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"avif", b"ico", b"bmp", b"css", b"js", b"mjs", b"cjs",
+    b"ts", b"tsx", b"jsx", b"json", b"map", b"html", b"txt", b"log", b"tgz", b"gz", b"whl", b"jar", b"so",
+    b"dll", b"exe",
+];
+
+/// True for an address that a person could have.
+pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
+    let address = &text[candidate.clone()];
+    let Some(at) = address.iter().position(|byte| *byte == b'@') else { return false };
+    let (local, domain) = (&address[..at], &address[at + 1..]);
+    let Some(dot) = domain.iter().rposition(|byte| *byte == b'.') else { return false };
+    let (labels, ending) = (&domain[..dot], &domain[dot + 1..]);
+    // `pkg@4.17.21.tgz`: all labels are numbers.
+    let numbered = labels.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    // `git@host.example:org/repo` is a remote, `@user@instance.example` a handle.
+    let remote = local == b"git" && text.get(candidate.end) == Some(&b':');
+    let handle = before(text, candidate.start) == Some(b'@');
+    // The end of a longer local part, whose whole was refused.
+    let partial = before(text, candidate.start).is_some_and(|byte| is_word(byte) || byte == b'+');
+    let own_pseudonym = domain.eq_ignore_ascii_case(b"pseudonym.invalid");
+    !(numbered
+        || remote
+        || handle
+        || partial
+        || own_pseudonym
+        || is_dsn_key(local, text, candidate.start)
+        || FILE_ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
+
+/// The public key of a DSN stands where a local part would: 32 hex digits after `//`.
+fn is_dsn_key(local: &[u8], text: &[u8], start: usize) -> bool {
+    local.len() == 32 && local.iter().all(u8::is_ascii_hexdigit) && text[..start].ends_with(b"//")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_addresses_from_look_alikes() {
+        for (text, candidate, want) in [
+            ("jane@example.com", "jane@example.com", true),
+            ("mailto:jane+x@mail.example.org.", "jane+x@mail.example.org", true),
+            ("logo@2x.png", "logo@2x.png", false),
+            ("lodash@4.17.21.tgz", "lodash@4.17.21.tgz", false),
+            ("git@github.com:org/repo", "git@github.com", false),
+            ("git@github.com says", "git@github.com", true),
+            ("@jane@social.example", "jane@social.example", false),
+            (
+                "https://0123456789abcdef0123456789abcdef@o1.ingest.sentry.io/1",
+                "0123456789abcdef0123456789abcdef@o1.ingest.sentry.io",
+                false,
+            ),
+            (
+                "0123456789abcdef0123456789abcdef@example.com",
+                "0123456789abcdef0123456789abcdef@example.com",
+                true,
+            ),
+        ] {
+            let start = text.find(candidate).expect("the candidate is part of the text");
+            assert_eq!(email(text.as_bytes(), start..start + candidate.len()), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! IPv4 addresses in dotted decimal, told from versions, object identifiers and section numbers.
+
+use super::{before, word_before};
+use std::ops::Range;
+
+/// Words that announce a number with dots that is no address.
+const NUMBERED: &[&[u8]] = &[
+    b"version",
+    b"ver",
+    b"v",
+    b"release",
+    b"build",
+    b"revision",
+    b"rev",
+    b"section",
+    b"sec",
+    b"chapter",
+    b"clause",
+    b"oid",
+    b"snmp",
+    b"assemblyversion",
+    b"fileversion",
+];
+
+/// True for four octets that are somebody's address.
+///
+/// Refused: an octet over 255; `0.0.0.0` and loopback, which name nobody; a number announced as a
+/// version or section; `Chrome/126.0.0.0`; an object identifier. SPEC: the first arc of an object
+/// identifier is 0, 1 or 2 (X.660, 6.1), and a run of five or more numbers that begins so is taken for one.
+pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
+    let Some(octets) = octets(&text[candidate.clone()]) else { return false };
+    if octets == [0, 0, 0, 0] || octets[0] == 127 {
+        return false;
+    }
+    !(NUMBERED.iter().any(|word| word_before(text, candidate.start).eq_ignore_ascii_case(word))
+        || is_product_version(text, candidate.start, octets)
+        || is_object_identifier(text, &candidate))
+}
+
+/// Four decimal numbers up to 255. Leading zeros are accepted: some writers pad.
+fn octets(text: &[u8]) -> Option<[u8; 4]> {
+    let mut octets = [0; 4];
+    let mut parts = text.split(|byte| *byte == b'.');
+    for octet in &mut octets {
+        let part = parts.next()?;
+        let number = part.iter().try_fold(0_u16, |sum, byte| {
+            byte.is_ascii_digit().then(|| sum * 10 + u16::from(byte - b'0')).filter(|sum| *sum < 1000)
+        })?;
+        if part.is_empty() || part.len() > 3 {
+            return None;
+        }
+        *octet = u8::try_from(number).ok()?;
+    }
+    parts.next().is_none().then_some(octets)
+}
+
+/// `Chrome/126.0.0.0`: a product token before the slash (RFC 9110, 10.1.5), and a network number behind it.
+/// Hosts do not end in `.0`; the reduced user agents of browsers always do.
+fn is_product_version(text: &[u8], start: usize, octets: [u8; 4]) -> bool {
+    if octets[3] != 0 || before(text, start) != Some(b'/') {
+        return false;
+    }
+    let head = &text[..start - 1];
+    let product =
+        head.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
+    let led_by = before(text, head.len() - product);
+    head[head.len() - product..].first().is_some_and(u8::is_ascii_alphabetic)
+        && led_by.is_none_or(|byte| b" \t\n\"'(;,".contains(&byte))
+}
+
+/// A run of five or more dotted numbers whose first is 0, 1 or 2.
+fn is_object_identifier(text: &[u8], candidate: &Range<usize>) -> bool {
+    let dotted = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let head = text[..candidate.start].iter().rev().take(64).take_while(|byte| dotted(byte)).count();
+    let tail = text[candidate.end..].iter().take(64).take_while(|byte| dotted(byte)).count();
+    let run = &text[candidate.start - head..candidate.end + tail];
+    let numbers = run.split(|byte| *byte == b'.').filter(|part| !part.is_empty());
+    numbers.clone().count() > 4
+        && numbers.clone().next().is_some_and(|first| matches!(first, b"0" | b"1" | b"2"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_addresses_from_look_alikes() {
+        for (text, candidate, want) in [
+            ("192.0.2.7", "192.0.2.7", true),
+            ("from 192.0.2.7:80", "192.0.2.7", true),
+            ("GET /hosts/192.0.2.0", "192.0.2.0", true),
+            ("999.192.0.2.7", "192.0.2.7", true),
+            ("256.0.0.1", "256.0.0.1", false),
+            ("0.0.0.0", "0.0.0.0", false),
+            ("127.0.0.1", "127.0.0.1", false),
+            ("Chrome/126.0.0.0 Safari", "126.0.0.0", false),
+            ("(OPR/112.0.0.0)", "112.0.0.0", false),
+            ("version 1.2.3.4", "1.2.3.4", false),
+            ("Version=4.0.0.0, Culture", "4.0.0.0", false),
+            ("section 3.1.4.1", "3.1.4.1", false),
+            ("1.3.6.1.4.1.311", "1.3.6.1", false),
+            ("OID 1.3.6.1", "1.3.6.1", false),
+            ("reversion 192.0.2.7", "192.0.2.7", true),
+        ] {
+            let start = text.find(candidate).expect("the candidate is part of the text");
+            assert_eq!(ipv4(text.as_bytes(), start..start + candidate.len()), want, "{text}");
+        }
+    }
+}

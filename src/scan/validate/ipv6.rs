@@ -1,0 +1,115 @@
+//! IPv6 addresses in every textual form, told from times, paths in code and fingerprints.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Range;
+
+/// True for an address that could be somebody's.
+///
+/// SPEC: textual forms of RFC 4291, 2.2 and RFC 4007, 11 (zone). The text `a::b` is a valid address and
+/// an ordinary path in C++ or Rust, so a compressed address must also begin as assigned ones do
+/// (<https://www.iana.org/assignments/ipv6-address-space>) or spell out four groups.
+pub(super) fn ipv6(text: &[u8], candidate: Range<usize>) -> bool {
+    let Some(address) = parse(&text[candidate.clone()]) else { return false };
+    if address.is_loopback() || address.is_unspecified() {
+        return false;
+    }
+    if is_fingerprint(text, &candidate) {
+        return false;
+    }
+    let plain = text[candidate].split(|byte| *byte == b'%').next().unwrap_or_default();
+    let spelled = plain.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
+    let has_digit = plain.iter().any(u8::is_ascii_digit);
+    is_assigned(address) && (has_digit || spelled >= 4) || spelled >= 4
+}
+
+/// More than eight pairs of hex digits: the fingerprint of a key or certificate.
+fn is_fingerprint(text: &[u8], candidate: &Range<usize>) -> bool {
+    let part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b':';
+    let head = text[..candidate.start].iter().rev().take(128).take_while(part).count();
+    let tail = text[candidate.end..].iter().take(128).take_while(part).count();
+    let run = &text[candidate.start - head..candidate.end + tail];
+    let groups = run.split(|byte| *byte == b':');
+    groups.clone().count() > 8 && groups.clone().all(|group| group.len() == 2)
+}
+
+/// Reads an address with or without a zone.
+fn parse(text: &[u8]) -> Option<Ipv6Addr> {
+    let plain = text.split(|byte| *byte == b'%').next()?;
+    std::str::from_utf8(plain).ok()?.parse().ok()
+}
+
+/// The address begins as one that is given to hosts: global unicast, unique local, link local,
+/// multicast, an IPv4 address inside, or a translated one.
+fn is_assigned(address: Ipv6Addr) -> bool {
+    let groups = address.segments();
+    let carries_ipv4 = groups[..5] == [0; 5] && (groups[5] == 0xffff || groups[5] == 0) && groups[6] != 0;
+    carries_ipv4
+        || matches!(groups[0], 0x2000..=0x3fff | 0xfc00..=0xfdff | 0xfe80..=0xfeff | 0xff00..=0xffff)
+        || groups[0] == 0x64 && groups[1] == 0xff9b
+}
+
+/// Reads a field that holds one address: with port, brackets, zone or prefix length, or without.
+pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let (inner, bracketed) = match text.strip_prefix('[') {
+        Some(rest) => (rest.split_once(']')?.0, true),
+        None => (text, false),
+    };
+    let inner = inner.split(['%', '/']).next()?;
+    if let Ok(address) = inner.parse::<IpAddr>() {
+        return Some(address);
+    }
+    let (host, port) = inner.rsplit_once(':').filter(|_| !bracketed)?;
+    port.parse::<u16>().ok()?;
+    host.parse::<IpAddr>().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_addresses_from_look_alikes() {
+        for (text, want) in [
+            ("2001:db8::1", true),
+            ("2001:DB8:0:0:8:800:200C:417A", true),
+            ("::ffff:192.0.2.7", true),
+            ("::192.0.2.7", true),
+            ("64:ff9b::192.0.2.33", true),
+            ("fe80::1%eth0", true),
+            ("ff02::1", true),
+            ("1:2:3:4:5:6:7:8", true),
+            ("::1", false),
+            ("::", false),
+            ("a::b", false),
+            ("dead::beef", false),
+            ("face::1", false),
+            ("12:34:56", false),
+            ("2001:db8::1::2", false),
+            ("00:11:22:33:44:55", false),
+        ] {
+            assert_eq!(ipv6(text.as_bytes(), 0..text.len()), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_a_field_with_what_stands_around_the_address() {
+        for text in [
+            "192.0.2.7",
+            " 192.0.2.7 ",
+            "192.0.2.7:80",
+            "192.0.2.0/24",
+            "2001:db8::1",
+            "[2001:db8::1]:443",
+            "fe80::1%eth0",
+        ] {
+            assert!(parse_address(text).is_some(), "{text}");
+        }
+        for text in ["", "unknown", "192.0.2", "192.0.2.7 198.51.100.9", "[2001:db8::1", "example.com:80"] {
+            assert!(parse_address(text).is_none(), "{text}");
+        }
+    }
+}
