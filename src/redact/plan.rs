@@ -4,8 +4,10 @@
 //! one automaton over all field rules. Every lookup that does not depend on a payload is done here, once.
 
 use super::action::{Action, Mode, OnError, Policy};
+use super::scrubber::{ItemFormat, ItemScope, Pools, ScanLimits, Scrubber};
 use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
 use crate::scan::fields::{FieldAutomaton, FieldPath};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ pub struct Plan {
     sentry: FieldAutomaton,
     envelope_header: FieldAutomaton,
     query: FieldAutomaton,
+    pub(super) pools: Pools,
 }
 
 /// One field rule with its action.
@@ -109,6 +112,7 @@ impl Plan {
             rules,
             policy,
             set,
+            pools: Pools::default(),
         })
     }
 
@@ -138,6 +142,34 @@ impl Plan {
     #[must_use]
     pub fn set(&self) -> &PatternSet {
         &self.set
+    }
+
+    /// The query string of a request, scrubbed as a form; keys of the protocol stay.
+    #[must_use]
+    pub fn scrub_query<'q>(self: &Arc<Self>, query: &'q str) -> Cow<'q, str> {
+        self.scrub_text(ItemFormat::Form, ItemScope::Query, query)
+    }
+
+    /// The path of a request, scrubbed as text.
+    #[must_use]
+    pub fn scrub_path<'p>(self: &Arc<Self>, path: &'p str) -> Cow<'p, str> {
+        self.scrub_text(ItemFormat::Text, ItemScope::Query, path)
+    }
+
+    fn scrub_text<'t>(self: &Arc<Self>, format: ItemFormat, scope: ItemScope, text: &'t str) -> Cow<'t, str> {
+        let mut out = Vec::with_capacity(text.len());
+        let verdict = Scrubber::new(Arc::clone(self), ScanLimits::default()).item(
+            format,
+            scope,
+            text.as_bytes(),
+            &mut out,
+        );
+        if !verdict.changed {
+            return Cow::Borrowed(text);
+        }
+        // What stands in a URL must be spelled as one: the brackets of a stand-in are not.
+        let safe = String::from_utf8_lossy(&out).replace('[', "%5B").replace(']', "%5D").replace(' ', "%20");
+        Cow::Owned(if verdict.drop_item { String::new() } else { safe })
     }
 
     /// The name of a detector: a pattern, a field rule, a rule of the policy, or a bound that was passed.

@@ -9,7 +9,7 @@
 //! [`Engine::text`], which leaves its edits in the coordinates of its caller's text. Where a bound does not
 //! let us look (layers, depth, work), what lies behind it is replaced whole.
 
-use super::action::Action;
+use super::action::{Action, Mode};
 use super::edit::{Edit, Edits};
 use super::plan::{Plan, Rule};
 use super::stand_in;
@@ -22,8 +22,9 @@ use crate::scan::search::{Caches, Hit, find_hits};
 use crate::scan::sweep::{Places, Reading, Sweep};
 use crate::scan::validate::parse_address;
 use crate::scan::{Work, is_stand_in};
+use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What stands for something that a bound kept us from looking at.
 const UNSCANNED: &[u8] = b"[unscanned]";
@@ -99,7 +100,7 @@ impl Default for ScanLimits {
 pub struct Scrubber {
     plan: Arc<Plan>,
     limits: ScanLimits,
-    pool: Pool,
+    pool: Box<Pool>,
     counts: Vec<Count>,
     /// The walk of a document that comes in windows.
     long: Option<Walker>,
@@ -109,7 +110,7 @@ impl Scrubber {
     /// Prepares for items under one plan.
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: ScanLimits) -> Self {
-        let pool = Pool::new(&plan);
+        let pool = plan.pools.take().unwrap_or_else(|| Pool::new(&plan));
         Self { plan, limits, pool, counts: Vec::new(), long: None }
     }
 
@@ -194,6 +195,14 @@ impl Scrubber {
         broken: bool,
         out: &mut Vec<u8>,
     ) -> Verdict {
+        if self.plan.mode() == Mode::Shadow {
+            // Scanned and counted; forwarded as it came, which the policy's consent says.
+            self.pool.edits.list.iter().filter(|edit| edit.counted).for_each(|edit| {
+                count(&mut self.counts, edit.detector, edit.class, edit.action);
+            });
+            out.extend_from_slice(bytes);
+            return Verdict::default();
+        }
         if given_up || found.drop_item {
             return Verdict { changed: true, broken, drop_item: found.drop_item };
         }
@@ -255,7 +264,11 @@ fn cut_place(window: &[u8], edits: &Edits) -> usize {
 }
 
 /// Buffers that outlive an item.
-struct Pool {
+///
+/// PERF: a regex cache that starts empty builds its automaton anew for each body; so the pools of finished
+/// scrubbers wait in the plan for the next one.
+#[derive(Default)]
+pub(super) struct Pool {
     edits: Edits,
     caches: Caches,
     hits: Vec<Hit>,
@@ -266,8 +279,8 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(plan: &Plan) -> Self {
-        Self {
+    fn new(plan: &Plan) -> Box<Self> {
+        Box::new(Self {
             edits: Edits::default(),
             caches: Caches::new(&plan.set),
             hits: Vec::new(),
@@ -275,6 +288,49 @@ impl Pool {
             views: Vec::new(),
             walkers: Vec::new(),
             scratch: Vec::new(),
+        })
+    }
+
+    fn view_bytes(&self) -> usize {
+        let views: usize = self.views.iter().map(|view| view.text.capacity()).sum();
+        views + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
+    }
+}
+
+/// Pools that no scrubber is using. Bounded by the scrubbers that ran at once, and by [`Pools::MAX`].
+#[derive(Default)]
+pub(super) struct Pools(Mutex<Vec<Box<Pool>>>);
+
+impl Pools {
+    /// More than ever scan at the same time on the machines we know.
+    const MAX: usize = 64;
+    /// A pool that one huge item has blown up is given back to the allocator.
+    const POOL_BYTES_MAX: usize = 1 << 20;
+
+    fn take(&self) -> Option<Box<Pool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn put(&self, pool: Box<Pool>) {
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if pools.len() < Self::MAX && pool.edits.arena.capacity() + pool.view_bytes() < Self::POOL_BYTES_MAX {
+            pools.push(pool);
+        }
+    }
+}
+
+impl fmt::Debug for Pools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pools")
+    }
+}
+
+impl Drop for Scrubber {
+    fn drop(&mut self) {
+        // A pool that a panic left half-way is not used again.
+        if !std::thread::panicking() {
+            let pool = std::mem::replace(&mut self.pool, Box::new(Pool::default()));
+            self.plan.pools.put(pool);
         }
     }
 }
@@ -374,6 +430,11 @@ impl<'a> Engine<'a> {
     fn plain(&mut self, bytes: &[u8], from: usize) {
         let first = self.pool.edits.list.len();
         let context = Context { state: self.fields.start(), under: None, depth: 0 };
+        if memchr::memchr(0, &bytes[from..]).is_some() {
+            // Binary, or UTF-16: our patterns would look past what it says.
+            self.unscanned(from..bytes.len());
+            return;
+        }
         self.text(&bytes[from..], None, context);
         if memchr::memchr(b'\\', &bytes[from..]).is_some() {
             self.through(Layer::JsonString, &bytes[from..], context);

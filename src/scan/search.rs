@@ -34,7 +34,7 @@ pub(crate) struct Hidden {
 }
 
 /// Caches for the regexes of one set, reused between texts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Caches {
     each: Vec<Option<Box<meta::Cache>>>,
     /// Per pattern, the end of the run that was searched last in this text.

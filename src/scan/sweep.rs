@@ -81,6 +81,11 @@ impl Sweep {
         }
     }
 
+    /// Bytes kept for the next buffer.
+    pub(crate) fn held_bytes(&self) -> usize {
+        (self.structure.capacity() + self.triggers.capacity()) * size_of::<u64>()
+    }
+
     /// The structural places in order. Only after a JSON reading.
     pub(crate) fn structure(&self) -> &[u64] {
         &self.structure

@@ -1,0 +1,419 @@
+//! The decoded bytes of one body to scrubbed bytes, by its format.
+//!
+//! In: pieces of a decoded body. Out: scrubbed bytes in a buffer, and what became of each item in a
+//! [`Summary`]. Holds one item, or one window of a longer one. Knows no content-encoding.
+
+use super::long::{LongDocument, NotJson};
+use super::{BodyFormat, BodyLimits, Refusal, Summary};
+use crate::encode::sentry::write_item;
+use crate::frame::FrameError;
+use crate::frame::lines::{LineFramer, LinePart};
+use crate::frame::sentry::{
+    Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, envelope_event_id, parse_item_header,
+};
+use crate::outcome::Reason;
+use crate::redact::{ItemFormat, ItemScope, OnError, Scrubber, Verdict};
+
+/// What a body of some format holds between two pieces.
+pub(super) enum Body {
+    /// A format that the first line decides.
+    Undecided(Vec<u8>),
+    Envelope(EnvelopeFramer),
+    /// One document, while it can be held.
+    Document {
+        held: Vec<u8>,
+        scope: ItemScope,
+    },
+    /// One document that could not.
+    Long(LongDocument),
+    Lines(Lines),
+    Form(Vec<u8>),
+}
+
+pub(super) struct Lines {
+    framer: LineFramer,
+    kind: LineKind,
+    long: Option<LongDocument>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineKind {
+    Json,
+    Mixed,
+    Text,
+}
+
+/// What every step needs beside the body.
+pub(super) struct Stage<'a> {
+    pub(super) scrubber: &'a mut Scrubber,
+    pub(super) limits: &'a BodyLimits,
+    pub(super) summary: &'a mut Summary,
+    pub(super) out: &'a mut Vec<u8>,
+}
+
+impl From<FrameError> for Refusal {
+    fn from(error: FrameError) -> Self {
+        Self { reason: error.reason(), offset: Some(error.offset()) }
+    }
+}
+
+impl Body {
+    pub(super) fn new(format: BodyFormat, limits: &BodyLimits) -> Self {
+        let lines =
+            |kind| Self::Lines(Lines { framer: LineFramer::new(limits.item_bytes_max), kind, long: None });
+        match format {
+            BodyFormat::Envelope => Self::Envelope(EnvelopeFramer::new(limits.item_bytes_max)),
+            BodyFormat::SentryEvent => Self::Document { held: Vec::new(), scope: ItemScope::Sentry },
+            BodyFormat::Json => Self::Document { held: Vec::new(), scope: ItemScope::Any },
+            BodyFormat::Ndjson => lines(LineKind::Json),
+            BodyFormat::MixedLines => lines(LineKind::Mixed),
+            BodyFormat::Text => lines(LineKind::Text),
+            BodyFormat::Form => Self::Form(Vec::new()),
+            BodyFormat::Auto => Self::Undecided(Vec::new()),
+        }
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Undecided(held) | Self::Document { held, .. } | Self::Form(held) => held.capacity(),
+            Self::Envelope(framer) => framer.held_bytes(),
+            Self::Long(long) => long.held_bytes(),
+            Self::Lines(lines) => {
+                lines.framer.held_bytes() + lines.long.as_ref().map_or(0, LongDocument::held_bytes)
+            }
+        }
+    }
+
+    /// Takes a decoded piece.
+    pub(super) fn push(&mut self, piece: &[u8], stage: &mut Stage<'_>) -> Result<(), Refusal> {
+        match self {
+            Self::Undecided(held) => {
+                held.extend_from_slice(piece);
+                if held.contains(&b'\n') || held.len() > stage.limits.item_bytes_max {
+                    return self.decide(stage);
+                }
+                Ok(())
+            }
+            Self::Envelope(framer) => {
+                framer.feed(piece);
+                envelope(framer, stage)
+            }
+            Self::Document { held, scope } => {
+                held.extend_from_slice(piece);
+                if held.len() > stage.limits.item_bytes_max {
+                    let (held, scope) = (std::mem::take(held), *scope);
+                    *self = Self::Long(LongDocument::json(
+                        stage.scrubber,
+                        scope,
+                        stage.limits.item_bytes_max,
+                        NotJson::Refuse,
+                    ));
+                    return self.push(&held, stage);
+                }
+                Ok(())
+            }
+            Self::Long(long) => {
+                stage.summary.bytes_scanned += piece.len() as u64;
+                Ok(long.push(stage.scrubber, piece, stage.summary, stage.out)?)
+            }
+            Self::Lines(lines) => {
+                lines.framer.feed(piece);
+                lines.work(stage)
+            }
+            Self::Form(held) => {
+                if held.len() + piece.len() > stage.limits.item_bytes_max {
+                    return Err(Reason::ItemTooLarge.into());
+                }
+                held.extend_from_slice(piece);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the body.
+    pub(super) fn finish(&mut self, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+        match self {
+            Self::Undecided(_) => {
+                self.decide(stage)?;
+                self.finish(stage)
+            }
+            Self::Envelope(framer) => {
+                framer.finish();
+                envelope(framer, stage)
+            }
+            Self::Document { held, scope } => stage.document(&std::mem::take(held), *scope),
+            Self::Long(long) => {
+                long.finish(stage.scrubber, stage.summary, stage.out)?;
+                stage.summary.item(long.changed);
+                Ok(())
+            }
+            Self::Lines(lines) => {
+                lines.framer.finish();
+                lines.work(stage)
+            }
+            Self::Form(held) => {
+                let held = std::mem::take(held);
+                if std::str::from_utf8(&held).is_err() {
+                    return Err(Reason::NotForm.into());
+                }
+                let verdict = stage.scrub(ItemFormat::Form, ItemScope::Any, &held);
+                stage.settle(verdict, Reason::NotForm)
+            }
+        }
+    }
+
+    /// Reads the format off the first line: a whole JSON document is one of many, a begun one is the
+    /// only one, anything else is text.
+    fn decide(&mut self, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+        let Self::Undecided(held) = self else { return Ok(()) };
+        let held = std::mem::take(held);
+        let first = held.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let start = held.iter().find(|byte| !byte.is_ascii_whitespace());
+        let is_json = matches!(start, Some(b'{' | b'['));
+        let whole_line =
+            first.len() < held.len() && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok();
+        let format = match (is_json, whole_line) {
+            (true, true) => BodyFormat::Ndjson,
+            (true, false) => BodyFormat::Json,
+            (false, _) => BodyFormat::Text,
+        };
+        *self = Self::new(format, stage.limits);
+        self.push(&held, stage)
+    }
+}
+
+impl Lines {
+    fn work(&mut self, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+        let Self { framer, kind, long } = self;
+        let scope = ItemScope::Any;
+        loop {
+            let taken = match framer.next() {
+                None => return Ok(()),
+                Some(LinePart::Line { bytes, ending }) => {
+                    line(*kind, bytes, stage);
+                    stage.out.extend_from_slice(ending);
+                    0
+                }
+                Some(LinePart::Long { bytes }) => {
+                    let window_max = stage.limits.item_bytes_max;
+                    let document = long.get_or_insert_with(|| match kind {
+                        LineKind::Text => LongDocument::text(scope, window_max),
+                        LineKind::Json | LineKind::Mixed => {
+                            LongDocument::json(stage.scrubber, scope, window_max, NotJson::Text)
+                        }
+                    });
+                    stage.summary.bytes_scanned += bytes.len() as u64;
+                    document.push(stage.scrubber, bytes, stage.summary, stage.out)?;
+                    bytes.len()
+                }
+                Some(LinePart::LongEnd { bytes, ending }) => {
+                    if let Some(mut document) = long.take() {
+                        stage.summary.bytes_scanned += bytes.len() as u64;
+                        document.push(stage.scrubber, bytes, stage.summary, stage.out)?;
+                        document.finish(stage.scrubber, stage.summary, stage.out)?;
+                        stage.summary.item(document.changed);
+                        stage.summary.not_json += u64::from(document.broken && *kind == LineKind::Json);
+                    }
+                    stage.out.extend_from_slice(ending);
+                    0
+                }
+            };
+            if taken > 0 {
+                framer.consume(taken);
+            }
+        }
+    }
+}
+
+/// One line without its end. A line is never lost: what the policy drops leaves an empty one.
+fn line(kind: LineKind, bytes: &[u8], stage: &mut Stage<'_>) {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        stage.out.extend_from_slice(bytes);
+        return;
+    }
+    let starts_json = matches!(bytes.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['));
+    let format = match kind {
+        LineKind::Text => ItemFormat::Text,
+        LineKind::Json | LineKind::Mixed => ItemFormat::JsonOrText,
+    };
+    let verdict = stage.scrub(format, ItemScope::Any, bytes);
+    let meant_json = kind == LineKind::Json || kind == LineKind::Mixed && starts_json;
+    stage.summary.not_json += u64::from(verdict.broken && meant_json);
+    if verdict.drop_item {
+        stage.summary.drop_item(Reason::Policy);
+    } else {
+        stage.summary.item(verdict.changed);
+    }
+}
+
+impl Stage<'_> {
+    fn scrub(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8]) -> Verdict {
+        self.summary.bytes_scanned += bytes.len() as u64;
+        self.scrubber.item(format, scope, bytes, self.out)
+    }
+
+    /// The only item of a body: one that cannot go on leaves nothing to send.
+    fn settle(&mut self, verdict: Verdict, broken: Reason) -> Result<(), Refusal> {
+        if verdict.drop_item {
+            return Err(Reason::Policy.into());
+        }
+        if verdict.broken {
+            return Err(broken.into());
+        }
+        self.summary.item(verdict.changed);
+        Ok(())
+    }
+
+    fn document(&mut self, bytes: &[u8], scope: ItemScope) -> Result<(), Refusal> {
+        if scope == ItemScope::Sentry && self.summary.event_id.is_none() {
+            self.summary.event_id = envelope_event_id(bytes);
+        }
+        let verdict = self.scrub(ItemFormat::Json, scope, bytes);
+        if verdict.broken {
+            match self.scrubber.plan().on_error() {
+                OnError::DropItem | OnError::Reject => {}
+                OnError::Replace => {
+                    self.out.extend_from_slice(b"{}");
+                    self.summary.item(true);
+                    return Ok(());
+                }
+                OnError::Pass => {
+                    self.out.extend_from_slice(bytes);
+                    self.summary.item(false);
+                    return Ok(());
+                }
+            }
+        }
+        self.settle(verdict, Reason::NotJson)
+    }
+}
+
+/// Works off what an envelope's framer has ready.
+fn envelope(framer: &mut EnvelopeFramer, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+    let mut payload_out = Vec::new();
+    while let Some(part) = framer.next()? {
+        match part {
+            EnvelopePart::Header { line, ending } => {
+                stage.summary.event_id = envelope_event_id(line);
+                let verdict = stage.scrub(ItemFormat::Json, ItemScope::EnvelopeHeader, line);
+                if verdict.broken || verdict.drop_item {
+                    return Err(Reason::EnvelopeMalformed.into());
+                }
+                stage.summary.changed |= verdict.changed;
+                if ending == Ending::LineFeed {
+                    stage.out.push(b'\n');
+                }
+            }
+            EnvelopePart::BlankLine => stage.out.push(b'\n'),
+            EnvelopePart::Item { header, payload, ending } => {
+                payload_out.clear();
+                envelope_item(&header, payload, ending, &mut payload_out, stage)?;
+            }
+            EnvelopePart::TooLarge { .. } => fail(Reason::ItemTooLarge, stage)?,
+        }
+    }
+    Ok(())
+}
+
+/// Leaves an item out, or refuses the body, as the policy says.
+fn fail(reason: Reason, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+    if stage.scrubber.plan().on_error() == OnError::Reject {
+        return Err(reason.into());
+    }
+    stage.summary.drop_item(reason);
+    Ok(())
+}
+
+fn envelope_item(
+    header: &ItemHeader<'_>,
+    payload: &[u8],
+    ending: Ending,
+    scrubbed: &mut Vec<u8>,
+    stage: &mut Stage<'_>,
+) -> Result<(), Refusal> {
+    stage.summary.bytes_scanned += (header.line.len() + payload.len()) as u64;
+    let mut line = Vec::with_capacity(header.line.len());
+    let of_header = stage.scrubber.item(ItemFormat::Json, ItemScope::EnvelopeHeader, header.line, &mut line);
+    let outcome = match of_header {
+        Verdict { broken: true, .. } => Err(Reason::EnvelopeMalformed),
+        Verdict { drop_item: true, .. } => Err(Reason::Policy),
+        _ => payload_item(header, payload, scrubbed, stage.scrubber),
+    };
+    let (changed, meta_length) = match (outcome, stage.scrubber.plan().on_error()) {
+        (Ok(done), _) => done,
+        (Err(Reason::Policy), _) => {
+            stage.summary.drop_item(Reason::Policy);
+            return Ok(());
+        }
+        (Err(_), OnError::Replace) if of_header == Verdict::default() || !of_header.broken => {
+            scrubbed.clear();
+            scrubbed.extend_from_slice(if header.kind.content(header) == Content::Json {
+                b"{}"
+            } else {
+                b""
+            });
+            (true, None)
+        }
+        (Err(_), OnError::Pass) => {
+            scrubbed.clear();
+            scrubbed.extend_from_slice(payload);
+            (false, None)
+        }
+        (Err(reason), _) => return fail(reason, stage),
+    };
+    let Ok(rewritten) = parse_item_header(&line) else { return fail(Reason::EnvelopeMalformed, stage) };
+    write_item(stage.out, &rewritten, scrubbed, ending, None, meta_length);
+    stage.summary.item(changed || of_header.changed);
+    Ok(())
+}
+
+/// Scrubs an item's payload: whether it changed, and the new length of its leading metadata if it has some.
+fn payload_item(
+    header: &ItemHeader<'_>,
+    payload: &[u8],
+    scrubbed: &mut Vec<u8>,
+    scrubber: &mut Scrubber,
+) -> Result<(bool, Option<usize>), Reason> {
+    let content = header.kind.content(header);
+    let Some(meta) = header.meta_length_value else {
+        return Ok((content_item(content, payload, scrubbed, scrubber)?, None));
+    };
+    let (meta, body) = usize::try_from(meta)
+        .ok()
+        .and_then(|meta| payload.split_at_checked(meta))
+        .ok_or(Reason::LengthWrong)?;
+    let meta_changed = content_item(Content::Json, meta, scrubbed, scrubber)?;
+    let meta_length = scrubbed.len();
+    let body_changed = content_item(content, body, scrubbed, scrubber)?;
+    Ok((meta_changed || body_changed, Some(meta_length)))
+}
+
+/// Scrubs bytes of one kind of content. What cannot be read is a reason, never let through.
+fn content_item(
+    content: Content,
+    payload: &[u8],
+    scrubbed: &mut Vec<u8>,
+    scrubber: &mut Scrubber,
+) -> Result<bool, Reason> {
+    if payload.is_empty() {
+        return Ok(false);
+    }
+    let format = match content {
+        Content::Json => ItemFormat::Json,
+        Content::Binary => return Err(Reason::Binary),
+        Content::Text | Content::Sniff if is_text(payload) => ItemFormat::JsonOrText,
+        Content::Text => return Err(Reason::Binary),
+        Content::Sniff => return Err(Reason::UnknownItem),
+    };
+    let verdict = scrubber.item(format, ItemScope::Sentry, payload, scrubbed);
+    match verdict {
+        Verdict { drop_item: true, .. } => Err(Reason::Policy),
+        Verdict { broken: true, .. } if format == ItemFormat::Json => Err(Reason::NotJson),
+        _ => Ok(verdict.changed),
+    }
+}
+
+/// UTF-8 without the control bytes that only binary formats and wider charsets have.
+fn is_text(bytes: &[u8]) -> bool {
+    memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
+}

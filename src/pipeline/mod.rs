@@ -1,0 +1,372 @@
+//! One body from the sender's bytes to the upstream's bytes: decode, frame, scan, redact, encode.
+//!
+//! In: chunks of a request body as they came. Out: the bytes to send on, appended to a buffer of the
+//! caller's, and a [`Summary`] of what happened to each item. No sockets, no clock, no `async`.
+//!
+//! Holds at most one item (`item_bytes_max`) and the states of one decoder and one encoder. A body in
+//! which nothing was changed is reported as such (`Summary::changed` is false); a caller that still has
+//! the bytes that came then forwards those.
+
+mod body;
+mod long;
+#[cfg(test)]
+mod tests;
+
+use crate::decode::{DecodeError, DecodeLimits, Decoder, Progress};
+use crate::encode::Encoder;
+use crate::outcome::Reason;
+use crate::pattern::Class;
+use crate::redact::{Action, Plan, ScanLimits, Scrubber};
+use body::{Body, Stage};
+use std::fmt;
+use std::sync::Arc;
+
+pub use crate::decode::Coding;
+
+/// What a decoded body consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFormat {
+    /// A Sentry envelope.
+    Envelope,
+    /// One Sentry event in JSON (the `store` endpoint).
+    SentryEvent,
+    /// One JSON document.
+    Json,
+    /// One JSON document per line.
+    Ndjson,
+    /// Lines that are JSON or text, each decided for itself.
+    MixedLines,
+    /// Lines of text.
+    Text,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// Decided by the first bytes: JSON, NDJSON or text.
+    Auto,
+}
+
+/// Bounds for one body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Decoded bytes; `None` for NDJSON and text streams.
+    pub body_bytes_max: Option<u64>,
+    /// Bytes of one item that are held at once.
+    pub item_bytes_max: usize,
+    /// Decoded bytes per byte that came.
+    pub ratio_max: u32,
+    /// Nesting of JSON containers.
+    pub depth_max: usize,
+    /// Encodings inside encodings.
+    pub layers_max: usize,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: Some(200 << 20),
+            item_bytes_max: 16 << 20,
+            ratio_max: 100,
+            depth_max: 128,
+            layers_max: 4,
+        }
+    }
+}
+
+/// Why a whole body is refused. Nothing that was not scanned has been given out before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The counted reason.
+    pub reason: Reason,
+    /// Offset in the decoded body, where it is known.
+    pub offset: Option<u64>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.offset {
+            Some(offset) => write!(f, "{} at byte {offset}", self.reason),
+            None => write!(f, "{}", self.reason),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, offset: None }
+    }
+}
+
+/// How many times one pattern or field rule led to one action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Place of the pattern or rule in the set; its name is `PatternSet::name`.
+    pub detector: crate::pattern::DetectorIndex,
+    /// Its class; `None` for a rule of the policy's own and for what a bound replaced.
+    pub class: Option<Class>,
+    /// What was done.
+    pub action: Action,
+    /// How many times.
+    pub hits: u64,
+}
+
+/// What happened to the items of one body so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Items in which nothing was found.
+    pub clean: u64,
+    /// Items in which something was replaced.
+    pub redacted: u64,
+    /// Items left out, by reason.
+    pub dropped: Vec<(Reason, u64)>,
+    /// Hits by detector and action.
+    pub counts: Vec<Count>,
+    /// Decoded bytes read.
+    pub bytes_in: u64,
+    /// Decoded bytes written.
+    pub bytes_out: u64,
+    /// Bytes of items that were looked at.
+    pub bytes_scanned: u64,
+    /// Lines that were meant to be JSON and were scanned as text.
+    pub not_json: u64,
+    /// Strings too long to be held, which were replaced.
+    pub unscanned: u64,
+    /// The decoded bytes that go out differ from those that came in.
+    pub changed: bool,
+    /// The event id, if an envelope header or event named one: 32 hex digits, for the answer.
+    pub event_id: Option<[u8; 32]>,
+}
+
+impl Summary {
+    /// Counts an item that goes on.
+    fn item(&mut self, changed: bool) {
+        if changed {
+            self.redacted += 1;
+        } else {
+            self.clean += 1;
+        }
+        self.changed |= changed;
+    }
+
+    /// Counts an item that is left out.
+    fn drop_item(&mut self, reason: Reason) {
+        self.changed = true;
+        match self.dropped.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, n)) => *n += 1,
+            None => self.dropped.push((reason, 1)),
+        }
+    }
+
+    /// Counts something that was replaced because it could not be looked at.
+    fn count_unscanned(&mut self) {
+        self.unscanned += 1;
+    }
+
+    /// Items of any fate.
+    #[must_use]
+    pub fn items(&self) -> u64 {
+        self.clean + self.redacted + self.dropped.iter().map(|(_, n)| n).sum::<u64>()
+    }
+}
+
+/// Decode, frame, scan, redact and encode for one body.
+pub struct Pipeline {
+    decoder: Decoder,
+    body: Body,
+    scrubber: Scrubber,
+    limits: BodyLimits,
+    encoder: Option<Encoder>,
+    coding_out: Option<Coding>,
+    summary: Summary,
+    /// A decoded piece, and what the body made of it.
+    piece: Vec<u8>,
+    scrubbed: Vec<u8>,
+}
+
+impl Pipeline {
+    /// Prepares for one body.
+    ///
+    /// `declared` is the content-encoding as labelled; magic bytes win over it. The output has the
+    /// same coding, except that `deflate` leaves as gzip ([`Pipeline::coding_out`]).
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, limits: BodyLimits, format: BodyFormat, declared: Coding) -> Self {
+        let decode = DecodeLimits { bytes_max: limits.body_bytes_max, ratio_max: limits.ratio_max };
+        let scan = ScanLimits { depth_max: limits.depth_max, layers_max: limits.layers_max };
+        Self {
+            decoder: Decoder::new(declared, decode),
+            body: Body::new(format, &limits),
+            scrubber: Scrubber::new(plan, scan),
+            limits,
+            encoder: None,
+            coding_out: None,
+            summary: Summary::default(),
+            piece: Vec::new(),
+            scrubbed: Vec::new(),
+        }
+    }
+
+    /// Sets the coding of the output, whatever the body came in. Before the first `push`.
+    pub fn set_coding_out(&mut self, coding: Coding) {
+        self.coding_out = Some(coding);
+    }
+
+    /// Takes the next chunk of the body and appends what can be sent on to `out`.
+    ///
+    /// # Errors
+    /// The body is refused whole. What was appended before is scanned, but is no complete body.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
+        let mut rest = chunk;
+        loop {
+            self.piece.clear();
+            let progress = self.decoder.step(&mut rest, &mut self.piece).map_err(refused)?;
+            self.body_piece(out)?;
+            if progress == Progress::Drained {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the body and appends the rest to `out`.
+    ///
+    /// # Errors
+    /// As [`Pipeline::push`]; also when the body is cut short.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        loop {
+            self.piece.clear();
+            let progress = self.decoder.finish(&mut self.piece).map_err(refused)?;
+            self.body_piece(out)?;
+            if progress == Progress::Drained {
+                break;
+            }
+        }
+        let mut stage = Stage {
+            scrubber: &mut self.scrubber,
+            limits: &self.limits,
+            summary: &mut self.summary,
+            out: &mut self.scrubbed,
+        };
+        self.body.finish(&mut stage)?;
+        self.encode(out);
+        if let Some(encoder) = &mut self.encoder {
+            encoder.finish(out);
+        }
+        self.sum_up();
+        Ok(())
+    }
+
+    /// Scrubs the decoded piece and encodes what comes of it.
+    fn body_piece(&mut self, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        self.summary.bytes_in += self.piece.len() as u64;
+        let mut stage = Stage {
+            scrubber: &mut self.scrubber,
+            limits: &self.limits,
+            summary: &mut self.summary,
+            out: &mut self.scrubbed,
+        };
+        self.body.push(&self.piece, &mut stage)?;
+        self.encode(out);
+        self.sum_up();
+        Ok(())
+    }
+
+    fn encode(&mut self, out: &mut Vec<u8>) {
+        if self.scrubbed.is_empty() && self.encoder.is_none() {
+            return;
+        }
+        self.summary.bytes_out += self.scrubbed.len() as u64;
+        let coding = self.coding_out();
+        self.encoder.get_or_insert_with(|| Encoder::new(coding)).write(&self.scrubbed, out);
+        self.scrubbed.clear();
+    }
+
+    fn sum_up(&mut self) {
+        self.summary.counts.clear();
+        self.summary.counts.extend_from_slice(self.scrubber.counts());
+        if self.summary.unscanned > 0 {
+            self.summary.counts.push(Count {
+                detector: crate::pattern::DetectorIndex::UNSCANNED,
+                class: None,
+                action: Action::Token,
+                hits: self.summary.unscanned,
+            });
+        }
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The coding of the output. Settled once the first bytes have come.
+    #[must_use]
+    pub fn coding_out(&self) -> Coding {
+        match self.coding_out.or(self.decoder.coding()) {
+            Some(Coding::Deflate) => Coding::Gzip,
+            Some(coding) => coding,
+            None => Coding::Identity,
+        }
+    }
+
+    /// Bytes held between two calls, for the memory budget.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.body.held_bytes() + self.piece.capacity() + self.scrubbed.capacity()
+    }
+}
+
+fn refused(error: DecodeError) -> Refusal {
+    error.reason().into()
+}
+
+/// What a whole body becomes.
+#[derive(Debug)]
+pub struct Whole {
+    /// What happened to its items.
+    pub summary: Summary,
+    /// The bytes to send on; `None` where they are the very bytes that came.
+    pub body: Option<Vec<u8>>,
+    /// The coding of `body`, or of the bytes that came.
+    pub coding: Coding,
+}
+
+/// Scrubs a body that is held whole.
+///
+/// PERF: it is encoded again only if something was replaced.
+///
+/// # Errors
+/// The body is refused; nothing of it may leave.
+pub fn scrub_whole(
+    plan: Arc<Plan>,
+    limits: BodyLimits,
+    format: BodyFormat,
+    declared: Coding,
+    body: &[u8],
+) -> Result<Whole, Refusal> {
+    let mut pipeline = Pipeline::new(plan, limits, format, declared);
+    pipeline.set_coding_out(Coding::Identity);
+    let mut plain = Vec::with_capacity(body.len());
+    pipeline.push(body, &mut plain)?;
+    pipeline.finish(&mut plain)?;
+    let coding = match pipeline.decoder.coding() {
+        Some(Coding::Deflate) if pipeline.summary.changed => Coding::Gzip,
+        Some(coding) => coding,
+        None => Coding::Identity,
+    };
+    let summary = pipeline.summary.clone();
+    let body = match (summary.changed, coding) {
+        (false, _) => None,
+        (true, Coding::Identity) => Some(plain),
+        (true, coding) => {
+            let mut encoder = Encoder::new(coding);
+            let mut encoded = Vec::with_capacity(plain.len() / 2);
+            encoder.write(&plain, &mut encoded);
+            encoder.finish(&mut encoded);
+            Some(encoded)
+        }
+    };
+    Ok(Whole { summary, body, coding })
+}

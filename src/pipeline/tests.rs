@@ -1,0 +1,191 @@
+//! Whole bodies: what goes in, what comes out, whatever the chunks.
+
+use super::*;
+use crate::pattern::{PatternSet, embedded};
+use crate::redact::Policy;
+use std::sync::LazyLock;
+
+static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
+    let set = PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set");
+    Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"))
+});
+
+fn run(format: BodyFormat, limits: BodyLimits, chunks: &[&[u8]]) -> Result<(Vec<u8>, Summary), Refusal> {
+    let mut pipeline = Pipeline::new(Arc::clone(&PLAN), limits, format, Coding::Identity);
+    let mut out = Vec::new();
+    for chunk in chunks {
+        pipeline.push(chunk, &mut out)?;
+    }
+    pipeline.finish(&mut out)?;
+    Ok((out, pipeline.summary().clone()))
+}
+
+/// Runs a body cut in two at every byte, and byte by byte: the cuts may never change what comes out.
+#[track_caller]
+fn check(format: BodyFormat, limits: BodyLimits, body: &[u8], want: &[u8]) -> Summary {
+    let (out, summary) = run(format, limits, &[body]).expect("the body is accepted");
+    assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(want));
+    for cut in 0..=body.len() {
+        let (head, tail) = body.split_at(cut);
+        let (cut_out, _) = run(format, limits, &[head, tail]).expect("the body is accepted");
+        assert!(cut_out == out, "cut at {cut}: {}", String::from_utf8_lossy(&cut_out));
+    }
+    let bytes: Vec<&[u8]> = body.chunks(1).collect();
+    assert_eq!(run(format, limits, &bytes).expect("the body is accepted").0, out, "byte by byte");
+    summary
+}
+
+#[test]
+fn an_envelope_leaves_with_true_lengths() {
+    let payload = r#"{"user":{"email":"jane@example.com","ip_address":"192.0.2.7"}}"#;
+    let body = format!(
+        "{{\"event_id\":\"0123456789abcdef0123456789abcdef\"}}\n{{\"type\":\"event\",\"length\":{}}}\n{payload}\n",
+        payload.len()
+    );
+    let scrubbed = r#"{"user":{"email":"[email]","ip_address":null}}"#;
+    let want = format!(
+        "{{\"event_id\":\"0123456789abcdef0123456789abcdef\"}}\n{{\"type\":\"event\",\"length\":{}}}\n{scrubbed}\n",
+        scrubbed.len()
+    );
+    let summary = check(BodyFormat::Envelope, BodyLimits::default(), body.as_bytes(), want.as_bytes());
+    assert_eq!((summary.redacted, summary.clean), (1, 0));
+    assert_eq!(summary.event_id, Some(*b"0123456789abcdef0123456789abcdef"));
+}
+
+#[test]
+fn a_body_without_a_hit_leaves_as_it_came() {
+    for (format, body) in [
+        (BodyFormat::Envelope, "{}\n{\"type\":\"event\"}\n{ \"a\" : 1.0e5, \"a\":[ ] }\n\n"),
+        (BodyFormat::Json, " {\"release\":\"1.2.3-x\",\"n\":1760520026.781239} "),
+        (BodyFormat::Ndjson, "{\"a\":1}\r\n\n{\"b\":2}"),
+        (BodyFormat::Text, "plain\nwords\n"),
+        (BodyFormat::Form, "a=1&b=x%20y&c"),
+        (BodyFormat::Auto, "{\"a\":1}\n{\"b\":2}\n"),
+        (BodyFormat::Auto, "{\n \"a\":1\n}\n"),
+    ] {
+        let summary = check(format, BodyLimits::default(), body.as_bytes(), body.as_bytes());
+        assert!(!summary.changed, "{body}");
+    }
+}
+
+#[test]
+fn each_format_is_scrubbed() {
+    for (format, body, want) in [
+        (BodyFormat::Text, "from 192.0.2.7\nby jane@example.com", "from [ip]\nby [email]"),
+        (
+            BodyFormat::Ndjson,
+            "{\"ip\":\"192.0.2.7\"}\nnot json 192.0.2.7\n",
+            "{\"ip\":null}\nnot json [ip]\n",
+        ),
+        (BodyFormat::Ndjson, "{\"prompt\":\"a teal fo", "{\"prompt\":\"[prompt chars=9 words=3]"),
+        (BodyFormat::Form, "email=jane%40example.com&q=192.0.2.7", "email=%5Bemail%5D&q=%5Bip%5D"),
+        (BodyFormat::Form, "payload=%7B%22ip%22%3A%22192.0.2.7%22%7D", "payload=%7B%22ip%22%3Anull%7D"),
+        (BodyFormat::Json, "{\"jane@example.com\":1}", "{\"[email]#1\":1}"),
+        (
+            BodyFormat::SentryEvent,
+            "{\"user\":{\"ip_address\":\"{{auto}}\"}}",
+            "{\"user\":{\"ip_address\":null}}",
+        ),
+        (
+            BodyFormat::Json,
+            r#"{"a":"{\"b\":\"{\\\"ip\\\":\\\"192.0.2.7\\\"}\"}"}"#,
+            r#"{"a":"{\"b\":\"{\\\"ip\\\":null}\"}"}"#,
+        ),
+        (BodyFormat::Json, r#"{"u":"/x?to=jane%2540example.com"}"#, r#"{"u":"/x?to=%255Bemail%255D"}"#),
+        (BodyFormat::Json, r#"{"m":"jane\u0040example.com\n192.0.2.7"}"#, r#"{"m":"[email]\n[ip]"}"#),
+    ] {
+        let summary = check(format, BodyLimits::default(), body.as_bytes(), want.as_bytes());
+        assert!(summary.changed, "{body}");
+    }
+}
+
+#[test]
+fn redacting_twice_changes_nothing() {
+    let body = br#"{"email":"x","ip":"192.0.2.7","prompt":"a fox","m":"jane@example.com","jane@example.com":{"password":"hunter22"}}"#;
+    let (once, _) = run(BodyFormat::Json, BodyLimits::default(), &[body]).expect("accepted");
+    let (twice, summary) = run(BodyFormat::Json, BodyLimits::default(), &[&once]).expect("accepted");
+    assert_eq!(String::from_utf8_lossy(&twice), String::from_utf8_lossy(&once));
+    assert!(!summary.changed);
+}
+
+#[test]
+fn items_that_cannot_be_read_are_dropped_and_counted() {
+    let body = b"{}\n{\"type\":\"event\",\"length\":4}\n{\"a\"\n{\"type\":\"attachment\",\"length\":3}\n\xff\xd8\xff\n{\"type\":\"event\"}\n{}\n";
+    let summary = check(BodyFormat::Envelope, BodyLimits::default(), body, b"{}\n{\"type\":\"event\"}\n{}\n");
+    assert_eq!((summary.clean, summary.dropped.iter().map(|(_, n)| n).sum::<u64>()), (1, 2));
+}
+
+#[test]
+fn bodies_that_are_not_what_they_should_be_are_refused() {
+    for (format, body, reason) in [
+        (BodyFormat::Json, "{\"a\":", Reason::NotJson),
+        (BodyFormat::Json, "192.0.2.7", Reason::NotJson),
+        (BodyFormat::Envelope, "not an envelope", Reason::EnvelopeMalformed),
+        (BodyFormat::Envelope, "{}\n{\"type\":\"event\",\"length\":9}\n{}\n", Reason::LengthWrong),
+    ] {
+        let refusal = run(format, BodyLimits::default(), &[body.as_bytes()]).expect_err(body);
+        assert_eq!(refusal.reason, reason, "{body}");
+    }
+}
+
+fn windows_of(bytes: usize) -> BodyLimits {
+    BodyLimits { item_bytes_max: bytes, ..BodyLimits::default() }
+}
+
+#[test]
+fn a_long_document_is_walked_in_windows() {
+    let one = r#"{"ip":"192.0.2.7","s":"x\"y","n":[1,2.5,true,null],"deep":{"m":"jane@example.com"}},"#;
+    let body = format!("[{}{{}}]", one.repeat(5));
+    let want = body.replace("\"192.0.2.7\"", "null").replace("jane@example.com", "[email]");
+    for window in [48, 64, 100, 1000] {
+        check(BodyFormat::Json, windows_of(window), body.as_bytes(), want.as_bytes());
+        check(BodyFormat::Ndjson, windows_of(window), body.as_bytes(), want.as_bytes());
+    }
+}
+
+#[test]
+fn a_string_longer_than_a_window_is_replaced_whole() {
+    let body = format!(r#"{{"a":"{}jane@example.com\"","b":"192.0.2.7"}}"#, "x".repeat(200));
+    let want = r#"{"a":"[unscanned]","b":"[ip]"}"#;
+    let summary = check(BodyFormat::Json, windows_of(64), body.as_bytes(), want.as_bytes());
+    assert!(summary.counts.iter().any(|count| count.detector == crate::pattern::DetectorIndex::UNSCANNED));
+}
+
+#[test]
+fn a_long_line_of_text_is_cut_beside_its_hits() {
+    let body = "word jane@example.com and 192.0.2.7 so on ".repeat(40);
+    let want = body.replace("jane@example.com", "[email]").replace("192.0.2.7", "[ip]");
+    for window in [64, 100, 333] {
+        check(BodyFormat::Text, windows_of(window), body.as_bytes(), want.as_bytes());
+    }
+}
+
+#[test]
+fn containers_past_the_depth_are_emptied() {
+    let body = format!("{}\"192.0.2.7\"{}", "[".repeat(130), "]".repeat(130));
+    let want = format!("{}[]{}", "[".repeat(128), "]".repeat(128));
+    check(BodyFormat::Json, BodyLimits::default(), body.as_bytes(), want.as_bytes());
+}
+
+#[test]
+fn codings_leave_as_they_came_and_only_if_something_changed() {
+    let body = br#"{"ip":"192.0.2.7"}"#;
+    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+        let mut encoder = Encoder::new(coding);
+        let mut coded = Vec::new();
+        encoder.write(body, &mut coded);
+        encoder.finish(&mut coded);
+        let whole = scrub_whole(Arc::clone(&PLAN), BodyLimits::default(), BodyFormat::Json, coding, &coded)
+            .expect("accepted");
+        assert_eq!(whole.coding, coding);
+        let again = scrub_whole(
+            Arc::clone(&PLAN),
+            BodyLimits::default(),
+            BodyFormat::Json,
+            coding,
+            &whole.body.expect("an address was replaced"),
+        )
+        .expect("accepted");
+        assert!(again.body.is_none() && !again.summary.changed);
+    }
+}
