@@ -12,7 +12,6 @@
 //! joins them for one body, and is what the proxy, the command line, the tests, the fuzzers and the
 //! benchmarks all call. Only `listen`, `proxy`, `upstream` and `admin` touch the outside.
 
-pub mod config;
 pub mod decode;
 pub mod encode;
 pub mod frame;
@@ -21,4 +20,16 @@ pub mod pipeline;
 pub mod redact;
 pub mod scan;
 
+pub mod admin;
+pub mod command;
+pub mod config;
+pub mod drain;
+pub mod inbox;
+pub mod ledger;
+pub mod listen;
+pub mod memory;
+pub mod metrics;
 pub mod outcome;
+pub mod proxy;
+pub mod route;
+pub mod upstream;

@@ -1,3 +1,7 @@
-//! The command line: arguments, exit codes, nothing else.
+//! The command line: see `tamis --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tamis::command::run()
+}

@@ -13,6 +13,7 @@ pub use class::Class;
 pub use pack::{Pack, PackProblem};
 pub(crate) use set::{FieldKind, Scope};
 pub use set::{FieldRule, Pattern, PatternSet};
+use std::path::{Path, PathBuf};
 
 /// Place of a pattern or field rule in its set. Valid for that set only, not across a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +32,55 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/prompts.toml", include_str!("../../patterns/prompts.toml")),
     ("patterns/sentry.toml", include_str!("../../patterns/sentry.toml")),
 ];
+
+/// Reads the embedded packs and those in `dirs`, compiles them, and tries the examples of the latter.
+///
+/// The embedded packs' own examples ran when this binary was built; `tamis check` runs them again.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub fn load(dirs: &[PathBuf], disable: &[String]) -> Result<PatternSet, Vec<PackProblem>> {
+    let mut packs = embedded()?;
+    let own = from_dirs(dirs)?;
+    packs.extend(own.iter().cloned());
+    let set = PatternSet::compile(&packs, disable)?;
+    let tested = selftest::run(&own);
+    if tested.problems.is_empty() { Ok(set) } else { Err(tested.problems) }
+}
+
+/// Reads every `*.toml` of the directories, by name.
+///
+/// # Errors
+/// A directory or file that cannot be read, and everything wrong in one that can.
+pub fn from_dirs(dirs: &[PathBuf]) -> Result<Vec<Pack>, Vec<PackProblem>> {
+    let mut packs = Vec::new();
+    let mut problems = Vec::new();
+    let unreadable = |path: &Path, error: &std::io::Error| {
+        let place = pack::Place { origin: path.display().to_string(), line: 1, column: 1 };
+        place.problem(format!("cannot be read: {}", error.kind()))
+    };
+    for dir in dirs {
+        let mut files: Vec<PathBuf> = match std::fs::read_dir(dir) {
+            Ok(entries) => entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect(),
+            Err(error) => {
+                problems.push(unreadable(dir, &error));
+                continue;
+            }
+        };
+        files.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+        files.sort();
+        for file in files {
+            match std::fs::read_to_string(&file) {
+                Ok(text) => match pack::parse(&text, &file.display().to_string()) {
+                    Ok(pack) => packs.push(pack),
+                    Err(found) => problems.extend(found),
+                },
+                Err(error) => problems.push(unreadable(&file, &error)),
+            }
+        }
+    }
+    if problems.is_empty() { Ok(packs) } else { Err(problems) }
+}
 
 /// Reads the embedded packs.
 ///

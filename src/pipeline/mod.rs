@@ -178,6 +178,8 @@ pub struct Pipeline {
     encoder: Option<Encoder>,
     coding_out: Option<Coding>,
     summary: Summary,
+    /// Most scrubbed bytes that wait unencoded for a first change; 0 once there is no more waiting.
+    lazy_bytes_max: usize,
     /// A decoded piece, and what the body made of it.
     piece: Vec<u8>,
     scrubbed: Vec<u8>,
@@ -200,6 +202,7 @@ impl Pipeline {
             encoder: None,
             coding_out: None,
             summary: Summary::default(),
+            lazy_bytes_max: 0,
             piece: Vec::new(),
             scrubbed: Vec::new(),
         }
@@ -208,6 +211,14 @@ impl Pipeline {
     /// Sets the coding of the output, whatever the body came in. Before the first `push`.
     pub fn set_coding_out(&mut self, coding: Coding) {
         self.coding_out = Some(coding);
+    }
+
+    /// Says that the caller holds the bytes that came: if nothing changes and the scrubbed body has at
+    /// most `bytes_max` bytes, then nothing is appended at all, and those bytes are the output.
+    ///
+    /// PERF: most bodies of most senders are clean; they are neither copied nor compressed again.
+    pub fn hold_while_unchanged(&mut self, bytes_max: usize) {
+        self.lazy_bytes_max = bytes_max;
     }
 
     /// Takes the next chunk of the body and appends what can be sent on to `out`.
@@ -247,6 +258,9 @@ impl Pipeline {
         };
         self.body.finish(&mut stage)?;
         self.encode(out);
+        if self.lazy_bytes_max > 0 {
+            self.summary.bytes_out = self.scrubbed.len() as u64;
+        }
         if let Some(encoder) = &mut self.encoder {
             encoder.finish(out);
         }
@@ -273,9 +287,10 @@ impl Pipeline {
     }
 
     fn encode(&mut self, out: &mut Vec<u8>) {
-        if self.scrubbed.is_empty() && self.encoder.is_none() {
+        if !self.summary.changed && self.scrubbed.len() <= self.lazy_bytes_max {
             return;
         }
+        self.lazy_bytes_max = 0;
         self.summary.bytes_out += self.scrubbed.len() as u64;
         let coding = self.coding_out();
         self.encoder.get_or_insert_with(|| Encoder::new(coding)).write(&self.scrubbed, out);
@@ -320,53 +335,4 @@ impl Pipeline {
 
 fn refused(error: DecodeError) -> Refusal {
     error.reason().into()
-}
-
-/// What a whole body becomes.
-#[derive(Debug)]
-pub struct Whole {
-    /// What happened to its items.
-    pub summary: Summary,
-    /// The bytes to send on; `None` where they are the very bytes that came.
-    pub body: Option<Vec<u8>>,
-    /// The coding of `body`, or of the bytes that came.
-    pub coding: Coding,
-}
-
-/// Scrubs a body that is held whole.
-///
-/// PERF: it is encoded again only if something was replaced.
-///
-/// # Errors
-/// The body is refused; nothing of it may leave.
-pub fn scrub_whole(
-    plan: Arc<Plan>,
-    limits: BodyLimits,
-    format: BodyFormat,
-    declared: Coding,
-    body: &[u8],
-) -> Result<Whole, Refusal> {
-    let mut pipeline = Pipeline::new(plan, limits, format, declared);
-    pipeline.set_coding_out(Coding::Identity);
-    let mut plain = Vec::with_capacity(body.len());
-    pipeline.push(body, &mut plain)?;
-    pipeline.finish(&mut plain)?;
-    let coding = match pipeline.decoder.coding() {
-        Some(Coding::Deflate) if pipeline.summary.changed => Coding::Gzip,
-        Some(coding) => coding,
-        None => Coding::Identity,
-    };
-    let summary = pipeline.summary.clone();
-    let body = match (summary.changed, coding) {
-        (false, _) => None,
-        (true, Coding::Identity) => Some(plain),
-        (true, coding) => {
-            let mut encoder = Encoder::new(coding);
-            let mut encoded = Vec::with_capacity(plain.len() / 2);
-            encoder.write(&plain, &mut encoded);
-            encoder.finish(&mut encoded);
-            Some(encoded)
-        }
-    };
-    Ok(Whole { summary, body, coding })
 }

@@ -1,0 +1,244 @@
+use super::*;
+use crate::inbox::Arrival;
+use crate::outcome::{Outcome, Reason};
+use crate::pattern::{Class, DetectorIndex};
+use crate::pipeline::{BodyFormat, Count, Summary};
+use crate::redact::Action;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::time::UNIX_EPOCH;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// An admin port on loopback, and the end of its drain.
+struct Running {
+    address: SocketAddr,
+    drain: oneshot::Sender<()>,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+fn state() -> AdminState {
+    let metrics = Metrics::new();
+    metrics.pattern_set(3, "c0ffee");
+    let route = metrics.route("sentry", "sentry");
+    route.items(Outcome::Redacted, Reason::None, 2);
+    let count = |action, hits| Count { detector: DetectorIndex(0), class: Some(Class::Email), action, hits };
+    let counts = vec![count(Action::Token, 5), count(Action::Keep, 1)];
+    route.redactions(&|_| "email".to_owned(), &Summary { counts, ..Summary::default() });
+    AdminState {
+        metrics,
+        inbox: Some(Inbox::new(1 << 20)),
+        ready: Box::new(Readiness::ready),
+        ledger: Box::new(|| LedgerTotals { received: 2, in_flight: 0, ended: [0, 2, 0, 0, 0] }),
+        routes: Box::new(|| {
+            vec![RouteInfo {
+                name: "sentry".to_owned(),
+                protocol: "sentry".to_owned(),
+                upstream: "inbox".to_owned(),
+                policy: "default".to_owned(),
+                mode: "enforce",
+                unscanned_pass: false,
+            }]
+        }),
+        started: UNIX_EPOCH,
+        version: "0.0.0",
+        sample_command: "curl http://127.0.0.1:8080/".to_owned(),
+    }
+}
+
+async fn run(state: AdminState) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (drain, drained) = oneshot::channel::<()>();
+    let served = tokio::spawn(serve(listener, state, async { drop(drained.await) }));
+    Running { address, drain, served }
+}
+
+/// Sends one request with `Host: 127.0.0.1` and gives the head and the body of the answer.
+async fn ask(running: &Running, line: &str) -> (String, String) {
+    send(running, &format!("{line} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")).await
+}
+
+async fn send(running: &Running, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(running.address).await.expect("it listens");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = Vec::new();
+    while stream.read_buf(&mut answer).await.expect("it answers") > 0 {}
+    let answer = String::from_utf8(answer).expect("UTF-8");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.to_lowercase(), body.to_owned())
+}
+
+fn fill(inbox: &Inbox, body: &[u8]) {
+    let (route, format) = ("app".into(), BodyFormat::Ndjson);
+    let arrival = Arrival { route, protocol: "generic", format, path: "/".to_owned() };
+    let mut writer = inbox.receive(arrival);
+    writer.write(body);
+    assert_eq!(writer.finish(None).status, 200);
+}
+
+/// The data of a chunked body.
+fn unchunk(mut body: &str) -> String {
+    let mut data = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect("a chunk size");
+        data.push_str(&rest[..size]);
+        body = &rest[(size + 2).min(rest.len())..];
+    }
+    data
+}
+
+#[tokio::test]
+async fn every_answer_forbids_storing_framing_and_other_sites() {
+    let running = run(state()).await;
+    for line in ["GET /", "GET /page.js", "GET /inbox", "GET /metrics", "POST /live", "GET /none"] {
+        let (head, _) = ask(&running, line).await;
+        for header in [
+            "cache-control: no-store",
+            "x-content-type-options: nosniff",
+            "content-security-policy: default-src 'none'",
+            "cross-origin-resource-policy: same-origin",
+        ] {
+            assert!(head.contains(header), "{line}: {head}");
+        }
+        assert!(!head.contains("access-control-"), "{line}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn resources_are_what_they_say() {
+    let running = run(state()).await;
+    for (line, code, content_type, part) in [
+        ("GET /live", 200, "text/plain", "live\n"),
+        ("GET /ready", 200, "text/plain", "ready\n"),
+        ("GET /metrics", 200, "text/plain; version=0.0.4", "tamis_build_info"),
+        ("GET /", 200, "text/html", "<title>"),
+        ("GET /page.css", 200, "text/css", "prefers-color-scheme"),
+        ("GET /page.js", 200, "text/javascript", "textContent"),
+        ("GET /none", 404, "text/plain", "nothing here"),
+        ("GET /inbox?after=x", 400, "text/plain", "numbers"),
+    ] {
+        let (head, body) = ask(&running, line).await;
+        assert!(head.starts_with(&format!("http/1.1 {code}")), "{line}: {head}");
+        assert!(head.contains(&format!("content-type: {content_type}")), "{line}: {head}");
+        assert!(body.contains(part), "{line}");
+    }
+    let (head, body) = ask(&running, "HEAD /").await;
+    assert!(head.starts_with("http/1.1 200") && body.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_changes_state() {
+    let running = run(state()).await;
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+        let (head, _) = ask(&running, &format!("{method} /inbox")).await;
+        assert!(head.starts_with("http/1.1 405") && head.contains("allow: get, head"), "{method}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn foreign_names_are_refused_on_loopback() {
+    let running = run(state()).await;
+    for (request, code) in [
+        ("GET /inbox HTTP/1.1\r\nHost: evil.example.com\r\n", 403),
+        ("GET /inbox HTTP/1.1\r\nHost: localhost:9464\r\n", 200),
+        ("GET /inbox HTTP/1.1\r\nHost: localhost\r\nHost: evil.example.com\r\n", 403),
+        ("GET http://evil.example.com/inbox HTTP/1.1\r\nHost: localhost\r\n", 403),
+        ("GET /inbox HTTP/1.0\r\n", 403),
+    ] {
+        let (head, body) = send(&running, &format!("{request}Connection: close\r\n\r\n")).await;
+        assert!(head.contains(&format!(" {code} ")), "{request}: {head}");
+        assert_eq!(code == 403, body.contains("host name"), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn not_ready_says_why() {
+    let ready = || Readiness { reasons: vec!["draining".to_owned(), "no listener".to_owned()] };
+    let running = run(AdminState { ready: Box::new(ready), ..state() }).await;
+    let (head, body) = ask(&running, "GET /ready").await;
+    assert!(head.starts_with("http/1.1 503"));
+    assert_eq!(body, "not ready\n- draining\n- no listener\n");
+    assert!(ask(&running, "GET /live").await.0.starts_with("http/1.1 200"));
+}
+
+#[tokio::test]
+async fn the_inbox_is_read_in_pieces() {
+    let state = state();
+    let inbox = state.inbox.clone().expect("has one");
+    let running = run(state).await;
+    let body: String = (1..=100).map(|at| format!("{{\"n\":{at}}}\n")).collect();
+    fill(&inbox, body.as_bytes());
+    for (query, first, count) in
+        [("", 1, 100), ("?after=40", 41, 60), ("?after=40&limit=33", 41, 33), ("?limit=1", 1, 1)]
+    {
+        let (head, body) = ask(&running, &format!("GET /inbox{query}")).await;
+        assert!(head.contains("content-type: application/x-ndjson"), "{head}");
+        let body = unchunk(&body);
+        let lines: Vec<Value> = body.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+        assert_eq!((&lines[0]["seq"], lines.len()), (&Value::from(first), count), "{query}");
+        assert_eq!(lines[0]["payload"], format!("{{\"n\":{first}}}"));
+    }
+    assert_eq!(unchunk(&ask(&running, "GET /inbox?after=100").await.1), "");
+    let (_, text) = ask(&running, "GET /metrics").await;
+    assert!(text.contains("tamis_inbox_items 100"));
+}
+
+#[tokio::test]
+async fn without_an_inbox_there_is_none() {
+    let running = run(AdminState { inbox: None, ..state() }).await;
+    assert!(ask(&running, "GET /inbox").await.0.starts_with("http/1.1 404"));
+    let (_, body) = ask(&running, "GET /api/v1/status").await;
+    assert!(serde_json::from_str::<Value>(&body).expect("JSON")["inbox"].is_null());
+}
+
+#[tokio::test]
+async fn the_status_has_what_the_page_shows() {
+    let running = run(state()).await;
+    let (_, body) = ask(&running, "GET /api/v1/status").await;
+    let status: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(status["version"], "0.0.0");
+    assert_eq!(status["started"], "1970-01-01T00:00:00.000Z");
+    assert_eq!(status["protected"], true);
+    assert_eq!(status["pattern_set"]["generation"], 3);
+    assert_eq!(status["items"]["redacted"], 2);
+    assert_eq!(status["routes"][0]["upstream"], "inbox");
+    let classes = status["classes"].as_array().expect("a list");
+    assert_eq!(classes.len(), Class::ALL.len());
+    let email = classes.iter().find(|class| class["class"] == "email").expect("listed");
+    assert_eq!((&email["word"], &email["hits"]), (&"email".into(), &5.into()), "kept ones do not count");
+    assert_eq!(status["redactions"].as_array().map(Vec::len), Some(2));
+    assert_eq!(status["inbox"]["seq_last"], 0);
+}
+
+#[tokio::test]
+async fn a_route_that_passes_is_not_protection() {
+    let routes = || {
+        let unscanned = RouteInfo {
+            name: "a".to_owned(),
+            protocol: "generic".to_owned(),
+            upstream: "inbox".to_owned(),
+            policy: "default".to_owned(),
+            mode: "enforce",
+            unscanned_pass: true,
+        };
+        vec![unscanned]
+    };
+    let running = run(AdminState { routes: Box::new(routes), ..state() }).await;
+    let (_, body) = ask(&running, "GET /api/v1/status").await;
+    assert_eq!(serde_json::from_str::<Value>(&body).expect("JSON")["protected"], false);
+}
+
+#[tokio::test]
+async fn the_drain_ends_idle_connections_at_once() {
+    let running = run(state()).await;
+    let mut idle = TcpStream::connect(running.address).await.expect("it listens");
+    idle.write_all(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("it reads");
+    let mut answer = [0; 12];
+    idle.read_exact(&mut answer).await.expect("it answers");
+    running.drain.send(()).expect("still serving");
+    let served = tokio::time::timeout(Duration::from_secs(5), running.served).await;
+    served.expect("ends in time").expect("no panic").expect("no error");
+    assert!(TcpStream::connect(running.address).await.is_err());
+}

@@ -1,0 +1,33 @@
+//! `tamis check`: everything that `serve` checks, and all packs' own examples, without opening a port.
+
+use super::setup::{self, tell_problems};
+use super::{Exit, say};
+use crate::pattern::{embedded, from_dirs, selftest};
+use std::path::Path;
+
+pub(super) fn run(path: Option<&Path>) -> Exit {
+    let ready = match setup::ready(path) {
+        Ok(ready) => ready,
+        Err(exit) => return exit,
+    };
+    let packs = embedded().and_then(|mut packs| {
+        packs.extend(from_dirs(&ready.config.pattern.dirs)?);
+        Ok(packs)
+    });
+    let packs = match packs {
+        Ok(packs) => packs,
+        Err(problems) => return tell_problems("the packs", problems.iter()),
+    };
+    let tested = selftest::run(&packs);
+    if !tested.problems.is_empty() {
+        return tell_problems("the packs", tested.problems.iter());
+    }
+    say(&format!(
+        "{}{} patterns, {} field rules, {} examples hold (set {})\nok\n",
+        ready.config.summary(),
+        ready.set.patterns().len(),
+        ready.set.fields().len(),
+        tested.examples,
+        ready.set.hash(),
+    ))
+}

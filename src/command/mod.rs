@@ -1,0 +1,202 @@
+//! What the command line shows and does, one module per subcommand.
+//!
+//! stdout is data, stderr is for people. [`run`] turns arguments into an exit code; nothing else in the
+//! library knows that there is a process around it.
+
+pub mod banner;
+mod check;
+pub mod demo;
+mod patterns;
+mod scrub;
+mod serve;
+mod setup;
+pub mod terminal;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How a command ended. The numbers above 1 are those of `sysexits.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Ok,
+    /// The answer of the command is no.
+    No,
+    /// Input or output failed.
+    Io,
+    /// The configuration, or a pack, is wrong.
+    Config,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ok => 0,
+            Exit::No => 1,
+            Exit::Io => 74,
+            Exit::Config => 78,
+        })
+    }
+}
+
+/// Telemetry privacy proxy: forwards error reports, logs and analytics without the people in them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tamis",
+    version,
+    arg_required_else_help = true,
+    after_help = "Try it without any set-up:\n  tamis demo                     invented events, before and after side by side\n  tamis serve                    a proxy on 127.0.0.1:8080 with an inbox instead of a vendor\n  tamis scrub app.log            a file to stdout, scrubbed\n\nExit codes: 0 done, 1 the answer is no, 2 wrong usage, 74 input or output failed, 78 bad configuration"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the proxy.
+    ///
+    /// Without -c it listens on 127.0.0.1:8080, applies the strict preset, and keeps what would have
+    /// left in an inbox at http://127.0.0.1:9464. No file is read and nothing is forwarded.
+    Serve {
+        /// Configuration file.
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Threads that serve requests; as many as there are cores if not given.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+        workers: Option<u16>,
+    },
+    /// Check a configuration and all packs, as `serve` would, without opening a port.
+    Check {
+        /// Configuration file; without one, the packs alone are checked.
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Scrub files, or standard input, to standard output.
+    ///
+    /// Works in constant memory. gzip, zstd and zlib input is recognised and leaves in the coding it
+    /// came in. A summary goes to standard error.
+    Scrub {
+        /// Configuration file: its policy `default` and its packs are used.
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// How the input is read.
+        #[arg(short, long, value_enum, default_value_t = Format::Auto)]
+        format: Format,
+        /// No progress and no summary.
+        #[arg(short, long)]
+        quiet: bool,
+        /// Files to read; `-` or none is standard input.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// List the patterns and field rules, or run their examples.
+    #[command(subcommand)]
+    Patterns(PatternsCommand),
+    /// Serve with an inbox, send invented events through it, and show before and after side by side.
+    Demo {
+        /// Stop after this many events; without it, until Ctrl-C.
+        #[arg(short = 'n', long, value_name = "N")]
+        count: Option<u64>,
+    },
+    /// Print the version and what it was built with.
+    Version,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PatternsCommand {
+    /// One line per pattern and field rule: name, class, how it is found.
+    List {
+        /// Directory with packs of your own, beside the embedded ones.
+        #[arg(short, long, value_name = "DIR")]
+        dir: Vec<PathBuf>,
+    },
+    /// Run every example of every pack against its own entry.
+    Test {
+        /// Directory with packs of your own, beside the embedded ones.
+        #[arg(short, long, value_name = "DIR")]
+        dir: Vec<PathBuf>,
+    },
+}
+
+/// Input formats of `scrub`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Each line for itself: JSON if it is, else text.
+    Auto,
+    /// One JSON document.
+    Json,
+    /// One JSON document per line; other lines are scanned as text and counted.
+    Ndjson,
+    /// Lines of text.
+    Text,
+    /// A Sentry envelope.
+    Sentry,
+}
+
+/// Runs the program on its arguments.
+pub fn run() -> ExitCode {
+    let exit = match Arguments::parse().command {
+        Command::Serve { config, workers } => serve::run(config.as_deref(), workers),
+        Command::Check { config } => check::run(config.as_deref()),
+        Command::Scrub { config, format, quiet, files } => {
+            scrub::run(config.as_deref(), format, quiet, &files)
+        }
+        Command::Patterns(PatternsCommand::List { dir }) => patterns::list(&dir),
+        Command::Patterns(PatternsCommand::Test { dir }) => patterns::test(&dir),
+        Command::Demo { count } => demo::run(count),
+        Command::Version => say(&version()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "tamis", &mut script);
+            say(&String::from_utf8_lossy(&script))
+        }
+    };
+    exit.into()
+}
+
+fn version() -> String {
+    format!(
+        "tamis {}\ntarget {}-{}\nlicence {}\n",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+        env!("CARGO_PKG_LICENSE")
+    )
+}
+
+/// Writes data to standard output. A reader that has gone away is no error.
+fn say(text: &str) -> Exit {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => Exit::Ok,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Ok,
+        Err(error) => {
+            tell(&format!("cannot write to standard output: {error}"));
+            Exit::Io
+        }
+    }
+}
+
+/// Writes a line for a person to standard error. If that fails, there is nobody left to tell.
+fn tell(text: &str) {
+    let written = writeln!(std::io::stderr().lock(), "tamis: {text}");
+    drop(written);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

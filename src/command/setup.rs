@@ -1,0 +1,74 @@
+//! From a configuration file to what runs: packs compiled, policies planned, every problem told.
+
+use super::{Exit, tell};
+use crate::config::{self, Config, LoadError};
+use crate::pattern::{self, PatternSet};
+use crate::redact::{Plan, Policy};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A configuration with its packs and policies compiled.
+pub(super) struct Ready {
+    pub(super) config: Config,
+    pub(super) set: Arc<PatternSet>,
+    /// Plans by policy name; there is always a `default`.
+    pub(super) plans: BTreeMap<String, Arc<Plan>>,
+}
+
+impl Ready {
+    /// The plan of a policy.
+    pub(super) fn plan(&self, policy: &str) -> Arc<Plan> {
+        Arc::clone(self.plans.get(policy).expect("the configuration names only policies that it has"))
+    }
+}
+
+/// Reads a file, or takes the configuration that needs none, and compiles everything in it. Problems
+/// have been told when this fails.
+pub(super) fn ready(path: Option<&Path>) -> Result<Ready, Exit> {
+    compile(read(path)?)
+}
+
+/// Reads a configuration file; without one, the configuration that `serve` runs with by default.
+pub(super) fn read(path: Option<&Path>) -> Result<Config, Exit> {
+    let Some(path) = path else { return Ok(Config::without_file()) };
+    config::load(path).map_err(|error| match error {
+        LoadError::Unreadable { origin, source } => {
+            tell(&format!("cannot read {origin}: {source}"));
+            Exit::Io
+        }
+        LoadError::Wrong(problems) => tell_problems("the configuration", problems.iter()),
+    })
+}
+
+/// Compiles packs and policies.
+pub(super) fn compile(config: Config) -> Result<Ready, Exit> {
+    let set = pattern::load(&config.pattern.dirs, &config.pattern.disable)
+        .map_err(|problems| tell_problems("the packs", problems.iter()))?;
+    let set = Arc::new(set);
+    let mut plans = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (name, policy) in &config.policies {
+        match Plan::compile(Arc::clone(&set), Policy::clone(policy)) {
+            Ok(plan) => {
+                plans.insert(name.clone(), Arc::new(plan));
+            }
+            Err(found) => {
+                problems.extend(found.into_iter().map(|problem| format!("policy {name}: {problem}")))
+            }
+        }
+    }
+    if !problems.is_empty() {
+        return Err(tell_problems("the configuration", problems.iter()));
+    }
+    Ok(Ready { config, set, plans })
+}
+
+/// Tells every problem, one per line.
+pub(super) fn tell_problems<P: Display>(of: &str, problems: impl Iterator<Item = P>) -> Exit {
+    let lines: Vec<String> = problems.map(|problem| format!("  {problem}")).collect();
+    let plural = if lines.len() == 1 { "problem" } else { "problems" };
+    tell(&format!("{of}: {} {plural}\n{}", lines.len(), lines.join("\n")));
+    Exit::Config
+}

@@ -1,0 +1,102 @@
+//! The order of a shutdown: stop accepting, finish what is in flight, stop what is left.
+//!
+//! One [`Drain`] is shared by all that must end: [`begin`](Drain::begin) closes listeners and idle
+//! connections at once; what is still in flight gets at most [`FINISH_TIME`], then
+//! [`stop`](Drain::stop) ends it.
+
+use std::io;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// How long requests in flight may take once a shutdown has begun.
+pub const FINISH_TIME: Duration = Duration::from_secs(10);
+
+/// How far the shutdown is. Only ever grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Not begun.
+    Serve,
+    /// Nothing new is accepted; what is in flight goes on.
+    Finish,
+    /// Whatever is left ends now.
+    Stop,
+}
+
+/// A handle on the shutdown. All clones see the same phase.
+#[derive(Debug, Clone)]
+pub struct Drain(watch::Sender<Phase>);
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self(watch::Sender::new(Phase::Serve))
+    }
+}
+
+impl Drain {
+    /// A shutdown that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Begins the shutdown. Does nothing when it has begun.
+    pub fn begin(&self) {
+        self.raise(Phase::Finish);
+    }
+
+    /// Ends what is still in flight.
+    pub fn stop(&self) {
+        self.raise(Phase::Stop);
+    }
+
+    /// How far the shutdown is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        *self.0.borrow()
+    }
+
+    /// Waits until the shutdown is as far as `phase`.
+    pub async fn reached(&self, phase: Phase) {
+        let mut watched = self.0.subscribe();
+        let reached = watched.wait_for(|now| *now >= phase).await;
+        reached.expect("the sender is `self`, which outlives the wait");
+    }
+
+    fn raise(&self, phase: Phase) {
+        self.0.send_if_modified(|now| {
+            let raised = *now < phase;
+            *now = phase.max(*now);
+            raised
+        });
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+///
+/// # Errors
+/// The handlers could not be installed.
+pub async fn signalled() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_phase_never_goes_back() {
+        let drain = Drain::new();
+        assert_eq!(drain.phase(), Phase::Serve);
+        drain.stop();
+        drain.begin();
+        assert_eq!(drain.phase(), Phase::Stop);
+        drain.reached(Phase::Finish).await;
+    }
+}

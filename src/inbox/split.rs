@@ -1,0 +1,337 @@
+//! Splits a plain body into the items that the inbox shows.
+//!
+//! In: chunks. Out: kinds and payloads, cut at a number of bytes. Holds one item, up to that number; of an
+//! envelope one item up to [`ENVELOPE_ITEM_BYTES_MAX`], of which only the size is kept past it.
+
+use super::Payload;
+use crate::frame::FrameError;
+use crate::frame::sentry::{EnvelopeFramer, EnvelopePart};
+use crate::pipeline::BodyFormat;
+use std::sync::Arc;
+
+/// Bytes of an envelope item that are held to be shown. What Sentry takes of an event, log or span:
+/// <https://develop.sentry.dev/sdk/foundations/transport/envelopes/#size-limits>
+const ENVELOPE_ITEM_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes given to the framer at a time, which holds what it is given.
+const FEED_BYTES: usize = 64 << 10;
+
+/// The header lines around an envelope's item: they leave too, so they are shown.
+pub(super) struct Headers {
+    /// The envelope's, shared by its items.
+    pub(super) envelope: Arc<str>,
+    /// The item's own.
+    pub(super) item: Box<str>,
+}
+
+/// One item as the inbox shows it.
+pub(super) struct Part {
+    pub(super) kind: &'static str,
+    pub(super) payload: Payload,
+    pub(super) headers: Option<Headers>,
+}
+
+/// The beginning of a payload, and how long it was.
+struct Capture {
+    kept: Vec<u8>,
+    bytes: u64,
+    bytes_max: usize,
+}
+
+impl Capture {
+    fn new(bytes_max: usize) -> Self {
+        Self { kept: Vec::new(), bytes: 0, bytes_max }
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        let room = self.bytes_max - self.kept.len();
+        self.kept.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        self.bytes += bytes.len() as u64;
+    }
+
+    fn is_cut(&self) -> bool {
+        self.bytes > self.kept.len() as u64
+    }
+
+    /// Whether the whole item is one JSON document.
+    fn is_json(&self) -> bool {
+        !self.is_cut() && serde_json::from_slice::<serde::de::IgnoredAny>(&self.kept).is_ok()
+    }
+
+    /// Takes one line's end off: the carriage return belongs to it.
+    fn trim_carriage_return(&mut self) {
+        if !self.is_cut() && self.kept.last() == Some(&b'\r') {
+            self.kept.pop();
+            self.bytes -= 1;
+        }
+    }
+
+    /// Gives out the payload and begins the next.
+    fn take(&mut self) -> Payload {
+        let (cut, bytes) = (self.is_cut(), std::mem::take(&mut self.bytes));
+        let mut kept = std::mem::take(&mut self.kept);
+        if let Err(error) = std::str::from_utf8(&kept)
+            && cut
+            && error.error_len().is_none()
+        {
+            kept.truncate(error.valid_up_to()); // The cut went through a character.
+        }
+        match String::from_utf8(kept) {
+            Ok(text) => Payload::Text { text: text.into(), bytes },
+            Err(_) => Payload::Binary { bytes },
+        }
+    }
+}
+
+/// How a body comes apart.
+enum Mode {
+    /// It is one item.
+    Whole(&'static str),
+    /// Each line is one.
+    Lines,
+    /// The first line will tell.
+    FirstLine,
+    /// A Sentry envelope.
+    Envelope(Box<Envelope>),
+}
+
+struct Envelope {
+    framer: EnvelopeFramer,
+    header: Arc<str>,
+}
+
+pub(super) struct Splitter {
+    mode: Mode,
+    current: Capture,
+}
+
+impl Splitter {
+    /// Prepares for one body; of each payload `bytes_max` bytes are kept.
+    pub(super) fn new(format: BodyFormat, bytes_max: usize) -> Self {
+        let mode = match format {
+            BodyFormat::Envelope => Mode::Envelope(Box::new(Envelope {
+                framer: EnvelopeFramer::new(ENVELOPE_ITEM_BYTES_MAX),
+                header: Arc::default(),
+            })),
+            BodyFormat::SentryEvent => Mode::Whole("event"),
+            BodyFormat::Json => Mode::Whole("json"),
+            BodyFormat::Text => Mode::Whole("text"),
+            BodyFormat::Form => Mode::Whole("form"),
+            BodyFormat::Ndjson | BodyFormat::MixedLines => Mode::Lines,
+            BodyFormat::Auto => Mode::FirstLine,
+        };
+        Self { mode, current: Capture::new(bytes_max) }
+    }
+
+    /// Takes the next chunk and gives the items that it completes to `emit`, in order.
+    pub(super) fn feed(&mut self, mut plain: &[u8], emit: &mut dyn FnMut(Part)) {
+        if let Mode::Envelope(_) = self.mode {
+            return plain.chunks(FEED_BYTES).for_each(|piece| self.feed_envelope(piece, false, emit));
+        }
+        while !plain.is_empty() {
+            if let Mode::Whole(_) = self.mode {
+                return self.current.extend(plain);
+            }
+            let Some(end) = memchr::memchr(b'\n', plain) else {
+                return self.current.extend(plain);
+            };
+            self.current.extend(&plain[..end]);
+            self.end_line(emit);
+            plain = &plain[end + 1..];
+        }
+    }
+
+    /// Gives out the item that was still open.
+    pub(super) fn finish(&mut self, emit: &mut dyn FnMut(Part)) {
+        self.feed_envelope(&[], true, emit);
+        let kind = match self.mode {
+            Mode::Envelope(_) => return,
+            Mode::Lines => return self.end_line(emit),
+            Mode::Whole(kind) => kind,
+            Mode::FirstLine if self.current.is_json() => "json",
+            Mode::FirstLine => "text",
+        };
+        self.emit(kind, emit);
+    }
+
+    /// Gives out the items that `piece` completes, if this is an envelope.
+    fn feed_envelope(&mut self, piece: &[u8], last: bool, emit: &mut dyn FnMut(Part)) {
+        let bytes_max = self.current.bytes_max;
+        let framed = match &mut self.mode {
+            Mode::Envelope(envelope) => envelope.feed(piece, last, bytes_max, emit),
+            _ => Ok(()),
+        };
+        if framed.is_err() {
+            // The pipeline wrote this envelope, so it is one; should it not be, show what is left as it is.
+            self.mode = Mode::Whole("envelope");
+            self.current.extend(piece);
+        }
+    }
+
+    fn end_line(&mut self, emit: &mut dyn FnMut(Part)) {
+        if let Mode::FirstLine = self.mode {
+            if !self.current.is_json() {
+                // The first line of an indented document, or text.
+                let json = matches!(self.current.kept.first(), Some(b'{' | b'['));
+                self.mode = Mode::Whole(if json { "json" } else { "text" });
+                return self.current.extend(b"\n");
+            }
+            self.mode = Mode::Lines;
+        }
+        self.current.trim_carriage_return();
+        self.emit("line", emit);
+    }
+
+    fn emit(&mut self, kind: &'static str, emit: &mut dyn FnMut(Part)) {
+        if self.current.bytes > 0 {
+            emit(Part { kind, payload: self.current.take(), headers: None });
+        }
+    }
+}
+
+impl Envelope {
+    fn feed(
+        &mut self,
+        piece: &[u8],
+        last: bool,
+        bytes_max: usize,
+        emit: &mut dyn FnMut(Part),
+    ) -> Result<(), FrameError> {
+        let Self { framer, header: envelope } = self;
+        framer.feed(piece);
+        if last {
+            framer.finish();
+        }
+        while let Some(part) = framer.next()? {
+            let (header, payload) = match part {
+                EnvelopePart::Header { line, .. } => {
+                    *envelope = String::from_utf8_lossy(line).into();
+                    continue;
+                }
+                EnvelopePart::BlankLine => continue,
+                EnvelopePart::Item { header, payload, .. } => {
+                    let mut capture = Capture::new(bytes_max);
+                    capture.extend(payload);
+                    (header, capture.take())
+                }
+                EnvelopePart::TooLarge { header, bytes } => {
+                    (header, Payload::Text { text: Box::default(), bytes })
+                }
+            };
+            let item = String::from_utf8_lossy(header.line).into();
+            let headers = Headers { envelope: Arc::clone(envelope), item };
+            emit(Part { kind: header.kind.as_str(), payload, headers: Some(headers) });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Splits `body` cut in two at every byte: where a chunk ends never changes an item.
+    #[track_caller]
+    fn check(format: BodyFormat, body: &str, want: &[(&str, &str)]) {
+        for cut in 0..=body.len() {
+            let (head, tail) = body.as_bytes().split_at(cut);
+            let mut got = Vec::new();
+            let mut emit = |part: Part| {
+                let text = match part.payload {
+                    Payload::Text { text, .. } => text.into_string(),
+                    Payload::Binary { bytes } => format!("{bytes} bytes"),
+                };
+                got.push((part.kind, text));
+            };
+            let mut splitter = Splitter::new(format, 64);
+            splitter.feed(head, &mut emit);
+            splitter.feed(tail, &mut emit);
+            splitter.finish(&mut emit);
+            let got: Vec<_> = got.iter().map(|(kind, text)| (*kind, text.as_str())).collect();
+            assert_eq!(got, want, "{body:?} cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn splits_lines() {
+        check(BodyFormat::Ndjson, "{\"a\":1}\n{\"b\":2}\n", &[("line", "{\"a\":1}"), ("line", "{\"b\":2}")]);
+        check(BodyFormat::Ndjson, "{}\r\n\n\r\n[]", &[("line", "{}"), ("line", "[]")]);
+        check(BodyFormat::Ndjson, "", &[]);
+    }
+
+    #[test]
+    fn splits_envelopes() {
+        let envelope =
+            "{\"event_id\":\"a\"}\n{\"type\":\"event\",\"length\":2}\n{}\n{\"type\":\"session\"}\n[1]\n";
+        check(BodyFormat::Envelope, envelope, &[("event", "{}"), ("session", "[1]")]);
+        check(BodyFormat::Envelope, "{}\n", &[]);
+        let binary = "{}\n{\"type\":\"attachment\",\"length\":3}\na\nb";
+        check(BodyFormat::Envelope, binary, &[("attachment", "a\nb")]);
+    }
+
+    #[test]
+    fn headers_of_an_envelope_are_kept() {
+        let mut lines = Vec::new();
+        let mut emit = |part: Part| {
+            let headers = part.headers.expect("an envelope has them");
+            lines.push((headers.envelope.to_string(), headers.item.into_string()));
+        };
+        let mut splitter = Splitter::new(BodyFormat::Envelope, 64);
+        splitter.feed(b"{\"dsn\":\"x\"}\n{\"type\":\"event\"}\n{}\n", &mut emit);
+        splitter.finish(&mut emit);
+        assert_eq!(lines, [("{\"dsn\":\"x\"}".to_owned(), "{\"type\":\"event\"}".to_owned())]);
+    }
+
+    #[test]
+    fn large_envelope_items_show_their_size() {
+        for (extra, kept) in [(0, 64), (1, 0)] {
+            let bytes = ENVELOPE_ITEM_BYTES_MAX + extra;
+            let mut got = Vec::new();
+            let mut emit = |part: Part| match part.payload {
+                Payload::Text { text, bytes } => got.push((text.len(), bytes)),
+                Payload::Binary { .. } => panic!("it is text"),
+            };
+            let mut splitter = Splitter::new(BodyFormat::Envelope, 64);
+            let header = format!("{{}}\n{{\"type\":\"attachment\",\"length\":{bytes}}}\n");
+            splitter.feed(header.as_bytes(), &mut emit);
+            splitter.feed("x".repeat(bytes).as_bytes(), &mut emit);
+            splitter.finish(&mut emit);
+            assert_eq!(got, [(kept, bytes as u64)]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_shown_as_it_is() {
+        let mut got = Vec::new();
+        let mut emit = |part: Part| got.push(part.kind);
+        let mut splitter = Splitter::new(BodyFormat::Envelope, 64);
+        splitter.feed(b"no envelope\n", &mut emit);
+        splitter.feed(b"at all", &mut emit);
+        splitter.finish(&mut emit);
+        assert_eq!(got, ["envelope"]);
+    }
+
+    #[test]
+    fn holds_other_bodies_whole() {
+        check(BodyFormat::Json, "{\n\"a\":1}\n", &[("json", "{\n\"a\":1}\n")]);
+        check(BodyFormat::Text, "one\ntwo", &[("text", "one\ntwo")]);
+        check(BodyFormat::Form, "a=1&b=2", &[("form", "a=1&b=2")]);
+        check(BodyFormat::SentryEvent, "{}", &[("event", "{}")]);
+    }
+
+    #[test]
+    fn the_first_line_tells() {
+        check(BodyFormat::Auto, "{\"a\":1}\n{\"b\":2}", &[("line", "{\"a\":1}"), ("line", "{\"b\":2}")]);
+        check(BodyFormat::Auto, "{\n\"a\":1}\n", &[("json", "{\n\"a\":1}\n")]);
+        check(BodyFormat::Auto, "{\"a\":1}", &[("json", "{\"a\":1}")]);
+        check(BodyFormat::Auto, "hello\nworld", &[("text", "hello\nworld")]);
+    }
+
+    #[test]
+    fn cuts_between_characters() {
+        let body = format!("{}é", "x".repeat(63)); // The 64th byte is the first half of é.
+        check(BodyFormat::Text, &body, &[("text", &"x".repeat(63))]);
+        let fits = format!("{}é", "x".repeat(62));
+        check(BodyFormat::Text, &fits, &[("text", &fits)]);
+    }
+}

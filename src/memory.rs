@@ -1,0 +1,229 @@
+//! One budget for every payload byte that all requests together hold.
+//!
+//! A request takes a [`Charge`] before it holds bytes and gives it back by dropping it. When the budget
+//! is used up a charge waits a little: the sender is pushed back, because nobody reads its socket. Past
+//! the wait the request is refused. The kernel's socket buffers and the HTTP library's read buffers
+//! (64 KiB per connection at most) are not counted here; `connections_max` bounds those.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The bytes that may be held at once. Cheap to clone; all clones share one count.
+#[derive(Clone)]
+pub struct Budget(Arc<Shared>);
+
+struct Shared {
+    bytes_max: usize,
+    used: AtomicUsize,
+    peak: AtomicUsize,
+    waiting: AtomicUsize,
+    freed: Notify,
+}
+
+/// The budget was used up for as long as the charge could wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exhausted;
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("memory budget exhausted")
+    }
+}
+
+impl std::error::Error for Exhausted {}
+
+impl Budget {
+    /// A budget of `bytes_max` bytes, all of them free.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
+        Self(Arc::new(Shared {
+            bytes_max,
+            used: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            freed: Notify::new(),
+        }))
+    }
+
+    /// Takes `bytes` if they are free now.
+    #[must_use]
+    pub fn try_charge(&self, bytes: usize) -> Option<Charge> {
+        self.try_take(bytes).then(|| Charge { budget: self.clone(), bytes })
+    }
+
+    /// Takes `bytes`, waiting for others to give back for at most `wait`.
+    ///
+    /// # Errors
+    /// The budget stayed used up.
+    pub async fn charge(&self, bytes: usize, wait: Duration) -> Result<Charge, Exhausted> {
+        self.take(bytes, wait).await?;
+        Ok(Charge { budget: self.clone(), bytes })
+    }
+
+    /// Bytes charged now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes that were ever charged at once.
+    #[must_use]
+    pub fn peak(&self) -> usize {
+        self.0.peak.load(Ordering::Relaxed)
+    }
+
+    fn try_take(&self, bytes: usize) -> bool {
+        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.0.bytes_max);
+        // SeqCst: orders the read of `used` after the write of `waiting`, see `take`.
+        let taken = self.0.used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fits);
+        if let Ok(before) = taken {
+            self.0.peak.fetch_max(before + bytes, Ordering::Relaxed);
+        }
+        taken.is_ok()
+    }
+
+    async fn take(&self, bytes: usize, wait: Duration) -> Result<(), Exhausted> {
+        if self.try_take(bytes) {
+            return Ok(());
+        }
+        if bytes > self.0.bytes_max {
+            return Err(Exhausted);
+        }
+        let _waiting = Waiting::enter(&self.0.waiting);
+        let freed = async {
+            loop {
+                let mut notified = std::pin::pin!(self.0.freed.notified());
+                // Listen first, look second: what is given back in between wakes us.
+                notified.as_mut().enable();
+                if self.try_take(bytes) {
+                    return;
+                }
+                notified.await;
+            }
+        };
+        tokio::time::timeout(wait, freed).await.map_err(|_| Exhausted)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        self.0.used.fetch_sub(bytes, Ordering::SeqCst);
+        // PERF: waking takes a lock, so the common case, nobody waits, stays at one atomic each.
+        if self.0.waiting.load(Ordering::SeqCst) > 0 {
+            self.0.freed.notify_waiters();
+        }
+    }
+}
+
+/// One more charge that waits, until dropped: also when its request goes away.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Bytes taken from a [`Budget`], given back on drop.
+pub struct Charge {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Charge {
+    /// Bytes taken.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes `bytes` more, waiting for at most `wait`. On failure the charge stays as it was.
+    ///
+    /// # Errors
+    /// The budget stayed used up.
+    pub async fn grow(&mut self, bytes: usize, wait: Duration) -> Result<(), Exhausted> {
+        self.budget.take(bytes, wait).await?;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Makes the charge `bytes` in all: gives back at once, or takes more like [`Charge::grow`].
+    ///
+    /// # Errors
+    /// The budget stayed used up.
+    pub async fn resize(&mut self, bytes: usize, wait: Duration) -> Result<(), Exhausted> {
+        if bytes > self.bytes {
+            return self.grow(bytes - self.bytes, wait).await;
+        }
+        self.budget.give_back(self.bytes - bytes);
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::ZERO;
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn holds_at_its_bound() {
+        let budget = Budget::new(10);
+        assert!(budget.try_charge(11).is_none());
+        let nine = budget.try_charge(9).expect("9 of 10 are free");
+        assert!(budget.try_charge(2).is_none());
+        let one = budget.try_charge(1).expect("1 of 10 is free");
+        assert_eq!((budget.used(), budget.peak()), (10, 10));
+        drop(nine);
+        drop(one);
+        assert_eq!((budget.used(), budget.peak()), (0, 10));
+    }
+
+    #[tokio::test]
+    async fn a_charge_that_cannot_grow_stays_as_it_was() {
+        let budget = Budget::new(10);
+        let mut charge = budget.charge(4, NOW).await.expect("free");
+        assert_eq!(charge.grow(7, NOW).await, Err(Exhausted));
+        assert_eq!((charge.bytes(), budget.used()), (4, 4));
+        assert_eq!(charge.resize(10, NOW).await, Ok(()));
+        assert_eq!(charge.resize(1, NOW).await, Ok(()));
+        assert_eq!(budget.used(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_waiting_charge_gets_what_is_given_back() {
+        let budget = Budget::new(10);
+        let all = budget.try_charge(10).expect("free");
+        let other = budget.clone();
+        let waiter = tokio::spawn(async move { other.charge(6, LONG).await.map(|c| c.bytes()) });
+        tokio::task::yield_now().await;
+        drop(all);
+        assert_eq!(waiter.await.expect("no panic"), Ok(6));
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn more_than_there_is_fails_without_waiting() {
+        let budget = Budget::new(10);
+        assert_eq!(budget.charge(11, LONG).await.map(|c| c.bytes()), Err(Exhausted));
+    }
+}

@@ -1,0 +1,535 @@
+//! What an operator sees: counters, gauges and histograms for Prometheus.
+//!
+//! In: what the proxy counted, by route. Out: the text exposition format. [`table::TABLE`] lists every
+//! metric with its unit and labels, and is what gets registered.
+//!
+//! No label value ever comes from a request: routes, protocols and patterns are named by the operator,
+//! outcomes, reasons, classes and actions are closed sets. Past [`SERIES_FIXED_MAX`] new label sets are
+//! counted under `route="other"`, so that the number of series stays within routes x patterns + 2,000.
+
+pub mod table;
+
+use crate::outcome::{Outcome, Reason};
+use crate::pattern::{Class, DetectorIndex};
+use crate::pipeline::Summary;
+use crate::redact::Action;
+use prometheus::core::Collector;
+use prometheus::proto::{Metric, MetricFamily};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Series beside the one for each route and pattern. Past it, new label sets share `route="other"`.
+pub const SERIES_FIXED_MAX: usize = 2_000;
+
+/// Kept free for the metrics without labels and for everything that `route="other"` can need: 86 pairs
+/// of outcome and reason, 144 of class and action, and its histograms.
+const SERIES_RESERVED: usize = 330;
+
+/// Stands in for a label value when there is no room for another one.
+const OTHER: &str = "other";
+
+/// Seconds. A scan of 256 KiB takes about a millisecond; more than a second is a hostile body.
+const SCAN_BUCKETS: &[f64] = &[0.000_1, 0.001, 0.01, 0.1, 1.0];
+
+/// Seconds. From an inbox on loopback to an upstream that is about to time out.
+const REQUEST_BUCKETS: &[f64] = &[0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// How many series a histogram with these buckets adds: they, `+Inf`, the sum and the count.
+const fn histogram_series(buckets: &[f64]) -> usize {
+    buckets.len() + 3
+}
+
+/// What every route has from the start: `forwarded` and `redacted`, scanned bytes, the scan histogram,
+/// requests in flight and the gauge of unscanned passes.
+const ROUTE_SERIES: usize = 2 + 1 + histogram_series(SCAN_BUCKETS) + 1 + 1;
+
+/// Class label of what no class stands behind: a rule of the policy's own, or a bound.
+const OWN_RULE: &str = "none";
+
+/// How an exchange ended, for the label `code_class`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeClass {
+    /// 200 to 299.
+    Success,
+    /// 300 to 399.
+    Redirection,
+    /// 400 to 499.
+    SenderError,
+    /// 500 to 599.
+    ServerError,
+    /// No final status at all.
+    Error,
+}
+
+impl CodeClass {
+    /// All classes; a class is at the place of its discriminant.
+    pub const ALL: [Self; 5] =
+        [Self::Success, Self::Redirection, Self::SenderError, Self::ServerError, Self::Error];
+
+    /// The class of a status code; whatever is not 200 to 599 counts as no answer.
+    #[must_use]
+    pub fn of(code: u16) -> Self {
+        match code {
+            200..=299 => Self::Success,
+            300..=399 => Self::Redirection,
+            400..=499 => Self::SenderError,
+            500..=599 => Self::ServerError,
+            _ => Self::Error,
+        }
+    }
+
+    /// The label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "2xx",
+            Self::Redirection => "3xx",
+            Self::SenderError => "4xx",
+            Self::ServerError => "5xx",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// The registered families and the count of label sets given out. Shared by all routes.
+struct Families {
+    items: IntCounterVec,
+    redactions: IntCounterVec,
+    shadow_hits: IntCounterVec,
+    scan_bytes: IntCounterVec,
+    scan_seconds: HistogramVec,
+    request_seconds: HistogramVec,
+    in_flight: IntGaugeVec,
+    upstream: IntCounterVec,
+    unscanned: IntGaugeVec,
+    series_spent: AtomicUsize,
+}
+
+impl Families {
+    /// Takes room for `series` more, or says that there is none.
+    fn afford(&self, series: usize) -> bool {
+        let max = SERIES_FIXED_MAX - SERIES_RESERVED;
+        let take = |spent: usize| spent.checked_add(series).filter(|sum| *sum <= max);
+        self.series_spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+}
+
+/// Everything that is counted. Cheap to clone; all clones count into the same registry.
+#[derive(Clone)]
+pub struct Metrics {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Registry,
+    families: Arc<Families>,
+    connections_open: IntGauge,
+    connections_total: IntCounter,
+    memory: IntGauge,
+    panics: IntCounter,
+    inbox_items: IntGauge,
+    inbox_bytes: IntGauge,
+    inbox_evicted: IntCounter,
+    pattern_set: IntGaugeVec,
+    current_set: Mutex<Option<PatternSetInfo>>,
+    routes: Mutex<HashMap<String, RouteMetrics>>,
+}
+
+/// The pattern set in use, as last told by [`Metrics::pattern_set`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternSetInfo {
+    /// Grows by one at each reload.
+    pub generation: u64,
+    /// Fingerprint of its patterns.
+    pub hash: String,
+}
+
+/// One line of `tamis_redactions_total`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedactionTotal {
+    /// Name of the route.
+    pub route: String,
+    /// Data class.
+    pub class: String,
+    /// Name of the pattern or field rule.
+    pub pattern: String,
+    /// What was done.
+    pub action: String,
+    /// How many times since the start.
+    pub hits: u64,
+}
+
+/// Counts one thing as present until it is dropped.
+#[derive(Debug)]
+#[must_use = "the gauge goes back down as soon as this is dropped"]
+pub struct GaugeGuard(IntGauge);
+
+impl GaugeGuard {
+    fn raise(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for GaugeGuard {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Registers every metric of [`table::TABLE`]. Those without labels are rendered from the start.
+    ///
+    /// # Panics
+    /// Never: names and labels are constants that the tests register.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let families = Arc::new(Families {
+            items: counters(&registry, "tamis_items_total"),
+            redactions: counters(&registry, "tamis_redactions_total"),
+            shadow_hits: counters(&registry, "tamis_shadow_hits_total"),
+            scan_bytes: counters(&registry, "tamis_scan_bytes_total"),
+            scan_seconds: histograms(&registry, "tamis_scan_seconds", SCAN_BUCKETS),
+            request_seconds: histograms(&registry, "tamis_request_seconds", REQUEST_BUCKETS),
+            in_flight: gauges(&registry, "tamis_requests_in_flight"),
+            upstream: counters(&registry, "tamis_upstream_requests_total"),
+            unscanned: gauges(&registry, "tamis_unscanned_pass_enabled"),
+            series_spent: AtomicUsize::new(0),
+        });
+        describe_process(&registry);
+        let inner = Inner {
+            families,
+            connections_open: gauge(&registry, "tamis_connections_open"),
+            connections_total: counter(&registry, "tamis_connections_total"),
+            memory: gauge(&registry, "tamis_memory_held_bytes"),
+            panics: counter(&registry, "tamis_panics_total"),
+            inbox_items: gauge(&registry, "tamis_inbox_items"),
+            inbox_bytes: gauge(&registry, "tamis_inbox_bytes"),
+            inbox_evicted: counter(&registry, "tamis_inbox_evicted_total"),
+            pattern_set: gauges(&registry, "tamis_pattern_set_info"),
+            current_set: Mutex::new(None),
+            routes: Mutex::new(HashMap::new()),
+            registry,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The handles of one route, resolved once. The same name gives the same handles again, also after a
+    /// reload; its protocol is the one that was named first.
+    ///
+    /// `tamis_items_total` shows `forwarded` and `redacted` from here on, so that a rate can be taken of
+    /// them; other outcomes appear when they first happen, so that a healthy route stays short.
+    #[must_use]
+    pub fn route(&self, name: &str, protocol: &str) -> RouteMetrics {
+        let mut routes = lock(&self.inner.routes);
+        if let Some(known) = routes.get(name) {
+            return known.clone();
+        }
+        if !self.inner.families.afford(ROUTE_SERIES) {
+            let other = routes.entry(OTHER.to_owned());
+            return other.or_insert_with(|| RouteMetrics::new(&self.inner.families, OTHER, OTHER)).clone();
+        }
+        let route = RouteMetrics::new(&self.inner.families, name, protocol);
+        routes.insert(name.to_owned(), route.clone());
+        route
+    }
+
+    /// Counts a sender connection as open until the guard is dropped.
+    pub fn connection_opened(&self) -> GaugeGuard {
+        self.inner.connections_total.inc();
+        GaugeGuard::raise(&self.inner.connections_open)
+    }
+
+    /// Sets the payload bytes that all requests together hold.
+    pub fn memory_bytes(&self, held: u64) {
+        self.inner.memory.set(saturate(held));
+    }
+
+    /// Counts an item that panicked the engine.
+    pub fn panicked(&self) {
+        self.inner.panics.inc();
+    }
+
+    /// Sets the state of the embedded inbox. `evicted` is its total since the start.
+    pub fn inbox(&self, items: u64, bytes: u64, evicted: u64) {
+        self.inner.inbox_items.set(saturate(items));
+        self.inner.inbox_bytes.set(saturate(bytes));
+        self.inner.inbox_evicted.inc_by(evicted.saturating_sub(self.inner.inbox_evicted.get()));
+    }
+
+    /// Names the pattern set in use; the one before it is no longer shown.
+    pub fn pattern_set(&self, generation: u64, hash: &str) {
+        let mut current = lock(&self.inner.current_set);
+        self.inner.pattern_set.reset();
+        self.inner.pattern_set.with_label_values(&[generation.to_string().as_str(), hash]).set(1);
+        *current = Some(PatternSetInfo { generation, hash: hash.to_owned() });
+    }
+
+    /// The pattern set in use, if one was named yet.
+    #[must_use]
+    pub fn current_pattern_set(&self) -> Option<PatternSetInfo> {
+        lock(&self.inner.current_set).clone()
+    }
+
+    /// Says whether a route may let items through unscanned.
+    pub fn unscanned_pass(&self, route: &str, enabled: bool) {
+        let own = lock(&self.inner.routes).contains_key(route);
+        if own {
+            self.inner.families.unscanned.with_label_values(&[route]).set(i64::from(enabled));
+        } else if enabled {
+            // Shared by several routes: one that passes is enough, and it stays to be seen.
+            self.inner.families.unscanned.with_label_values(&[OTHER]).set(1);
+        }
+    }
+
+    /// Hits so far by route, class, pattern and action, in no particular order.
+    #[must_use]
+    pub fn redaction_totals(&self) -> Vec<RedactionTotal> {
+        let families = self.inner.families.redactions.collect();
+        families.iter().flat_map(MetricFamily::get_metric).map(redaction_total).collect()
+    }
+
+    /// All metrics in the text exposition format, version 0.0.4.
+    ///
+    /// Source: <https://prometheus.io/docs/instrumenting/exposition_formats/>
+    #[must_use]
+    pub fn render(&self) -> String {
+        // The encoder fails only on a family without metrics, which `gather` leaves out.
+        TextEncoder::new().encode_to_string(&self.inner.registry.gather()).unwrap_or_default()
+    }
+}
+
+fn redaction_total(metric: &Metric) -> RedactionTotal {
+    let label = |name: &str| {
+        let pair = metric.get_label().iter().find(|pair| pair.name() == name);
+        pair.map_or_else(String::new, |pair| pair.value().to_owned())
+    };
+    // The library keeps counters as floats; hits stay far below 2^53.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let hits = metric.get_counter().get_value() as u64;
+    RedactionTotal {
+        route: label("route"),
+        class: label("class"),
+        pattern: label("pattern"),
+        action: label("action"),
+        hits,
+    }
+}
+
+/// What one hit counter stands for: a redaction with its class and action, or a hit in shadow mode.
+type HitKey = (String, Option<(Option<Class>, Action)>);
+
+/// The metrics of one route. Cheap to clone.
+#[derive(Clone)]
+pub struct RouteMetrics {
+    inner: Arc<RouteInner>,
+}
+
+struct RouteInner {
+    families: Arc<Families>,
+    route: String,
+    protocol: String,
+    /// By outcome and reason, made when first needed.
+    items: Vec<OnceLock<IntCounter>>,
+    hits: RwLock<HashMap<HitKey, IntCounter>>,
+    scan_bytes: IntCounter,
+    scan_seconds: Histogram,
+    requests: [OnceLock<Histogram>; CodeClass::ALL.len()],
+    upstream: [OnceLock<IntCounter>; CodeClass::ALL.len()],
+    in_flight: IntGauge,
+}
+
+impl RouteMetrics {
+    fn new(families: &Arc<Families>, route: &str, protocol: &str) -> Self {
+        let slots = Outcome::ALL.len() * Reason::ALL.len();
+        let inner = RouteInner {
+            families: Arc::clone(families),
+            route: route.to_owned(),
+            protocol: protocol.to_owned(),
+            items: (0..slots).map(|_| OnceLock::new()).collect(),
+            hits: RwLock::default(),
+            scan_bytes: families.scan_bytes.with_label_values(&[route]),
+            scan_seconds: families.scan_seconds.with_label_values(&[route]),
+            requests: std::array::from_fn(|_| OnceLock::new()),
+            upstream: std::array::from_fn(|_| OnceLock::new()),
+            in_flight: families.in_flight.with_label_values(&[route]),
+        };
+        families.unscanned.with_label_values(&[route]).set(0);
+        for outcome in [Outcome::Forwarded, Outcome::Redacted] {
+            let counter = families.items.with_label_values(&[route, protocol, outcome.as_str(), "none"]);
+            inner.items[slot(outcome, Reason::None)].get_or_init(|| counter);
+        }
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Counts `n` items that ended.
+    pub fn items(&self, outcome: Outcome, reason: Reason, n: u64) {
+        if n > 0 {
+            self.inner.items[slot(outcome, reason)]
+                .get_or_init(|| self.inner.item_counter(outcome, reason))
+                .inc_by(n);
+        }
+    }
+
+    /// Counts what was found in one body. `name` gives the name of a detector in the body's pattern set.
+    pub fn redactions(&self, name: &dyn Fn(DetectorIndex) -> String, summary: &Summary) {
+        for count in &summary.counts {
+            self.inner.hit((name(count.detector), Some((count.class, count.action))), count.hits);
+        }
+    }
+
+    /// Counts what was found in one body and forwarded unchanged, in shadow mode.
+    pub fn shadow_hits(&self, name: &dyn Fn(DetectorIndex) -> String, summary: &Summary) {
+        for count in &summary.counts {
+            self.inner.hit((name(count.detector), None), count.hits);
+        }
+    }
+
+    /// Counts the bytes of one body that were scanned, and the time it took.
+    pub fn scanned(&self, bytes: u64, seconds: f64) {
+        self.inner.scan_bytes.inc_by(bytes);
+        self.inner.scan_seconds.observe(seconds);
+    }
+
+    /// Counts one request and the time until it was answered. Code 0 is a request that got no answer.
+    pub fn request(&self, code: u16, seconds: f64) {
+        let class = CodeClass::of(code);
+        let inner = &self.inner;
+        inner.requests[class as usize].get_or_init(|| inner.request_histogram(class)).observe(seconds);
+    }
+
+    /// Counts one request to the upstream; `None` when it gave no answer.
+    pub fn upstream(&self, code: Option<u16>) {
+        let class = CodeClass::of(code.unwrap_or(0));
+        let inner = &self.inner;
+        inner.upstream[class as usize].get_or_init(|| inner.upstream_counter(class)).inc();
+    }
+
+    /// Counts a request as in flight until the guard is dropped.
+    pub fn in_flight(&self) -> GaugeGuard {
+        GaugeGuard::raise(&self.inner.in_flight)
+    }
+}
+
+impl RouteInner {
+    /// The label for a new series of this route, given how many there would be.
+    fn label(&self, series: usize) -> &str {
+        if self.families.afford(series) { &self.route } else { OTHER }
+    }
+
+    fn item_counter(&self, outcome: Outcome, reason: Reason) -> IntCounter {
+        let route = self.label(1);
+        let protocol = if route == OTHER { OTHER } else { &self.protocol };
+        self.families.items.with_label_values(&[route, protocol, outcome.as_str(), reason.as_str()])
+    }
+
+    fn request_histogram(&self, class: CodeClass) -> Histogram {
+        let route = self.label(histogram_series(REQUEST_BUCKETS));
+        self.families.request_seconds.with_label_values(&[route, class.as_str()])
+    }
+
+    fn upstream_counter(&self, class: CodeClass) -> IntCounter {
+        self.families.upstream.with_label_values(&[self.label(1), class.as_str()])
+    }
+
+    fn hit(&self, key: HitKey, hits: u64) {
+        let known = self.hits.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.unwrap_or_else(|| self.add_hit_counter(key)).inc_by(hits);
+    }
+
+    /// Makes the counter of `key`. The first one of a pattern is among the routes x patterns that are
+    /// always allowed; one more (another action, or shadow mode) needs room.
+    fn add_hit_counter(&self, key: HitKey) -> IntCounter {
+        let mut hits = self.hits.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = hits.get(&key) {
+            return known.clone();
+        }
+        let first = !hits.keys().any(|(pattern, _)| *pattern == key.0);
+        let room = first || self.families.afford(1);
+        let (route, pattern) = if room { (self.route.as_str(), key.0.as_str()) } else { (OTHER, OTHER) };
+        let counter = match key.1 {
+            Some((class, action)) => self.families.redactions.with_label_values(&[
+                route,
+                class.map_or(OWN_RULE, Class::as_str),
+                pattern,
+                action.as_str(),
+            ]),
+            None => self.families.shadow_hits.with_label_values(&[route, pattern]),
+        };
+        hits.insert(key, counter.clone());
+        counter
+    }
+}
+
+/// Place of a pair in `RouteInner::items`.
+fn slot(outcome: Outcome, reason: Reason) -> usize {
+    outcome as usize * Reason::ALL.len() + reason as usize
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is guarded is whole at every step, so a panic elsewhere does not spoil it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn saturate(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The version and the time of the start: set once.
+fn describe_process(registry: &Registry) {
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    gauges(registry, "tamis_build_info").with_label_values(&[env!("CARGO_PKG_VERSION"), os, arch]).set(1);
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    gauge(registry, "tamis_start_time_seconds").set(saturate(started));
+}
+
+fn options(name: &str) -> (Opts, &'static [&'static str]) {
+    let doc = table::find(name).expect("every metric is in the table");
+    (Opts::new(doc.name, doc.meaning), doc.labels)
+}
+
+/// Registers what `made` holds and gives it back.
+fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+    let metric = made.expect("names and labels in the table are valid");
+    registry.register(Box::new(metric.clone())).expect("a name is registered once");
+    metric
+}
+
+fn counter(registry: &Registry, name: &str) -> IntCounter {
+    register(registry, IntCounter::with_opts(options(name).0))
+}
+
+fn gauge(registry: &Registry, name: &str) -> IntGauge {
+    register(registry, IntGauge::with_opts(options(name).0))
+}
+
+fn counters(registry: &Registry, name: &str) -> IntCounterVec {
+    let (opts, labels) = options(name);
+    register(registry, IntCounterVec::new(opts, labels))
+}
+
+fn gauges(registry: &Registry, name: &str) -> IntGaugeVec {
+    let (opts, labels) = options(name);
+    register(registry, IntGaugeVec::new(opts, labels))
+}
+
+fn histograms(registry: &Registry, name: &str, buckets: &[f64]) -> HistogramVec {
+    let (opts, labels) = options(name);
+    register(registry, HistogramVec::new(HistogramOpts::from(opts).buckets(buckets.to_vec()), labels))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Every metric there is, in one table: what is registered, what the documentation lists.
+//!
+//! A metric that is not here cannot be registered ([`super::Metrics`] takes name, labels and help from
+//! this table), and tests hold `docs/metrics.md` against it line by line.
+
+/// How a metric behaves over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows while the process runs.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts observations in buckets, with their sum.
+    Histogram,
+}
+
+impl Kind {
+    /// The word in the exposition format.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric: a row of `docs/metrics.md`.
+#[derive(Debug, Clone, Copy)]
+pub struct MetricDoc {
+    /// Full name, with the prefix.
+    pub name: &'static str,
+    /// Behaviour over time.
+    pub kind: Kind,
+    /// What one step of the value is.
+    pub unit: &'static str,
+    /// Label names, in the order in which values are given.
+    pub labels: &'static [&'static str],
+    /// What it says, in one sentence; also the `# HELP` line.
+    pub meaning: &'static str,
+}
+
+impl MetricDoc {
+    /// The row of the documentation that describes this metric.
+    #[must_use]
+    pub fn markdown_row(&self) -> String {
+        let labels: Vec<String> = self.labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { "-".to_owned() } else { labels.join(" ") };
+        format!("| `{}` | {} | {} | {labels} | {} |", self.name, self.kind.as_str(), self.unit, self.meaning)
+    }
+}
+
+macro_rules! metrics {
+    ($($kind:ident $name:literal, $unit:literal, [$($label:literal),*], $meaning:literal;)*) => {
+        /// Every metric, in documentation order.
+        pub const TABLE: &[MetricDoc] = &[$(MetricDoc {
+            name: $name, kind: Kind::$kind, unit: $unit, labels: &[$($label),*], meaning: $meaning,
+        },)*];
+    };
+}
+
+metrics! {
+    Counter "tamis_items_total", "items", ["route", "protocol", "outcome", "reason"],
+        "Items that ended, by their one outcome; the reason is `none` for `forwarded` and `redacted`.";
+    Counter "tamis_redactions_total", "hits", ["route", "class", "pattern", "action"],
+        "Hits of a pattern or field rule, by what was done; `action=\"keep\"` was found and left.";
+    Counter "tamis_shadow_hits_total", "hits", ["route", "pattern"],
+        "Hits that a route in shadow mode counted and forwarded unchanged.";
+    Counter "tamis_scan_bytes_total", "bytes", ["route"],
+        "Decoded bytes of items that were scanned.";
+    Histogram "tamis_scan_seconds", "seconds", ["route"],
+        "Processor time from the first to the last scanned byte of one body, without waiting.";
+    Histogram "tamis_request_seconds", "seconds", ["route", "code_class"],
+        "Time from a request's head to the end of its answer; `error` is a request that got no answer.";
+    Gauge "tamis_requests_in_flight", "requests", ["route"],
+        "Requests that have begun and are not yet answered.";
+    Counter "tamis_upstream_requests_total", "requests", ["route", "code_class"],
+        "Requests sent upstream, by answer; `error` is an upstream that gave none.";
+    Gauge "tamis_unscanned_pass_enabled", "0 or 1", ["route"],
+        "1 while the route may let items through unscanned (`on_error = \"pass\"` or shadow mode); alert on it.";
+    Gauge "tamis_connections_open", "connections", [],
+        "Sender connections that are open.";
+    Counter "tamis_connections_total", "connections", [],
+        "Sender connections accepted.";
+    Gauge "tamis_memory_held_bytes", "bytes", [],
+        "Payload bytes held by all requests, of `memory_bytes_max`.";
+    Counter "tamis_panics_total", "panics", [],
+        "Items that panicked the engine; each was dropped or refused and is a bug to report.";
+    Gauge "tamis_inbox_items", "items", [],
+        "Items in the embedded inbox.";
+    Gauge "tamis_inbox_bytes", "bytes", [],
+        "Bytes held by the embedded inbox.";
+    Counter "tamis_inbox_evicted_total", "items", [],
+        "Items that left the embedded inbox because newer ones needed the room.";
+    Gauge "tamis_pattern_set_info", "1", ["generation", "hash"],
+        "The pattern set in use; the value is always 1.";
+    Gauge "tamis_start_time_seconds", "seconds", [],
+        "When the process started, in seconds since 1970-01-01 UTC.";
+    Gauge "tamis_build_info", "1", ["version", "os", "arch"],
+        "What is running; the value is always 1.";
+}
+
+/// Finds a metric by its full name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static MetricDoc> {
+    TABLE.iter().find(|doc| doc.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions_of_prometheus() {
+        for (at, doc) in TABLE.iter().enumerate() {
+            assert!(doc.name.starts_with("tamis_"), "{}", doc.name);
+            assert_eq!(doc.name.ends_with("_total"), doc.kind == Kind::Counter, "{}", doc.name);
+            assert!(doc.meaning.ends_with('.'), "{}", doc.name);
+            assert!(TABLE[at + 1..].iter().all(|other| other.name != doc.name), "{}", doc.name);
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_exactly_these() {
+        let page = include_str!("../../docs/metrics.md");
+        let written: Vec<&str> = page.lines().filter(|line| line.starts_with("| `tamis_")).collect();
+        let wanted: Vec<String> = TABLE.iter().map(MetricDoc::markdown_row).collect();
+        assert_eq!(written, wanted);
+    }
+}

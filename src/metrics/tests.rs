@@ -1,0 +1,152 @@
+use super::*;
+use crate::pipeline::Count;
+use prometheus::proto::LabelPair;
+use std::collections::BTreeSet;
+
+/// Every metric and every label set that routes and patterns can lead to.
+fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
+    metrics.pattern_set(1, "abc");
+    drop(metrics.connection_opened());
+    let name = |index: DetectorIndex| format!("pattern.{}", index.0);
+    for at in 0..routes {
+        let route = metrics.route(&format!("route-{at}"), "sentry");
+        metrics.unscanned_pass(&format!("route-{at}"), true);
+        let pairs = Outcome::ALL.iter().flat_map(|o| Reason::ALL.iter().map(|r| (*o, *r)));
+        pairs.for_each(|(outcome, reason)| route.items(outcome, reason, 1));
+        [0, 200, 302, 404, 500].iter().for_each(|code| route.request(*code, 0.1));
+        [None, Some(200), Some(302), Some(404), Some(500)].iter().for_each(|code| route.upstream(*code));
+        route.scanned(10, 0.001);
+        for (action, pattern) in Action::ALL.iter().flat_map(|a| (0..patterns).map(|p| (*a, p))) {
+            let class = Class::ALL[usize::from(pattern) % Class::ALL.len()];
+            let count = Count { detector: DetectorIndex(pattern), class: Some(class), action, hits: 2 };
+            let summary = Summary { counts: vec![count], ..Summary::default() };
+            route.redactions(&name, &summary);
+            route.shadow_hits(&name, &summary);
+        }
+    }
+}
+
+fn series(text: &str) -> usize {
+    text.lines().filter(|line| !line.starts_with('#')).count()
+}
+
+#[test]
+fn the_registry_holds_the_table_and_nothing_else() {
+    let metrics = Metrics::new();
+    exercise(&metrics, 1, 2);
+    let families = metrics.inner.registry.gather();
+    let registered: BTreeSet<&str> = families.iter().map(MetricFamily::name).collect();
+    let wanted: BTreeSet<&str> = table::TABLE.iter().map(|doc| doc.name).collect();
+    assert_eq!(registered, wanted);
+    for family in &families {
+        let doc = table::find(family.name()).expect("in the table");
+        let kind = format!("{:?}", family.get_field_type()).to_lowercase();
+        assert_eq!(kind, doc.kind.as_str(), "{}", doc.name);
+        assert_eq!(family.help(), doc.meaning);
+        let labels: BTreeSet<&str> = family.get_metric()[0].get_label().iter().map(LabelPair::name).collect();
+        assert_eq!(labels, doc.labels.iter().copied().collect(), "{}", doc.name);
+    }
+}
+
+#[test]
+fn series_stay_within_routes_times_patterns_and_2000() {
+    for (routes, patterns) in [(1, 3), (2, 60), (9, 40), (40, 20), (200, 5)] {
+        let metrics = Metrics::new();
+        exercise(&metrics, routes, patterns);
+        let (found, max) = (series(&metrics.render()), routes * usize::from(patterns) + SERIES_FIXED_MAX);
+        assert!(found <= max, "{found} series for {routes} routes x {patterns} patterns, at most {max}");
+    }
+}
+
+#[test]
+fn nothing_is_uncounted_when_the_room_is_gone() {
+    let metrics = Metrics::new();
+    exercise(&metrics, 200, 5);
+    let total: u64 = metrics.redaction_totals().iter().map(|total| total.hits).sum();
+    assert_eq!(total, 200 * 5 * Action::ALL.len() as u64 * 2);
+    let items = metrics.inner.families.items.collect();
+    let ended: f64 = items[0].get_metric().iter().map(|metric| metric.get_counter().get_value()).sum();
+    let pairs = Outcome::ALL.len() * Reason::ALL.len();
+    assert_eq!(ended, (200 * pairs) as f64);
+}
+
+#[test]
+fn a_new_route_shows_its_common_outcomes_at_zero() {
+    let metrics = Metrics::new();
+    let route = metrics.route("sentry", "sentry");
+    let text = metrics.render();
+    for outcome in ["forwarded", "redacted"] {
+        let line = format!(
+            "tamis_items_total{{outcome=\"{outcome}\",protocol=\"sentry\",reason=\"none\",route=\"sentry\"}} 0"
+        );
+        assert!(text.contains(&line), "{text}");
+    }
+    assert!(!text.contains("outcome=\"dropped\""));
+    assert!(text.contains("tamis_unscanned_pass_enabled{route=\"sentry\"} 0"));
+    route.items(Outcome::Dropped, Reason::NotJson, 0);
+    assert!(!metrics.render().contains("outcome=\"dropped\""), "nothing was dropped");
+    route.items(Outcome::Dropped, Reason::NotJson, 3);
+    assert!(metrics.render().contains("reason=\"not_json\",route=\"sentry\"} 3"));
+}
+
+#[test]
+fn the_same_route_keeps_its_counts_over_a_reload() {
+    let metrics = Metrics::new();
+    metrics.route("a", "generic").items(Outcome::Forwarded, Reason::None, 1);
+    metrics.route("a", "generic").items(Outcome::Forwarded, Reason::None, 1);
+    assert!(metrics.render().contains("reason=\"none\",route=\"a\"} 2"));
+}
+
+#[test]
+fn codes_fall_into_classes() {
+    let cases = [
+        (0, "error"),
+        (101, "error"),
+        (200, "2xx"),
+        (302, "3xx"),
+        (413, "4xx"),
+        (599, "5xx"),
+        (600, "error"),
+    ];
+    for (code, class) in cases {
+        assert_eq!(CodeClass::of(code).as_str(), class, "{code}");
+    }
+    for (at, class) in CodeClass::ALL.iter().enumerate() {
+        assert_eq!(*class as usize, at);
+    }
+}
+
+#[test]
+fn guards_count_what_is_there() {
+    let metrics = Metrics::new();
+    let route = metrics.route("a", "generic");
+    let (first, second) = (metrics.connection_opened(), route.in_flight());
+    assert!(metrics.render().contains("tamis_connections_open 1"));
+    assert!(metrics.render().contains("tamis_requests_in_flight{route=\"a\"} 1"));
+    drop((first, second));
+    assert!(metrics.render().contains("tamis_connections_open 0"));
+    assert!(metrics.render().contains("tamis_requests_in_flight{route=\"a\"} 0"));
+    assert!(metrics.render().contains("tamis_connections_total 1"));
+}
+
+#[test]
+fn only_the_current_pattern_set_is_shown() {
+    let metrics = Metrics::new();
+    assert_eq!(metrics.current_pattern_set(), None);
+    metrics.pattern_set(1, "aaaa");
+    metrics.pattern_set(2, "bbbb");
+    let text = metrics.render();
+    assert!(text.contains("tamis_pattern_set_info{generation=\"2\",hash=\"bbbb\"} 1"));
+    assert!(!text.contains("aaaa"));
+    assert_eq!(metrics.current_pattern_set().map(|set| set.generation), Some(2));
+}
+
+#[test]
+fn the_inbox_is_shown_as_it_was_last_told() {
+    let metrics = Metrics::new();
+    metrics.inbox(3, 100, 7);
+    metrics.inbox(2, 50, 9);
+    let text = metrics.render();
+    assert!(text.contains("tamis_inbox_items 2"));
+    assert!(text.contains("tamis_inbox_evicted_total 9"));
+}

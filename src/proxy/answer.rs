@@ -1,0 +1,221 @@
+//! What the sender is told: an upstream's answer passed back, or our own refusal.
+//!
+//! The one place where a [`Reason`] becomes a status and a body. Says whose fault it is and little
+//! else; no word of a payload, a path or an address.
+
+use crate::outcome::Reason;
+use crate::proxy::cors;
+use crate::proxy::headers;
+use crate::route::Protocol;
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Response, StatusCode};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// When senders may try again after a refusal that is not their fault.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("10");
+
+/// What Sentry's SDKs log for a refused request.
+const X_SENTRY_ERROR: HeaderName = HeaderName::from_static("x-sentry-error");
+
+/// A request that is not forwarded, or whose upstream gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) reason: Reason,
+    status: StatusCode,
+    detail: &'static str,
+}
+
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        let (status, detail) = told(reason);
+        Self { reason, status, detail }
+    }
+}
+
+impl Refused {
+    pub(crate) const METHOD: Self = Self::because(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+    pub(crate) const EXPECTATION: Self = Self::because(StatusCode::EXPECTATION_FAILED, "unknown expectation");
+
+    const fn because(status: StatusCode, detail: &'static str) -> Self {
+        Self { reason: Reason::BadRequest, status, detail }
+    }
+
+    /// The answer in the shape that the protocol's SDKs read. `origin`: the request came from a browser.
+    pub(crate) fn answer(self, protocol: Protocol, origin: bool) -> Response<AnswerBody> {
+        let body = match protocol {
+            Protocol::Sentry => format!(r#"{{"detail":"{}","causes":["{}"]}}"#, self.detail, self.reason),
+            Protocol::Generic => format!(r#"{{"error":"{}","detail":"{}"}}"#, self.reason, self.detail),
+        };
+        let mut response = full(self.status, "application/json", Bytes::from(body));
+        let headers = response.headers_mut();
+        if protocol == Protocol::Sentry {
+            headers.insert(X_SENTRY_ERROR, HeaderValue::from_static(self.detail));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+        }
+        if origin {
+            cors::allow_any(headers);
+        }
+        response
+    }
+}
+
+/// Status and wording of a refusal.
+///
+/// A 5xx makes some senders try the same body again, so it is kept for what may pass by itself.
+fn told(reason: Reason) -> (StatusCode, &'static str) {
+    use Reason as R;
+    use StatusCode as S;
+    match reason {
+        R::UnknownCoding => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported content encoding"),
+        R::UnknownCharset => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported charset"),
+        R::UnknownContentType => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported content type"),
+        R::Binary => (S::UNSUPPORTED_MEDIA_TYPE, "binary content is not taken"),
+        R::CodingBroken => (S::BAD_REQUEST, "body does not match its content encoding"),
+        R::EnvelopeMalformed | R::LengthWrong => (S::BAD_REQUEST, "malformed envelope"),
+        R::NotJson => (S::BAD_REQUEST, "invalid JSON"),
+        R::NotForm => (S::BAD_REQUEST, "invalid form"),
+        R::UnknownItem => (S::BAD_REQUEST, "unknown item"),
+        R::BadRequest | R::SenderGone => (S::BAD_REQUEST, "bad request"),
+        R::BodyTooLarge | R::ItemTooLarge => (S::PAYLOAD_TOO_LARGE, "too large"),
+        R::RatioExceeded | R::WorkExhausted => (S::PAYLOAD_TOO_LARGE, "too costly to process"),
+        R::Policy => (S::FORBIDDEN, "refused by policy"),
+        R::NoRoute => (S::NOT_FOUND, "not found"),
+        R::SenderTimeout => (S::REQUEST_TIMEOUT, "request took too long"),
+        R::MemoryExhausted => (S::SERVICE_UNAVAILABLE, "overloaded"),
+        R::Draining => (S::SERVICE_UNAVAILABLE, "shutting down"),
+        R::UpstreamUnreachable | R::UpstreamTimeout | R::UpstreamBroken => {
+            (S::SERVICE_UNAVAILABLE, "upstream unavailable")
+        }
+        R::Panic | R::None | R::UpstreamStatus | R::Abandoned => {
+            (S::INTERNAL_SERVER_ERROR, "could not be processed")
+        }
+    }
+}
+
+/// An answer of our own.
+pub(crate) fn full(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody(Kind::Full(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// An answer of our own without a body.
+pub(crate) fn empty(status: StatusCode, headers: HeaderMap) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody(Kind::Full(Bytes::new())));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// An upstream's answer: status as it is, headers but for the denied ones, the body as it comes.
+pub(crate) fn pass_back(answer: Response<Incoming>, idle: Duration) -> Response<AnswerBody> {
+    let (head, body) = answer.into_parts();
+    let mut response = Response::new(AnswerBody(Kind::Upstream { body, idle, timer: None }));
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    headers::strip_answer(response.headers_mut());
+    response
+}
+
+/// The body of an answer to a sender.
+pub(crate) struct AnswerBody(Kind);
+
+enum Kind {
+    Full(Bytes),
+    Upstream {
+        body: Incoming,
+        /// Time between two pieces of the body.
+        idle: Duration,
+        /// PERF: made when the upstream first keeps us waiting; most answers arrive with their head.
+        timer: Option<Pin<Box<Sleep>>>,
+    },
+}
+
+/// The upstream's answer broke off.
+#[derive(Debug)]
+pub(crate) enum AnswerBroken {
+    Upstream(hyper::Error),
+    Timeout,
+}
+
+impl fmt::Display for AnswerBroken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upstream(_) => f.write_str("upstream broke off its answer"),
+            Self::Timeout => f.write_str("upstream stalled in its answer"),
+        }
+    }
+}
+
+impl std::error::Error for AnswerBroken {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Upstream(cause) => Some(cause),
+            Self::Timeout => None,
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = AnswerBroken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerBroken>>> {
+        match &mut self.0 {
+            Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Upstream { body, idle, timer } => {
+                if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
+                    *timer = None;
+                    return Poll::Ready(frame.map(|frame| frame.map_err(AnswerBroken::Upstream)));
+                }
+                let timer =
+                    timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + *idle)));
+                timer.as_mut().poll(context).map(|()| Some(Err(AnswerBroken::Timeout)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Full(bytes) => bytes.is_empty(),
+            Kind::Upstream { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Upstream { body, .. } => body.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_an_error_status() {
+        for reason in Reason::ALL {
+            let (status, detail) = told(*reason);
+            assert!(status.is_client_error() || status.is_server_error(), "{reason}");
+            assert!(!detail.contains(['"', '\\']), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! A request with a body, from its first byte to its counted outcome.
+//!
+//! A body within `buffer_bytes_max` is read and scrubbed whole before anything is sent on, so a refusal
+//! is a clean answer. A longer one flows: piece by piece from the sender through the pipeline to the
+//! upstream, each waiting for the next. When that breaks, the upstream's request never completes.
+
+use crate::inbox::{Arrival, InboxWriter};
+use crate::ledger::{Receipt, framed};
+use crate::memory::Charge;
+use crate::metrics::RouteMetrics;
+use crate::outcome::Reason;
+use crate::pipeline::{BodyFormat, Coding, Pipeline, Summary};
+use crate::proxy::answer::{self, AnswerBody, Refused};
+use crate::proxy::body::Reader;
+use crate::proxy::intake::{self, Intake};
+use crate::proxy::scrub::{Broken, Scrub};
+use crate::proxy::see_through::SeeThrough;
+use crate::proxy::{Exchange, headers};
+use crate::redact::Mode;
+use crate::route::{Upstream, UpstreamCoding};
+use crate::upstream::{self, FEED_PIECES_MAX, Feed, HttpUpstream, Stopped, UpstreamBody};
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode};
+use hyper_util::client::legacy::ResponseFuture;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::time::timeout;
+
+/// What a crash reporter is given for a report that was thrown away: the id of nothing.
+const NIL_UUID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Reads, scrubs and sends one body, and counts how its items ended.
+pub(super) async fn deliver(
+    exchange: &Exchange<'_>,
+    body: Incoming,
+) -> Result<Response<AnswerBody>, Refused> {
+    let mut receipt = exchange.settings.ledger.open(&exchange.route.metrics);
+    let mut reader = Reader::new(body, &exchange.settings.limits);
+    let taken = intake::intake(exchange.route.protocol, exchange.path(), exchange.content_type());
+    let format = match taken {
+        Intake::Scrub(format) => Ok(format),
+        Intake::Refuse(reason) => Err(reason),
+        Intake::NotFound => Err(Reason::NoRoute),
+        Intake::Discard => {
+            receipt.refuse(&Summary::default(), Reason::Binary);
+            reader.discard().await;
+            let uuid = Bytes::from_static(NIL_UUID.as_bytes());
+            return Ok(exchange.readable(answer::full(StatusCode::OK, "text/plain", uuid)));
+        }
+    };
+    let begun = match format {
+        Ok(format) => begin(exchange, format, &mut reader).await,
+        Err(reason) => Err(reason.into()),
+    };
+    match begun {
+        Ok(flow) if flow.scrub.finished() => whole(exchange, flow, receipt).await,
+        Ok(flow) => {
+            receipt.framed(flow.scrub.summary());
+            longer(exchange, flow, reader, receipt).await
+        }
+        Err(broken) => {
+            let refused = refuse(exchange, broken, receipt);
+            reader.discard().await;
+            Err(refused)
+        }
+    }
+}
+
+/// A body whose start was scrubbed.
+struct Flow {
+    format: BodyFormat,
+    scrub: Scrub,
+    /// What was read and held: the start of the body, or all of it.
+    came: Bytes,
+    /// The part of it that was not pushed yet.
+    rest: Bytes,
+    /// All of the body is in `came`.
+    complete: bool,
+    charge: Charge,
+}
+
+/// Holds the start of the body, at most `buffer_bytes_max`, and scrubs it.
+async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<'_>) -> Result<Flow, Broken> {
+    let settings = exchange.settings;
+    let limits = &settings.limits;
+    let declared = headers::declared_coding(&exchange.head.headers)?;
+    let bytes_max = limits.streamed(format).body_bytes_max;
+    if reader.bytes_left().zip(bytes_max).is_some_and(|(bytes, max)| bytes > max) {
+        return Err(Reason::BodyTooLarge.into());
+    }
+    let charge = settings.budget.charge(0, limits.memory_wait).await;
+    let mut charge = charge.map_err(|_| Reason::MemoryExhausted)?;
+    let held = reader.hold(limits.buffer_bytes_max, &mut charge).await?;
+    let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
+    let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
+    match (&exchange.route.upstream, exchange.route.coding) {
+        (Upstream::Inbox(_), _) | (_, UpstreamCoding::Identity) => pipeline.set_coding_out(Coding::Identity),
+        (_, UpstreamCoding::Gzip) => pipeline.set_coding_out(Coding::Gzip),
+        // What came is held: it is what goes on if nothing is found.
+        (_, UpstreamCoding::Same) if held.complete => pipeline.hold_while_unchanged(limits.buffer_bytes_max),
+        (_, UpstreamCoding::Same) => {}
+    }
+    let scrub = Scrub::new(pipeline, declared, &held.bytes);
+    let (scrub, rest) = scrub.step(held.bytes.clone(), held.complete, limits.buffer_bytes_max).await?;
+    let mut flow = Flow { format, scrub, came: held.bytes, rest, complete: held.complete, charge };
+    flow.recharge(exchange, flow.came.len()).await?;
+    Ok(flow)
+}
+
+impl Flow {
+    async fn step(mut self, last: bool, out_bytes_max: usize) -> Result<Self, Broken> {
+        (self.scrub, self.rest) = self.scrub.step(self.rest, last, out_bytes_max).await?;
+        Ok(self)
+    }
+
+    /// Charges what is held now: `came` bytes of input, and what the pipeline and the output hold.
+    async fn recharge(&mut self, exchange: &Exchange<'_>, came: usize) -> Result<(), Broken> {
+        let settings = exchange.settings;
+        let bytes = came + self.scrub.held_bytes();
+        let charged = self.charge.resize(bytes, settings.limits.memory_wait).await;
+        settings.metrics.memory_bytes(settings.budget.used() as u64);
+        charged.map_err(|_| self.scrub.broken(Reason::MemoryExhausted))
+    }
+}
+
+/// Sends a body that was scrubbed whole.
+async fn whole(
+    exchange: &Exchange<'_>,
+    mut flow: Flow,
+    receipt: Receipt,
+) -> Result<Response<AnswerBody>, Refused> {
+    report(exchange, flow.scrub.summary(), flow.scrub.seconds());
+    let summary = flow.scrub.summary().clone();
+    let out = flow.scrub.take_out();
+    match &exchange.route.upstream {
+        Upstream::Inbox(inbox) => {
+            let mut writer = inbox.receive(arrival(exchange, flow.format));
+            writer.write(&out);
+            Ok(store(exchange, writer, &summary, receipt))
+        }
+        Upstream::Http(upstream) => {
+            let mut headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
+            let body = if summary.changed || exchange.route.coding != UpstreamCoding::Same {
+                insert_coding(&mut headers, flow.scrub.coding_out());
+                out
+            } else {
+                // Nothing was found, so the very bytes that came go on, labelled as they came.
+                copy_coding(&mut headers, &exchange.head.headers);
+                flow.came
+            };
+            if body.is_empty() {
+                // The connection says the length of any other body, but some servers insist on this one too.
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+            let response = match send(exchange, upstream, headers, UpstreamBody::whole(body)) {
+                Ok(response) => response,
+                Err(reason) => {
+                    receipt.settle(&summary, Err(reason));
+                    return Err(reason.into());
+                }
+            };
+            let sent = Sent { summary, receipt, charge: Some(flow.charge) };
+            exchange.pass_back(sent.see_through(exchange, response).await)
+        }
+    }
+}
+
+/// Sends a body piece by piece while it comes.
+async fn longer(
+    exchange: &Exchange<'_>,
+    flow: Flow,
+    mut reader: Reader<'_>,
+    mut receipt: Receipt,
+) -> Result<Response<AnswerBody>, Refused> {
+    match &exchange.route.upstream {
+        Upstream::Inbox(inbox) => {
+            let mut writer = inbox.receive(arrival(exchange, flow.format));
+            match pump(exchange, flow, &mut reader, &mut writer, &mut receipt).await {
+                Ok(summary) => Ok(store(exchange, writer, &summary, receipt)),
+                Err(broken) => {
+                    let refused = refuse(exchange, broken, receipt);
+                    reader.discard().await;
+                    Err(refused)
+                }
+            }
+        }
+        Upstream::Http(upstream) => {
+            let mut headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
+            insert_coding(&mut headers, flow.scrub.coding_out());
+            let (feed, body) = UpstreamBody::fed();
+            match send(exchange, upstream, headers, body) {
+                Ok(response) => {
+                    exchange.pass_back(race(exchange, flow, reader, (feed, response), receipt).await)
+                }
+                Err(reason) => Err(refuse(exchange, flow.scrub.broken(reason), receipt)),
+            }
+        }
+    }
+}
+
+/// What came first: the end of the body or an answer that ends it.
+enum Ended {
+    Pumped(Result<Summary, Broken>),
+    Answered(Result<Response<Incoming>, Reason>),
+}
+
+/// Pumps the body into the upstream, which may answer before the end.
+///
+/// An error answer ends the pumping: the upstream does not want the rest. A good one counts only once
+/// all was sent.
+async fn race(
+    exchange: &Exchange<'_>,
+    flow: Flow,
+    mut reader: Reader<'_>,
+    (mut feed, mut response): (Feed, ResponseFuture),
+    mut receipt: Receipt,
+) -> Result<Response<Incoming>, Reason> {
+    let mut early = None;
+    let ended = {
+        let mut pump = std::pin::pin!(pump(exchange, flow, &mut reader, &mut feed, &mut receipt));
+        loop {
+            tokio::select! {
+                biased;
+                answered = &mut response, if early.is_none() => match answered {
+                    Ok(answer) if answer.status().as_u16() < 400 => early = Some(answer),
+                    answered => break Ended::Answered(answered.map_err(|error| upstream::reason(&error))),
+                },
+                pumped = &mut pump => break Ended::Pumped(pumped),
+            }
+        }
+    };
+    let answered = match ended {
+        Ended::Answered(answered) => answered,
+        Ended::Pumped(Ok(summary)) => {
+            let sent = Sent { summary, receipt, charge: None };
+            return match early {
+                Some(answer) => sent.settle(&exchange.route.metrics, Ok(answer)),
+                None => sent.see_through(exchange, response).await,
+            };
+        }
+        // The connection takes no more; the answer says why.
+        Ended::Pumped(Err(broken)) if broken.reason == Reason::UpstreamBroken && early.is_none() => {
+            let answered = timeout(exchange.settings.limits.first_byte, response).await;
+            report(exchange, &broken.summary, broken.seconds);
+            match answered {
+                Ok(Ok(answer)) if answer.status().as_u16() >= 400 => Ok(answer),
+                Ok(Err(error)) => Err(upstream::reason(&error)),
+                // It says that it took what it did not read to the end.
+                Ok(Ok(_)) | Err(_) => Err(Reason::UpstreamBroken),
+            }
+        }
+        Ended::Pumped(Err(broken)) => {
+            // LEAK: dropping the feed before its end resets the request.
+            drop((feed, response));
+            let reason = refuse(exchange, broken, receipt).reason;
+            reader.discard().await;
+            return Err(reason);
+        }
+    };
+    drop(feed);
+    receipt.lost_as(answered.as_ref().map_or_else(|reason| *reason, |_| Reason::UpstreamStatus));
+    drop(receipt);
+    exchange.route.metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
+    reader.discard().await;
+    answered
+}
+
+/// Takes redacted pieces of a body.
+trait Sink {
+    /// Takes the next piece, waiting while there is no room for it.
+    fn give(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Stopped>> + Send;
+
+    /// Ends the body.
+    fn end(&mut self) -> impl Future<Output = Result<(), Stopped>> + Send;
+}
+
+impl Sink for Feed {
+    async fn give(&mut self, piece: Bytes) -> Result<(), Stopped> {
+        Feed::give(self, piece).await
+    }
+
+    async fn end(&mut self) -> Result<(), Stopped> {
+        Feed::end(self).await
+    }
+}
+
+impl Sink for InboxWriter {
+    async fn give(&mut self, piece: Bytes) -> Result<(), Stopped> {
+        self.write(&piece);
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), Stopped> {
+        Ok(())
+    }
+}
+
+/// Moves the rest of the body through the pipeline into `sink`, one piece at a time.
+async fn pump(
+    exchange: &Exchange<'_>,
+    mut flow: Flow,
+    reader: &mut Reader<'_>,
+    sink: &mut impl Sink,
+    receipt: &mut Receipt,
+) -> Result<Summary, Broken> {
+    let limits = &exchange.settings.limits;
+    // From here on the sender's bytes are not needed a second time.
+    flow.came = Bytes::new();
+    let mut ended = flow.complete;
+    loop {
+        let piece = flow.scrub.take_out();
+        // What was given waits in the feed or the connection while the next piece is made.
+        let waiting = (FEED_PIECES_MAX + 1) * piece.len();
+        if !piece.is_empty() {
+            let given = timeout(limits.body_idle, sink.give(piece)).await;
+            let given = given.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
+            given.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
+        }
+        if flow.scrub.finished() {
+            break;
+        }
+        if flow.rest.is_empty() && !ended {
+            match reader.next().await.map_err(|reason| flow.scrub.broken(reason))? {
+                Some(piece) => flow.rest = piece,
+                None => ended = true,
+            }
+        }
+        flow = flow.step(ended, limits.buffer_bytes_max).await?;
+        flow.recharge(exchange, waiting + flow.rest.len()).await?;
+        receipt.framed(flow.scrub.summary());
+    }
+    let ended = timeout(limits.body_idle, sink.end()).await;
+    let ended = ended.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
+    ended.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
+    report(exchange, flow.scrub.summary(), flow.scrub.seconds());
+    Ok(flow.scrub.summary().clone())
+}
+
+/// A body that is on its way to the upstream, until there is an answer.
+struct Sent {
+    summary: Summary,
+    receipt: Receipt,
+    /// Memory of the body, given back once the upstream has it.
+    charge: Option<Charge>,
+}
+
+impl Sent {
+    /// Waits for the answer's head and settles the items by it, even when the sender has gone.
+    fn see_through(
+        self,
+        exchange: &Exchange<'_>,
+        response: ResponseFuture,
+    ) -> SeeThrough<Result<Response<Incoming>, Reason>> {
+        let wait = exchange.settings.limits.first_byte;
+        let metrics = exchange.route.metrics.clone();
+        SeeThrough::new(async move {
+            let answered = match timeout(wait, response).await {
+                Ok(answered) => answered.map_err(|error| upstream::reason(&error)),
+                Err(_) => Err(Reason::UpstreamTimeout),
+            };
+            self.settle(&metrics, answered)
+        })
+    }
+
+    fn settle(
+        self,
+        metrics: &RouteMetrics,
+        answered: Result<Response<Incoming>, Reason>,
+    ) -> Result<Response<Incoming>, Reason> {
+        let end = answered.as_ref().map(|answer| answer.status().as_u16()).map_err(|reason| *reason);
+        metrics.upstream(end.ok());
+        self.receipt.settle(&self.summary, end);
+        drop(self.charge);
+        answered
+    }
+}
+
+/// Starts the request to the upstream.
+fn send(
+    exchange: &Exchange<'_>,
+    upstream: &HttpUpstream,
+    headers: HeaderMap,
+    body: UpstreamBody,
+) -> Result<ResponseFuture, Reason> {
+    let target = exchange.target()?;
+    let method = exchange.head.method.clone();
+    upstream.send(method, target, headers, body).map_err(|_| Reason::BadRequest)
+}
+
+/// Ends a request at the inbox.
+fn store(
+    exchange: &Exchange<'_>,
+    writer: InboxWriter,
+    summary: &Summary,
+    receipt: Receipt,
+) -> Response<AnswerBody> {
+    let stored = writer.finish(summary.event_id);
+    receipt.settle(summary, Ok(stored.status));
+    let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
+    exchange.readable(answer::full(status, stored.content_type, stored.body))
+}
+
+fn arrival(exchange: &Exchange<'_>, format: BodyFormat) -> Arrival {
+    Arrival {
+        route: Arc::clone(&exchange.route.name),
+        protocol: exchange.route.protocol.as_str(),
+        format,
+        path: exchange.plan.scrub_path(exchange.path()).into_owned(),
+    }
+}
+
+/// Counts a body that goes no further.
+fn refuse(exchange: &Exchange<'_>, broken: Broken, receipt: Receipt) -> Refused {
+    if broken.reason == Reason::Panic {
+        exchange.settings.metrics.panicked();
+        tracing::error!(route = &*exchange.route.name, "a body panicked the engine and was refused");
+    }
+    report(exchange, &broken.summary, broken.seconds);
+    receipt.refuse(&broken.summary, broken.reason);
+    broken.reason.into()
+}
+
+/// Counts what the pipeline found.
+fn report(exchange: &Exchange<'_>, summary: &Summary, seconds: f64) {
+    let metrics = &exchange.route.metrics;
+    let name = |detector| exchange.plan.detector_name(detector);
+    if summary.bytes_scanned > 0 {
+        metrics.scanned(summary.bytes_scanned, seconds);
+    }
+    match exchange.plan.mode() {
+        Mode::Enforce => metrics.redactions(&name, summary),
+        Mode::Shadow => metrics.shadow_hits(&name, summary),
+    }
+    exchange.items.store(framed(summary), Ordering::Relaxed);
+}
+
+fn insert_coding(headers: &mut HeaderMap, coding: Coding) {
+    if let Some(value) = headers::coding_value(coding) {
+        headers.insert(header::CONTENT_ENCODING, value);
+    }
+}
+
+fn copy_coding(headers: &mut HeaderMap, came: &HeaderMap) {
+    for value in came.get_all(header::CONTENT_ENCODING) {
+        headers.append(header::CONTENT_ENCODING, value.clone());
+    }
+}

@@ -1,0 +1,199 @@
+//! What a request's path and content type say about its body.
+//!
+//! The path decides for Sentry, the content type for everything else. What no reader here understands
+//! is refused by name; nothing is guessed.
+
+use crate::outcome::Reason;
+use crate::pipeline::BodyFormat;
+use crate::route::Protocol;
+
+/// What to do with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intake {
+    /// Scrub it as this format.
+    Scrub(BodyFormat),
+    /// Say why it cannot be taken.
+    Refuse(Reason),
+    /// A crash report, which is binary through and through: take it and throw it away. Crash reporters
+    /// keep what is not taken and try again for ever.
+    Discard,
+    /// The protocol has no such path.
+    NotFound,
+}
+
+/// Decides about the body of a request.
+pub(crate) fn intake(protocol: Protocol, path: &str, content_type: Option<&str>) -> Intake {
+    match protocol {
+        Protocol::Sentry => sentry(path, content_type),
+        Protocol::Generic => generic(content_type),
+    }
+}
+
+/// Whether a path looks like one of Sentry's ingest paths.
+pub(crate) fn looks_like_sentry(path: &str) -> bool {
+    sentry(path, None) != Intake::NotFound
+}
+
+/// SPEC: Sentry's ingest paths, all below an optional prefix of the DSN:
+/// <https://develop.sentry.dev/sdk/foundations/transport/>
+fn sentry(path: &str, content_type: Option<&str>) -> Intake {
+    let Some(start) = path.rfind("/api/") else { return Intake::NotFound };
+    let below = path[start + "/api/".len()..].trim_end_matches('/');
+    let (project, endpoint) = below.split_once('/').unwrap_or(("", below));
+    match (project, endpoint) {
+        ("", "store") => Intake::Scrub(BodyFormat::SentryEvent),
+        ("embed", "error-page") => Intake::Refuse(Reason::UnknownContentType),
+        ("" | "0" | "embed", _) => Intake::NotFound, // `/api/0/` is Sentry's web API, no ingest
+        (_, "envelope") => Intake::Scrub(BodyFormat::Envelope),
+        (_, "store") => Intake::Scrub(BodyFormat::SentryEvent),
+        (_, "security" | "csp-report" | "nel") => report(content_type),
+        (_, "minidump") => Intake::Discard,
+        (_, "playstation" | "upload") => Intake::Refuse(Reason::Binary),
+        (_, other) => sentry_nested(other, content_type),
+    }
+}
+
+fn sentry_nested(endpoint: &str, content_type: Option<&str>) -> Intake {
+    let mut parts = endpoint.split('/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("unreal"), Some(_), None) => Intake::Discard,
+        (Some("cron"), Some(_), _) => generic_json(content_type),
+        (Some("events"), Some(_), Some("attachments")) => Intake::Refuse(Reason::Binary),
+        (Some("integration" | "otlp"), Some(_), _) => Intake::Refuse(Reason::UnknownContentType),
+        _ => Intake::NotFound,
+    }
+}
+
+/// Browser reports: CSP, Expect-CT, Expect-Staple, network errors.
+fn report(content_type: Option<&str>) -> Intake {
+    const TYPES: [&str; 7] = [
+        "application/csp-report",
+        "application/json",
+        "application/reports+json",
+        "application/expect-ct-report",
+        "application/expect-ct-report+json",
+        "application/expect-staple-report",
+        "application/expect-staple-report+json",
+    ];
+    let essence = essence(content_type.unwrap_or_default());
+    if TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+        Intake::Scrub(BodyFormat::Json)
+    } else {
+        Intake::Refuse(Reason::UnknownContentType)
+    }
+}
+
+fn generic_json(content_type: Option<&str>) -> Intake {
+    match generic(content_type) {
+        Intake::Scrub(_) => Intake::Scrub(BodyFormat::Json),
+        refused => refused,
+    }
+}
+
+fn generic(content_type: Option<&str>) -> Intake {
+    let content_type = content_type.unwrap_or("text/plain");
+    if charset(content_type).is_some_and(|charset| !is_utf8(charset)) {
+        return Intake::Refuse(Reason::UnknownCharset);
+    }
+    let format = format(&essence(content_type).to_ascii_lowercase());
+    format.map_or(Intake::Refuse(Reason::UnknownContentType), Intake::Scrub)
+}
+
+fn format(essence: &str) -> Option<BodyFormat> {
+    match essence {
+        "application/json" | "text/json" => Some(BodyFormat::Json),
+        "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/x-jsonl"
+        | "application/jsonlines"
+        | "application/x-jsonlines"
+        | "application/json-lines"
+        | "application/x-json-stream" => Some(BodyFormat::Ndjson),
+        // Beacons avoid a preflight by calling their JSON text.
+        "text/plain" | "" => Some(BodyFormat::Auto),
+        "application/x-www-form-urlencoded" => Some(BodyFormat::Form),
+        other if other.ends_with("+json") => Some(BodyFormat::Json),
+        _ => None,
+    }
+}
+
+/// The type without its parameters.
+fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+fn charset(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    })
+}
+
+fn is_utf8(charset: &str) -> bool {
+    ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|known| known.eq_ignore_ascii_case(charset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use BodyFormat as F;
+    use Intake::{Discard, NotFound, Refuse, Scrub};
+
+    #[test]
+    fn sentry_paths() {
+        for (path, want) in [
+            ("/api/42/envelope/", Scrub(F::Envelope)),
+            ("/api/42/envelope", Scrub(F::Envelope)),
+            ("/prefix/api/42/envelope/", Scrub(F::Envelope)),
+            ("/api/42/store/", Scrub(F::SentryEvent)),
+            ("/api/store/", Scrub(F::SentryEvent)),
+            ("/api/42/security/", Refuse(Reason::UnknownContentType)), // no type was given
+            ("/api/42/minidump/", Discard),
+            ("/api/42/unreal/abc/", Discard),
+            ("/api/42/cron/nightly/abc", Scrub(F::Json)),
+            ("/api/42/playstation/", Refuse(Reason::Binary)),
+            ("/api/42/upload/", Refuse(Reason::Binary)),
+            ("/api/42/events/abc/attachments/", Refuse(Reason::Binary)),
+            ("/api/42/integration/otlp/v1/traces", Refuse(Reason::UnknownContentType)),
+            ("/api/embed/error-page/", Refuse(Reason::UnknownContentType)),
+            ("/api/0/projects/", NotFound),
+            ("/api/42/", NotFound),
+            ("/api/42/unknown/", NotFound),
+            ("/", NotFound),
+        ] {
+            assert_eq!(intake(Protocol::Sentry, path, None), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_envelope_is_one_whatever_its_type_says() {
+        for content_type in ["text/plain;charset=UTF-8", "multipart/form-data; boundary=x", "image/png"] {
+            let got = intake(Protocol::Sentry, "/api/1/envelope/", Some(content_type));
+            assert_eq!(got, Scrub(F::Envelope), "{content_type}");
+        }
+    }
+
+    #[test]
+    fn content_types() {
+        for (content_type, want) in [
+            ("application/json", Scrub(F::Json)),
+            ("Application/JSON; charset=\"UTF-8\"", Scrub(F::Json)),
+            ("application/vnd.example+json", Scrub(F::Json)),
+            ("application/x-ndjson", Scrub(F::Ndjson)),
+            ("text/plain; charset=us-ascii", Scrub(F::Auto)),
+            ("application/x-www-form-urlencoded", Scrub(F::Form)),
+            ("application/json; charset=utf-16", Refuse(Reason::UnknownCharset)),
+            ("text/plain; a=b; charset=latin1", Refuse(Reason::UnknownCharset)),
+            ("multipart/form-data; boundary=x", Refuse(Reason::UnknownContentType)),
+            ("application/x-protobuf", Refuse(Reason::UnknownContentType)),
+            ("application/octet-stream", Refuse(Reason::UnknownContentType)),
+            ("json", Refuse(Reason::UnknownContentType)),
+        ] {
+            assert_eq!(intake(Protocol::Generic, "/x", Some(content_type)), want, "{content_type}");
+        }
+        assert_eq!(intake(Protocol::Generic, "/x", None), Scrub(F::Auto));
+        let csp = intake(Protocol::Sentry, "/api/1/security/", Some("application/csp-report"));
+        assert_eq!(csp, Scrub(F::Json));
+    }
+}

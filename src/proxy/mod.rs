@@ -1,0 +1,232 @@
+//! One request: from its head to the answer and the counted outcome of its items.
+//!
+//! In: a request from a connection. Out: the upstream's answer, or a refusal in the protocol's shape.
+//! Nothing is sent on that was not scrubbed: the body by the pipeline, path and query by the plan,
+//! headers by an allow-list. No log line here holds a path, an address or a header.
+
+mod answer;
+mod body;
+mod cors;
+mod deliver;
+mod headers;
+mod intake;
+mod scrub;
+mod see_through;
+mod settings;
+
+pub use settings::{Limits, ProxySettings};
+
+use crate::metrics::RouteMetrics;
+use crate::outcome::Reason;
+use crate::pipeline::Summary;
+use crate::redact::Plan;
+use crate::route::{self, Protocol, Route, Upstream};
+use crate::upstream::{self, UpstreamBody};
+pub(crate) use answer::AnswerBody;
+use answer::Refused;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{self, HeaderMap};
+use hyper::http::request::Parts;
+use hyper::http::uri::{Authority, PathAndQuery};
+use hyper::{Method, Request, Response, StatusCode, Version};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Answers one request.
+pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>) -> Response<AnswerBody> {
+    let (head, body) = request.into_parts();
+    let Some(route) = route::find(&settings.routes, host(&head), head.uri.path()) else {
+        return unrouted(settings, &head, body).await;
+    };
+    let _in_flight = route.metrics.in_flight();
+    let mut timer = RequestTimer::start(&route.metrics);
+    let exchange = Exchange { settings, route, plan: route.plan.load_full(), head, items: AtomicU64::new(0) };
+    let answered = exchange.answer(body).await;
+    let response = answered.unwrap_or_else(|refused| exchange.refusal(refused));
+    timer.code = response.status().as_u16();
+    settings.metrics.memory_bytes(settings.budget.used() as u64);
+    tracing::debug!(
+        target: "tamis::access",
+        route = &*route.name,
+        protocol = route.protocol.as_str(),
+        code = timer.code,
+        items = exchange.items.load(Ordering::Relaxed),
+        ms = timer.started.elapsed().as_secs_f64() * 1e3,
+    );
+    response
+}
+
+/// A request, its route, and what both run with.
+struct Exchange<'s> {
+    settings: &'s ProxySettings,
+    route: &'s Route,
+    plan: Arc<Plan>,
+    head: Parts,
+    /// Items that the body was found to consist of, for the log.
+    items: AtomicU64,
+}
+
+impl Exchange<'_> {
+    async fn answer(&self, body: Incoming) -> Result<Response<AnswerBody>, Refused> {
+        let refused = match (acceptable(&self.head), &self.head.method) {
+            (Err(refused), _) => refused,
+            (Ok(()), &Method::OPTIONS) => return self.preflight().await,
+            (Ok(()), &Method::POST | &Method::PUT | &Method::PATCH) => {
+                return deliver::deliver(self, body).await;
+            }
+            (Ok(()), &Method::GET | &Method::HEAD) if body.is_end_stream() => return self.fetch().await,
+            _ => Refused::METHOD,
+        };
+        turn_away(self.settings, &self.route.metrics, body, refused.reason).await;
+        Err(refused)
+    }
+
+    /// Asks the upstream whether a page may send; the inbox always lets it.
+    async fn preflight(&self) -> Result<Response<AnswerBody>, Refused> {
+        match &self.route.upstream {
+            Upstream::Inbox(_) => Ok(answer::empty(StatusCode::OK, cors::preflight(&self.head.headers))),
+            Upstream::Http(_) => self.ask(headers::upstream_preflight(&self.head.headers)).await,
+        }
+    }
+
+    /// Forwards a request that has no body.
+    async fn fetch(&self) -> Result<Response<AnswerBody>, Refused> {
+        if self.route.protocol == Protocol::Sentry {
+            if !intake::looks_like_sentry(self.path()) {
+                return Err(Reason::NoRoute.into());
+            }
+            // A whole event, compressed and in base64, in the query: the pixel of old SDKs.
+            if self.head.uri.query().is_some_and(|query| query.contains("sentry_data=")) {
+                let receipt = self.settings.ledger.open(&self.route.metrics);
+                receipt.refuse(&Summary::default(), Reason::UnknownContentType);
+                return Err(Reason::UnknownContentType.into());
+            }
+        }
+        self.ask(headers::upstream(self.route.protocol, &self.head.headers)).await
+    }
+
+    /// Sends a request without a body and passes the answer back.
+    async fn ask(&self, headers: HeaderMap) -> Result<Response<AnswerBody>, Refused> {
+        let Upstream::Http(upstream) = &self.route.upstream else {
+            return Err(Refused::METHOD);
+        };
+        let method = self.head.method.clone();
+        let sent = upstream.send(method, self.target()?, headers, UpstreamBody::empty());
+        let response = sent.map_err(|_| Reason::BadRequest)?;
+        let answered = match tokio::time::timeout(self.settings.limits.first_byte, response).await {
+            Ok(answered) => answered.map_err(|error| upstream::reason(&error)),
+            Err(_) => Err(Reason::UpstreamTimeout),
+        };
+        self.route.metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
+        self.pass_back(answered)
+    }
+
+    fn pass_back(
+        &self,
+        answered: Result<Response<Incoming>, Reason>,
+    ) -> Result<Response<AnswerBody>, Refused> {
+        Ok(answer::pass_back(answered?, self.settings.limits.body_idle))
+    }
+
+    /// Path and query for the upstream, scrubbed.
+    fn target(&self) -> Result<PathAndQuery, Reason> {
+        let path = self.plan.scrub_path(self.path());
+        let query = self.head.uri.query().map(|query| self.plan.scrub_query(query));
+        if let (Cow::Borrowed(_), None | Some(Cow::Borrowed(_))) = (&path, &query) {
+            let came = self.head.uri.path_and_query().cloned();
+            return Ok(came.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        }
+        let target = match query {
+            Some(query) => format!("{path}?{query}"),
+            None => path.into_owned(),
+        };
+        PathAndQuery::try_from(target).map_err(|_| Reason::BadRequest)
+    }
+
+    fn refusal(&self, refused: Refused) -> Response<AnswerBody> {
+        refused.answer(self.route.protocol, self.head.headers.contains_key(header::ORIGIN))
+    }
+
+    /// Lets the page that sent the request read our own answer.
+    fn readable(&self, mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+        if self.head.headers.contains_key(header::ORIGIN) {
+            cors::allow_any(response.headers_mut());
+        }
+        response
+    }
+
+    fn path(&self) -> &str {
+        self.head.uri.path()
+    }
+
+    /// The content type, if there is one. What is no text is no type that anybody knows.
+    fn content_type(&self) -> Option<&str> {
+        let value = self.head.headers.get(header::CONTENT_TYPE)?;
+        Some(value.to_str().unwrap_or("unreadable"))
+    }
+}
+
+/// Refuses what the HTTP library lets through and a proxy must not.
+fn acceptable(head: &Parts) -> Result<(), Refused> {
+    let hosts = head.headers.get_all(header::HOST).iter().count();
+    let (host_fits, origin_form) = match head.version {
+        Version::HTTP_2 => (hosts <= 1, true),
+        Version::HTTP_11 => (hosts == 1, head.uri.authority().is_none()),
+        _ => (hosts <= 1, head.uri.authority().is_none()),
+    };
+    if !host_fits || !origin_form {
+        return Err(Reason::BadRequest.into());
+    }
+    match head.headers.get(header::EXPECT) {
+        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(Refused::EXPECTATION),
+        _ => Ok(()),
+    }
+}
+
+/// The host that a request is for, as sent.
+fn host(head: &Parts) -> Option<&str> {
+    let named = head.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    named.or_else(|| head.uri.authority().map(Authority::as_str))
+}
+
+/// Answers a request that no route takes, in the shape its SDK reads.
+async fn unrouted(settings: &ProxySettings, head: &Parts, body: Incoming) -> Response<AnswerBody> {
+    let mut timer = RequestTimer::start(&settings.unrouted);
+    let sentry = intake::looks_like_sentry(head.uri.path());
+    let protocol = if sentry { Protocol::Sentry } else { Protocol::Generic };
+    turn_away(settings, &settings.unrouted, body, Reason::NoRoute).await;
+    let refused = Refused::from(Reason::NoRoute);
+    let response = refused.answer(protocol, head.headers.contains_key(header::ORIGIN));
+    timer.code = response.status().as_u16();
+    response
+}
+
+/// Counts the body, if there is one, of a request that is refused by its head.
+async fn turn_away(settings: &ProxySettings, metrics: &RouteMetrics, body: Incoming, reason: Reason) {
+    if !body.is_end_stream() {
+        settings.ledger.open(metrics).refuse(&Summary::default(), reason);
+        body::Reader::new(body, &settings.limits).discard().await;
+    }
+}
+
+/// Counts a request and its time, also when the sender goes away before the answer.
+struct RequestTimer<'m> {
+    metrics: &'m RouteMetrics,
+    started: Instant,
+    /// 0: no answer.
+    code: u16,
+}
+
+impl<'m> RequestTimer<'m> {
+    fn start(metrics: &'m RouteMetrics) -> Self {
+        Self { metrics, started: Instant::now(), code: 0 }
+    }
+}
+
+impl Drop for RequestTimer<'_> {
+    fn drop(&mut self) {
+        self.metrics.request(self.code, self.started.elapsed().as_secs_f64());
+    }
+}

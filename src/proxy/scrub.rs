@@ -1,0 +1,169 @@
+//! Runs the pipeline for one body: in steps, off the async threads when they are long, and behind a
+//! guard that turns a panic into a refusal.
+
+use crate::outcome::Reason;
+use crate::pipeline::{Coding, Pipeline, Refusal, Summary};
+use bytes::Bytes;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+/// Plain bytes that are scanned on an async thread at once: well below a millisecond.
+const INLINE_BYTES_MAX: usize = 32 << 10;
+/// The same for compressed bytes, which are several times as many once decoded.
+const INLINE_CODED_BYTES_MAX: usize = 8 << 10;
+/// Compressed bytes pushed at once. Bounds what one push can add to the output: at the ratio of a
+/// stream's bomb guard this is 9 MiB.
+const CODED_SLICE_BYTES: usize = 8 << 10;
+
+/// A body on its way through the pipeline.
+pub(crate) struct Scrub {
+    pipeline: Pipeline,
+    coded: bool,
+    out: Vec<u8>,
+    finished: bool,
+    seconds: f64,
+}
+
+/// Why a body goes no further, and what had happened to its items.
+pub(crate) struct Broken {
+    pub(crate) reason: Reason,
+    pub(crate) summary: Box<Summary>,
+    /// Time that was spent in the pipeline.
+    pub(crate) seconds: f64,
+}
+
+impl From<Reason> for Broken {
+    fn from(reason: Reason) -> Self {
+        Self { reason, summary: Box::default(), seconds: 0.0 }
+    }
+}
+
+impl Scrub {
+    /// `start` is the start of the body as it came.
+    pub(crate) fn new(pipeline: Pipeline, declared: Coding, start: &[u8]) -> Self {
+        // Whatever the label says, the decoder goes by magic bytes; a brace is no coding's.
+        let plain = declared == Coding::Identity && matches!(start.first(), Some(b'{' | b'['));
+        Self { pipeline, coded: !plain, out: Vec::new(), finished: false, seconds: 0.0 }
+    }
+
+    /// Pushes `input` until it is used up or more than `out_bytes_max` wait to be taken. With `last`
+    /// the body ends after it. Gives back what was not pushed.
+    ///
+    /// # Errors
+    /// The pipeline's refusal, or `Panic`.
+    pub(crate) async fn step(
+        mut self,
+        mut input: Bytes,
+        last: bool,
+        out_bytes_max: usize,
+    ) -> Result<(Self, Bytes), Broken> {
+        let inline_max = if self.coded { INLINE_CODED_BYTES_MAX } else { INLINE_BYTES_MAX };
+        if input.len() <= inline_max {
+            self.run(&mut input, last, out_bytes_max)?;
+            return Ok((self, input));
+        }
+        let work = move || self.run(&mut input, last, out_bytes_max).map(|()| (self, input));
+        // Cancelled only when the runtime goes down.
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Reason::Draining.into()))
+    }
+
+    fn run(&mut self, input: &mut Bytes, last: bool, out_bytes_max: usize) -> Result<(), Broken> {
+        let started = Instant::now();
+        let ran = guarded(|| self.advance(input, last, out_bytes_max));
+        self.seconds += started.elapsed().as_secs_f64();
+        ran.map_err(|reason| self.broken(reason))
+    }
+
+    /// Gives the body up.
+    pub(crate) fn broken(&self, reason: Reason) -> Broken {
+        Broken { reason, summary: Box::new(self.summary().clone()), seconds: self.seconds }
+    }
+
+    fn advance(&mut self, input: &mut Bytes, last: bool, out_bytes_max: usize) -> Result<(), Refusal> {
+        while !input.is_empty() {
+            if self.out.len() > out_bytes_max {
+                return Ok(());
+            }
+            let slice = if self.coded { input.len().min(CODED_SLICE_BYTES) } else { input.len() };
+            self.pipeline.push(&input.split_to(slice), &mut self.out)?;
+        }
+        if last && !self.finished {
+            self.pipeline.finish(&mut self.out)?;
+            self.finished = true;
+        }
+        Ok(())
+    }
+
+    /// Whether the body has ended and all of it is in the output.
+    pub(crate) fn finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Takes the output so far.
+    pub(crate) fn take_out(&mut self) -> Bytes {
+        Bytes::from(std::mem::take(&mut self.out))
+    }
+
+    pub(crate) fn summary(&self) -> &Summary {
+        self.pipeline.summary()
+    }
+
+    pub(crate) fn coding_out(&self) -> Coding {
+        self.pipeline.coding_out()
+    }
+
+    /// Bytes held here: the pipeline's and the output.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.pipeline.held_bytes() + self.out.len()
+    }
+
+    /// Time spent in the pipeline.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.seconds
+    }
+}
+
+/// Runs `work`; a panic in it becomes a reason. Its message, which may quote the payload, is not kept.
+fn guarded(work: impl FnOnce() -> Result<(), Refusal>) -> Result<(), Reason> {
+    // Nothing that was half changed is used on: the caller gives the body up.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|refusal| refusal.reason),
+        Err(_) => Err(Reason::Panic),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{BodyFormat, BodyLimits};
+    use crate::redact::Plan;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_panic_is_a_reason() {
+        assert_eq!(guarded(|| panic!("a payload")), Err(Reason::Panic));
+        assert_eq!(guarded(|| Err(Refusal::from(Reason::NotJson))), Err(Reason::NotJson));
+        assert_eq!(guarded(|| Ok(())), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_step_stops_when_enough_waits() {
+        let body = Bytes::from(b"a line\n".repeat(10 * CODED_SLICE_BYTES / 7));
+        let set = crate::pattern::PatternSet::compile(&[], &[]).expect("nothing in it");
+        let plan = Plan::compile(Arc::new(set), crate::redact::Policy::default()).expect("no rules");
+        let plan = Arc::new(plan);
+        let pipeline = Pipeline::new(plan, BodyLimits::default(), BodyFormat::Text, Coding::Identity);
+        let scrub = Scrub::new(pipeline, Coding::Identity, &body);
+        let stepped = scrub.step(body.clone(), true, CODED_SLICE_BYTES).await;
+        let (mut scrub, rest) = stepped.unwrap_or_else(|broken| panic!("{}", broken.reason));
+        assert!(!scrub.finished());
+        let mut out = scrub.take_out().to_vec();
+        // The line that the last slice cut is held.
+        assert!(!rest.is_empty() && out.len() <= body.len() - rest.len());
+        let stepped = scrub.step(rest, true, usize::MAX).await;
+        let (mut scrub, rest) = stepped.unwrap_or_else(|broken| panic!("{}", broken.reason));
+        assert!(scrub.finished() && rest.is_empty());
+        out.extend_from_slice(&scrub.take_out());
+        assert_eq!(out, body);
+    }
+}

@@ -1,0 +1,18 @@
+//! What the proxy does on the wire, over loopback, between raw senders and a fake upstream.
+
+mod support;
+
+#[path = "proxy/answers.rs"]
+mod answers;
+#[path = "proxy/forwarding.rs"]
+mod forwarding;
+#[path = "proxy/headers.rs"]
+mod headers;
+#[path = "proxy/refusals.rs"]
+mod refusals;
+#[path = "proxy/shutdown.rs"]
+mod shutdown;
+#[path = "proxy/streaming.rs"]
+mod streaming;
+#[path = "proxy/transport.rs"]
+mod transport;

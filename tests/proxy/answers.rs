@@ -1,0 +1,93 @@
+//! What the upstream answers reaches the sender.
+
+use crate::support::{ENVELOPE, ENVELOPE_PATH, FakeUpstream, Proxy, Reply, bare, post};
+use tamis::inbox::Inbox;
+
+#[tokio::test]
+async fn status_body_and_what_sdks_steer_by_pass() {
+    for (status, body) in
+        [(200, r#"{"id":"1"}"#), (302, ""), (413, "too large"), (429, r#"{"detail":"slow"}"#)]
+    {
+        let upstream = FakeUpstream::start(Reply {
+            status,
+            body,
+            headers: vec![
+                ("retry-after", "60"),
+                ("x-sentry-rate-limits", "60:error;transaction:key, 2700::organization"),
+                ("x-sentry-error", "slow down"),
+                ("access-control-allow-origin", "https://example.com"),
+                ("location", "https://example.org/elsewhere"),
+                ("content-type", "application/json"),
+                ("etag", "\"1\""),
+                ("x-unknown", "1"),
+                ("connection", "x-hop"),
+                ("x-hop", "1"),
+                ("set-cookie", "session=1"),
+                ("server", "nginx"),
+                ("via", "1.1 cache-7"),
+                ("alt-svc", "h3=\":443\""),
+                ("keep-alive", "timeout=5"),
+            ],
+            ..Reply::default()
+        })
+        .await;
+        let proxy = Proxy::to_http(&upstream).await;
+        let answer = proxy.send(post(ENVELOPE_PATH, &[], ENVELOPE)).await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, body));
+        for (name, want) in [
+            ("retry-after", "60"),
+            ("x-sentry-rate-limits", "60:error;transaction:key, 2700::organization"),
+            ("x-sentry-error", "slow down"),
+            ("access-control-allow-origin", "https://example.com"),
+            ("location", "https://example.org/elsewhere"),
+            ("content-type", "application/json"),
+            ("etag", "\"1\""),
+            ("x-unknown", "1"),
+        ] {
+            assert_eq!(answer.header(name).as_deref(), Some(want), "{name}");
+        }
+        for name in ["x-hop", "set-cookie", "server", "via", "alt-svc", "keep-alive"] {
+            assert_eq!(answer.header(name), None, "{name}");
+        }
+        let (forwarded, rejected) = if status < 400 { (1, 0) } else { (0, 1) };
+        Proxy::assert_ended(proxy.settled().await, forwarded, rejected);
+        assert_eq!(upstream.seen().len(), 1, "a redirect is not followed");
+    }
+}
+
+const PREFLIGHT: [(&str, &str); 4] = [
+    ("origin", "https://example.com"),
+    ("access-control-request-method", "POST"),
+    ("access-control-request-headers", "x-sentry-auth, content-type"),
+    ("x-forwarded-for", "192.0.2.77"),
+];
+
+#[tokio::test]
+async fn the_upstream_answers_preflights() {
+    let headers = vec![("access-control-allow-origin", "*"), ("access-control-max-age", "5")];
+    let upstream = FakeUpstream::start(Reply { status: 204, headers, body: "", ..Reply::default() }).await;
+    let proxy = Proxy::to_http(&upstream).await;
+    let answer = proxy.send(bare("OPTIONS", ENVELOPE_PATH, &PREFLIGHT)).await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.header("access-control-max-age").as_deref(), Some("5"));
+    let seen = upstream.one();
+    assert_eq!(seen.method, "OPTIONS");
+    for (name, value) in &PREFLIGHT[..3] {
+        assert_eq!(seen.header(name), Some(*value));
+    }
+    assert_eq!(seen.header("x-forwarded-for"), None);
+    Proxy::assert_ended(proxy.settled().await, 0, 0);
+}
+
+#[tokio::test]
+async fn the_inbox_lets_pages_send() {
+    let proxy = Proxy::to_inbox(&Inbox::new(1 << 20)).await;
+    let answer = proxy.send(bare("OPTIONS", ENVELOPE_PATH, &PREFLIGHT)).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("access-control-allow-origin").as_deref(), Some("https://example.com"));
+    assert_eq!(answer.header("access-control-max-age").as_deref(), Some("3600"));
+    let allowed = answer.header("access-control-allow-headers").expect("a list");
+    for name in ["x-sentry-auth", "content-type", "content-encoding", "authorization"] {
+        assert!(allowed.contains(name), "{name}");
+    }
+}

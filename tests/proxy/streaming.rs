@@ -1,0 +1,111 @@
+//! Bodies that do not fit the buffer, and senders and upstreams that go away in the middle.
+
+use crate::support::{ENVELOPE, ENVELOPE_PATH, FakeUpstream, Proxy, Reply, http, lines, post, read_answer};
+use std::time::Duration;
+use tamis::inbox::Inbox;
+use tamis::outcome::Outcome;
+use tamis::proxy::Limits;
+use tamis::upstream::TlsOptions;
+use tokio::io::AsyncWriteExt as _;
+
+const TEXT: [(&str, &str); 1] = [("content-type", "text/plain")];
+
+#[tokio::test]
+async fn a_long_body_flows_in_little_memory() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    let body = lines(8 << 20);
+    assert_eq!(proxy.send(post("/logs/x", &TEXT, &body)).await.status, 200);
+    let seen = upstream.one();
+    assert!(seen.complete && seen.body == body);
+    assert_eq!(seen.header("content-length"), None);
+    Proxy::assert_all(proxy.settled().await, Outcome::Forwarded);
+    let (peak, used) = (proxy.settings.budget.peak(), proxy.settings.budget.used());
+    assert!(peak < 2 << 20, "{peak} bytes were held at once");
+    assert_eq!(used, 0);
+}
+
+#[tokio::test]
+async fn a_long_body_reaches_the_inbox() {
+    let inbox = Inbox::new(64 << 20);
+    let proxy = Proxy::to_inbox(&inbox).await;
+    let line = "{\"message\":\"nobody is named here\"}\n";
+    let body = line.repeat(9_000); // longer than the buffer
+    let ndjson = [("content-type", "application/x-ndjson")];
+    assert_eq!(proxy.send(post("/logs/x", &ndjson, &body)).await.status, 200);
+    let items = inbox.after(0, 10_000);
+    assert_eq!(items.len(), 9_000);
+    assert!(items.iter().all(|item| item.text() == Some(line.trim_end())));
+    Proxy::assert_all(proxy.settled().await, Outcome::Forwarded);
+}
+
+#[tokio::test]
+async fn a_sender_that_leaves_in_the_middle_completes_nothing() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    let request = post("/logs/x", &TEXT, lines(1 << 20));
+    let mut stream = proxy.connect().await;
+    stream.write_all(&request[..700 << 10]).await.expect("open");
+    upstream.wait(|seen| seen.body.len() > 256 << 10).await;
+    drop(stream);
+    Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+    // The connection is gone, so nothing that follows could complete it.
+    let again = proxy.send(post("/logs/again", &[], "{}")).await;
+    assert_eq!(again.status, 200);
+    assert!(!upstream.seen()[0].complete);
+    assert_eq!(upstream.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_sender_that_leaves_before_the_end_of_a_small_body_sends_nothing() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    let request = post(ENVELOPE_PATH, &[], ENVELOPE);
+    let mut stream = proxy.connect().await;
+    stream.write_all(&request[..request.len() - 1]).await.expect("open");
+    drop(stream);
+    while proxy.settings.ledger.totals().received == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_sent_whole_is_delivered_though_its_sender_leaves() {
+    let upstream = FakeUpstream::start(Reply { delay: Duration::from_millis(50), ..Reply::default() }).await;
+    let proxy = Proxy::to_http(&upstream).await;
+    let mut stream = proxy.connect().await;
+    stream.write_all(&post(ENVELOPE_PATH, &[], ENVELOPE)).await.expect("open");
+    upstream.wait(|seen| seen.complete).await;
+    drop(stream);
+    Proxy::assert_all(proxy.settled().await, Outcome::Forwarded);
+}
+
+#[tokio::test]
+async fn an_upstream_that_refuses_early_is_heard() {
+    let reply = Reply { status: 413, body: "too large", early: true, ..Reply::default() };
+    let upstream = FakeUpstream::start(reply).await;
+    let proxy = Proxy::to_http(&upstream).await;
+    let mut stream = proxy.connect().await;
+    let request = post("/logs/x", &TEXT, lines(1 << 20));
+    stream.write_all(&request[..400 << 10]).await.expect("open");
+    // The proxy reads on for a moment, so that its answer is not lost.
+    stream.write_all(&request[400 << 10..]).await.expect("open");
+    let answer = read_answer(stream).await;
+    assert_eq!((answer.status, answer.body.as_str()), (413, "too large"));
+    Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+}
+
+#[tokio::test]
+async fn a_stalled_sender_breaks_the_upstream_request_off() {
+    let upstream = FakeUpstream::ok().await;
+    let limits = Limits { body_idle: Duration::from_millis(50), ..Limits::default() };
+    let proxy = Proxy::to(http(&upstream.url(), &TlsOptions::default()), limits).await;
+    let request = post("/logs/x", &TEXT, lines(1 << 20));
+    let mut stream = proxy.connect().await;
+    stream.write_all(&request[..700 << 10]).await.expect("open");
+    assert_eq!(read_answer(stream).await.status, 408);
+    assert!(!upstream.one().complete);
+    Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+}

@@ -1,0 +1,227 @@
+//! A proxy on a free port, a fake upstream that records what reaches it, and raw senders.
+
+pub(crate) mod tls;
+mod upstream;
+
+pub(crate) use upstream::{FakeUpstream, Reply, Seen};
+
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tamis::config::PathGlob;
+use tamis::drain::Drain;
+use tamis::inbox::Inbox;
+use tamis::ledger::Totals;
+use tamis::metrics::Metrics;
+use tamis::outcome::Outcome;
+use tamis::proxy::{Limits, ProxySettings};
+use tamis::redact::Plan;
+use tamis::route::{Match, Protocol, Route, Upstream, UpstreamCoding};
+use tamis::upstream::{HttpUpstream, TlsOptions};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// Longer than anything here takes; only a failing test waits for it.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// A proxy that serves until it is dropped.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    pub(crate) settings: Arc<ProxySettings>,
+    pub(crate) drain: Drain,
+    pub(crate) served: JoinHandle<std::io::Result<()>>,
+}
+
+impl Proxy {
+    /// Sentry below `/api/`, everything else generic; both to `upstream`.
+    pub(crate) async fn to(upstream: Upstream, limits: Limits) -> Self {
+        let metrics = Metrics::default();
+        let route = |name: &str, protocol, path: Option<&str>| Route {
+            name: name.into(),
+            protocol,
+            matcher: Match { host: None, path: path.map(|path| PathGlob::parse(path).expect("a glob")) },
+            coding: UpstreamCoding::Same,
+            upstream: upstream.clone(),
+            plan: ArcSwap::new(plan()),
+            metrics: metrics.route(name, "test"),
+        };
+        let routes = vec![
+            route("sentry", Protocol::Sentry, Some("/**/api/**")),
+            route("logs", Protocol::Generic, Some("/logs/**")),
+        ];
+        Self::serve(ProxySettings::new(limits, routes, metrics)).await
+    }
+
+    pub(crate) async fn serve(settings: ProxySettings) -> Self {
+        let settings = Arc::new(settings);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let drain = Drain::new();
+        let served = tokio::spawn(tamis::listen::serve(listener, Arc::clone(&settings), drain.clone()));
+        Self { address, settings, drain, served }
+    }
+
+    pub(crate) async fn to_http(upstream: &FakeUpstream) -> Self {
+        Self::to(http(&upstream.url(), &TlsOptions::default()), Limits::default()).await
+    }
+
+    pub(crate) async fn to_inbox(inbox: &Inbox) -> Self {
+        Self::to(Upstream::Inbox(inbox.clone()), Limits::default()).await
+    }
+
+    /// Waits until every item has ended, and checks that the sums agree.
+    pub(crate) async fn settled(&self) -> Totals {
+        let ended = async {
+            while self.settings.ledger.totals().in_flight > 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(LONG, ended).await.expect("every item ends");
+        let totals = self.settings.ledger.totals();
+        assert_eq!(totals.received, totals.outcomes(), "{totals:?}");
+        assert_eq!(self.items_in_metrics(), totals.outcomes(), "{totals:?}");
+        totals
+    }
+
+    /// The sum of `tamis_items_total` over all labels.
+    fn items_in_metrics(&self) -> u64 {
+        let rendered = self.settings.metrics.render();
+        let samples = rendered.lines().filter(|line| line.starts_with("tamis_items_total{"));
+        samples.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
+    }
+
+    /// Checks the outcomes of all items so far: forwarded and rejected.
+    #[track_caller]
+    pub(crate) fn assert_ended(totals: Totals, forwarded: u64, rejected: u64) {
+        let got = (totals.of(Outcome::Forwarded), totals.of(Outcome::Rejected), totals.received);
+        assert_eq!(got, (forwarded, rejected, forwarded + rejected));
+    }
+
+    /// Checks that all items so far, and there are some, ended alike.
+    #[track_caller]
+    pub(crate) fn assert_all(totals: Totals, outcome: Outcome) {
+        assert!(totals.received > 0);
+        assert_eq!(totals.of(outcome), totals.received, "{totals:?}");
+    }
+
+    /// Sends raw bytes and reads until the connection closes.
+    pub(crate) async fn send(&self, request: impl AsRef<[u8]>) -> Answer {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_ref()).await.expect("proxy reads");
+        read_answer(stream).await
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("proxy accepts")
+    }
+}
+
+/// Reads one answer until the connection closes.
+pub(crate) async fn read_answer(mut stream: TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(LONG, stream.read_to_end(&mut bytes)).await;
+    read.expect("an answer in time").expect("no reset");
+    Answer::parse(&bytes)
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.drain.begin();
+        self.drain.stop();
+    }
+}
+
+pub(crate) fn http(url: &str, tls: &TlsOptions) -> Upstream {
+    let options = tamis::upstream::Options { tls: tls.clone(), ..Default::default() };
+    Upstream::Http(HttpUpstream::new(url, &options).expect("a valid upstream"))
+}
+
+/// An answer as it came over the wire.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8(bytes.to_vec()).expect("answers are text");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    /// The value of a header; all of them joined by `|`.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let values: Vec<&str> = self
+            .head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+            .collect();
+        (!values.is_empty()).then(|| values.join("|"))
+    }
+}
+
+/// A POST with `Content-Length` on a connection of its own.
+pub(crate) fn post(path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let mut request = head("POST", path, headers);
+    request.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    request.extend_from_slice(body);
+    request
+}
+
+/// A POST in chunks of the given sizes.
+pub(crate) fn post_chunked(path: &str, headers: &[(&str, &str)], chunks: &[&[u8]]) -> Vec<u8> {
+    let mut request = head("POST", path, headers);
+    request.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
+    for chunk in chunks {
+        request.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        request.extend_from_slice(chunk);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    request
+}
+
+/// A request without a body.
+pub(crate) fn bare(method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut request = head(method, path, headers);
+    request.extend_from_slice(b"\r\n");
+    request
+}
+
+fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut text = format!("{method} {path} HTTP/1.1\r\nhost: tamis.example.com\r\n");
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("connection")) {
+        text.push_str("connection: close\r\n");
+    }
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.into_bytes()
+}
+
+/// Lines of text in which there is nothing to find.
+pub(crate) fn lines(bytes: usize) -> Vec<u8> {
+    let line = b"a line of text that names nobody\n";
+    line.iter().copied().cycle().take(bytes).collect()
+}
+
+/// A small envelope of one item.
+pub(crate) const ENVELOPE: &str = "{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\"}\n\
+    {\"type\":\"event\"}\n{\"message\":\"it broke\"}\n";
+pub(crate) const ENVELOPE_PATH: &str = "/api/42/envelope/";
+
+/// All embedded packs under the strict policy, compiled once.
+pub(crate) fn plan() -> Arc<Plan> {
+    static PLAN: std::sync::LazyLock<Arc<Plan>> = std::sync::LazyLock::new(|| {
+        let set = tamis::pattern::load(&[], &[]).expect("the embedded packs compile");
+        Arc::new(Plan::compile(Arc::new(set), tamis::redact::Policy::default()).expect("no rules of its own"))
+    });
+    Arc::clone(&PLAN)
+}
