@@ -48,14 +48,28 @@ RUST = ["small", "small-clean", "error", "transaction"]
 # --- recording ---------------------------------------------------------------------------------------
 
 
+class Request:
+    """What arrived: headers by lower-case name, the body as sent and decoded."""
+
+    def __init__(self, path, headers, raw):
+        self.path = path
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.raw = raw
+        self.body = DECODERS[self.headers.get("content-encoding", "identity")](raw)
+
+
+DECODERS = {"gzip": gzip.decompress, "br": brotli.decompress, "deflate": zlib.decompress, "identity": bytes}
+
+
 class Recorder(http.server.ThreadingHTTPServer):
-    """Answers as Sentry does and keeps each decoded body, in order of arrival."""
+    """Answers as Sentry does and keeps each request, in order of arrival."""
 
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, status=200):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.bodies = []
+        self.status = status
+        self.requests = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request, client_address):
@@ -63,20 +77,26 @@ class Recorder(http.server.ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     @property
-    def dsn(self):
-        return f"http://{INVENTED['public_key']}@127.0.0.1:{self.server_address[1]}/{INVENTED['project_id']}"
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def bodies(self):
+        return [request.body for request in self.requests]
+
+
+def dsn(url):
+    """The invented project's DSN at a server."""
+    return f"{url.replace('://', '://' + INVENTED['public_key'] + '@')}/{INVENTED['project_id']}"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        body = self.read_body()
-        coding = self.headers.get("Content-Encoding", "identity")
-        decode = {"gzip": gzip.decompress, "br": brotli.decompress, "deflate": zlib.decompress, "identity": bytes}[coding]
-        self.server.bodies.append(decode(body))
+        self.server.requests.append(Request(self.path, self.headers, self.read_body()))
         answer = b"{}"
-        self.send_response(200)
+        self.send_response(self.server.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -99,7 +119,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def run(command, scenario):
     """The envelopes that one scenario sends."""
     recorder = Recorder()
-    env = dict(os.environ, SENTRY_DSN=recorder.dsn, TZ="UTC", LC_ALL="C.UTF-8")
+    env = dict(os.environ, SENTRY_DSN=dsn(recorder.url), TZ="UTC", LC_ALL="C.UTF-8")
     subprocess.run([*command, scenario], cwd=HERE, env=env, check=True, stdout=subprocess.DEVNULL)
     recorder.shutdown()
     return recorder.bodies

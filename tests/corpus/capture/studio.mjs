@@ -339,8 +339,8 @@ if (!scenario) {
   console.error(`usage: studio.mjs ${Object.keys(scenarios).join('|')}`);
   process.exit(2);
 }
-// Warnings are breadcrumbs here, not output.
-console.warn = () => {};
+// The studio's warnings are there for the breadcrumbs; with `debug` the SDK's own are wanted too.
+if (process.env.STUDIO_DEBUG !== '1') console.warn = () => {};
 await scenario();
 const flushed = await Sentry.close(20_000);
 console.log(JSON.stringify({ event_ids: sent, flushed }));

@@ -53,6 +53,8 @@ def start(**options):
         "before_send": remember,
         "before_send_transaction": remember,
     }
+    if coding := os.environ.get("STUDIO_CODING"):
+        settings["_experiments"] = {"transport_compression_algo": coding}
     settings.update(options)
     sentry_sdk.init(**settings)
 
@@ -250,9 +252,9 @@ def lookalikes():
 def error():
     start()
     user = USERS[0]
-    leave_breadcrumbs(24, user)
 
     def handler():
+        leave_breadcrumbs(24, user)
         describe(user)
         render(new_job(), user, 6)
 
@@ -275,9 +277,9 @@ def error_clean():
 def error_large():
     start(max_breadcrumbs=100)
     user = USERS[1]
-    leave_breadcrumbs(100, user)
 
     def handler():
+        leave_breadcrumbs(100, user)
         describe(user)
         render(new_job(), user, 90)
 
