@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 ///
 /// # Errors
 /// An unknown scenario, or an SDK that could not flush in time.
-pub fn run(dsn: &str, scenario: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(dsn: &str, scenario: &str) -> Result<(), Box<dyn Error>> {
     let data: Value = serde_json::from_str(include_str!("invented.json"))?;
     let options = ClientOptions::new()
         .dsn(dsn)
