@@ -1,0 +1,74 @@
+# Every target sets up what it needs. Versions are pinned in tests/sdk/.
+
+PYTHON  ?= python3
+NPM     ?= npm
+CARGO   ?= cargo
+VENV    := .venv
+BUGSINK := .venv-bugsink
+SDK     := tests/sdk
+NODE_OK := $(SDK)/node_modules/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help test test-cargo test-sdk tools browser lint doc bench bench-check capture
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: test-cargo test-sdk ## Run all tests: cargo's, then real SDKs, a real server and a browser
+
+test-cargo: ## Run the tests that need nothing but cargo
+	$(CARGO) test --locked
+
+test-sdk: tools $(VENV)/.installed $(BUGSINK)/.installed $(NODE_OK) browser ## Run the tests with real SDKs
+	$(CARGO) build --locked
+	$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(SDK)
+
+tools:
+	@command -v $(PYTHON) >/dev/null || { echo 'make: needs Python 3.11 or later as "$(PYTHON)" (set PYTHON=...)' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'make: needs Python 3.11 or later, $(PYTHON) is older (set PYTHON=...)' >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || $(call install,python3-venv,the Python module venv)
+	@command -v node >/dev/null && command -v $(NPM) >/dev/null || { echo 'make: needs Node.js 20 or later with npm' >&2; exit 1; }
+
+browser:
+	@[ -n "$$CHROMIUM" ] || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(call install,chromium,Chromium for the browser test (or CHROMIUM=/path/to/it))
+
+# $(call install,PACKAGE,WHAT): installs a Debian package where that is possible, else says what is missing.
+define install
+if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
+	    sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
+	else echo 'make: needs $(2); install it (Debian package: $(1)) and run this again' >&2; exit 1; fi
+endef
+
+$(VENV)/.installed: $(SDK)/requirements.txt | tools
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/pip install -q -r $<
+	@touch $@
+
+# The server has an environment of its own: it pins other versions of what the tests use.
+$(BUGSINK)/.installed: $(SDK)/requirements-bugsink.txt | tools
+	$(PYTHON) -m venv --clear $(BUGSINK)
+	$(BUGSINK)/bin/pip install -q -r $<
+	@touch $@
+
+# No package here needs its install script.
+$(NODE_OK): $(SDK)/package.json $(SDK)/package-lock.json | tools
+	cd $(SDK) && $(NPM) ci --ignore-scripts
+	@touch $@
+
+capture: $(VENV)/.installed $(NODE_OK) ## Capture tests/corpus/sentry/ again from the real SDKs
+	$(VENV)/bin/python tests/corpus/capture/capture.py
+
+lint: ## Check format and lints, warnings as errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+doc: ## Build the documentation, warnings as errors
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps
+
+bench: ## Run the benchmarks
+	$(CARGO) bench --locked
+
+bench-check: ## Check that the benchmarks build and run, once each, without measuring
+	$(CARGO) bench --locked --profile dev -- --test
