@@ -89,7 +89,7 @@ async fn the_inbox_keeps_what_would_have_left() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("access-control-allow-origin").as_deref(), Some("*"));
     let [item] = &inbox.after(0, 9)[..] else { panic!("one item was sent") };
-    assert_eq!(item.text(), Some(ENVELOPE));
+    assert_eq!(item.text(), Some("{\"message\":\"it broke\"}"));
     Proxy::assert_ended(proxy.settled().await, 1, 0);
 }
 

@@ -48,7 +48,7 @@ impl Proxy {
             metrics: metrics.route(name, "test"),
         };
         let routes = vec![
-            route("sentry", Protocol::Sentry, Some("/**/api/**")),
+            route("sentry", Protocol::Sentry, Some("/api/**")),
             route("logs", Protocol::Generic, Some("/logs/**")),
         ];
         Self::serve(ProxySettings::new(limits, routes, metrics)).await
