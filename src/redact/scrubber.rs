@@ -541,7 +541,11 @@ impl<'a> Engine<'a> {
         let plain = view.is_plain() && layer != Layer::Form;
         if !plain && context.depth > self.limits.layers_max {
             self.unscanned(0..text.len());
-        } else if !plain && self.work.spend(text.len()) {
+        } else if !plain && !self.work.spend(text.len()) {
+            // LEAK: form pairs and the second reading of a text come here directly, and nobody above them
+            // asks whether the budget lasted.
+            self.unscanned(0..text.len());
+        } else if !plain {
             self.text(&view.text, None, context);
             self.map_back(first, &view, layer);
         }
