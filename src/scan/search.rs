@@ -8,8 +8,8 @@
 //! that the pattern can match at all. So the regex runs over that run only, and finds there what a search
 //! of the whole text would: the runs between hold no trigger, hence no match.
 
-use super::Work;
 use super::sweep::Places;
+use super::{Work, is_stand_in};
 use crate::pattern::{Pattern, PatternSet};
 use regex_automata::{Anchored, Input, meta};
 
@@ -151,6 +151,7 @@ impl Finder<'_> {
             let value = value_range(detector, cache, self.text, &input, found.range());
             let valid = value.as_ref().is_some_and(|value| {
                 !value.is_empty()
+                    && !is_stand_in(&self.text[value.clone()])
                     && detector.validate.is_none_or(|validate| validate(self.text, value.clone()))
             });
             if let (true, Some(value)) = (valid, value) {
