@@ -89,6 +89,8 @@ impl Edits {
 pub(crate) fn gravity(edit: &Edit) -> (u8, DetectorIndex) {
     use Class as C;
     let class = match edit.class {
+        // It says nothing about the bytes that go, so it may not name them.
+        _ if !edit.counted => u8::MAX,
         None => 0,
         Some(C::Credential) => 1,
         Some(C::Payment | C::NationalId) => 2,
