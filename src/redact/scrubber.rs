@@ -467,13 +467,15 @@ impl<'a> Engine<'a> {
 
     /// A document inside a text. False, and nothing done, if it is none.
     fn nested(&mut self, text: &[u8], context: Context) -> bool {
-        let first = self.pool.edits.list.len();
+        let (first, keys, kept) = (self.pool.edits.list.len(), self.keys, self.kept.len());
         let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(context.state));
         walker.begin(context.state, context.under);
         let walked = self.walk(&mut walker, text, true, context.depth + 1);
         self.pool.walkers.push(walker);
         if walked.is_err() {
             self.pool.edits.list.truncate(first);
+            self.kept.truncate(kept);
+            self.keys = keys;
         }
         walked.is_ok()
     }
