@@ -887,7 +887,8 @@ impl Visitor for Strings<'_, '_> {
         let first = self.engine.pool.edits.list.len();
         let context = Context { state: self.engine.fields.start(), under: None, depth: self.depth };
         self.engine.string(bytes, range.clone(), self.map, context);
-        if self.engine.pool.edits.list.len() > first {
+        let edits = &self.engine.pool.edits;
+        if edits.list[first..].iter().any(|edit| edits.text(edit) != &bytes[edit.range.clone()]) {
             self.engine.keys += 1;
             let at = self.engine.pool.edits.arena.len();
             let suffix = format!("#{}", self.engine.keys);
