@@ -427,6 +427,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Text from `from` on, read twice: as it stands, and with the escapes of a cut JSON string undone.
+    /// A document is read once: its escapes belong to its strings, and undone they would end them.
     fn plain(&mut self, bytes: &[u8], from: usize) {
         let first = self.pool.edits.list.len();
         let context = Context { state: self.fields.start(), under: None, depth: 0 };
@@ -435,8 +436,8 @@ impl<'a> Engine<'a> {
             self.unscanned(from..bytes.len());
             return;
         }
-        self.text(&bytes[from..], None, context);
-        if memchr::memchr(b'\\', &bytes[from..]).is_some() {
+        let is_document = self.text(&bytes[from..], None, context);
+        if !is_document && memchr::memchr(b'\\', &bytes[from..]).is_some() {
             self.through(Layer::JsonString, &bytes[from..], context);
         }
         self.pool.edits.settle(first);
@@ -500,16 +501,17 @@ impl<'a> Engine<'a> {
     /// A text as its receiver reads it: the documents and layers in it, and what the patterns find.
     ///
     /// `map` is a bitmap of triggers in which the text begins at the given place; without one, the text is swept.
-    fn text(&mut self, text: &[u8], map: Option<(&[u64], usize)>, context: Context) {
+    /// True if the text is a document and was walked.
+    fn text(&mut self, text: &[u8], map: Option<(&[u64], usize)>, context: Context) -> bool {
         let deeper = context.depth < self.limits.layers_max;
         let first = self.pool.edits.list.len();
         if looks_like_document(text) {
             if !deeper {
                 self.unscanned(0..text.len());
-                return;
+                return false;
             }
             if self.nested(text, context) {
-                return;
+                return true;
             }
         }
         let hidden = match map {
@@ -533,6 +535,7 @@ impl<'a> Engine<'a> {
             self.unscanned(0..text.len());
         }
         self.pool.edits.settle(first);
+        false
     }
 
     /// A text through one layer. What lies behind too many of them is replaced, not read.
