@@ -16,7 +16,7 @@ use super::stand_in;
 use crate::pattern::{Class, DetectorIndex, FieldKind, Scope};
 use crate::pipeline::Count;
 use crate::scan::fields::{FieldAutomaton, State};
-use crate::scan::json::{Site, Visitor, Walker};
+use crate::scan::json::{Broken, Site, Visitor, Walker};
 use crate::scan::layer::{self, Layer, View};
 use crate::scan::search::{Caches, Hit, find_hits};
 use crate::scan::sweep::{Places, Reading, Sweep};
@@ -398,31 +398,35 @@ impl<'a> Engine<'a> {
         self.shift(0, bom);
         let Err(broken) = walked else { return true };
         if or_text {
-            self.after_break(bytes, bom + broken.at, broken.rule);
+            self.after_break(bytes, bom + broken.at, broken);
         }
         false
     }
 
-    /// The rest of a document that stopped being JSON at `at`.
-    fn after_break(&mut self, bytes: &[u8], at: usize, rule: Option<u16>) {
-        match rule.map(|id| &self.plan.rules[usize::from(id)]) {
-            Some(rule) if redacts(rule) && rule.kind == FieldKind::Value => {
-                let lead = bytes[at..]
-                    .iter()
-                    .take_while(|byte| byte.is_ascii_whitespace() || **byte == b'"')
-                    .count();
-                if at + lead < bytes.len() {
-                    let class = rule.class;
-                    self.replace(
-                        at + lead..bytes.len(),
-                        rule.detector,
-                        class,
-                        rule.action,
-                        &bytes[at + lead..],
-                    );
-                }
-            }
-            _ => self.plain(bytes, at),
+    /// The rest of a document that stopped being JSON at `at`: under a rule that takes values away it goes
+    /// whole, else it is text.
+    fn after_break(&mut self, bytes: &[u8], at: usize, broken: Broken) {
+        let takes = |rule: &&Rule| redacts(rule) && rule.kind == FieldKind::Value;
+        let rules = &self.plan.rules;
+        let mut asked = self.rules_for(broken.rule, broken.under).map(|id| &rules[usize::from(id)]);
+        let Some(rule) = asked.find(takes) else { return self.plain(bytes, at) };
+        let around = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'"';
+        let lead = bytes[at..].iter().take_while(around).count();
+        let rest = &bytes[at + lead..];
+        let tail = rest.iter().rev().take_while(around).count();
+        if rest.is_empty() || is_stand_in(&rest[..rest.len() - tail]) {
+            return;
+        }
+        let first = self.pool.edits.list.len();
+        self.replace(at + lead..bytes.len(), rule.detector, rule.class, rule.action, rest);
+        // Without its quote, the bracket of the stand-in would open an array.
+        if !bytes[at..at + lead].contains(&b'"')
+            && let Some(edit) = self.pool.edits.list.get_mut(first)
+        {
+            let arena = &mut self.pool.edits.arena;
+            let text = [b"\"", &arena[edit.text.clone()]].concat();
+            edit.text = arena.len()..arena.len() + text.len();
+            arena.extend(text);
         }
     }
 
@@ -445,13 +449,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Walks a document or a window of one, leaving edits in its coordinates.
-    fn walk(
-        &mut self,
-        walker: &mut Walker,
-        bytes: &[u8],
-        last: bool,
-        depth: usize,
-    ) -> Result<usize, crate::scan::json::Broken> {
+    fn walk(&mut self, walker: &mut Walker, bytes: &[u8], last: bool, depth: usize) -> Result<usize, Broken> {
         let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
         self.work.spend(bytes.len());
         sweep.run(bytes, &self.plan.set.fingerprints, Reading::Json);
@@ -677,10 +675,19 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// The rules to ask about a value, in order: its own, then its container's, which alone counts if its
+    /// own takes nothing away.
+    fn rules_for(&self, own: Option<u16>, under: Option<u16>) -> impl Iterator<Item = u16> + use<> {
+        let spares = |id: u16| under.is_some() && !redacts(&self.plan.rules[usize::from(id)]);
+        own.filter(|id| !spares(*id)).into_iter().chain(under)
+    }
+
     /// A string that a rule names.
-    fn ruled(&mut self, bytes: &[u8], site: &Site, id: u16, map: &[u64], depth: usize) {
+    ///
+    /// LEAK: a rule that has nothing to say about this value, as one for addresses about a sentence, does not
+    /// end the reach of the container's rule.
+    fn ruled(&mut self, bytes: &[u8], site: &Site, map: &[u64], depth: usize) {
         let plan = self.plan;
-        let rule = &plan.rules[usize::from(id)];
         let raw = &bytes[site.range.clone()];
         let mut view = self.pool.views.pop().unwrap_or_default();
         let escaped = memchr::memchr(b'\\', raw).is_some();
@@ -689,13 +696,25 @@ impl<'a> Engine<'a> {
         }
         let value = if escaped { view.text.as_slice() } else { raw };
         let key = site.key.clone().map(|key| &bytes[key]);
+        let decided = self.rules_for(site.rule, site.under).find_map(|id| {
+            let rule = &plan.rules[usize::from(id)];
+            match self.decide(rule, value, key, site.rule != Some(id), depth) {
+                Decision::Look => None,
+                decision => Some((id, decision)),
+            }
+        });
+        let Some((id, decision)) = decided else {
+            self.pool.views.push(view);
+            let context = Context { state: site.state, under: None, depth };
+            return self.string(bytes, site.range.clone(), map, context);
+        };
+        let rule = &plan.rules[usize::from(id)];
         let quoted = site.range.start - 1..site.range.end + 1;
         let first = self.pool.edits.list.len();
         let under = if redacts(rule) { Some(id) } else { site.under };
         let context = Context { state: site.state, under: None, depth };
-        match self.decide(rule, value, key, site.rule != Some(id), depth) {
-            Decision::Leave => {}
-            Decision::Look => self.string(bytes, site.range.clone(), map, context),
+        match decision {
+            Decision::Leave | Decision::Look => {}
             Decision::Null => self.push_text(quoted, b"null", rule),
             Decision::Exchange(other) => self.push_text(site.range.clone(), &other, rule),
             Decision::Inside if self.nested(value, Context { under, ..context }) => {
@@ -856,15 +875,6 @@ impl Strings<'_, '_> {
         self.next_trigger < range.end || self.everywhere
     }
 
-    /// The rule for a value: its own, unless that one spares what the container's takes.
-    fn effective(&self, rule: Option<u16>, under: Option<u16>) -> Option<u16> {
-        match (rule, under) {
-            (Some(own), Some(outer)) if !redacts(&self.engine.plan.rules[usize::from(own)]) => Some(outer),
-            (Some(own), _) => Some(own),
-            (None, outer) => outer,
-        }
-    }
-
     /// A whole string that is a hit of a pattern with `null_when_whole` becomes null, quotes and all.
     fn null_if_whole(&mut self, first: usize, content: &Range<usize>) {
         let edits = &mut self.engine.pool.edits;
@@ -910,8 +920,8 @@ impl Visitor for Strings<'_, '_> {
 
     #[inline]
     fn string(&mut self, bytes: &[u8], site: Site) {
-        match self.effective(site.rule, site.under) {
-            Some(id) => self.engine.ruled(bytes, &site, id, self.map, self.depth),
+        match site.rule.or(site.under) {
+            Some(_) => self.engine.ruled(bytes, &site, self.map, self.depth),
             None if self.has_trigger(&site.range) => {
                 let first = self.engine.pool.edits.list.len();
                 let context = Context { state: site.state, under: None, depth: self.depth };
@@ -923,10 +933,13 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn scalar(&mut self, bytes: &[u8], site: Site) {
-        let Some(id) = self.effective(site.rule, site.under) else { return };
-        let rule = &self.engine.plan.rules[usize::from(id)];
         let number = bytes[site.range.start].is_ascii_digit() || bytes[site.range.start] == b'-';
-        if number && rule.numbers && redacts(rule) && bytes[site.range.clone()] != *b"0" {
+        if !number || bytes[site.range.clone()] == *b"0" {
+            return;
+        }
+        let rules = &self.engine.plan.rules;
+        let mut asked = self.engine.rules_for(site.rule, site.under).map(|id| &rules[usize::from(id)]);
+        if let Some(rule) = asked.find(|rule| rule.numbers && redacts(rule)) {
             if rule.action == Action::DropItem {
                 self.engine.drop_item = true;
             }
@@ -935,8 +948,12 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16> {
-        let redacting = |id: &u16| redacts(&self.engine.plan.rules[usize::from(*id)]);
-        rule.filter(redacting).or(under)
+        let rules = &self.engine.plan.rules;
+        let own = rule.filter(|id| redacts(&rules[usize::from(*id)]));
+        match (own, under) {
+            (Some(id), Some(_)) if rules[usize::from(id)].kind == FieldKind::Address => under,
+            _ => own.or(under),
+        }
     }
 
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {

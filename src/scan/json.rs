@@ -46,8 +46,10 @@ pub(crate) trait Visitor {
 pub(crate) struct Broken {
     /// End of the last token that was accepted.
     pub(crate) at: usize,
-    /// The rule that would have held for the value that begins here.
+    /// The rule for the value that would have begun here.
     pub(crate) rule: Option<u16>,
+    /// The rule of the container around it.
+    pub(crate) under: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,7 +195,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn broken(&self) -> Broken {
         let (state, under) = self.here();
-        Broken { at: self.at, rule: self.rules.rule(state).or(under) }
+        Broken { at: self.at, rule: self.rules.rule(state), under }
     }
 
     /// The path and the inherited rule of the value that comes next.
