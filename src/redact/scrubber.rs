@@ -743,8 +743,9 @@ impl<'a> Engine<'a> {
             key.read(Layer::Form, &bytes[pair.key.clone()]);
             let state = self.fields.key(self.fields.start(), &key.text, &mut scratch);
             self.pool.scratch = scratch;
-            let context = Context { state, under: None, depth: 0 };
+            let context = Context { state: self.fields.start(), under: None, depth: 0 };
             self.form_text(&bytes[pair.key.clone()], pair.key.start, context);
+            let context = Context { state, ..context };
             if let Some(range) = pair.value {
                 let raw = &bytes[range.clone()];
                 let mut value = self.pool.views.pop().unwrap_or_default();
