@@ -22,6 +22,7 @@ use crate::scan::search::{Caches, Hit, find_hits};
 use crate::scan::sweep::{Places, Reading, Sweep};
 use crate::scan::validate::parse_address;
 use crate::scan::{Work, is_stand_in};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -695,10 +696,10 @@ impl<'a> Engine<'a> {
             view.read(Layer::JsonString, raw);
         }
         let value = if escaped { view.text.as_slice() } else { raw };
-        let key = site.key.clone().map(|key| &bytes[key]);
+        let key = site.key.clone().map(|key| as_read(&bytes[key]));
         let decided = self.rules_for(site.rule, site.under).find_map(|id| {
             let rule = &plan.rules[usize::from(id)];
-            match self.decide(rule, value, key, site.rule != Some(id), depth) {
+            match self.decide(rule, value, key.as_deref(), site.rule != Some(id), depth) {
                 Decision::Look => None,
                 decision => Some((id, decision)),
             }
@@ -801,10 +802,21 @@ fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
         && rule.keep.iter().any(|kept| same_key(kept.as_bytes(), key))
 }
 
+/// A key as its receiver reads it.
+fn as_read(key: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', key).is_none() {
+        return Cow::Borrowed(key);
+    }
+    let mut view = View::default();
+    view.read(Layer::JsonString, key);
+    Cow::Owned(view.text)
+}
+
 /// Compares keys without case and punctuation, as field paths do.
 fn same_key(a: &[u8], b: &[u8]) -> bool {
     let fold = |key: &[u8]| -> Vec<u8> {
-        key.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+        let counts = |byte: &&u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
+        key.iter().filter(counts).map(u8::to_ascii_lowercase).collect()
     };
     fold(a) == fold(b)
 }
