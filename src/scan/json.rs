@@ -8,7 +8,7 @@
 //! things are let through because SDKs write them and they move no boundary: `NaN` and the infinities of
 //! Python, control characters inside strings, and unpaired surrogates.
 
-use super::fields::{FieldAutomaton, State};
+use super::fields::{FieldAutomaton, KeyCache, State};
 use super::sweep::Places;
 use std::ops::Range;
 
@@ -94,6 +94,7 @@ pub(crate) struct Walker {
     root_under: Option<u16>,
     /// Open brackets inside a container that lies too deep.
     skipping: usize,
+    keys: KeyCache,
     scratch: Vec<u8>,
     decoded: super::layer::View,
 }
@@ -106,6 +107,7 @@ impl Walker {
             root,
             root_under: None,
             skipping: 0,
+            keys: KeyCache::new(),
             scratch: Vec::new(),
             decoded: super::layer::View::default(),
         }
@@ -261,13 +263,11 @@ impl Run<'_> {
     }
 
     /// The path after a key, as its receiver reads it.
+    #[inline]
     fn after_key(&mut self, state: State, range: &Range<usize>) -> State {
-        let key = &self.bytes[range.clone()];
-        if memchr::memchr(b'\\', key).is_none() {
-            return self.rules.key(state, key, &mut self.walker.scratch);
-        }
-        self.walker.decoded.read(super::layer::Layer::JsonString, key);
-        self.rules.key(state, &self.walker.decoded.text, &mut self.walker.scratch)
+        let (rules, key) = (self.rules, &self.bytes[range.clone()]);
+        let Walker { keys, scratch, decoded, .. } = &mut *self.walker;
+        keys.step(rules, state, key, || after_new_key(rules, state, key, scratch, decoded))
     }
 
     /// The first string of an array in an array may be the name of the second: `["Cookie", "…"]`.
@@ -368,6 +368,22 @@ impl Run<'_> {
         self.gap(self.bytes.len(), visitor)?;
         if self.walker.is_done() { Ok(self.bytes.len()) } else { Err(self.broken()) }
     }
+}
+
+/// The path after a key that was not remembered.
+#[cold]
+fn after_new_key(
+    rules: &FieldAutomaton,
+    state: State,
+    key: &[u8],
+    scratch: &mut Vec<u8>,
+    decoded: &mut super::layer::View,
+) -> State {
+    if memchr::memchr(b'\\', key).is_none() {
+        return rules.key(state, key, scratch);
+    }
+    decoded.read(super::layer::Layer::JsonString, key);
+    rules.key(state, &decoded.text, scratch)
 }
 
 #[inline]
