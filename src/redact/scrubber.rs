@@ -660,7 +660,9 @@ impl<'a> Engine<'a> {
         inherited: bool,
         depth: usize,
     ) -> Decision {
-        if let Some(other) = std::str::from_utf8(value).ok().and_then(|value| rule.rewrite.get(value)) {
+        if !rule.rewrite.is_empty()
+            && let Some(other) = std::str::from_utf8(value).ok().and_then(|value| rule.rewrite.get(value))
+        {
             return Decision::Exchange(other.clone().into_bytes());
         }
         match rule.kind {
@@ -792,6 +794,12 @@ fn redacts(rule: &Rule) -> bool {
     rule.kind != FieldKind::Exempt
         && rule.rewrite.is_empty()
         && !matches!(rule.action, Action::Keep | Action::Scan)
+}
+
+/// True for a rule that never changes a value itself: the value is left alone, or looked at like any other.
+fn only_spares(rule: &Rule) -> bool {
+    rule.rewrite.is_empty()
+        && (rule.kind == FieldKind::Exempt || matches!(rule.action, Action::Keep | Action::Scan))
 }
 
 /// True for a short word under a key that the rule spares: `"role": "user"`.
@@ -934,6 +942,11 @@ impl Visitor for Strings<'_, '_> {
     #[inline]
     fn string(&mut self, bytes: &[u8], site: Site) {
         match site.rule.or(site.under) {
+            // Such a rule lets by or looks, and where no trigger is there is nothing to see.
+            Some(id)
+                if site.under.is_none()
+                    && only_spares(&self.engine.plan.rules[usize::from(id)])
+                    && !self.has_trigger(&site.range) => {}
             Some(_) => self.engine.ruled(bytes, &site, self.map, self.depth),
             None if self.has_trigger(&site.range) => {
                 let first = self.engine.pool.edits.list.len();
