@@ -1,7 +1,7 @@
 //! What a pattern cannot match without: read off its syntax tree, so that a pack need not say it.
 //!
 //! In: the parsed regex. Out: a set of literals of which every match holds at least one, the bytes that
-//! can occur in a match at all, and its least length. The sweep looks for the literals; the search then
+//! can occur in a match at all, those that must, and its least length. The sweep looks for the literals; the search then
 //! runs the regex only over the run of possible bytes around one.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -87,6 +87,57 @@ fn single(hir: &Hir) -> Option<u8> {
     }
 }
 
+/// Bytes beside the literals that every match holds: of each set, at least one.
+///
+/// Sets have one to three members, what one `memchr3` looks for. Only punctuation counts (letters and digits are
+/// everywhere), and none that `known` holds, since the text around a trigger is sure to have those.
+pub(super) fn companions(hir: &Hir, known: &[u8]) -> Vec<[u8; 3]> {
+    let mut sets = Vec::new();
+    collect_companions(hir, known, &mut sets);
+    sets.sort_unstable();
+    sets.dedup();
+    sets
+}
+
+fn collect_companions(hir: &Hir, known: &[u8], sets: &mut Vec<[u8; 3]>) {
+    match hir.kind() {
+        HirKind::Capture(capture) => collect_companions(&capture.sub, known, sets),
+        HirKind::Repetition(repetition) if repetition.min > 0 => {
+            collect_companions(&repetition.sub, known, sets);
+        }
+        HirKind::Concat(parts) => parts.iter().for_each(|part| collect_companions(part, known, sets)),
+        _ => {
+            let set = one_of(hir).unwrap_or_default();
+            if let [first, ..] = set[..]
+                && !set.iter().any(|byte| known.contains(byte))
+            {
+                sets.push(std::array::from_fn(|k| *set.get(k).unwrap_or(&first)));
+            }
+        }
+    }
+}
+
+/// At most three punctuation bytes of which every match of a part holds one.
+fn one_of(hir: &Hir) -> Option<Vec<u8>> {
+    let mut set = match hir.kind() {
+        HirKind::Literal(literal) => {
+            literal.0.iter().find(|byte| byte.is_ascii_punctuation()).map(|byte| vec![*byte])?
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            class.iter().flat_map(|range| range.start()..=range.end()).take(4).collect()
+        }
+        HirKind::Alternation(branches) => branches.iter().map(one_of).collect::<Option<Vec<_>>>()?.concat(),
+        HirKind::Capture(capture) => one_of(&capture.sub)?,
+        HirKind::Repetition(repetition) if repetition.min > 0 => one_of(&repetition.sub)?,
+        HirKind::Concat(parts) => parts.iter().find_map(one_of)?,
+        _ => return None,
+    };
+    set.sort_unstable();
+    set.dedup();
+    let is_short = (1..=3).contains(&set.len());
+    (is_short && set.iter().all(u8::is_ascii_punctuation)).then_some(set)
+}
+
 /// Which bytes can occur in a match.
 pub(super) fn alphabet(hir: &Hir) -> [bool; 256] {
     let mut bytes = [false; 256];
@@ -145,6 +196,26 @@ mod tests {
             let got = needed(&hir(regex))
                 .map(|set| set.into_iter().map(|l| String::from_utf8(l).expect("ASCII")).collect::<Vec<_>>());
             assert_eq!(got, want.map(|set| set.into_iter().map(str::to_owned).collect()), "{regex}");
+        }
+    }
+
+    #[test]
+    fn companions_are_read_off_the_regex() {
+        for (regex, known, want) in [
+            (r"://[^@]+@", "://", vec!["@@@"]),
+            (r"foo\s?(?:=|:|%3d)\s?bar", "foo", vec!["%:="]),
+            (r"foo[.,]?bar", "foo", vec![]),
+            (r"foo(?:[.]|[a-z]!|x)", "foo", vec![]),
+            (r"foo(?:[.]|[a-z]!)", "foo", vec!["!.!"]),
+            (r"(?:[a-z]+\.){1,3}[a-z]+@", "@", vec!["..."]),
+            (r"(?:a|b)=(?:c;|d;)", "@", vec!["===", ";;;"]),
+            (r"foo\b-[0-9]+", "-", vec![]),
+            (r"foo[-+*/]", "foo", vec![]),
+        ] {
+            let mut want: Vec<[u8; 3]> =
+                want.iter().map(|set| <[u8; 3]>::try_from(set.as_bytes()).expect("three bytes")).collect();
+            want.sort_unstable();
+            assert_eq!(companions(&hir(regex), known.as_bytes()), want, "{regex}");
         }
     }
 

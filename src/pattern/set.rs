@@ -37,6 +37,8 @@ pub struct Pattern {
     pub(crate) validate: Option<Validator>,
     /// Bytes that can occur in a match.
     pub(crate) alphabet: [bool; 256],
+    /// Bytes that every match holds: of each set, one at least.
+    pub(crate) companions: Vec<[u8; 3]>,
     /// Length of the shortest match.
     pub(crate) bytes_min: usize,
     /// Where to look; empty: everywhere.
@@ -282,12 +284,20 @@ impl Builder<'_> {
                 return None;
             }
         };
+        let mut at_trigger: Vec<u8> = literals.concat();
+        at_trigger.extend(triggers.iter().filter_map(|trigger| match trigger {
+            Trigger::At => Some(b'@'),
+            Trigger::Dotted => Some(b'.'),
+            Trigger::Colons => Some(b':'),
+            Trigger::Literal => None,
+        }));
         Some(Pattern {
             name: spec.name.clone(),
             class: class?,
             value_group: compiled.regex.group_info().to_index(regex_automata::PatternID::ZERO, "value"),
             validate: validate?,
             alphabet: need::alphabet(&compiled.hir),
+            companions: need::companions(&compiled.hir, &at_trigger),
             bytes_min: compiled.hir.properties().minimum_len().unwrap_or(1),
             regex: compiled.regex,
             triggers,

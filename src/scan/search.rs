@@ -6,7 +6,8 @@
 //!
 //! A match of a pattern that holds the trigger at `p` lies within the longest run around `p` of bytes
 //! that the pattern can match at all. So the regex runs over that run only, and finds there what a search
-//! of the whole text would: the runs between hold no trigger, hence no match.
+//! of the whole text would: the runs between hold no trigger, hence no match. A run that lacks a byte which
+//! every match holds (a `.` for an e-mail address, a `=` for a cookie) is not searched at all.
 
 use super::sweep::Places;
 use super::{Work, is_stand_in};
@@ -133,7 +134,10 @@ impl Finder<'_> {
             self.caches.touched.push(pattern);
         }
         self.caches.searched[index] = end.max(1);
-        if end - start >= self.set.patterns[index].bytes_min {
+        let detector = &self.set.patterns[index];
+        let run = &self.text[start..end];
+        let has = |[a, b, c]: &[u8; 3]| memchr::memchr3(*a, *b, *c, run).is_some();
+        if run.len() >= detector.bytes_min && detector.companions.iter().all(has) {
             self.search(pattern, start, end);
         }
     }
