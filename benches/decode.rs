@@ -65,7 +65,7 @@ fn decoded(coding: Coding, body: &[u8], piece: &mut Vec<u8>) -> usize {
     let mut decoder = Decoder::new(coding, LIMITS);
     let mut bytes = 0;
     let mut take = |piece: &mut Vec<u8>| {
-        bytes += black_box(piece).len();
+        bytes += black_box(&mut *piece).len();
         piece.clear();
     };
     piece.clear();

@@ -4,13 +4,14 @@
 //! with many hits, and hostile ones. Nothing here depends on the code under test but for the framing
 //! that cuts the corpus into items.
 
+#![allow(dead_code, reason = "every benchmark compiles all of this and uses its part")]
+
 use criterion::Criterion;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 use tamis::frame::sentry::{EnvelopeFramer, EnvelopePart};
 
-#[allow(dead_code, reason = "each benchmark uses its part of the generator")]
 #[path = "event.rs"]
 mod event;
 
