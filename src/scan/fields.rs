@@ -175,6 +175,7 @@ impl FieldAutomaton {
     /// Subset construction over (rule, place in its path).
     fn build_states(&mut self, paths: &[(u16, FieldPath)]) -> Result<(), PathError> {
         let spellings = self.spellings();
+        let by_segment = symbols_by_segment(paths, &spellings);
         let mut known: HashMap<Vec<Item>, u32> = HashMap::new();
         let mut sets: Vec<Vec<Item>> = Vec::new();
         let mut start = Vec::new();
@@ -188,19 +189,13 @@ impl FieldAutomaton {
         while done < sets.len() {
             let set = sets[done].clone();
             self.accept.push(accepted(paths, &set));
-            for spelling in &spellings {
-                let mut after = Vec::new();
-                for &item in &set {
-                    step_item(paths, item, spelling, &mut after);
-                }
-                after.sort_unstable();
-                after.dedup();
-                let fresh = u32::try_from(sets.len()).unwrap_or(u32::MAX);
-                let state = *known.entry(after.clone()).or_insert_with(|| {
-                    sets.push(after);
-                    fresh
-                });
-                self.next.push(state);
+            let row = self.next.len();
+            let other = state_after(paths, &set, &Spelling::Other, &mut known, &mut sets);
+            self.next.resize(row + self.symbols, other);
+            for symbol in told_apart(paths, &set, &by_segment) {
+                let spelling = &spellings[usize::from(symbol.0)];
+                self.next[row + usize::from(symbol.0)] =
+                    state_after(paths, &set, spelling, &mut known, &mut sets);
             }
             done += 1;
             if sets.len() > STATES_MAX {
@@ -391,20 +386,67 @@ fn add(paths: &[(u16, FieldPath)], item: Item, set: &mut Vec<Item>) {
     }
 }
 
+/// The state of the set that follows `set` by one key, a fresh one if it is not known yet.
+fn state_after(
+    paths: &[(u16, FieldPath)],
+    set: &[Item],
+    spelling: &Spelling,
+    known: &mut HashMap<Vec<Item>, u32>,
+    sets: &mut Vec<Vec<Item>>,
+) -> u32 {
+    let mut after = Vec::new();
+    for &item in set {
+        step_item(paths, item, spelling, &mut after);
+    }
+    after.sort_unstable();
+    after.dedup();
+    if let Some(state) = known.get(&after) {
+        return *state;
+    }
+    let fresh = u32::try_from(sets.len()).unwrap_or(u32::MAX);
+    known.insert(after.clone(), fresh);
+    sets.push(after);
+    fresh
+}
+
+/// For each place of each path, the symbols that its segment takes and any other key is not.
+fn symbols_by_segment(paths: &[(u16, FieldPath)], spellings: &[Spelling]) -> Vec<Vec<Vec<Symbol>>> {
+    let takes = |segment: &Segment| -> Vec<Symbol> {
+        let special = !matches!(segment, Segment::AnyOne | Segment::AnyNumber);
+        let symbols = (0_u16..).map(Symbol).zip(spellings);
+        symbols.filter(|(_, spelling)| special && passes(segment, spelling)).map(|(s, _)| s).collect()
+    };
+    paths.iter().map(|(_, path)| path.0.iter().map(takes).collect()).collect()
+}
+
+/// The symbols that some item of a set does not treat as just any key. All others lead to one state.
+fn told_apart(paths: &[(u16, FieldPath)], set: &[Item], by_segment: &[Vec<Vec<Symbol>>]) -> Vec<Symbol> {
+    let places = set.iter().filter(|(rule, place)| usize::from(*place) < paths[usize::from(*rule)].1.0.len());
+    let mut symbols: Vec<Symbol> = places
+        .flat_map(|(rule, place)| &by_segment[usize::from(*rule)][usize::from(*place)])
+        .copied()
+        .collect();
+    symbols.sort_unstable_by_key(|symbol| symbol.0);
+    symbols.dedup();
+    symbols
+}
+
 fn step_item(paths: &[(u16, FieldPath)], (rule, place): Item, spelling: &Spelling, after: &mut Vec<Item>) {
     let Some(segment) = paths[usize::from(rule)].1.0.get(usize::from(place)) else { return };
-    let passes = match (segment, spelling) {
-        (Segment::AnyNumber, _) => {
-            add(paths, (rule, place), after);
-            return;
-        }
-        (Segment::AnyOne, _) | (Segment::Element, Spelling::Index) => true,
+    if *segment == Segment::AnyNumber {
+        add(paths, (rule, place), after);
+    } else if passes(segment, spelling) {
+        add(paths, (rule, place + 1), after);
+    }
+}
+
+/// Whether a segment takes a key. `**` takes any, and stays.
+fn passes(segment: &Segment, spelling: &Spelling) -> bool {
+    match (segment, spelling) {
+        (Segment::AnyNumber | Segment::AnyOne, _) | (Segment::Element, Spelling::Index) => true,
         (Segment::Name(name), Spelling::Key { folded, exact: true }) => name == folded,
         (Segment::Ending(word), Spelling::Key { folded, .. }) => folded.ends_with(word),
         _ => false,
-    };
-    if passes {
-        add(paths, (rule, place + 1), after);
     }
 }
 
