@@ -747,7 +747,9 @@ impl<'a> Engine<'a> {
             let state = self.fields.key(self.fields.start(), &key.text, &mut scratch);
             self.pool.scratch = scratch;
             let context = Context { state: self.fields.start(), under: None, depth: 0 };
+            let first = self.pool.edits.list.len();
             self.form_text(&bytes[pair.key.clone()], pair.key.start, context);
+            self.key_suffix(first, bytes, pair.key.end, "%23");
             let context = Context { state, ..context };
             if let Some(range) = pair.value {
                 let raw = &bytes[range.clone()];
@@ -780,6 +782,26 @@ impl<'a> Engine<'a> {
             }
             self.pool.views.push(key);
         }
+    }
+
+    /// A key that the edits from place `first` on change gets a suffix at its `end`, after a `mark`, that
+    /// keeps it unique and from being the name of a field.
+    fn key_suffix(&mut self, first: usize, bytes: &[u8], end: usize, mark: &str) {
+        let edits = &mut self.pool.edits;
+        if edits.list[first..].iter().all(|edit| edits.text(edit) == &bytes[edit.range.clone()]) {
+            return;
+        }
+        self.keys += 1;
+        let at = edits.arena.len();
+        edits.arena.extend(format!("{mark}{}", self.keys).bytes());
+        edits.list.push(Edit {
+            range: end..end,
+            text: at..edits.arena.len(),
+            detector: DetectorIndex::UNSCANNED,
+            class: None,
+            action: Action::Token,
+            counted: false,
+        });
     }
 
     fn form_text(&mut self, raw: &[u8], start: usize, context: Context) {
@@ -921,22 +943,7 @@ impl Visitor for Strings<'_, '_> {
         let first = self.engine.pool.edits.list.len();
         let context = Context { state: self.engine.fields.start(), under: None, depth: self.depth };
         self.engine.string(bytes, range.clone(), self.map, context);
-        let edits = &self.engine.pool.edits;
-        if edits.list[first..].iter().any(|edit| edits.text(edit) != &bytes[edit.range.clone()]) {
-            self.engine.keys += 1;
-            let at = self.engine.pool.edits.arena.len();
-            let suffix = format!("#{}", self.engine.keys);
-            self.engine.pool.edits.arena.extend(suffix.bytes());
-            let text = at..self.engine.pool.edits.arena.len();
-            self.engine.pool.edits.list.push(Edit {
-                range: range.end..range.end,
-                text,
-                detector: DetectorIndex::UNSCANNED,
-                class: None,
-                action: Action::Token,
-                counted: false,
-            });
-        }
+        self.engine.key_suffix(first, bytes, range.end, "#");
     }
 
     #[inline]
