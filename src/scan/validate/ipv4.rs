@@ -22,10 +22,28 @@ const NUMBERED: &[&[u8]] = &[
     b"fileversion",
 ];
 
+/// Words that follow a version after a hyphen, and no address.
+const STAGES: &[&[u8]] = &[
+    b"alpha",
+    b"beta",
+    b"rc",
+    b"dev",
+    b"pre",
+    b"preview",
+    b"nightly",
+    b"canary",
+    b"snapshot",
+    b"release",
+    b"final",
+    b"stable",
+    b"lts",
+    b"node",
+];
+
 /// True for four octets that are somebody's address.
 ///
 /// Refused: an octet over 255; `0.0.0.0` and loopback, which name nobody; a number announced as a
-/// version or section; `Chrome/126.0.0.0`; an object identifier. SPEC: the first arc of an object
+/// version or section; `1.0.3.1-dev`; `Chrome/126.0.0.0`; an object identifier. SPEC: the first arc of an object
 /// identifier is 0, 1 or 2 (X.660, 6.1), and a run of five or more numbers that begins so is taken for one.
 pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
     let Some(octets) = octets(&text[candidate.clone()]) else { return false };
@@ -33,6 +51,7 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
         return false;
     }
     !(NUMBERED.iter().any(|word| word_before(text, candidate.start).eq_ignore_ascii_case(word))
+        || is_staged(&text[candidate.end..])
         || is_product_version(text, candidate.start, octets)
         || is_object_identifier(text, &candidate))
 }
@@ -52,6 +71,13 @@ fn octets(text: &[u8]) -> Option<[u8; 4]> {
         *octet = u8::try_from(number).ok()?;
     }
     parts.next().is_none().then_some(octets)
+}
+
+/// `-dev` and the like behind the candidate, as a word of its own.
+fn is_staged(behind: &[u8]) -> bool {
+    let Some(rest) = behind.strip_prefix(b"-") else { return false };
+    let word = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    STAGES.iter().any(|stage| rest[..word].eq_ignore_ascii_case(stage))
 }
 
 /// `Chrome/126.0.0.0`: a product token before the slash (RFC 9110, 10.1.5), and a network number behind it.
@@ -100,6 +126,9 @@ mod tests {
             ("section 3.1.4.1", "3.1.4.1", false),
             ("1.3.6.1.4.1.311", "1.3.6.1", false),
             ("OID 1.3.6.1", "1.3.6.1", false),
+            ("flux-1.0.3.1-dev", "1.0.3.1", false),
+            ("11.3.244.8-node.30", "11.3.244.8", false),
+            ("192.0.2.7-deved", "192.0.2.7", true),
             ("reversion 192.0.2.7", "192.0.2.7", true),
         ] {
             let start = text.find(candidate).expect("the candidate is part of the text");
