@@ -19,8 +19,8 @@ pub(super) fn needed(hir: &Hir) -> Option<Vec<Vec<u8>>> {
 
 fn best(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     match hir.kind() {
-        HirKind::Literal(literal) => Some(vec![literal.0.to_ascii_lowercase()]),
-        HirKind::Class(_) => single(hir).map(|byte| vec![vec![byte]]),
+        HirKind::Literal(_) => best_of_concat(std::slice::from_ref(hir)),
+        HirKind::Class(_) => single(hir).filter(|byte| !has_short_escape(*byte)).map(|byte| vec![vec![byte]]),
         HirKind::Capture(capture) => best(&capture.sub),
         HirKind::Repetition(repetition) if repetition.min > 0 => best(&repetition.sub),
         HirKind::Concat(parts) => best_of_concat(parts),
@@ -48,9 +48,16 @@ fn best_of_concat(parts: &[Hir]) -> Option<Vec<Vec<u8>>> {
     let mut run = Vec::new();
     for part in parts {
         match part.kind() {
-            HirKind::Literal(literal) => run.extend(literal.0.to_ascii_lowercase()),
+            HirKind::Literal(literal) => {
+                let mut pieces = literal.0.split(|byte| has_short_escape(*byte));
+                run.extend(pieces.next().unwrap_or_default().to_ascii_lowercase());
+                for piece in pieces {
+                    consider(vec![std::mem::replace(&mut run, piece.to_ascii_lowercase())]);
+                }
+            }
             HirKind::Look(_) => {}
             _ => match single(part) {
+                Some(byte) if has_short_escape(byte) => consider(vec![std::mem::take(&mut run)]),
                 Some(byte) => run.push(byte),
                 None => {
                     consider(vec![std::mem::take(&mut run)]);
@@ -65,8 +72,18 @@ fn best_of_concat(parts: &[Hir]) -> Option<Vec<Vec<u8>>> {
     found
 }
 
+/// The shortest literal's length; `@` is swept for by itself and counts as long enough.
 fn weight(set: &[Vec<u8>]) -> usize {
-    set.iter().map(Vec::len).min().unwrap_or(0)
+    let one = |literal: &Vec<u8>| if literal == b"@" { LITERAL_BYTES_MIN } else { literal.len() };
+    set.iter().map(one).min().unwrap_or(0)
+}
+
+/// True for what JSON writes as a backslash and one character, or may: `/` is `\/` to PHP.
+///
+/// LEAK: the sweep marks `\u`, not these, so a literal with one of them would not be found in a string that
+/// escapes it.
+fn has_short_escape(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'/')
 }
 
 /// The byte that a class stands for, if it is one letter in both cases or one byte.
@@ -191,7 +208,9 @@ mod tests {
             (r"(?:foo)?bar*", Some(vec!["ba"])),
             (r"(?:foo|[0-9])x?", None),
             (r"(?:ab){2}", Some(vec!["ab"])),
-            (r"://[^@]+@", Some(vec!["://"])),
+            (r"://[^@]+@", Some(vec!["@"])),
+            (r"foo/[0-9]/quux", Some(vec!["quux"])),
+            (r#"foo[/]["]bar|a\nb"#, Some(vec!["a", "foo"])),
         ] {
             let got = needed(&hir(regex))
                 .map(|set| set.into_iter().map(|l| String::from_utf8(l).expect("ASCII")).collect::<Vec<_>>());
