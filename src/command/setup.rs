@@ -55,7 +55,7 @@ pub(super) fn compile(config: Config) -> Result<Ready, Exit> {
                 plans.insert(name.clone(), Arc::new(plan));
             }
             Err(found) => {
-                problems.extend(found.into_iter().map(|problem| format!("policy {name}: {problem}")))
+                problems.extend(found.into_iter().map(|problem| format!("policy {name}: {problem}")));
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::redact::{ItemFormat, ItemScope, OnError, Scrubber, Verdict};
 pub(super) enum Body {
     /// A format that the first line decides.
     Undecided(Vec<u8>),
-    Envelope(EnvelopeFramer),
+    Envelope(Box<EnvelopeFramer>),
     /// One document, while it can be held.
     Document {
         held: Vec<u8>,
@@ -62,7 +62,7 @@ impl Body {
         let lines =
             |kind| Self::Lines(Lines { framer: LineFramer::new(limits.item_bytes_max), kind, long: None });
         match format {
-            BodyFormat::Envelope => Self::Envelope(EnvelopeFramer::new(limits.item_bytes_max)),
+            BodyFormat::Envelope => Self::Envelope(Box::new(EnvelopeFramer::new(limits.item_bytes_max))),
             BodyFormat::SentryEvent => Self::Document { held: Vec::new(), scope: ItemScope::Sentry },
             BodyFormat::Json => Self::Document { held: Vec::new(), scope: ItemScope::Any },
             BodyFormat::Ndjson => lines(LineKind::Json),

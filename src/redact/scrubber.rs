@@ -251,7 +251,7 @@ const WINDOW_OVERLAP: usize = 4 << 10;
 /// moved to the end of the edit that spans it.
 fn cut_place(window: &[u8], edits: &Edits) -> usize {
     let latest = window.len().saturating_sub(WINDOW_OVERLAP).max(window.len() / 2);
-    let blank = window[..latest].iter().rposition(|byte| byte.is_ascii_whitespace()).map(|at| at + 1);
+    let blank = window[..latest].iter().rposition(u8::is_ascii_whitespace).map(|at| at + 1);
     let mut place = blank.filter(|at| *at > latest / 2).unwrap_or(latest);
     for edit in &edits.list {
         if edit.range.start < place && place < edit.range.end {
@@ -300,6 +300,7 @@ impl Pool {
 
 /// Pools that no scrubber is using. Bounded by the scrubbers that ran at once, and by [`Pools::MAX`].
 #[derive(Default)]
+#[allow(clippy::vec_box)] // a pool is moved between here and its scrubber: eight bytes, not four hundred
 pub(super) struct Pools(Mutex<Vec<Box<Pool>>>);
 
 impl Pools {

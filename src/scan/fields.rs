@@ -363,6 +363,7 @@ fn words(key: &[u8]) -> Option<[u64; 4]> {
 
 /// Multiplicative hashing: the high bits depend on every bit of the sum.
 #[inline]
+#[allow(clippy::cast_possible_truncation)] // the shift leaves the bits of a slot number
 fn slot_of(tag: u64, words: &[u64; 4]) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let sum = words[0] ^ words[1].rotate_left(23) ^ words[2].rotate_left(41) ^ words[3].rotate_left(53) ^ tag;

@@ -19,7 +19,7 @@ pub(super) fn ipv6(text: &[u8], candidate: Range<usize>) -> bool {
     let plain = text[candidate].split(|byte| *byte == b'%').next().unwrap_or_default();
     let spelled = plain.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
     let has_digit = plain.iter().any(u8::is_ascii_digit);
-    is_assigned(address) && (has_digit || spelled >= 4) || spelled >= 4
+    spelled >= 4 || has_digit && is_assigned(address)
 }
 
 /// More than eight pairs of hex digits: the fingerprint of a key or certificate.
