@@ -298,7 +298,7 @@ struct Slot {
 }
 
 impl KeyCache {
-    /// Slots: some times the distinct keys of an event. 48 bytes each.
+    /// One slot per value of a byte: some times the distinct keys of an event. 48 bytes each.
     const SLOTS: usize = 256;
     /// Longest key that is held: what four words can.
     const KEY_BYTES_MAX: usize = 32;
@@ -367,8 +367,8 @@ fn words(key: &[u8]) -> Option<[u64; 4]> {
 fn slot_of(tag: u64, words: &[u64; 4]) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let sum = words[0] ^ words[1].rotate_left(23) ^ words[2].rotate_left(41) ^ words[3].rotate_left(53) ^ tag;
-    let mixed = (sum ^ sum >> 32).wrapping_mul(ODD);
-    (mixed >> (u64::BITS - KeyCache::SLOTS.ilog2())) as usize
+    let [high, ..] = (sum ^ sum >> 32).wrapping_mul(ODD).to_be_bytes();
+    usize::from(high)
 }
 
 #[derive(Debug, Clone)]
