@@ -750,7 +750,10 @@ impl<'a> Engine<'a> {
             let context = Context { state: self.fields.start(), under: None, depth: 0 };
             let first = self.pool.edits.list.len();
             self.form_text(&bytes[pair.key.clone()], pair.key.start, context);
-            self.key_suffix(first, bytes, pair.key.end, "%23");
+            // A lone key names nothing, and may be a document that was sent as a form.
+            if pair.value.is_some() {
+                self.key_suffix(first, bytes, pair.key.end, "%23");
+            }
             let context = Context { state, ..context };
             if let Some(range) = pair.value {
                 let raw = &bytes[range.clone()];
