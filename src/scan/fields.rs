@@ -175,27 +175,55 @@ impl FieldAutomaton {
     /// Subset construction over (rule, place in its path).
     fn build_states(&mut self, paths: &[(u16, FieldPath)]) -> Result<(), PathError> {
         let spellings = self.spellings();
-        let by_segment = symbols_by_segment(paths, &spellings);
+        let named = named_steps(paths, &spellings);
         let mut known: HashMap<Vec<Item>, u32> = HashMap::new();
         let mut sets: Vec<Vec<Item>> = Vec::new();
+        let mut state_of = |mut set: Vec<Item>, sets: &mut Vec<Vec<Item>>| {
+            set.sort_unstable();
+            set.dedup();
+            *known.entry(set).or_insert_with_key(|set| {
+                sets.push(set.clone());
+                u32::try_from(sets.len() - 1).unwrap_or(u32::MAX)
+            })
+        };
         let mut start = Vec::new();
         for rule in 0..paths.len() {
             add(paths, (u16::try_from(rule).unwrap_or(u16::MAX), 0), &mut start);
         }
-        start.sort_unstable();
-        known.insert(start.clone(), 0);
-        sets.push(start);
+        state_of(start, &mut sets);
+        // PERF: the sets are long, what a name adds to one is short, and most names add the same again.
+        let mut unions: HashMap<(u32, Vec<Item>), u32> = HashMap::new();
         let mut done = 0;
-        while done < sets.len() {
-            let set = sets[done].clone();
+        while let Some(set) = sets.get(done).cloned() {
             self.accept.push(accepted(paths, &set));
-            let row = self.next.len();
-            let other = state_after(paths, &set, &Spelling::Other, &mut known, &mut sets);
-            self.next.resize(row + self.symbols, other);
-            for symbol in told_apart(paths, &set, &by_segment) {
-                let spelling = &spellings[usize::from(symbol.0)];
-                self.next[row + usize::from(symbol.0)] =
-                    state_after(paths, &set, spelling, &mut known, &mut sets);
+            // PERF: a name leads where any other key does, and further for the few items that wait for it.
+            let mut other = Vec::new();
+            let mut more: HashMap<usize, Vec<Item>> = HashMap::new();
+            for &item in &set {
+                step_item(paths, item, &Spelling::Other, &mut other);
+                for symbol in named.get(&item).into_iter().flatten() {
+                    add(paths, (item.0, item.1 + 1), more.entry(*symbol).or_default());
+                }
+            }
+            let other_state = state_of(other.clone(), &mut sets);
+            for (symbol, spelling) in spellings.iter().enumerate() {
+                let state = match (spelling, more.remove(&symbol)) {
+                    (Spelling::Index, _) => {
+                        let mut after = Vec::new();
+                        set.iter().for_each(|item| step_item(paths, *item, spelling, &mut after));
+                        state_of(after, &mut sets)
+                    }
+                    (_, Some(further)) => match unions.get(&(other_state, further.clone())) {
+                        Some(state) => *state,
+                        None => {
+                            let state = state_of([other.as_slice(), &further].concat(), &mut sets);
+                            unions.insert((other_state, further), state);
+                            state
+                        }
+                    },
+                    (_, None) => other_state,
+                };
+                self.next.push(state);
             }
             done += 1;
             if sets.len() > STATES_MAX {
@@ -387,67 +415,39 @@ fn add(paths: &[(u16, FieldPath)], item: Item, set: &mut Vec<Item>) {
     }
 }
 
-/// The state of the set that follows `set` by one key, a fresh one if it is not known yet.
-fn state_after(
-    paths: &[(u16, FieldPath)],
-    set: &[Item],
-    spelling: &Spelling,
-    known: &mut HashMap<Vec<Item>, u32>,
-    sets: &mut Vec<Vec<Item>>,
-) -> u32 {
-    let mut after = Vec::new();
-    for &item in set {
-        step_item(paths, item, spelling, &mut after);
+/// For each item that waits for a name, the symbols that pass it.
+fn named_steps(paths: &[(u16, FieldPath)], spellings: &[Spelling]) -> HashMap<Item, Vec<usize>> {
+    let mut named = HashMap::new();
+    for (rule, (_, path)) in (0_u16..).zip(paths) {
+        for (place, segment) in (0_u16..).zip(&path.0) {
+            let passes = |spelling: &Spelling| match (segment, spelling) {
+                (Segment::Name(name), Spelling::Key { folded, exact: true }) => name == folded,
+                (Segment::Ending(word), Spelling::Key { folded, .. }) => folded.ends_with(word),
+                _ => false,
+            };
+            let symbols: Vec<usize> =
+                spellings.iter().enumerate().filter(|(_, s)| passes(s)).map(|(symbol, _)| symbol).collect();
+            if !symbols.is_empty() {
+                named.insert((rule, place), symbols);
+            }
+        }
     }
-    after.sort_unstable();
-    after.dedup();
-    if let Some(state) = known.get(&after) {
-        return *state;
-    }
-    let fresh = u32::try_from(sets.len()).unwrap_or(u32::MAX);
-    known.insert(after.clone(), fresh);
-    sets.push(after);
-    fresh
+    named
 }
 
-/// For each place of each path, the symbols that its segment takes and any other key is not.
-fn symbols_by_segment(paths: &[(u16, FieldPath)], spellings: &[Spelling]) -> Vec<Vec<Vec<Symbol>>> {
-    let takes = |segment: &Segment| -> Vec<Symbol> {
-        let special = !matches!(segment, Segment::AnyOne | Segment::AnyNumber);
-        let symbols = (0_u16..).map(Symbol).zip(spellings);
-        symbols.filter(|(_, spelling)| special && passes(segment, spelling)).map(|(s, _)| s).collect()
-    };
-    paths.iter().map(|(_, path)| path.0.iter().map(takes).collect()).collect()
-}
-
-/// The symbols that some item of a set does not treat as just any key. All others lead to one state.
-fn told_apart(paths: &[(u16, FieldPath)], set: &[Item], by_segment: &[Vec<Vec<Symbol>>]) -> Vec<Symbol> {
-    let places = set.iter().filter(|(rule, place)| usize::from(*place) < paths[usize::from(*rule)].1.0.len());
-    let mut symbols: Vec<Symbol> = places
-        .flat_map(|(rule, place)| &by_segment[usize::from(*rule)][usize::from(*place)])
-        .copied()
-        .collect();
-    symbols.sort_unstable_by_key(|symbol| symbol.0);
-    symbols.dedup();
-    symbols
-}
-
+/// Steps what does not wait for a name: `**`, `*`, `[]`.
 fn step_item(paths: &[(u16, FieldPath)], (rule, place): Item, spelling: &Spelling, after: &mut Vec<Item>) {
     let Some(segment) = paths[usize::from(rule)].1.0.get(usize::from(place)) else { return };
-    if *segment == Segment::AnyNumber {
-        add(paths, (rule, place), after);
-    } else if passes(segment, spelling) {
-        add(paths, (rule, place + 1), after);
-    }
-}
-
-/// Whether a segment takes a key. `**` takes any, and stays.
-fn passes(segment: &Segment, spelling: &Spelling) -> bool {
-    match (segment, spelling) {
-        (Segment::AnyNumber | Segment::AnyOne, _) | (Segment::Element, Spelling::Index) => true,
-        (Segment::Name(name), Spelling::Key { folded, exact: true }) => name == folded,
-        (Segment::Ending(word), Spelling::Key { folded, .. }) => folded.ends_with(word),
+    let passes = match (segment, spelling) {
+        (Segment::AnyNumber, _) => {
+            add(paths, (rule, place), after);
+            return;
+        }
+        (Segment::AnyOne, _) | (Segment::Element, Spelling::Index) => true,
         _ => false,
+    };
+    if passes {
+        add(paths, (rule, place + 1), after);
     }
 }
 
