@@ -4,9 +4,9 @@
 //! string and key, and for every scalar that a rule names, with the rule that holds there. Holds one frame
 //! per open container (`depth_max`), so that a document can come in windows.
 //!
-//! The grammar of RFC 8259 is checked on the way: only what every receiver reads alike is walked. Three
-//! things are let through because SDKs write them and they move no boundary: `NaN` and the infinities of
-//! Python, control characters inside strings, and unpaired surrogates.
+//! The grammar of RFC 8259 is checked on the way: only what every receiver reads alike is walked. What
+//! SDKs write and what moves no boundary is let through: `NaN` and the infinities of Python, and inside strings
+//! control characters, unpaired surrogates, unknown escapes and bytes that are no UTF-8.
 
 use super::fields::{FieldAutomaton, KeyCache, State};
 use super::sweep::Places;
