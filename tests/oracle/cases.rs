@@ -1,0 +1,172 @@
+//! Inputs written by hand: what an edge looks like, and what once went wrong.
+
+use tamis::redact::ItemFormat::{self, Form, Json, JsonOrText, Text};
+
+/// Inputs on which engine and oracle must agree, and every property hold.
+pub(crate) fn agreed() -> Vec<(ItemFormat, Vec<u8>)> {
+    let mut cases: Vec<(ItemFormat, Vec<u8>)> = Vec::new();
+    for document in DOCUMENTS {
+        for format in [Json, JsonOrText, Text] {
+            cases.push((format, document.as_bytes().to_vec()));
+        }
+    }
+    for bytes in BYTES {
+        for format in [Json, JsonOrText, Text, Form] {
+            cases.push((format, bytes.to_vec()));
+        }
+    }
+    for text in TEXTS {
+        cases.push((Text, text.as_bytes().to_vec()));
+        cases.push((JsonOrText, text.as_bytes().to_vec()));
+    }
+    for form in FORMS {
+        cases.push((Form, form.as_bytes().to_vec()));
+    }
+    for depth in [127, 128, 129, 130, 200] {
+        let array = "[".repeat(depth) + "\"jane@example.com\"" + &"]".repeat(depth);
+        let object = "{\"a\":".repeat(depth) + "\"jane@example.com\"" + &"}".repeat(depth);
+        let cut = "[{\"a\":".repeat(depth / 2) + "\"jane@example.com\", 7 jane@example.com";
+        for document in [array, object, cut] {
+            cases.push((Json, document.clone().into_bytes()));
+            cases.push((JsonOrText, document.into_bytes()));
+        }
+    }
+    for levels in 1..=6 {
+        for inner in
+            ["\"jane@example.com\"", "{\"user\":{\"ip_address\":\"192.0.2.7\"},\"prompt\":\"a fox\"}"]
+        {
+            let mut document = format!("{{\"a\":{inner}}}");
+            for _ in 0..levels {
+                document = format!("{{\"b\":{}}}", super::generate::literal(&document, 3));
+            }
+            cases.push((Json, document.into_bytes()));
+        }
+    }
+    for times in 1..=6 {
+        let mut text = "told jane@example.com at 192.0.2.7".to_owned();
+        for _ in 0..times {
+            text = super::generate::percent(&text, 0);
+        }
+        cases.push((Text, text.clone().into_bytes()));
+        cases.push((Json, format!("[\"{text}\"]").into_bytes()));
+        cases.push((Form, format!("a={text}").into_bytes()));
+    }
+    cases
+}
+
+const DOCUMENTS: &[&str] = &[
+    "",
+    " ",
+    "\u{feff}",
+    "\u{feff}{\"a\":\"jane@example.com\"}",
+    "\"jane@example.com\"",
+    "\"{{auto}}\"",
+    "null",
+    "7",
+    "-",
+    "01",
+    "[1,]",
+    "{,}",
+    "{\"a\"}",
+    "{\"a\":1,}",
+    "[1 2]",
+    "[\"a\" \"b\"]",
+    "{\"a\":NaN,\"b\":[Infinity,-Infinity],\"c\":9007199254740993,\"d\":1e400}",
+    "{\"password\":1234,\"secret\":0,\"api_key\":-0,\"cookie\":NaN,\"pwd\":-Infinity,\"passwd\":true}",
+    "{\"email\":\"a\",\"email\":\"b\",\"email\":null}",
+    "{\"jane@example.com\":1,\"joe@example.com\":2,\"x\":{\"192.0.2.7\":\"192.0.2.8\"}}",
+    "{\"jane\\u0040example.com\":1}",
+    "{\"pass\\u0077ord\":\"hunter2\"}",
+    "{\"ip\":\"192.0.2.7, 198.51.100.9\"}",
+    "{\"ip\":\"192.0.2.7\\n\"}",
+    "{\"ip\":[\"192.0.2.7\",\"x\"],\"ip_address\":{\"a\":\"{{auto}}\"}}",
+    "{\"a\":\"{{auto}}\",\"b\":\"\\u007b{auto}}\",\"c\":\" {{auto}}\",\"d\":\"%7B%7Bauto}}\"}",
+    "{\"release\":\"{{auto}}\",\"environment\":\"jane@example.com\",\"dist\":\"jane@example.com and\"}",
+    "{\"headers\":[[\"Cookie\",\"a=b\",\"a=b\"],[\"Accept\",\"*/*\"],[\"X-Api-Key\",{\"a\":[\"b\"]}]]}",
+    "{\"headers\":[[\"Cookie\",[\"Authorization\",\"x\"]],[[\"Cookie\"],\"y\"],[1,\"Cookie\",\"z\"]]}",
+    "{\"request\":{\"cookies\":[[\"sid\",\"1\"],[\"type\",\"2\"]],\"data\":\"{\\\"password\\\":\\\"hunter2\\\"}\"}}",
+    "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a fox\"}]}]}",
+    "{\"prompt\":{\"role\":\"user\",\"rol\\u0065\":\"user\",\"r\u{f4}le\":\"user\",\"x\":[\"a\",{\"b\":\"c\"}]}}",
+    "{\"prompt\":\"{\\\"role\\\":\\\"user\\\",\\\"x\\\":\\\"a fox\\\"}\"}",
+    "{\"prompt\":\"{\\\"role\\\":\"}",
+    "{\"prompt\":\"[Filtered]\",\"prompts\":[\"[prompt chars=1 words=1]\",\"\"]}",
+    "{\"sdk\":{\"settings\":{\"infer_ip\":\"auto\"}},\"prompt\":{\"sdk\":{\"settings\":{\"infer_ip\":\"auto\"}}}}",
+    "{\"a\":\"{\\\"user\\\":{\\\"ip_address\\\":\\\"192.0.2.7\\\"}}\"}",
+    "{\"user\":{\"name\":\"{\\\"ip\\\":\\\"192.0.2.7\\\"}\"}}",
+    "{\"a\":\"\\ud83e jane@example.com \\udd8a\\ud83e\\udd8a\"}",
+    "{\"a\":\"tab\there jane@example.com\"}",
+    "{\"a\":\"bad \\q jane@example.com \\u12\"}",
+    "{\"a\":\"https:\\/\\/jane:pw@db\\/x\"}",
+    "{\"a\":\"x\\\\u0040y jane\\\\u0040example.com\"}",
+    "{\"gen_ai.prompt.0.content\":\"a fox\",\"gen_ai\":{\"prompt\":[{\"content\":\"b\"}],\"prompt.1.content\":\"c\"}}",
+    // The cut string's rule takes what is left; without a quote the stand-in must not open an array.
+    "{\"prompt\":\"a teal fo",
+    "{\"prompt\": tru",
+    "{\"prompt\" \"a",
+    "{\"prompt\":\"a\" x",
+    "{\"prompt\":\"a\", x",
+    "{\"prompt\":\"[prompt chars=9 words=3]",
+    "{\"user\":{\"ip_address\":\"192.0.2",
+    "{\"a\":\"jane@exam\\u0070le.com\",\"b\":\"joe\\u0040example.com",
+    "{\"a\":1} jane@example.com",
+    "[1,2]]jane@example.com",
+    "jane@example.com {\"a\":1}",
+    // An address rule inside a prompt says nothing about other values: the prompt's rule still holds.
+    "{\"prompt\":{\"ip\":\"a teal fox\"}}",
+    "{\"prompt\":{\"ip\":{\"x\":\"a teal fox\"}}}",
+    "{\"prompt\":{\"release\":\"a\",\"ip\":\"192.0.2.7\"},\"cookies\":{\"email\":4}}",
+    "{\"prompt\":{\"ip\":\"a teal fo",
+    // What turned out to be no document has numbered no keys.
+    "[\"{\\\"jane@example.com\\\":1\",{\"jane@example.com\":1}]",
+    // Spared keys are compared as paths compare keys.
+    "{\"prompt\":{\"id\u{e9}\":\"fox\",\"rol\\u0065\":\"user\"}}",
+    // A key that is put back as it was gets no second suffix.
+    "{\"192.0.2.0#1\":1}",
+    // A document that is read as text is read once: its escapes belong to its strings.
+    "{\"ip\":\"192.0.2.7\",\"b\":\"a \\\"quoted\\\" c\"}",
+    "[\"%7B%22jane@example.com%22:%22Cookie: a=%22%7D\"]",
+];
+
+const BYTES: &[&[u8]] = &[
+    b"\xff\xfe",
+    b"{\"a\":\"\xffjane@example.com\xff\"}",
+    b"{\"a\":\"\xc3\xa9jane@example.com\xc3\"}",
+    b"{\"a\":\"x\x80\x80@example.com\x80 192.0.2.7\x80\"}",
+    b"\x80jane@example.com\x80",
+    b"{\"\xff@example.com\":\"\x00\"}",
+    b"a=\xffjane@example.com&\xff=1&%ff@example.com=%80",
+    b"{\"a\":\"%ffjane%40example.com%80%80\"}",
+];
+
+const TEXTS: &[&str] = &[
+    "from 192.0.2.7 to 2001:db8::1, told jane@example.com",
+    "prompt=\"a teal fox\", prompt='[prompt chars=10 words=3]'",
+    "{\"prompt\":\"a \\\"teal\\\" fox\",\"x\":",
+    "jane\\u0040example.com and joe%40example.com and jim\\u002540example.com",
+    "Bearer%20abcdef.123456 Bearer [credential]",
+    "Cookie: a=b; jane@example.com 192.0.2.7",
+    "http://jane:hunter2@192.0.2.7/?token=abcdef&ip=192.0.2.8",
+    "@@jane@example.com@example.org",
+    "1.1.1.1.1.1.1.1 3.3.3.3.3.3",
+    "2001:db8::1::2001:db8::2 ::ffff:192.0.2.7:8080",
+    "[email][ip] [prompt chars=1 words=1]@example.com",
+    "%7B%22ip%22%3A%22192.0.2.7%22%2C%22a%22%3A%22{{auto}}%22%7D",
+];
+
+const FORMS: &[&str] = &[
+    "",
+    "&&=&a&=b",
+    "email=jane%40example.com&ip=192.0.2.7&ip=unknown&user_ip={{auto}}",
+    "password=hunter2&token=&secret=%5BFiltered%5D&a=password%3Dhunter2",
+    "jane%40example.com=jane+roe%40example.com&x=a+b",
+    "prompt=a+teal+fox&prompt=%7B%22role%22%3A%22user%22%2C%22x%22%3A%22a+fox%22%7D",
+    "data=%7B%22user%22%3A%7B%22ip_address%22%3A%22192.0.2.7%22%7D%7D",
+    "sentry_key=0123456789abcdef0123456789abcdef&sentry_release=a@b.eu",
+    "%7B%22a%22%3A%22jane%40example.com%22%7D=1",
+    // A lone key may be a document that was sent as a form, and gets no suffix; one with a value does, as its
+    // stand-in alone would be the name of a field.
+    "{\"remote_addr\":\"192.0.2.7\"}",
+    "jane%40example.com=1",
+    "password{\"a\":\"b\"}=1",
+    "gen_ai.prompt=a&user.email=b&messages.0.content=c",
+];

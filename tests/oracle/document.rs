@@ -1,0 +1,218 @@
+//! JSON read by recursive descent, one byte at a time, telling a [`Scan`] what stands where.
+
+use super::naive::{Edit, Scan};
+use super::paths::{self, Step};
+use regex::bytes::Regex;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+/// Where a value stands.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    pub(crate) path: Vec<Step>,
+    /// The rule of a container around it.
+    pub(crate) under: Option<usize>,
+}
+
+/// Why a document is none: where its last token ends, and the place of the value that would come next.
+pub(crate) struct Broken {
+    pub(crate) at: usize,
+    pub(crate) here: Place,
+}
+
+/// Reads a whole document at `root`, appending edits to `edits`.
+pub(crate) fn read(
+    scan: &mut Scan<'_>,
+    bytes: &[u8],
+    root: Place,
+    layers: usize,
+    edits: &mut Vec<Edit>,
+) -> Result<(), Broken> {
+    let mut reader = Reader { scan, bytes, layers, edits, at: 0, here: root.clone(), open: 0 };
+    let read = reader.value(None, None).and_then(|_| {
+        reader.here = root;
+        if reader.next().is_none() { Ok(()) } else { Err(Stop) }
+    });
+    read.map_err(|Stop| Broken { at: reader.at, here: reader.here })
+}
+
+struct Stop;
+
+struct Reader<'r, 'o> {
+    scan: &'r mut Scan<'o>,
+    bytes: &'r [u8],
+    layers: usize,
+    edits: &'r mut Vec<Edit>,
+    /// End of the last token.
+    at: usize,
+    /// The place of the value that comes next.
+    here: Place,
+    /// Containers around.
+    open: usize,
+}
+
+impl Reader<'_, '_> {
+    /// Place and value of the next byte that is no blank.
+    fn next(&self) -> Option<(usize, u8)> {
+        (self.at..self.bytes.len())
+            .map(|at| (at, self.bytes[at]))
+            .find(|(_, byte)| !b" \t\r\n".contains(byte))
+    }
+
+    /// Takes one punctuation byte out of `wanted`.
+    fn punctuation(&mut self, wanted: &[u8]) -> Result<u8, Stop> {
+        let (at, byte) = self.next().filter(|(_, byte)| wanted.contains(byte)).ok_or(Stop)?;
+        self.at = at + 1;
+        Ok(byte)
+    }
+
+    /// Takes a string, and returns what stands between its quotes.
+    fn string(&mut self) -> Result<Range<usize>, Stop> {
+        let (open, _) = self.next().filter(|(_, byte)| *byte == b'"').ok_or(Stop)?;
+        let close = closing_quote(self.bytes, open).ok_or(Stop)?;
+        self.at = close + 1;
+        Ok(open + 1..close)
+    }
+
+    /// Takes a value. `around` is the path of the array that it is an element of, if it is one.
+    fn value(&mut self, key: Option<&[u8]>, around: Option<&[Step]>) -> Result<(), Stop> {
+        let (at, byte) = self.next().ok_or(Stop)?;
+        match byte {
+            b'"' => {
+                let range = self.string()?;
+                self.scan.string(self.bytes, range, &self.here, key, self.layers, self.edits);
+                Ok(())
+            }
+            b'{' | b'[' if self.open == self.scan.depth_max() => self.too_deep(at, byte),
+            b'{' => self.object(),
+            b'[' => self.array(around),
+            _ => self.scalar(at),
+        }
+    }
+
+    fn scalar(&mut self, at: usize) -> Result<(), Stop> {
+        static SCALAR: LazyLock<Regex> = LazyLock::new(|| {
+            let number = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?";
+            Regex::new(&format!("(?-u)^(?:true|false|null|NaN|-?Infinity|{number})$")).expect("a regex")
+        });
+        let rest = &self.bytes[at..];
+        let end = rest.iter().position(|byte| b"\"{}[]:,".contains(byte)).unwrap_or(rest.len());
+        let blanks = rest[..end].iter().rev().take_while(|byte| b" \t\r\n".contains(byte)).count();
+        let text = &rest[..end - blanks];
+        if !SCALAR.is_match(text) {
+            return Err(Stop);
+        }
+        self.scan.scalar(self.bytes, at..at + text.len(), &self.here, self.edits);
+        self.at = at + text.len();
+        Ok(())
+    }
+
+    fn object(&mut self) -> Result<(), Stop> {
+        self.punctuation(b"{")?;
+        self.open += 1;
+        let path = self.here.path.clone();
+        self.here.under = self.scan.rule_below(&self.here);
+        let under = self.here.under;
+        if self.next().is_some_and(|(_, byte)| byte == b'}') {
+            self.open -= 1;
+            return self.punctuation(b"}").map(drop);
+        }
+        loop {
+            let raw = self.string()?;
+            self.scan.key(self.bytes, raw.clone(), self.layers, self.edits);
+            let key = super::layers::Decoded::read(super::layers::Layer::Json, &self.bytes[raw]).text;
+            let place = Place { path: joined(&path, &key), under };
+            self.here = place.clone();
+            self.punctuation(b":")?;
+            self.value(Some(&key), None)?;
+            self.here = place;
+            if self.punctuation(b",}")? == b'}' {
+                self.open -= 1;
+                return Ok(());
+            }
+        }
+    }
+
+    fn array(&mut self, around: Option<&[Step]>) -> Result<(), Stop> {
+        self.punctuation(b"[")?;
+        self.open += 1;
+        let path = self.here.path.clone();
+        let under = self.scan.rule_below(&self.here);
+        let element = Place { path: [path.as_slice(), &[Step::Element]].concat(), under };
+        self.here = element.clone();
+        if self.next().is_some_and(|(_, byte)| byte == b']') {
+            self.open -= 1;
+            return self.punctuation(b"]").map(drop);
+        }
+        for index in 0.. {
+            let place = self.here.clone();
+            let first = self.next();
+            self.value(None, Some(&path))?;
+            self.here = place;
+            if let (0, Some(outer), Some((at, b'"'))) = (index, around, first) {
+                let name = &self.bytes[at + 1..self.at - 1];
+                let name = super::layers::Decoded::read(super::layers::Layer::Json, name).text;
+                let named = Place { path: joined(outer, &name), under };
+                if self.scan.own_rule(&named).is_some() {
+                    self.here = named;
+                }
+            }
+            if self.punctuation(b",]")? == b']' {
+                break;
+            }
+            // The name of a pair holds for its second element only.
+            if index > 0 {
+                self.here = element.clone();
+            }
+        }
+        self.open -= 1;
+        Ok(())
+    }
+
+    /// Passes over a container without a look at anything but brackets and quotes.
+    fn too_deep(&mut self, from: usize, bracket: u8) -> Result<(), Stop> {
+        let (mut level, mut at) = (0, from);
+        while at < self.bytes.len() {
+            match self.bytes[at] {
+                b'{' | b'[' => level += 1,
+                b'}' | b']' => level -= 1,
+                b'"' => match closing_quote(self.bytes, at) {
+                    Some(close) => at = close,
+                    None => {
+                        self.at = at;
+                        break;
+                    }
+                },
+                b':' | b',' => {}
+                _ => {
+                    at += 1;
+                    continue;
+                }
+            }
+            at += 1;
+            self.at = at;
+            if level == 0 {
+                break;
+            }
+        }
+        let empty: &[u8] = if bracket == b'{' { b"{}" } else { b"[]" };
+        self.edits.push(Edit::unscanned(from..self.at, empty));
+        if level == 0 { Ok(()) } else { Err(Stop) }
+    }
+}
+
+fn joined(path: &[Step], key: &[u8]) -> Vec<Step> {
+    [path, &paths::steps(key)].concat()
+}
+
+fn closing_quote(bytes: &[u8], open: usize) -> Option<usize> {
+    let mut at = open + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    None
+}

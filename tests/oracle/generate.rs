@@ -1,0 +1,377 @@
+//! Documents, texts and forms made of what matters: addresses and their look-alikes, keys that packs name,
+//! escapes and layers around any of them.
+
+use super::layers::{Layer, write};
+use proptest::prelude::*;
+
+/// Texts that are a hit, or nearly, or break one up.
+const FRAGMENTS: &[&str] = &[
+    "jane.roe@example.com",
+    "o'hara+tag@mail.example.org",
+    "jörg@bücher.example",
+    "logo@2x.png",
+    "git@github.com:org/repo",
+    "https://0123456789abcdef0123456789abcdef@o1.ingest.sentry.io/42",
+    "postgres://app:hunter2@db.example.com/x",
+    "https:\\/\\/app:hunter2@db",
+    "://jane@",
+    "192.0.2.7",
+    "198.51.100.0/24",
+    "[::ffff:192.0.2.7]:443",
+    "999.203.0.113.9",
+    "version 1.2.3.4",
+    "Chrome/126.0.0.0",
+    "1.3.6.1.4.1.311",
+    "127.0.0.1",
+    "2001:db8::1",
+    "2001:DB8:0:0:8:800:200C:417A",
+    "fe80::1%eth0",
+    "::1",
+    "12:34:56",
+    "std::io::Error",
+    "AA:BB:CC:DD:EE:FF:00:11:22",
+    "1:2:3:4:5:6:7:8",
+    "{{auto}}",
+    "auto",
+    "Bearer abcdef.123456",
+    "Bearer%20abcdef.123456",
+    "Authorization: Digest username=jane",
+    "Cookie: sid=0a1b; theme=dark",
+    "password=hunter2",
+    "api_key%3D0a1b2c3d",
+    "token=[Filtered]",
+    "secret: [redacted]",
+    "Basic amFuZTpodW50ZXIy",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln",
+    "prompt=\"a teal fox\"",
+    "{'prompt': 'a \\' fox'}",
+    "\"prompt\": \"a \\\"teal\\\" fox\"",
+    "prompt_tokens: 12",
+    "a teal fox",
+    "[email]",
+    "[prompt chars=12 words=3]",
+    "[unscanned]",
+    "[ip",
+    "%40",
+    "%2540",
+    "%",
+    "%4",
+    "%C3%A9",
+    "%C3",
+    "%7B%22a%22%3A%22jane%40example.com%22%7D",
+    "\\u0040",
+    "\\u00e9",
+    "\\u00",
+    "\\ud83e\\udd8a",
+    "\\\"",
+    "\\",
+    "\"",
+    "'",
+    "@",
+    ".",
+    ":",
+    "::",
+    "/",
+    "+",
+    "&",
+    "=",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    " ",
+    "\n",
+    "\t",
+    "\u{1}",
+    "\u{1f98a}",
+    "é",
+    "x",
+    "7",
+    "a",
+    "user",
+    "never",
+];
+
+/// Keys that rules name, spell otherwise, or just miss.
+const KEYS: &[&str] = &[
+    "user",
+    "id",
+    "email",
+    "contactEmail",
+    "email_count",
+    "username",
+    "name",
+    "ip_address",
+    "ip",
+    "REMOTE_ADDR",
+    "client.address",
+    "prompt",
+    "Negative-Prompt",
+    "prompts",
+    "prompt_tokens",
+    "messages",
+    "message",
+    "content",
+    "role",
+    "type",
+    "parts",
+    "text",
+    "contents",
+    "candidates",
+    "gen_ai.prompt",
+    "gen_ai.prompt.0.content",
+    "gen_ai.input.messages",
+    "gen_ai",
+    "input",
+    "value",
+    "password",
+    "db_password",
+    "client_secret",
+    "secretary",
+    "apiKey",
+    "max_tokens",
+    "authorization",
+    "cookie",
+    "cookies",
+    "headers",
+    "request",
+    "sdk",
+    "settings",
+    "infer_ip",
+    "ingest_settings",
+    "release",
+    "environment",
+    "modules",
+    "contexts",
+    "browser",
+    "version",
+    "trace",
+    "trace_id",
+    "event_id",
+    "did",
+    "attributes",
+    "items",
+    "extra",
+    "order_note",
+    "0",
+    "7",
+    "",
+    "a",
+    "a.b",
+    "x.password",
+    ".",
+    "jane.roe@example.com",
+    "192.0.2.7",
+    "remote_addr",
+    "forwarded_for",
+    "dsn",
+    "sentry_release",
+    "{\"a\":\"jane@example.com\"}",
+    "tool_calls",
+    "function",
+    "arguments",
+];
+
+/// Choices that follow from a seed, for what need not shrink.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// A JSON string literal of `text` in which one character in `rarity` is written as `\uXXXX`.
+pub(crate) fn literal(text: &str, seed: u64) -> String {
+    let mut dice = Dice(seed);
+    // Escapes of escapes grow sixfold each time.
+    let few = if text.len() > 300 { 2 } else { 0 };
+    let rarity = [1, 3, 40, 1_000][usize::try_from(seed % 4).expect("below four").max(few)];
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        if dice.roll(rarity) == 0 && rarity < 1_000 {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else if c == '/' && dice.roll(3) == 0 {
+            out.push_str("\\/");
+        } else {
+            let mut bytes = [0; 4];
+            let plain = c.encode_utf8(&mut bytes).as_bytes();
+            out.push_str(&String::from_utf8(write(Layer::Json, plain)).expect("text stays text"));
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Percent-encodes what must be, and some of the rest.
+pub(crate) fn percent(text: &str, seed: u64) -> String {
+    let mut dice = Dice(seed);
+    let seed = if text.len() > 600 { 3 } else { seed };
+    let rarity = [1, 2, 10, 1_000][usize::try_from(seed % 4).expect("below four")];
+    let mut out = String::new();
+    for &byte in text.as_bytes() {
+        let safe = byte.is_ascii_graphic() && !b"%&+=\"".contains(&byte);
+        match safe && dice.roll(rarity) > 0 {
+            true => out.push(char::from(byte)),
+            false => out.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    out
+}
+
+/// A text as a JavaScript or JSON writer would escape it, at least one escape in it.
+pub(crate) fn escaped(text: &str, seed: u64) -> String {
+    let quoted = literal(text, seed & !2);
+    // At least one, by which its reader knows that there are escapes.
+    format!("\\u0020{}", &quoted[1..quoted.len() - 1])
+}
+
+fn fragments() -> impl Strategy<Value = String> {
+    let fragment = prop_oneof![
+        12 => prop::sample::select(FRAGMENTS).prop_map(str::to_owned),
+        1 => "[ -~]{0,12}",
+        1 => "[0-9a-f:.@%\\\\u\"]{0,16}",
+        1 => "\\PC{0,4}",
+        1 => prop::sample::select(KEYS).prop_map(str::to_owned),
+    ];
+    prop::collection::vec(fragment, 0..4).prop_map(|parts| parts.concat())
+}
+
+/// A text, some of it behind layers.
+pub(crate) fn text() -> impl Strategy<Value = String> {
+    fragments().prop_recursive(3, 8, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), any::<u64>()).prop_map(|(text, seed)| percent(&text, seed)),
+            (inner.clone(), any::<u64>()).prop_map(|(text, seed)| escaped(&text, seed)),
+            (inner.clone(), any::<u64>(), key(), any::<u64>()).prop_map(|(text, seed, key, other)| {
+                format!("{{{}:{}}}", literal(&key, other), literal(&text, seed))
+            }),
+            (inner.clone(), inner).prop_map(|(a, b)| a + &b),
+        ]
+    })
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => prop::sample::select(KEYS).prop_map(str::to_owned),
+        1 => fragments(),
+    ]
+}
+
+/// A JSON document. Its strings may hold documents.
+pub(crate) fn document() -> impl Strategy<Value = String> {
+    let scalar = prop::sample::select(
+        &[
+            "0",
+            "-0",
+            "7",
+            "1760520026.781239",
+            "9007199254740993",
+            "1e5",
+            "-1.5E+3",
+            "true",
+            "false",
+            "null",
+            "NaN",
+            "-Infinity",
+            "Infinity",
+            "{}",
+            "[]",
+            "\"\"",
+            "[ ]",
+            "{ }",
+        ][..],
+    );
+    let string = (text(), any::<u64>()).prop_map(|(text, seed)| literal(&text, seed));
+    let leaf = prop_oneof![4 => string, 1 => scalar.prop_map(str::to_owned)];
+    let tree = leaf.prop_recursive(5, 20, 4, |inner| {
+        let member = (key(), any::<u64>(), inner.clone());
+        prop_oneof![
+            4 => prop::collection::vec(member, 0..4).prop_map(|members| {
+                let members: Vec<String> = members
+                    .into_iter()
+                    .map(|(key, seed, value)| format!("{}{}{value}", literal(&key, seed | 2), colon(seed)))
+                    .collect();
+                format!("{{{}}}", members.join(","))
+            }),
+            2 => prop::collection::vec(inner.clone(), 0..4).prop_map(|parts| format!("[{}]", parts.join(", "))),
+            1 => (key(), inner.clone()).prop_map(|(key, value)| format!("[[{},{value}]]", literal(&key, 3))),
+            2 => (inner.clone(), any::<u64>()).prop_map(|(document, seed)| literal(&document, seed | 1)),
+            1 => (inner, any::<u64>()).prop_map(|(document, seed)| literal(&percent(&document, seed), 3)),
+        ]
+    });
+    let bom = prop_oneof![20 => Just(""), 1 => Just("\u{feff}"), 1 => Just(" \n")];
+    (bom, tree).prop_map(|(bom, tree)| bom.to_owned() + &tree)
+}
+
+fn colon(seed: u64) -> &'static str {
+    [":", ": ", " :\n"][usize::try_from(seed % 3).expect("below three")]
+}
+
+/// A document with a few bytes cut, changed or put in: no JSON any more, or other JSON.
+pub(crate) fn broken() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![prop::sample::select(&b"\"\\{}[]:,@.%u 0a\n\xc3\xa9\xff"[..]), any::<u8>(),];
+    let change = (any::<prop::sample::Index>(), 0..3_u8, byte);
+    (document(), prop::collection::vec(change, 0..3), any::<bool>()).prop_map(|(document, changes, cut)| {
+        let mut bytes = document.into_bytes();
+        for (place, how, byte) in changes {
+            let at = place.index(bytes.len() + 1);
+            match how {
+                0 => bytes.insert(at, byte),
+                1 if at < bytes.len() => bytes[at] = byte,
+                _ if cut => bytes.truncate(at),
+                _ => {}
+            }
+        }
+        bytes
+    })
+}
+
+/// A url-encoded form.
+pub(crate) fn form() -> impl Strategy<Value = String> {
+    let value = prop_oneof![text(), document()];
+    let pair = (key(), value, any::<u64>(), any::<bool>()).prop_map(|(key, value, seed, lone)| {
+        let key = percent(&key, 2);
+        if lone && seed % 8 == 0 {
+            key
+        } else {
+            format!("{key}={}", percent(&value, seed).replace("%20", "+"))
+        }
+    });
+    prop::collection::vec(pair, 0..4).prop_map(|pairs| pairs.join("&"))
+}
+
+/// One way to hide a text in another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wrap {
+    Percent(u64),
+    Escapes(u64),
+    Member(u64),
+    Element(u64),
+}
+
+impl Wrap {
+    pub(crate) fn apply(self, text: &str) -> String {
+        match self {
+            Self::Percent(seed) => percent(text, seed),
+            Self::Escapes(seed) => escaped(text, seed),
+            Self::Member(seed) => format!("{{\"note\":{}}}", literal(text, seed)),
+            Self::Element(seed) => format!("[1, {}]", literal(text, seed)),
+        }
+    }
+}
+
+/// Up to six layers around a text.
+pub(crate) fn wraps() -> impl Strategy<Value = Vec<Wrap>> {
+    let wrap = prop_oneof![
+        any::<u64>().prop_map(Wrap::Percent),
+        any::<u64>().prop_map(Wrap::Escapes),
+        any::<u64>().prop_map(Wrap::Member),
+        any::<u64>().prop_map(Wrap::Element),
+    ];
+    prop::collection::vec(wrap, 0..7)
+}

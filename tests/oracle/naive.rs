@@ -1,0 +1,633 @@
+//! The engine's rules written a second time, as plainly as they can be said.
+//!
+//! In: packs, a policy, the bytes of an item. Out: the bytes to send on. Every regex runs over the whole of
+//! every decoded text; there is no sweep, trigger, window, automaton, bitmap, pool or work budget here.
+//! Shared with the engine: the validators, the names of classes, and how a policy resolves its presets.
+
+use super::document::{self, Broken, Place};
+use super::layers::{self, Decoded, Layer};
+use super::paths::{self, Pattern as Path, Step};
+use super::stand_in::{address, is_stand_in, stand_in};
+use regex::bytes::{Regex, RegexBuilder};
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use tamis::pattern::{Class, Pack};
+use tamis::redact::{Action, ItemFormat, ItemScope, Policy, ScanLimits};
+use tamis::scan::{VALIDATORS, Validator};
+
+/// Longest value that an exemption lets by, and longest word under a `keep` key.
+const EXEMPT_BYTES_MAX: usize = 200;
+const ENUM_BYTES_MAX: usize = 64;
+
+struct Pattern {
+    regex: Regex,
+    validate: Option<Validator>,
+    class: Class,
+    action: Action,
+    null_when_whole: bool,
+}
+
+#[derive(PartialEq)]
+enum Kind {
+    Value,
+    Address,
+    Exempt,
+}
+
+struct Rule {
+    detector: usize,
+    class: Option<Class>,
+    kind: Kind,
+    scope: String,
+    paths: Vec<Path>,
+    action: Action,
+    numbers: bool,
+    keep: Vec<String>,
+    rewrite: BTreeMap<String, String>,
+}
+
+impl Rule {
+    /// True for a rule that takes values away.
+    fn redacts(&self) -> bool {
+        let spares = self.kind == Kind::Exempt || matches!(self.action, Action::Keep | Action::Scan);
+        !spares && self.rewrite.is_empty()
+    }
+}
+
+/// What the engine must agree with.
+pub(crate) struct Oracle {
+    patterns: Vec<Pattern>,
+    rules: Vec<Rule>,
+    limits: ScanLimits,
+    known: RefCell<Known>,
+}
+
+/// Rules by scope and path, found before: the same paths come again and again.
+type Known = HashMap<(&'static str, Vec<Step>), Option<usize>>;
+
+/// A replacement, and how grave what it hides is: the smaller, the graver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    range: Range<usize>,
+    text: Vec<u8>,
+    gravity: (u8, usize),
+    null_when_whole: bool,
+}
+
+impl Edit {
+    /// What a bound keeps us from looking at.
+    pub(crate) fn unscanned(range: Range<usize>, text: &[u8]) -> Self {
+        Self { range, text: text.to_vec(), gravity: (0, usize::from(u16::MAX)), null_when_whole: false }
+    }
+}
+
+enum Decision {
+    Leave,
+    Look,
+    Replace,
+    Inside,
+    Null,
+    Exchange(Vec<u8>),
+}
+
+impl Oracle {
+    pub(crate) fn new(packs: &[Pack], policy: &Policy, limits: ScanLimits) -> Self {
+        let specs = || packs.iter().flat_map(|pack| &pack.patterns);
+        let patterns: Vec<Pattern> = specs()
+            .map(|spec| {
+                let class = Class::parse(&spec.class).expect("a class");
+                let named = |name: &String| VALIDATORS.iter().find(|(known, _)| known == name);
+                Pattern {
+                    regex: RegexBuilder::new(&spec.regex).unicode(false).build().expect("a regex"),
+                    validate: spec.validate.as_ref().map(|name| named(name).expect("a validator").1),
+                    class,
+                    action: policy.action(class),
+                    null_when_whole: spec.null_when_whole,
+                }
+            })
+            .collect();
+        let fields: Vec<_> = packs.iter().flat_map(|pack| &pack.fields).collect();
+        let own = policy.rules.iter().zip(patterns.len() + fields.len()..).map(|(rule, detector)| Rule {
+            detector,
+            class: None,
+            kind: Kind::Value,
+            scope: "any".to_owned(),
+            paths: vec![Path::parse(&rule.path)],
+            action: rule.action,
+            numbers: true,
+            keep: Vec::new(),
+            rewrite: BTreeMap::new(),
+        });
+        let mut rules: Vec<Rule> = own.collect();
+        for exempt in [true, false] {
+            for (spec, detector) in fields.iter().zip(patterns.len()..) {
+                let kind = match spec.kind.as_deref() {
+                    Some("exempt") => Kind::Exempt,
+                    Some("address") => Kind::Address,
+                    _ => Kind::Value,
+                };
+                if (kind == Kind::Exempt) != exempt {
+                    continue;
+                }
+                let class = spec.class.as_deref().and_then(Class::parse);
+                rules.push(Rule {
+                    detector,
+                    class,
+                    action: match (&kind, class) {
+                        (Kind::Address, _) => policy.address_field(),
+                        (_, Some(class)) => policy.action(class),
+                        (_, None) => Action::Keep,
+                    },
+                    kind,
+                    scope: spec.scope.clone().unwrap_or("any".to_owned()),
+                    paths: spec.paths.iter().map(|path| Path::parse(path)).collect(),
+                    numbers: spec.numbers,
+                    keep: spec.keep.clone(),
+                    rewrite: spec.rewrite.clone(),
+                });
+            }
+        }
+        Self { patterns, rules, limits, known: RefCell::default() }
+    }
+
+    /// The bytes that the engine must append for this item, and whether it must call it broken.
+    pub(crate) fn item(&self, format: ItemFormat, scope: ItemScope, bytes: &[u8]) -> (Vec<u8>, bool) {
+        let scope = match scope {
+            ItemScope::Any => "any",
+            ItemScope::Sentry => "sentry",
+            ItemScope::EnvelopeHeader => "envelope_header",
+            ItemScope::Query => "query",
+        };
+        let mut scan = Scan { oracle: self, scope, keys: 0 };
+        let (edits, broken) = match format {
+            ItemFormat::Json | ItemFormat::JsonOrText => scan.whole(bytes, format == ItemFormat::JsonOrText),
+            ItemFormat::Text => (scan.plain(bytes, 0), false),
+            ItemFormat::Form => (scan.form(bytes), false),
+        };
+        if broken && format == ItemFormat::Json {
+            return (Vec::new(), true);
+        }
+        (splice(bytes, &edits), broken)
+    }
+}
+
+fn splice(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
+    let (mut out, mut at) = (Vec::new(), 0);
+    for edit in edits {
+        out.extend_from_slice(&bytes[at..edit.range.start]);
+        out.extend_from_slice(&edit.text);
+        at = edit.range.end;
+    }
+    out.extend_from_slice(&bytes[at..]);
+    out
+}
+
+/// The scan of one item.
+pub(crate) struct Scan<'o> {
+    oracle: &'o Oracle,
+    scope: &'static str,
+    /// Keys replaced so far.
+    keys: usize,
+}
+
+impl Scan<'_> {
+    pub(crate) fn depth_max(&self) -> usize {
+        self.oracle.limits.depth_max
+    }
+
+    /// The first rule whose path is this one.
+    pub(crate) fn own_rule(&self, place: &Place) -> Option<usize> {
+        let key = (self.scope, place.path.clone());
+        *self.oracle.known.borrow_mut().entry(key).or_insert_with(|| {
+            let holds = |rule: &Rule| {
+                let in_scope = rule.scope == "any" || rule.scope == self.scope;
+                in_scope && rule.paths.iter().any(|path| path.matches(&place.path))
+            };
+            self.oracle.rules.iter().position(holds)
+        })
+    }
+
+    /// The rule for all that a container here holds. An address rule says nothing about other values, so
+    /// it does not end the reach of one that does.
+    pub(crate) fn rule_below(&self, place: &Place) -> Option<usize> {
+        let own = self.own_rule(place).filter(|id| self.oracle.rules[*id].redacts());
+        let yields = own.is_some_and(|id| self.oracle.rules[id].kind == Kind::Address);
+        if yields { place.under.or(own) } else { own.or(place.under) }
+    }
+
+    /// The rules to ask about a value, in order: its own, then its container's, which alone counts if its
+    /// own takes nothing away.
+    fn rules_for(&self, place: &Place) -> Vec<usize> {
+        let own = self.own_rule(place);
+        let spared = own.is_some_and(|id| !self.oracle.rules[id].redacts()) && place.under.is_some();
+        own.filter(|_| !spared).into_iter().chain(place.under).collect()
+    }
+
+    /// A whole JSON item.
+    fn whole(&mut self, bytes: &[u8], or_text: bool) -> (Vec<Edit>, bool) {
+        let bom = if bytes.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+        let mut edits = Vec::new();
+        let read = document::read(self, &bytes[bom..], Place::default(), 0, &mut edits);
+        shift(&mut edits, bom);
+        let Err(Broken { at, here }) = read else { return (edits, false) };
+        if or_text {
+            edits.extend(self.after_break(bytes, bom + at, &here));
+        }
+        (edits, true)
+    }
+
+    /// What follows the place where a document stopped being JSON: under a rule that takes values away, it
+    /// goes whole; else it is text.
+    fn after_break(&mut self, bytes: &[u8], at: usize, here: &Place) -> Vec<Edit> {
+        let takes = |id: &usize| {
+            let rule = &self.oracle.rules[*id];
+            rule.redacts() && rule.kind == Kind::Value
+        };
+        let Some(id) = self.rules_for(here).into_iter().find(takes) else { return self.plain(bytes, at) };
+        let rest = &bytes[at..];
+        let lead = rest.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b'"').count();
+        let tail = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'"';
+        let tail = rest[lead..].iter().rev().take_while(tail).count();
+        let value = &rest[lead..rest.len() - tail];
+        if value.is_empty() || is_stand_in(value) {
+            return Vec::new();
+        }
+        let rule = &self.oracle.rules[id];
+        let mut edits =
+            replace(at + lead..bytes.len(), rule.detector, rule.class, rule.action, &rest[lead..]);
+        // Without its quote, the bracket of the stand-in would open an array.
+        if !rest[..lead].contains(&b'"') {
+            edits.iter_mut().for_each(|edit| edit.text.insert(0, b'"'));
+        }
+        edits
+    }
+
+    /// Text from `from` on: a document, or read twice, as it stands and without the escapes of a cut string.
+    fn plain(&mut self, bytes: &[u8], from: usize) -> Vec<Edit> {
+        let text = &bytes[from..];
+        let place = Place::default();
+        let mut edits = match self.nested(text, &place, 0) {
+            // Binary, or UTF-16.
+            _ if text.contains(&0) => vec![Edit::unscanned(0..text.len(), b"[unscanned]")],
+            Some(edits) => edits,
+            None => {
+                let mut edits = self.text(text, &place, 0);
+                if text.contains(&b'\\') {
+                    edits.extend(self.through(Layer::Json, text, &place, 0));
+                }
+                settled(edits)
+            }
+        };
+        shift(&mut edits, from);
+        edits
+    }
+
+    fn form(&mut self, bytes: &[u8]) -> Vec<Edit> {
+        let (mut edits, mut start) = (Vec::new(), 0);
+        for pair in bytes.split(|byte| *byte == b'&') {
+            let (key, value) = match pair.iter().position(|byte| *byte == b'=') {
+                Some(equals) => (&pair[..equals], Some(&pair[equals + 1..])),
+                None => (pair, None),
+            };
+            let name = Decoded::read(Layer::Form, key).text;
+            let place = Place { path: paths::steps(&name), under: None };
+            let mut found = self.through(Layer::Form, key, &Place::default(), 0);
+            shift(&mut found, start);
+            if value.is_some() {
+                self.suffix(&mut found, bytes, start + key.len(), "%23");
+            }
+            edits.extend(found);
+            if let Some(value) = value {
+                let mut found = self.form_value(value, &place);
+                shift(&mut found, start + key.len() + 1);
+                edits.extend(found);
+            }
+            start += pair.len() + 1;
+        }
+        edits
+    }
+
+    fn form_value(&mut self, raw: &[u8], place: &Place) -> Vec<Edit> {
+        let decoded = Decoded::read(Layer::Form, raw);
+        let value = decoded.text.as_slice();
+        let all = 0..raw.len();
+        let Some(id) = self.own_rule(place) else { return self.through(Layer::Form, raw, place, 0) };
+        let rule = &self.oracle.rules[id];
+        match self.decide(id, value, None, false, 0) {
+            Decision::Look => self.through(Layer::Form, raw, place, 0),
+            Decision::Leave => Vec::new(),
+            Decision::Null => vec![edit(all, Vec::new(), rule.detector, rule.class)],
+            Decision::Exchange(other) => vec![edit(all, other, rule.detector, rule.class)],
+            Decision::Inside | Decision::Replace => {
+                let under = Place { under: Some(id), ..place.clone() };
+                let edits = self.nested(value, &under, 0).unwrap_or_else(|| {
+                    replace(0..value.len(), rule.detector, rule.class, rule.action, value)
+                });
+                mapped(edits, &decoded, Layer::Form)
+            }
+        }
+    }
+
+    /// A key of a document.
+    pub(crate) fn key(&mut self, bytes: &[u8], range: Range<usize>, layers: usize, edits: &mut Vec<Edit>) {
+        let decoded = Decoded::read(Layer::Json, &bytes[range.clone()]);
+        let found = self.text(&decoded.text, &Place::default(), layers);
+        let mut found = mapped(found, &decoded, Layer::Json);
+        shift(&mut found, range.start);
+        self.suffix(&mut found, bytes, range.end, "#");
+        edits.extend(found);
+    }
+
+    /// A key that changes gets a number behind it.
+    fn suffix(&mut self, found: &mut Vec<Edit>, bytes: &[u8], end: usize, mark: &str) {
+        if found.iter().any(|edit| edit.text != bytes[edit.range.clone()]) {
+            self.keys += 1;
+            let text = format!("{mark}{}", self.keys).into_bytes();
+            found.push(Edit { range: end..end, text, gravity: (u8::MAX, 0), null_when_whole: false });
+        }
+    }
+
+    /// A number, `true`, `false` or `null` of a document.
+    pub(crate) fn scalar(&mut self, bytes: &[u8], range: Range<usize>, place: &Place, edits: &mut Vec<Edit>) {
+        let text = &bytes[range.clone()];
+        if !(text[0].is_ascii_digit() || text[0] == b'-') || text == b"0" {
+            return;
+        }
+        let rules = &self.oracle.rules;
+        let takes = |id: &usize| rules[*id].redacts() && rules[*id].numbers;
+        if let Some(id) = self.rules_for(place).into_iter().find(takes) {
+            edits.push(edit(range, b"0".to_vec(), rules[id].detector, rules[id].class));
+        }
+    }
+
+    /// A string of a document, `range` of `bytes` between its quotes.
+    pub(crate) fn string(
+        &mut self,
+        bytes: &[u8],
+        range: Range<usize>,
+        place: &Place,
+        key: Option<&[u8]>,
+        layers: usize,
+        edits: &mut Vec<Edit>,
+    ) {
+        let decoded = Decoded::read(Layer::Json, &bytes[range.clone()]);
+        let value = decoded.text.as_slice();
+        let quoted = range.start - 1..range.end + 1;
+        let rules = self.rules_for(place);
+        let own = self.own_rule(place);
+        for &id in &rules {
+            let rule = &self.oracle.rules[id];
+            let put = |range, text| edit(range, text, rule.detector, rule.class);
+            let found = match self.decide(id, value, key, own != Some(id), layers) {
+                Decision::Look => continue,
+                Decision::Leave => return,
+                Decision::Null => return edits.push(put(quoted, b"null".to_vec())),
+                Decision::Exchange(other) => return edits.push(put(range, other)),
+                Decision::Inside => {
+                    let under = if rule.redacts() { Some(id) } else { place.under };
+                    self.nested(value, &Place { under, ..place.clone() }, layers)
+                }
+                Decision::Replace => None,
+            };
+            let rule = &self.oracle.rules[id];
+            let whole = || replace(0..value.len(), rule.detector, rule.class, rule.action, value);
+            let mut found = mapped(found.unwrap_or_else(whole), &decoded, Layer::Json);
+            shift(&mut found, range.start);
+            return edits.extend(found);
+        }
+        let inner = Place { under: None, ..place.clone() };
+        let mut found = mapped(self.text(value, &inner, layers), &decoded, Layer::Json);
+        shift(&mut found, range.start);
+        if let ([only], true) = (found.as_mut_slice(), rules.is_empty())
+            && only.null_when_whole
+            && only.range == range
+        {
+            (only.range, only.text) = (quoted, b"null".to_vec());
+        }
+        edits.extend(found);
+    }
+
+    /// What a rule says about a value that it names itself or, `inherited`, through a container.
+    fn decide(
+        &self,
+        id: usize,
+        value: &[u8],
+        key: Option<&[u8]>,
+        inherited: bool,
+        layers: usize,
+    ) -> Decision {
+        let rule = &self.oracle.rules[id];
+        let text = std::str::from_utf8(value).ok();
+        if let Some(other) = text.and_then(|text| rule.rewrite.get(text)) {
+            return Decision::Exchange(other.clone().into_bytes());
+        }
+        match rule.kind {
+            Kind::Exempt => {
+                let plain = |byte: &u8| (0x21..0x7f).contains(byte) && *byte != b'\\';
+                let identity = value.len() <= EXEMPT_BYTES_MAX && value.iter().all(plain);
+                if identity { Decision::Leave } else { Decision::Look }
+            }
+            Kind::Address => address_decision(rule.action, text, inherited),
+            Kind::Value => {
+                let kept = key.is_some_and(|key| {
+                    let word = value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic);
+                    let named = |keep: &String| paths::fold(keep.as_bytes()) == paths::fold(key);
+                    word && rule.keep.iter().any(named)
+                });
+                if !rule.redacts() || kept {
+                    Decision::Look
+                } else if value.is_empty() || is_stand_in(value) {
+                    Decision::Leave
+                } else if layers < self.oracle.limits.layers_max && looks_like_document(value) {
+                    Decision::Inside
+                } else {
+                    Decision::Replace
+                }
+            }
+        }
+    }
+
+    /// The edits of a text that is a document, or `None`, and no trace, if it is none.
+    fn nested(&mut self, text: &[u8], place: &Place, layers: usize) -> Option<Vec<Edit>> {
+        if !looks_like_document(text) || layers >= self.oracle.limits.layers_max {
+            return None;
+        }
+        let keys = self.keys;
+        let mut edits = Vec::new();
+        let read = document::read(self, text, place.clone(), layers + 1, &mut edits);
+        if read.is_err() {
+            self.keys = keys;
+        }
+        read.ok().map(|()| edits)
+    }
+
+    /// A text as its receiver reads it.
+    fn text(&mut self, text: &[u8], place: &Place, layers: usize) -> Vec<Edit> {
+        if looks_like_document(text) {
+            if layers >= self.oracle.limits.layers_max {
+                return vec![Edit::unscanned(0..text.len(), b"[unscanned]")];
+            }
+            if let Some(edits) = self.nested(text, place, layers) {
+                return edits;
+            }
+        }
+        let mut edits = self.patterns(text);
+        if text.contains(&b'%') {
+            edits.extend(self.through(Layer::Percent, text, place, layers + 1));
+        }
+        if text.windows(2).any(|two| two == b"\\u") {
+            edits.extend(self.through(Layer::Json, text, place, layers + 1));
+        }
+        settled(edits)
+    }
+
+    /// A text through one layer.
+    fn through(&mut self, layer: Layer, text: &[u8], place: &Place, layers: usize) -> Vec<Edit> {
+        let decoded = Decoded::read(layer, text);
+        if decoded.text == text && layer != Layer::Form {
+            return Vec::new();
+        }
+        if layers > self.oracle.limits.layers_max {
+            return vec![Edit::unscanned(0..text.len(), b"[unscanned]")];
+        }
+        let edits = self.text(&decoded.text, place, layers);
+        mapped(edits, &decoded, layer)
+    }
+
+    /// Every pattern over the whole text.
+    fn patterns(&self, text: &[u8]) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        for (detector, pattern) in self.oracle.patterns.iter().enumerate() {
+            let mut from = 0;
+            while from <= text.len()
+                && let Some(found) = pattern.regex.captures_at(text, from)
+            {
+                let all = found.get(0).expect("the match").range();
+                let has_group = pattern.regex.capture_names().flatten().any(|name| name == "value");
+                let value =
+                    if has_group { found.name("value").map(|m| m.range()) } else { Some(all.clone()) };
+                let counts = |range: &Range<usize>| {
+                    let valid = pattern.validate.is_none_or(|validate| validate(text, range.clone()));
+                    !range.is_empty() && !is_stand_in(&text[range.clone()]) && valid
+                };
+                match value.filter(counts) {
+                    Some(range) => {
+                        from = all.end;
+                        let range = whole_characters(text, range);
+                        let value = &text[range.clone()];
+                        if pattern.action != Action::Scan {
+                            let found = replace(range, detector, Some(pattern.class), pattern.action, value);
+                            let nulls = pattern.null_when_whole;
+                            edits.extend(
+                                found.into_iter().map(|edit| Edit { null_when_whole: nulls, ..edit }),
+                            );
+                        }
+                    }
+                    None => from = all.start + 1,
+                }
+            }
+        }
+        edits
+    }
+}
+
+fn address_decision(action: Action, text: Option<&str>, inherited: bool) -> Decision {
+    let Some(text) = text.filter(|_| !matches!(action, Action::Keep | Action::Scan)) else {
+        return Decision::Look;
+    };
+    if text.trim() == "{{auto}}" && !inherited {
+        return Decision::Null;
+    }
+    let Some(list) = text.split(',').map(address).collect::<Option<Vec<_>>>() else { return Decision::Look };
+    if list.iter().all(|address| address.is_loopback() || address.is_unspecified()) {
+        Decision::Leave
+    } else if inherited || (action == Action::Truncate && list.len() == 1) {
+        Decision::Replace
+    } else {
+        Decision::Null
+    }
+}
+
+fn looks_like_document(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) && text.contains(&b'"')
+}
+
+/// The range widened to whole UTF-8 characters.
+fn whole_characters(text: &[u8], range: Range<usize>) -> Range<usize> {
+    let inside = |at: usize| at < text.len() && (0x80..0xc0).contains(&text[at]);
+    let start = (0..=range.start).rev().find(|at| !inside(*at)).unwrap_or(0);
+    let end = (range.end..=text.len()).find(|at| !inside(*at)).expect("the end is inside no character");
+    start..end
+}
+
+fn replace(
+    range: Range<usize>,
+    detector: usize,
+    class: Option<Class>,
+    action: Action,
+    value: &[u8],
+) -> Vec<Edit> {
+    match action {
+        Action::Keep => Vec::new(),
+        _ => vec![edit(range, stand_in(action, class, value), detector, class)],
+    }
+}
+
+fn edit(range: Range<usize>, text: Vec<u8>, detector: usize, class: Option<Class>) -> Edit {
+    use Class as C;
+    let rank = match class {
+        None => 0,
+        Some(C::Credential) => 1,
+        Some(C::Payment | C::NationalId) => 2,
+        Some(C::PromptText | C::CompletionText | C::ToolIo | C::Project) => 3,
+        Some(C::Media | C::MediaLink | C::Vector) => 4,
+        Some(C::Email | C::Phone | C::Person | C::PostalAddress) => 5,
+        Some(C::IpAddress) => 6,
+        Some(C::UserId) => 7,
+    };
+    Edit { range, text, gravity: (rank, detector), null_when_whole: false }
+}
+
+fn shift(edits: &mut [Edit], by: usize) {
+    for edit in edits {
+        edit.range = edit.range.start + by..edit.range.end + by;
+    }
+}
+
+/// Edits of a decoded text as edits of the encoded one.
+fn mapped(edits: Vec<Edit>, decoded: &Decoded, layer: Layer) -> Vec<Edit> {
+    let map = |edit: Edit| {
+        let encodes = layer != Layer::Percent || decoded.is_escaped(&edit.range);
+        let text = if encodes { layers::write(layer, &edit.text) } else { edit.text };
+        Edit { range: decoded.encoded(&edit.range), text, ..edit }
+    };
+    edits.into_iter().map(map).collect()
+}
+
+/// Edits in order; those that overlap become their union with the text of the gravest.
+fn settled(mut edits: Vec<Edit>) -> Vec<Edit> {
+    edits.sort_by_key(|edit| (edit.range.start, Reverse(edit.range.end)));
+    let mut groups: Vec<Vec<Edit>> = Vec::new();
+    let mut end = 0;
+    for edit in edits {
+        match groups.last_mut() {
+            Some(group) if edit.range.start < end => {
+                end = end.max(edit.range.end);
+                group.push(edit);
+            }
+            _ => {
+                end = edit.range.end;
+                groups.push(vec![edit]);
+            }
+        }
+    }
+    let union = |group: Vec<Edit>| {
+        let start = group[0].range.start;
+        let end = group.iter().map(|edit| edit.range.end).max().expect("no group is empty");
+        let gravest = group.into_iter().min_by_key(|edit| edit.gravity).expect("no group is empty");
+        Edit { range: start..end, ..gravest }
+    };
+    groups.into_iter().map(union).collect()
+}
