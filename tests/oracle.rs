@@ -198,7 +198,7 @@ fn all_ways<'a>(inputs: impl Iterator<Item = (Option<ItemFormat>, &'a [u8])> + C
 #[test]
 fn agree_on_documents() {
     let mut pairs: Vec<Pair> = policies().into_iter().map(|policy| Pair::new(&packs(), policy)).collect();
-    for_all(1500, (generate::document(), 0..4_usize, 0..3_usize), |(document, policy, scope)| {
+    for_all(2500, (generate::document(), 0..4_usize, 0..3_usize), |(document, policy, scope)| {
         pairs[policy].check(ItemFormat::Json, SCOPES[scope], document.as_bytes()).map(drop)
     });
 }
@@ -206,7 +206,7 @@ fn agree_on_documents() {
 #[test]
 fn agree_on_documents_that_are_broken() {
     let mut pair = Pair::strict();
-    for_all(1500, (generate::broken(), 0..3_usize), |(bytes, format)| {
+    for_all(2500, (generate::broken(), 0..3_usize), |(bytes, format)| {
         pair.check(FORMATS[format], ItemScope::Sentry, &bytes).map(drop)
     });
 }
@@ -214,7 +214,7 @@ fn agree_on_documents_that_are_broken() {
 #[test]
 fn agree_on_texts() {
     let mut pairs: Vec<Pair> = policies().into_iter().map(|policy| Pair::new(&packs(), policy)).collect();
-    for_all(2000, (generate::text(), 0..4_usize), |(text, policy)| {
+    for_all(3000, (generate::text(), 0..4_usize), |(text, policy)| {
         pairs[policy].check(ItemFormat::Text, ItemScope::Any, text.as_bytes()).map(drop)
     });
 }
