@@ -259,8 +259,20 @@ function showClasses(status) {
   }));
 }
 
+/** Adds up over routes what one pattern did with one action, most hits first. */
+function byPattern(redactions) {
+  const sums = new Map();
+  for (const { pattern, action, hits } of redactions) {
+    const key = `${pattern} ${action}`;
+    const sum = sums.get(key) ?? { pattern, action, hits: 0 };
+    sum.hits += hits;
+    sums.set(key, sum);
+  }
+  return [...sums.values()].sort((a, b) => b.hits - a.hits);
+}
+
 function showPatterns(status) {
-  byId("patterns").replaceChildren(...status.redactions.slice(0, 12).map((one) => {
+  byId("patterns").replaceChildren(...byPattern(status.redactions).slice(0, 12).map((one) => {
     const line = element("tr");
     line.append(element("td", "", one.pattern), element("td", "", one.action),
       element("td", "", one.hits.toLocaleString()));

@@ -182,13 +182,13 @@ impl Totals {
         #[allow(clippy::cast_precision_loss)] // a rate for people
         let rate = self.bytes as f64 / 1_048_576.0 / self.seconds.max(1e-6);
         let items = self.clean + self.redacted + self.dropped;
+        let noun = if items == 1 { "item" } else { "items" };
         let mut text = format!(
-            "{items} items, {} changed, {} left out in {:.2} s ({rate:.0} MiB/s)",
+            "{items} {noun}, {} changed, {} left out in {:.2} s ({rate:.0} MiB/s)",
             self.redacted, self.dropped, self.seconds
         );
         if self.not_json > 0 {
-            write!(text, "; {} lines were not JSON and scanned as text", self.not_json)
-                .expect("a string takes it");
+            write!(text, "; not JSON and scanned as text: {}", self.not_json).expect("a string takes it");
         }
         for ((class, detector), hits) in &self.hits {
             write!(text, "\n  {class:<14} {detector:<22} {hits}").expect("a string takes it");

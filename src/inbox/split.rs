@@ -172,7 +172,7 @@ impl Splitter {
         if let Mode::FirstLine = self.mode {
             if !self.current.is_json() {
                 // The first line of an indented document, or text.
-                let json = matches!(self.current.kept.first(), Some(b'{' | b'['));
+                let json = begins_json(&self.current.kept);
                 self.mode = Mode::Whole(if json { "json" } else { "text" });
                 return self.current.extend(b"\n");
             }
@@ -223,6 +223,20 @@ impl Envelope {
             emit(Part { kind: header.kind.as_str(), payload, headers: Some(headers) });
         }
         Ok(())
+    }
+}
+
+/// Whether a line begins a JSON document. What `[ip] - [email]` begins with is a stand-in, no array.
+fn begins_json(line: &[u8]) -> bool {
+    match line.trim_ascii_start() {
+        [b'{', ..] => true,
+        [b'[', rest @ ..] => {
+            let first = rest.trim_ascii_start();
+            let words: [&[u8]; 3] = [b"true", b"false", b"null"];
+            first.first().is_none_or(|byte| matches!(byte, b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9'))
+                || words.iter().any(|word| first.starts_with(word))
+        }
+        _ => false,
     }
 }
 
@@ -325,6 +339,8 @@ mod tests {
         check(BodyFormat::Auto, "{\n\"a\":1}\n", &[("json", "{\n\"a\":1}\n")]);
         check(BodyFormat::Auto, "{\"a\":1}", &[("json", "{\"a\":1}")]);
         check(BodyFormat::Auto, "hello\nworld", &[("text", "hello\nworld")]);
+        check(BodyFormat::Auto, "[ip] - [email] GET\n", &[("text", "[ip] - [email] GET\n")]);
+        check(BodyFormat::Auto, "[\n1]", &[("json", "[\n1]")]);
     }
 
     #[test]
