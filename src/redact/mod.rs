@@ -3,10 +3,14 @@
 //! [`Plan`] joins a pattern set and a policy; [`Scrubber`] applies it to one item after another.
 
 mod action;
+mod decision;
 mod edit;
+mod engine;
 mod plan;
+mod pool;
 mod scrubber;
 mod stand_in;
+mod strings;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
 pub use plan::Plan;

@@ -4,7 +4,8 @@
 //! one automaton over all field rules. Every lookup that does not depend on a payload is done here, once.
 
 use super::action::{Action, Mode, OnError, Policy};
-use super::scrubber::{ItemFormat, ItemScope, Pools, ScanLimits, Scrubber};
+use super::pool::Pools;
+use super::scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber};
 use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
 use crate::scan::fields::{FieldAutomaton, FieldPath};
 use std::borrow::Cow;

@@ -1,0 +1,95 @@
+//! What a field rule says about one value.
+//!
+//! In: a rule with its action, and the value as its receiver reads it. Out: a [`Decision`]. Never looks at
+//! anything but that value and its key.
+
+use super::action::Action;
+use super::plan::Rule;
+use crate::pattern::FieldKind;
+use crate::scan::layer::{Layer, View};
+use crate::scan::validate::parse_address;
+use std::borrow::Cow;
+
+/// Longest value that an exemption lets by: ids, versions and names of builds are shorter.
+const EXEMPT_BYTES_MAX: usize = 200;
+/// Longest value that counts as an enum under a `keep` key.
+const ENUM_BYTES_MAX: usize = 64;
+
+/// What a field rule says about one value.
+pub(super) enum Decision {
+    /// Untouched, unread.
+    Leave,
+    /// No special value: what the patterns find.
+    Look,
+    /// The stand-in of the rule's action.
+    Replace,
+    /// `null`, or nothing where there is no null.
+    Null,
+    /// Another value of the protocol's.
+    Exchange(Vec<u8>),
+    /// A JSON document whose leaves are all under the rule.
+    Inside,
+}
+
+/// True for a rule that takes values away.
+pub(super) fn redacts(rule: &Rule) -> bool {
+    rule.kind != FieldKind::Exempt
+        && rule.rewrite.is_empty()
+        && !matches!(rule.action, Action::Keep | Action::Scan)
+}
+
+/// True for a rule that never changes a value itself: the value is left alone, or looked at like any other.
+pub(super) fn only_spares(rule: &Rule) -> bool {
+    rule.rewrite.is_empty()
+        && (rule.kind == FieldKind::Exempt || matches!(rule.action, Action::Keep | Action::Scan))
+}
+
+/// True for a short word under a key that the rule spares: `"role": "user"`.
+pub(super) fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
+    let Some(key) = key else { return false };
+    value.len() <= ENUM_BYTES_MAX
+        && value.iter().all(u8::is_ascii_graphic)
+        && rule.keep.iter().any(|kept| same_key(kept.as_bytes(), key))
+}
+
+/// A key as its receiver reads it.
+pub(super) fn as_read(key: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', key).is_none() {
+        return Cow::Borrowed(key);
+    }
+    let mut view = View::default();
+    view.read(Layer::JsonString, key);
+    Cow::Owned(view.text)
+}
+
+/// Compares keys without case and punctuation, as field paths do.
+pub(super) fn same_key(a: &[u8], b: &[u8]) -> bool {
+    let fold = |key: &[u8]| -> Vec<u8> {
+        let counts = |byte: &&u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
+        key.iter().filter(counts).map(u8::to_ascii_lowercase).collect()
+    };
+    fold(a) == fold(b)
+}
+
+/// An id, a version, a name without blanks: what an exemption is for.
+pub(super) fn is_identity(value: &[u8]) -> bool {
+    value.len() <= EXEMPT_BYTES_MAX && value.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\')
+}
+
+/// An address field: null (or a shorter address) if it holds addresses, else text like any other.
+pub(super) fn address_decision(rule: &Rule, value: &[u8], inherited: bool) -> Decision {
+    let Ok(text) = std::str::from_utf8(value) else { return Decision::Look };
+    let addresses: Option<Vec<_>> = text.split(',').map(parse_address).collect();
+    let asks_server = text.trim() == "{{auto}}";
+    match (addresses, rule.action) {
+        (_, Action::Keep | Action::Scan) => Decision::Look,
+        (None, _) if asks_server && !inherited => Decision::Null,
+        (None, _) => Decision::Look,
+        (Some(list), _) if list.iter().all(|address| address.is_loopback() || address.is_unspecified()) => {
+            Decision::Leave
+        }
+        (Some(list), Action::Truncate) if list.len() == 1 => Decision::Replace,
+        (Some(_), _) if inherited => Decision::Replace,
+        (Some(_), _) => Decision::Null,
+    }
+}

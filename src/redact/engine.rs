@@ -1,0 +1,529 @@
+//! One item's scan: every string looked at as its receiver reads it, every find an edit.
+//!
+//! In: an item and a [`Plan`]. Out: settled edits in the item's own coordinates, in the pool.
+//!
+//! A string's escapes are undone, and then, up to `layers_max` deep, the JSON document, percent-encoding
+//! or further escapes that it holds. Every layer is one recursion of [`Engine::text`], which leaves its
+//! edits in the coordinates of its caller's text. Where a bound does not let us look (layers, depth,
+//! work), what lies behind it is replaced whole.
+
+use super::action::Action;
+use super::decision::{Decision, address_decision, as_read, is_identity, is_kept, redacts};
+use super::edit::Edit;
+use super::plan::{Plan, Rule};
+use super::pool::Pool;
+use super::scrubber::ScanLimits;
+use super::stand_in;
+use super::strings::Strings;
+use crate::pattern::{Class, DetectorIndex, FieldKind, Scope};
+use crate::scan::fields::{FieldAutomaton, State};
+use crate::scan::json::{Broken, Site, Walker};
+use crate::scan::layer::{self, Layer, View};
+use crate::scan::search::find_hits;
+use crate::scan::sweep::{Places, Reading, Sweep};
+use crate::scan::{Work, is_stand_in};
+use std::ops::Range;
+
+/// What stands for something that a bound kept us from looking at.
+const UNSCANNED: &[u8] = b"[unscanned]";
+
+/// Where a text stands: its path, and the rule that all of it is under.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context {
+    pub(super) state: State,
+    pub(super) under: Option<u16>,
+    /// Layers around the text.
+    pub(super) depth: usize,
+}
+
+/// One item's scan.
+pub(super) struct Engine<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) fields: &'a FieldAutomaton,
+    pub(super) limits: ScanLimits,
+    pub(super) pool: &'a mut Pool,
+    pub(super) work: Work,
+    pub(super) drop_item: bool,
+    pub(super) kept: Vec<(DetectorIndex, Option<Class>)>,
+    /// Keys that were replaced so far: the suffix that keeps each unique.
+    pub(super) keys: usize,
+}
+
+impl<'a> Engine<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        limits: ScanLimits,
+        pool: &'a mut Pool,
+        scope: Scope,
+        bytes: usize,
+    ) -> Self {
+        pool.edits.clear();
+        Self {
+            fields: plan.fields(scope),
+            plan,
+            limits,
+            pool,
+            work: Work::for_item(bytes),
+            drop_item: false,
+            kept: Vec::new(),
+            keys: 0,
+        }
+    }
+
+    /// A whole JSON document. Where it is none: true text from there on if `or_text`. True if it is JSON.
+    pub(super) fn document(&mut self, bytes: &[u8], or_text: bool) -> bool {
+        let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(self.fields.start()));
+        walker.begin(self.fields.start(), None);
+        let walked = self.walk(&mut walker, &bytes[bom..], true, 0);
+        self.pool.walkers.push(walker);
+        self.shift(0, bom);
+        let Err(broken) = walked else { return true };
+        if or_text {
+            self.after_break(bytes, bom + broken.at, broken);
+        }
+        false
+    }
+
+    /// The rest of a document that stopped being JSON at `at`: under a rule that takes values away it goes
+    /// whole, else it is text.
+    fn after_break(&mut self, bytes: &[u8], at: usize, broken: Broken) {
+        let takes = |rule: &&Rule| redacts(rule) && rule.kind == FieldKind::Value;
+        let rules = &self.plan.rules;
+        let mut asked = self.rules_for(broken.rule, broken.under).map(|id| &rules[usize::from(id)]);
+        let Some(rule) = asked.find(takes) else { return self.plain(bytes, at) };
+        let around = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'"';
+        let lead = bytes[at..].iter().take_while(around).count();
+        let rest = &bytes[at + lead..];
+        let tail = rest.iter().rev().take_while(around).count();
+        if rest.is_empty() || is_stand_in(&rest[..rest.len() - tail]) {
+            return;
+        }
+        let first = self.pool.edits.list.len();
+        self.replace(at + lead..bytes.len(), rule.detector, rule.class, rule.action, rest);
+        // Without its quote, the bracket of the stand-in would open an array.
+        if !bytes[at..at + lead].contains(&b'"')
+            && let Some(edit) = self.pool.edits.list.get_mut(first)
+        {
+            let arena = &mut self.pool.edits.arena;
+            let text = [b"\"", &arena[edit.text.clone()]].concat();
+            edit.text = arena.len()..arena.len() + text.len();
+            arena.extend(text);
+        }
+    }
+
+    /// Text from `from` on, read twice: as it stands, and with the escapes of a cut JSON string undone.
+    /// A document is read once: its escapes belong to its strings, and undone they would end them.
+    pub(super) fn plain(&mut self, bytes: &[u8], from: usize) {
+        let first = self.pool.edits.list.len();
+        let context = Context { state: self.fields.start(), under: None, depth: 0 };
+        if memchr::memchr(0, &bytes[from..]).is_some() {
+            // Binary, or UTF-16: our patterns would look past what it says.
+            self.unscanned(from..bytes.len());
+            return;
+        }
+        let is_document = self.text(&bytes[from..], None, context);
+        if !is_document && memchr::memchr(b'\\', &bytes[from..]).is_some() {
+            self.through(Layer::JsonString, &bytes[from..], context);
+        }
+        self.pool.edits.settle(first);
+        self.shift(first, from);
+    }
+
+    /// Walks a document or a window of one, leaving edits in its coordinates.
+    pub(super) fn walk(
+        &mut self,
+        walker: &mut Walker,
+        bytes: &[u8],
+        last: bool,
+        depth: usize,
+    ) -> Result<usize, Broken> {
+        let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
+        self.work.spend(bytes.len());
+        sweep.run(bytes, &self.plan.set.fingerprints, Reading::Json);
+        let mut triggers = Places::from(sweep.triggers(), 0);
+        let next_trigger = triggers.next().unwrap_or(usize::MAX);
+        let everywhere = !self.plan.set.everywhere.is_empty();
+        let (fields, depth_max) = (self.fields, self.limits.depth_max);
+        let mut visitor =
+            Strings { engine: self, triggers, next_trigger, map: sweep.triggers(), depth, everywhere };
+        let result = walker.walk(fields, depth_max, bytes, sweep.structure(), last, &mut visitor);
+        self.pool.sweeps.push(sweep);
+        result
+    }
+
+    /// A document inside a text. False, and nothing done, if it is none.
+    fn nested(&mut self, text: &[u8], context: Context) -> bool {
+        let (first, keys, kept) = (self.pool.edits.list.len(), self.keys, self.kept.len());
+        let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(context.state));
+        walker.begin(context.state, context.under);
+        let walked = self.walk(&mut walker, text, true, context.depth + 1);
+        self.pool.walkers.push(walker);
+        if walked.is_err() {
+            self.pool.edits.list.truncate(first);
+            self.kept.truncate(kept);
+            self.keys = keys;
+        }
+        walked.is_ok()
+    }
+
+    /// A string of a JSON document, `range` of `bytes` between its quotes.
+    pub(super) fn string(&mut self, bytes: &[u8], range: Range<usize>, map: &[u64], context: Context) {
+        let raw = &bytes[range.clone()];
+        let first = self.pool.edits.list.len();
+        if memchr::memchr(b'\\', raw).is_none() {
+            self.text(raw, Some((map, range.start)), context);
+            self.shift(first, range.start);
+        } else {
+            let mut view = self.pool.views.pop().unwrap_or_default();
+            view.read(Layer::JsonString, raw);
+            self.text(&view.text, None, context);
+            self.map_back(first, &view, Layer::JsonString);
+            self.pool.views.push(view);
+            self.shift(first, range.start);
+        }
+    }
+
+    /// A text as its receiver reads it: the documents and layers in it, and what the patterns find.
+    ///
+    /// `map` is a bitmap of triggers in which the text begins at the given place; without one, the text is swept.
+    /// True if the text is a document and was walked.
+    fn text(&mut self, text: &[u8], map: Option<(&[u64], usize)>, context: Context) -> bool {
+        let deeper = context.depth < self.limits.layers_max;
+        let first = self.pool.edits.list.len();
+        if looks_like_document(text) {
+            if !deeper {
+                self.unscanned(0..text.len());
+                return false;
+            }
+            if self.nested(text, context) {
+                return true;
+            }
+        }
+        let hidden = match map {
+            Some((map, base)) => self.search(text, map, base),
+            None => {
+                let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
+                self.work.spend(text.len());
+                sweep.run(text, &self.plan.set.fingerprints, Reading::Text);
+                let hidden = self.search(text, sweep.triggers(), 0);
+                self.pool.sweeps.push(sweep);
+                hidden
+            }
+        };
+        for (is_there, layer) in [(hidden.percent, Layer::Percent), (hidden.unicode, Layer::JsonString)] {
+            if is_there {
+                self.through(layer, text, Context { depth: context.depth + 1, ..context });
+            }
+        }
+        if self.work.is_exhausted() {
+            self.pool.edits.list.truncate(first);
+            self.unscanned(0..text.len());
+        }
+        self.pool.edits.settle(first);
+        false
+    }
+
+    /// A text through one layer. What lies behind too many of them is replaced, not read.
+    fn through(&mut self, layer: Layer, text: &[u8], context: Context) {
+        let first = self.pool.edits.list.len();
+        let mut view = self.pool.views.pop().unwrap_or_default();
+        view.read(layer, text);
+        let plain = view.is_plain() && layer != Layer::Form;
+        if !plain && context.depth > self.limits.layers_max {
+            self.unscanned(0..text.len());
+        } else if !plain && !self.work.spend(text.len()) {
+            // LEAK: form pairs and the second reading of a text come here directly, and nobody above them
+            // asks whether the budget lasted.
+            self.unscanned(0..text.len());
+        } else if !plain {
+            self.text(&view.text, None, context);
+            self.map_back(first, &view, layer);
+        }
+        self.pool.views.push(view);
+    }
+
+    /// Runs the patterns around the triggers of `text`, which begins at `base` of the buffer behind `map`.
+    fn search(&mut self, text: &[u8], map: &[u64], base: usize) -> crate::scan::search::Hidden {
+        let mut hits = std::mem::take(&mut self.pool.hits);
+        hits.clear();
+        let set = &self.plan.set;
+        let places = Places::from(map, base);
+        let hidden = find_hits(set, &mut self.pool.caches, text, base, places, &mut self.work, &mut hits);
+        for hit in &hits {
+            let pattern = usize::from(hit.pattern);
+            let (class, action) = (set.patterns[pattern].class, self.plan.pattern_actions[pattern]);
+            if action != Action::Scan {
+                let range = on_characters(text, hit.start..hit.end);
+                let value = &text[range.clone()];
+                self.replace(range, DetectorIndex(hit.pattern), Some(class), action, value);
+            }
+        }
+        self.pool.hits = hits;
+        hidden
+    }
+
+    /// Notes what an action does to a range, whose value as its receiver reads it is `value`.
+    pub(super) fn replace(
+        &mut self,
+        range: Range<usize>,
+        detector: DetectorIndex,
+        class: Option<Class>,
+        action: Action,
+        value: &[u8],
+    ) {
+        match action {
+            Action::Keep => {
+                self.kept.push((detector, class));
+                return;
+            }
+            Action::DropItem => self.drop_item = true,
+            _ => {}
+        }
+        let at = self.pool.edits.arena.len();
+        stand_in::write(action, class, self.plan.policy.key.as_ref(), value, &mut self.pool.edits.arena);
+        self.push(range, at, detector, class, action);
+    }
+
+    /// Notes that a range goes for what the arena holds from `at` on.
+    pub(super) fn push(
+        &mut self,
+        range: Range<usize>,
+        at: usize,
+        detector: DetectorIndex,
+        class: Option<Class>,
+        action: Action,
+    ) {
+        let text = at..self.pool.edits.arena.len();
+        self.pool.edits.list.push(Edit { range, text, detector, class, action, counted: true });
+    }
+
+    pub(super) fn push_text(&mut self, range: Range<usize>, text: &[u8], rule: &Rule) {
+        let at = self.pool.edits.arena.len();
+        self.pool.edits.arena.extend_from_slice(text);
+        self.push(range, at, rule.detector, rule.class, rule.action);
+    }
+
+    pub(super) fn unscanned(&mut self, range: Range<usize>) {
+        let at = self.pool.edits.arena.len();
+        self.pool.edits.arena.extend_from_slice(UNSCANNED);
+        self.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
+    }
+
+    /// Moves the edits from place `first` on by `offset`.
+    fn shift(&mut self, first: usize, offset: usize) {
+        for edit in &mut self.pool.edits.list[first..] {
+            edit.range = edit.range.start + offset..edit.range.end + offset;
+        }
+    }
+
+    /// Brings the edits from place `first` on from a view's text back to what it was read from, and
+    /// writes their stand-ins as that layer does.
+    fn map_back(&mut self, first: usize, view: &View, layer: Layer) {
+        let edits = &mut self.pool.edits;
+        for edit in &mut edits.list[first..] {
+            let written = match layer {
+                Layer::JsonString => needs_escape(&edits.arena[edit.text.clone()]),
+                // Outside of anything that was encoded, a percent view is the text itself.
+                Layer::Percent => view.is_escaped(&edit.range),
+                Layer::Form => true,
+            };
+            if written {
+                let plain = edits.arena[edit.text.clone()].to_vec();
+                let at = edits.arena.len();
+                layer::write(layer, &plain, &mut edits.arena);
+                edit.text = at..edits.arena.len();
+            }
+            edit.range = view.encoded(edit.range.clone());
+        }
+    }
+
+    /// What a rule says about a value, which it names itself or (`inherited`) by a container around it.
+    fn decide(
+        &self,
+        rule: &Rule,
+        value: &[u8],
+        key: Option<&[u8]>,
+        inherited: bool,
+        depth: usize,
+    ) -> Decision {
+        if !rule.rewrite.is_empty()
+            && let Some(other) = std::str::from_utf8(value).ok().and_then(|value| rule.rewrite.get(value))
+        {
+            return Decision::Exchange(other.clone().into_bytes());
+        }
+        match rule.kind {
+            FieldKind::Exempt if is_identity(value) => Decision::Leave,
+            FieldKind::Exempt => Decision::Look,
+            FieldKind::Address => address_decision(rule, value, inherited),
+            FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
+            FieldKind::Value if value.is_empty() || is_stand_in(value) => Decision::Leave,
+            FieldKind::Value if depth < self.limits.layers_max && looks_like_document(value) => {
+                Decision::Inside
+            }
+            FieldKind::Value => Decision::Replace,
+        }
+    }
+
+    /// The rules to ask about a value, in order: its own, then its container's, which alone counts if its
+    /// own takes nothing away.
+    pub(super) fn rules_for(
+        &self,
+        own: Option<u16>,
+        under: Option<u16>,
+    ) -> impl Iterator<Item = u16> + use<> {
+        let spares = |id: u16| under.is_some() && !redacts(&self.plan.rules[usize::from(id)]);
+        own.filter(|id| !spares(*id)).into_iter().chain(under)
+    }
+
+    /// A string that a rule names.
+    ///
+    /// LEAK: a rule that has nothing to say about this value, as one for addresses about a sentence, does not
+    /// end the reach of the container's rule.
+    pub(super) fn ruled(&mut self, bytes: &[u8], site: &Site, map: &[u64], depth: usize) {
+        let plan = self.plan;
+        let raw = &bytes[site.range.clone()];
+        let mut view = self.pool.views.pop().unwrap_or_default();
+        let escaped = memchr::memchr(b'\\', raw).is_some();
+        if escaped {
+            view.read(Layer::JsonString, raw);
+        }
+        let value = if escaped { view.text.as_slice() } else { raw };
+        let key = site.key.clone().map(|key| as_read(&bytes[key]));
+        let decided = self.rules_for(site.rule, site.under).find_map(|id| {
+            let rule = &plan.rules[usize::from(id)];
+            match self.decide(rule, value, key.as_deref(), site.rule != Some(id), depth) {
+                Decision::Look => None,
+                decision => Some((id, decision)),
+            }
+        });
+        let Some((id, decision)) = decided else {
+            self.pool.views.push(view);
+            let context = Context { state: site.state, under: None, depth };
+            return self.string(bytes, site.range.clone(), map, context);
+        };
+        let rule = &plan.rules[usize::from(id)];
+        let quoted = site.range.start - 1..site.range.end + 1;
+        let first = self.pool.edits.list.len();
+        let under = if redacts(rule) { Some(id) } else { site.under };
+        let context = Context { state: site.state, under: None, depth };
+        match decision {
+            Decision::Leave | Decision::Look => {}
+            Decision::Null => self.push_text(quoted, b"null", rule),
+            Decision::Exchange(other) => self.push_text(site.range.clone(), &other, rule),
+            Decision::Inside if self.nested(value, Context { under, ..context }) => {
+                if escaped {
+                    self.map_back(first, &view, Layer::JsonString);
+                }
+                self.shift(first, site.range.start);
+            }
+            Decision::Inside | Decision::Replace => {
+                self.replace(0..value.len(), rule.detector, rule.class, rule.action, value);
+                if escaped {
+                    self.map_back(first, &view, Layer::JsonString);
+                }
+                self.shift(first, site.range.start);
+            }
+        }
+        self.pool.views.push(view);
+    }
+
+    /// A url-encoded form: names and values, each through its own layer.
+    pub(super) fn form(&mut self, bytes: &[u8]) {
+        let plan = self.plan;
+        for pair in crate::frame::form::pairs(bytes) {
+            let mut scratch = std::mem::take(&mut self.pool.scratch);
+            let mut key = self.pool.views.pop().unwrap_or_default();
+            key.read(Layer::Form, &bytes[pair.key.clone()]);
+            let state = self.fields.key(self.fields.start(), &key.text, &mut scratch);
+            self.pool.scratch = scratch;
+            let context = Context { state: self.fields.start(), under: None, depth: 0 };
+            let first = self.pool.edits.list.len();
+            self.form_text(&bytes[pair.key.clone()], pair.key.start, context);
+            // A lone key names nothing, and may be a document that was sent as a form.
+            if pair.value.is_some() {
+                self.key_suffix(first, bytes, pair.key.end, "%23");
+            }
+            let context = Context { state, ..context };
+            if let Some(range) = pair.value {
+                let raw = &bytes[range.clone()];
+                let mut value = self.pool.views.pop().unwrap_or_default();
+                value.read(Layer::Form, raw);
+                let rule = self.fields.rule(state).map(|id| (id, &plan.rules[usize::from(id)]));
+                match rule.map(|(id, rule)| (id, rule, self.decide(rule, &value.text, None, false, 0))) {
+                    None | Some((_, _, Decision::Look)) => self.form_text(raw, range.start, context),
+                    Some((_, _, Decision::Leave)) => {}
+                    Some((_, rule, Decision::Null)) => self.push_text(range, b"", rule),
+                    Some((_, rule, Decision::Exchange(other))) => self.push_text(range, &other, rule),
+                    Some((id, rule, Decision::Inside | Decision::Replace)) => {
+                        let first = self.pool.edits.list.len();
+                        let inside = looks_like_document(&value.text)
+                            && self.nested(&value.text, Context { under: Some(id), ..context });
+                        if !inside {
+                            self.replace(
+                                0..value.text.len(),
+                                rule.detector,
+                                rule.class,
+                                rule.action,
+                                &value.text,
+                            );
+                        }
+                        self.map_back(first, &value, Layer::Form);
+                        self.shift(first, range.start);
+                    }
+                }
+                self.pool.views.push(value);
+            }
+            self.pool.views.push(key);
+        }
+    }
+
+    /// A key that the edits from place `first` on change gets a suffix at its `end`, after a `mark`, that
+    /// keeps it unique and from being the name of a field.
+    pub(super) fn key_suffix(&mut self, first: usize, bytes: &[u8], end: usize, mark: &str) {
+        let edits = &mut self.pool.edits;
+        if edits.list[first..].iter().all(|edit| edits.text(edit) == &bytes[edit.range.clone()]) {
+            return;
+        }
+        self.keys += 1;
+        let at = edits.arena.len();
+        edits.arena.extend(format!("{mark}{}", self.keys).bytes());
+        edits.list.push(Edit {
+            range: end..end,
+            text: at..edits.arena.len(),
+            detector: DetectorIndex::UNSCANNED,
+            class: None,
+            action: Action::Token,
+            counted: false,
+        });
+    }
+
+    fn form_text(&mut self, raw: &[u8], start: usize, context: Context) {
+        let first = self.pool.edits.list.len();
+        self.through(Layer::Form, raw, context);
+        self.shift(first, start);
+    }
+}
+
+/// `{` or `[` first, and a quote somewhere: only then can there be a string in it.
+fn looks_like_document(text: &[u8]) -> bool {
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b'[')) && memchr::memchr(b'"', text).is_some()
+}
+
+/// True if the text holds a byte that JSON does not allow inside a string.
+fn needs_escape(text: &[u8]) -> bool {
+    text.iter().any(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\'))
+}
+
+/// Widens a range to whole characters, so that what is left stays UTF-8.
+fn on_characters(text: &[u8], mut range: Range<usize>) -> Range<usize> {
+    let inside = |at: usize| text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    while range.start > 0 && inside(range.start) {
+        range.start -= 1;
+    }
+    while inside(range.end) {
+        range.end += 1;
+    }
+    range
+}

@@ -1,0 +1,73 @@
+//! Buffers that outlive an item, and the place where they wait for the next scrubber.
+
+use super::edit::Edits;
+use super::plan::Plan;
+use crate::scan::json::Walker;
+use crate::scan::layer::View;
+use crate::scan::search::{Caches, Hit};
+use crate::scan::sweep::Sweep;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+/// Buffers that outlive an item.
+///
+/// PERF: a regex cache that starts empty builds its automaton anew for each body; so the pools of finished
+/// scrubbers wait in the plan for the next one.
+#[derive(Default)]
+pub(super) struct Pool {
+    pub(super) edits: Edits,
+    pub(super) caches: Caches,
+    pub(super) hits: Vec<Hit>,
+    pub(super) sweeps: Vec<Sweep>,
+    pub(super) views: Vec<View>,
+    pub(super) walkers: Vec<Walker>,
+    pub(super) scratch: Vec<u8>,
+}
+
+impl Pool {
+    pub(super) fn new(plan: &Plan) -> Box<Self> {
+        Box::new(Self {
+            edits: Edits::default(),
+            caches: Caches::new(&plan.set),
+            hits: Vec::new(),
+            sweeps: Vec::new(),
+            views: Vec::new(),
+            walkers: Vec::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    fn view_bytes(&self) -> usize {
+        let views: usize = self.views.iter().map(|view| view.text.capacity()).sum();
+        views + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
+    }
+}
+
+/// Pools that no scrubber is using. Bounded by the scrubbers that ran at once, and by [`Pools::MAX`].
+#[derive(Default)]
+#[allow(clippy::vec_box)] // a pool is moved between here and its scrubber: eight bytes, not four hundred
+pub(super) struct Pools(Mutex<Vec<Box<Pool>>>);
+
+impl Pools {
+    /// More than ever scan at the same time on the machines we know.
+    const MAX: usize = 64;
+    /// A pool that one huge item has blown up is given back to the allocator.
+    const POOL_BYTES_MAX: usize = 1 << 20;
+
+    pub(super) fn take(&self) -> Option<Box<Pool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    pub(super) fn put(&self, pool: Box<Pool>) {
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if pools.len() < Self::MAX && pool.edits.arena.capacity() + pool.view_bytes() < Self::POOL_BYTES_MAX {
+            pools.push(pool);
+        }
+    }
+}
+
+impl fmt::Debug for Pools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pools")
+    }
+}

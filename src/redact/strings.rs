@@ -1,0 +1,112 @@
+//! The walk's visitor: leaves strings without trigger and rule alone, hands the others to the engine.
+
+use super::action::Action;
+use super::decision::{only_spares, redacts};
+use super::engine::{Context, Engine};
+use crate::pattern::{DetectorIndex, FieldKind};
+use crate::scan::json::{Site, Visitor};
+use crate::scan::sweep::Places;
+use std::ops::Range;
+
+/// The walk's visitor: leaves strings without trigger and rule alone, hands the others to the engine.
+pub(super) struct Strings<'v, 'a> {
+    pub(super) engine: &'v mut Engine<'a>,
+    pub(super) triggers: Places<'v>,
+    pub(super) next_trigger: usize,
+    pub(super) map: &'v [u64],
+    pub(super) depth: usize,
+    /// Some pattern has no trigger, so every string is looked at.
+    pub(super) everywhere: bool,
+}
+
+impl Strings<'_, '_> {
+    /// True if a trigger lies in the range. Ranges come in order.
+    #[inline]
+    fn has_trigger(&mut self, range: &Range<usize>) -> bool {
+        while self.next_trigger < range.start {
+            self.next_trigger = self.triggers.next().unwrap_or(usize::MAX);
+        }
+        self.next_trigger < range.end || self.everywhere
+    }
+
+    /// A whole string that is a hit of a pattern with `null_when_whole` becomes null, quotes and all.
+    fn null_if_whole(&mut self, first: usize, content: &Range<usize>) {
+        let edits = &mut self.engine.pool.edits;
+        let [edit] = &mut edits.list[first..] else { return };
+        let patterns = &self.engine.plan.set.patterns;
+        let is_nulled =
+            patterns.get(usize::from(edit.detector.0)).is_some_and(|pattern| pattern.null_when_whole);
+        if is_nulled && edit.range == *content {
+            let at = edits.arena.len();
+            edits.arena.extend_from_slice(b"null");
+            edit.text = at..edits.arena.len();
+            edit.range = content.start - 1..content.end + 1;
+        }
+    }
+}
+
+impl Visitor for Strings<'_, '_> {
+    #[inline]
+    fn key(&mut self, bytes: &[u8], range: Range<usize>) {
+        if !self.has_trigger(&range) {
+            return;
+        }
+        let first = self.engine.pool.edits.list.len();
+        let context = Context { state: self.engine.fields.start(), under: None, depth: self.depth };
+        self.engine.string(bytes, range.clone(), self.map, context);
+        self.engine.key_suffix(first, bytes, range.end, "#");
+    }
+
+    #[inline]
+    fn string(&mut self, bytes: &[u8], site: Site) {
+        match site.rule.or(site.under) {
+            // Such a rule lets by or looks, and where no trigger is there is nothing to see.
+            Some(id)
+                if site.under.is_none()
+                    && only_spares(&self.engine.plan.rules[usize::from(id)])
+                    && !self.has_trigger(&site.range) => {}
+            Some(_) => self.engine.ruled(bytes, &site, self.map, self.depth),
+            None if self.has_trigger(&site.range) => {
+                let first = self.engine.pool.edits.list.len();
+                let context = Context { state: site.state, under: None, depth: self.depth };
+                self.engine.string(bytes, site.range.clone(), self.map, context);
+                self.null_if_whole(first, &site.range);
+            }
+            None => {}
+        }
+    }
+
+    fn scalar(&mut self, bytes: &[u8], site: Site) {
+        let number = bytes[site.range.start].is_ascii_digit() || bytes[site.range.start] == b'-';
+        if !number || bytes[site.range.clone()] == *b"0" {
+            return;
+        }
+        let rules = &self.engine.plan.rules;
+        let mut asked = self.engine.rules_for(site.rule, site.under).map(|id| &rules[usize::from(id)]);
+        if let Some(rule) = asked.find(|rule| rule.numbers && redacts(rule)) {
+            if rule.action == Action::DropItem {
+                self.engine.drop_item = true;
+            }
+            self.engine.push_text(site.range, b"0", rule);
+        }
+    }
+
+    fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16> {
+        let rules = &self.engine.plan.rules;
+        let own = rule.filter(|id| redacts(&rules[usize::from(*id)]));
+        match (own, under) {
+            (Some(id), Some(_)) if rules[usize::from(id)].kind == FieldKind::Address => under,
+            _ => own.or(under),
+        }
+    }
+
+    fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {
+        let at = self.engine.pool.edits.arena.len();
+        self.engine.pool.edits.arena.extend_from_slice(match open {
+            Some(b'{') => b"{}",
+            Some(_) => b"[]",
+            None => b"",
+        });
+        self.engine.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
+    }
+}
