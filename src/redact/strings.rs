@@ -29,6 +29,29 @@ impl Strings<'_, '_> {
         self.next_trigger < range.end || self.everywhere
     }
 
+    /// True if there is something to see in the range: a trigger that is more than an escaped quote, or
+    /// the beginning of a document whose strings those quotes are.
+    ///
+    /// PERF: lines of source code and messages that quote are full of `\"`; decoding and sweeping each again
+    /// was a fifth of the engine's time on the Sentry corpus.
+    #[inline]
+    fn is_worth_a_look(&mut self, bytes: &[u8], range: &Range<usize>) -> bool {
+        if !self.has_trigger(range) {
+            return false;
+        }
+        let first = bytes[range.clone()].iter().find(|byte| !byte.is_ascii_whitespace());
+        if self.everywhere || matches!(first, Some(b'{' | b'[' | b'\\')) {
+            return true;
+        }
+        while self.next_trigger < range.end {
+            if bytes[self.next_trigger] != b'"' {
+                return true;
+            }
+            self.next_trigger = self.triggers.next().unwrap_or(usize::MAX);
+        }
+        false
+    }
+
     /// A whole string that is a hit of a pattern with `null_when_whole` becomes null, quotes and all.
     fn null_if_whole(&mut self, first: usize, content: &Range<usize>) {
         let edits = &mut self.engine.pool.edits;
@@ -48,7 +71,7 @@ impl Strings<'_, '_> {
 impl Visitor for Strings<'_, '_> {
     #[inline]
     fn key(&mut self, bytes: &[u8], range: Range<usize>) {
-        if !self.has_trigger(&range) {
+        if !self.is_worth_a_look(bytes, &range) {
             return;
         }
         let first = self.engine.pool.edits.list.len();
@@ -64,9 +87,9 @@ impl Visitor for Strings<'_, '_> {
             Some(id)
                 if site.under.is_none()
                     && only_spares(&self.engine.plan.rules[usize::from(id)])
-                    && !self.has_trigger(&site.range) => {}
+                    && !self.is_worth_a_look(bytes, &site.range) => {}
             Some(_) => self.engine.ruled(bytes, &site, self.map, self.depth),
-            None if self.has_trigger(&site.range) => {
+            None if self.is_worth_a_look(bytes, &site.range) => {
                 let first = self.engine.pool.edits.list.len();
                 let context = Context { state: site.state, under: None, depth: self.depth };
                 self.engine.string(bytes, site.range.clone(), self.map, context);

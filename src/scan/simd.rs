@@ -136,17 +136,20 @@ fn for_each_block_with(
     mut each: impl FnMut(Masks),
     classify: impl Fn(&[u8; BLOCK + AHEAD]) -> Masks,
 ) {
+    // PERF: one call of `classify` and `each`, or neither is inlined.
+    let mut padded = [b' '; BLOCK + AHEAD];
     let mut at = 0;
-    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<{ BLOCK + AHEAD }>) {
-        each(classify(block));
-        at += BLOCK;
-    }
     while at < bytes.len() {
         let rest = &bytes[at..];
-        let mut padded = [b' '; BLOCK + AHEAD];
-        let n = rest.len().min(BLOCK + AHEAD);
-        padded[..n].copy_from_slice(&rest[..n]);
-        each(classify(&padded));
+        let block = match rest.first_chunk() {
+            Some(block) => block,
+            None => {
+                padded.fill(b' ');
+                padded[..rest.len()].copy_from_slice(rest);
+                &padded
+            }
+        };
+        each(classify(block));
         at += BLOCK;
     }
 }
