@@ -42,12 +42,13 @@ const STAGES: &[&[u8]] = &[
 
 /// True for four octets that are somebody's address.
 ///
-/// Refused: an octet over 255; `0.0.0.0` and loopback, which name nobody; a number announced as a
+/// Refused: an octet over 255; `n.0.0.0` and loopback, which name nobody; a number announced as a
 /// version or section; `1.0.3.1-dev`; `Chrome/126.0.0.0`; an object identifier. SPEC: the first arc of an object
 /// identifier is 0, 1 or 2 (X.660, 6.1), and a run of five or more numbers that begins so is taken for one.
 pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
     let Some(octets) = octets(&text[candidate.clone()]) else { return false };
-    if octets == [0, 0, 0, 0] || octets[0] == 127 {
+    // `4.0.0.0` is a version, or the network of sixteen million hosts; neither names one.
+    if octets[1..] == [0, 0, 0] || octets[0] == 127 {
         return false;
     }
     !(NUMBERED.iter().any(|word| word_before(text, candidate.start).eq_ignore_ascii_case(word))
@@ -118,6 +119,7 @@ mod tests {
             ("999.192.0.2.7", "192.0.2.7", true),
             ("256.0.0.1", "256.0.0.1", false),
             ("0.0.0.0", "0.0.0.0", false),
+            ("4.0.0.0", "4.0.0.0", false),
             ("127.0.0.1", "127.0.0.1", false),
             ("Chrome/126.0.0.0 Safari", "126.0.0.0", false),
             ("(OPR/112.0.0.0)", "112.0.0.0", false),
