@@ -1,6 +1,6 @@
 //! `tamis demo`: a stream of invented events, and what becomes of each, side by side.
 //!
-//! [`samples`] makes the events; [`run`] sends each through a real instance with an inbox, as a sender
+//! [`samples`] makes the events; `run` sends each through a real instance with an inbox, as a sender
 //! would, and shows what the inbox then holds beside what was sent.
 
 mod samples;

@@ -1,8 +1,8 @@
 //! Payload to hits: sweep the raw bytes once, walk the structure, search only where something may be.
 //!
-//! [`sweep`] marks the places that deserve a look, [`json`] walks a document and tells each string's field
-//! rule (`fields`), [`layer`] sees through an encoding, [`search`] runs the patterns around the marked
-//! places, and [`validate`] decides about candidates. What to do with a hit is `redact`'s to say.
+//! `sweep` marks the places that deserve a look, `json` walks a document and tells each string's field
+//! rule (`fields`), `layer` sees through an encoding, `search` runs the patterns around the marked
+//! places, and `validate` decides about candidates. What to do with a hit is `redact`'s to say.
 
 pub(crate) mod fields;
 pub(crate) mod json;
