@@ -11,6 +11,9 @@ use super::Summary;
 use crate::outcome::Reason;
 use crate::redact::{ItemScope, Scrubber, Verdict};
 
+/// Smallest window: a cut needs a byte on either side of it.
+const WINDOW_BYTES_MIN: usize = 16;
+
 /// What a document that turns out not to be JSON becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotJson {
@@ -62,6 +65,7 @@ impl LongDocument {
     }
 
     fn new(scope: ItemScope, window_max: usize, not_json: NotJson, reading: Reading) -> Self {
+        let window_max = window_max.max(WINDOW_BYTES_MIN);
         Self { window: Vec::new(), window_max, reading, not_json, scope, changed: false, broken: false }
     }
 

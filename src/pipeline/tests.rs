@@ -198,3 +198,9 @@ fn held(coding: Coding, coded: &[u8]) -> (Vec<u8>, bool) {
     assert_eq!(pipeline.coding_out(), coding);
     (out, pipeline.summary().changed)
 }
+
+#[test]
+fn the_smallest_item_bound_loses_no_byte() {
+    let body = b"a b c d e f g h i j k l m n o p q r s t";
+    check(BodyFormat::Text, windows_of(1), body, body);
+}
