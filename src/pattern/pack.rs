@@ -71,11 +71,20 @@ pub struct PatternSpec {
     /// A JSON string that is this hit and nothing else becomes null.
     #[serde(default)]
     pub null_when_whole: bool,
+    /// Words of which one must stand near; absent: none needed.
+    #[serde(default)]
+    pub context: Option<ContextSpec>,
+    /// `stable` (default), `beta`, `shadow`.
+    #[serde(default)]
+    pub stability: Option<String>,
     /// The reason it is here.
     pub why: String,
     /// Where the shape is documented.
     #[serde(default)]
     pub source: Option<String>,
+    /// The first of `hits` as it leaves, with tokens for what is found.
+    #[serde(default)]
+    pub output: Option<String>,
     /// Texts with what must be found between « and ».
     pub hits: Vec<String>,
     /// Texts in which nothing may be found.
@@ -83,6 +92,21 @@ pub struct PatternSpec {
     /// Where it stands in its file.
     #[serde(skip)]
     pub place: Place,
+}
+
+/// The words that make a weak shape a hit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContextSpec {
+    /// Words before the match, or in a key of its field path.
+    #[serde(default)]
+    pub before: Vec<String>,
+    /// Words behind the match.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// How far to look on either side.
+    #[serde(default)]
+    pub bytes: Option<usize>,
 }
 
 /// Where personal data always is: one `[[field]]`.
