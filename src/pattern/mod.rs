@@ -4,12 +4,14 @@
 //! `patterns/*.toml`, embedded in the binary, each with its reason and its own examples.
 
 mod class;
+mod context;
 mod need;
 pub mod pack;
 pub mod selftest;
 mod set;
 
 pub use class::Class;
+pub(crate) use context::{Context, Letter, Words};
 pub use pack::{Pack, PackProblem};
 pub(crate) use set::{FieldKind, Scope};
 pub use set::{FieldRule, Pattern, PatternSet};

@@ -5,7 +5,7 @@
 
 use super::need;
 use super::pack::{FieldSpec, Pack, PackProblem, PatternSpec};
-use super::{Class, DetectorIndex};
+use super::{Class, Context, DetectorIndex};
 use crate::scan::fields::FieldPath;
 use crate::scan::simd::Fingerprints;
 use crate::scan::sweep::Trigger;
@@ -35,6 +35,8 @@ pub struct Pattern {
     pub(crate) value_group: Option<usize>,
     /// The check of a candidate.
     pub(crate) validate: Option<Validator>,
+    /// The words of which one must stand near.
+    pub(crate) context: Option<Context>,
     /// Bytes that can occur in a match.
     pub(crate) alphabet: [bool; 256],
     /// Bytes that every match holds: of each set, one at least.
@@ -259,6 +261,21 @@ impl Builder<'_> {
         class
     }
 
+    /// `None` if the words are wrong, `Some(None)` if there are none.
+    #[allow(clippy::option_option)] // as above: told, absent, there
+    fn context(&mut self, spec: &PatternSpec) -> Option<Option<Context>> {
+        let Some(words) = &spec.context else { return Some(None) };
+        match Context::compile(words) {
+            Ok(context) => Some(Some(context)),
+            Err(told) => {
+                let name = &spec.name;
+                let at = |message| spec.place.problem(format!("pattern `{name}`: {message}"));
+                self.problems.extend(told.into_iter().map(at));
+                None
+            }
+        }
+    }
+
     fn pattern(&mut self, spec: &PatternSpec) -> Option<Pattern> {
         if !self.take_name(&spec.name, &spec.place) {
             return None;
@@ -274,6 +291,7 @@ impl Builder<'_> {
                 }
             },
         };
+        let context = self.context(spec);
         let compiled = compile_regex(&spec.regex).and_then(|compiled| {
             triggers(spec, &compiled.hir).map(|(triggers, literals)| (compiled, triggers, literals))
         });
@@ -296,6 +314,7 @@ impl Builder<'_> {
             class: class?,
             value_group: compiled.regex.group_info().to_index(regex_automata::PatternID::ZERO, "value"),
             validate: validate?,
+            context: context?,
             alphabet: need::alphabet(&compiled.hir),
             companions: need::companions(&compiled.hir, &at_trigger),
             bytes_min: compiled.hir.properties().minimum_len().unwrap_or(1),

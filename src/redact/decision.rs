@@ -6,9 +6,7 @@
 use super::action::Action;
 use super::plan::Rule;
 use crate::pattern::FieldKind;
-use crate::scan::layer::{Layer, View};
 use crate::scan::validate::parse_address;
-use std::borrow::Cow;
 
 /// Longest value that an exemption lets by: ids, versions and names of builds are shorter.
 const EXEMPT_BYTES_MAX: usize = 200;
@@ -50,16 +48,6 @@ pub(super) fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
     value.len() <= ENUM_BYTES_MAX
         && value.iter().all(u8::is_ascii_graphic)
         && rule.keep.iter().any(|kept| same_key(kept.as_bytes(), key))
-}
-
-/// A key as its receiver reads it.
-pub(super) fn as_read(key: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\\', key).is_none() {
-        return Cow::Borrowed(key);
-    }
-    let mut view = View::default();
-    view.read(Layer::JsonString, key);
-    Cow::Owned(view.text)
 }
 
 /// Compares keys without case and punctuation, as field paths do.

@@ -8,7 +8,7 @@
 //! work), what lies behind it is replaced whole.
 
 use super::action::Action;
-use super::decision::{Decision, address_decision, as_read, is_identity, is_kept, redacts};
+use super::decision::{Decision, address_decision, is_identity, is_kept, redacts};
 use super::edit::Edit;
 use super::plan::{Plan, Rule};
 use super::pool::Pool;
@@ -16,6 +16,7 @@ use super::scrubber::ScanLimits;
 use super::stand_in;
 use super::strings::Strings;
 use crate::pattern::{Class, DetectorIndex, FieldKind, Scope};
+use crate::scan::context::{Keys, as_read};
 use crate::scan::fields::{FieldAutomaton, State};
 use crate::scan::json::{Broken, Site, Walker};
 use crate::scan::layer::{self, Layer, View};
@@ -28,12 +29,14 @@ use std::ops::Range;
 const UNSCANNED: &[u8] = b"[unscanned]";
 
 /// Where a text stands: its path, and the rule that all of it is under.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Context {
+#[derive(Clone, Copy)]
+pub(super) struct Context<'k> {
     pub(super) state: State,
     pub(super) under: Option<u16>,
     /// Layers around the text.
     pub(super) depth: usize,
+    /// The keys that lead to it, for context words.
+    pub(super) keys: &'k Keys<'k>,
 }
 
 /// One item's scan.
@@ -75,7 +78,7 @@ impl<'a> Engine<'a> {
         let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(self.fields.start()));
         walker.begin(self.fields.start(), None);
-        let walked = self.walk(&mut walker, &bytes[bom..], true, 0);
+        let walked = self.walk(&mut walker, &bytes[bom..], true, 0, &Keys::NONE);
         self.pool.walkers.push(walker);
         self.shift(0, bom);
         let Err(broken) = walked else { return true };
@@ -116,7 +119,7 @@ impl<'a> Engine<'a> {
     /// A document is read once: its escapes belong to its strings, and undone they would end them.
     pub(super) fn plain(&mut self, bytes: &[u8], from: usize) {
         let first = self.pool.edits.list.len();
-        let context = Context { state: self.fields.start(), under: None, depth: 0 };
+        let context = Context { state: self.fields.start(), under: None, depth: 0, keys: &Keys::NONE };
         if memchr::memchr(0, &bytes[from..]).is_some() {
             // Binary, or UTF-16: our patterns would look past what it says.
             self.unscanned(from..bytes.len());
@@ -137,6 +140,7 @@ impl<'a> Engine<'a> {
         bytes: &[u8],
         last: bool,
         depth: usize,
+        outer: &Keys<'_>,
     ) -> Result<usize, Broken> {
         let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
         self.work.spend(bytes.len());
@@ -146,18 +150,18 @@ impl<'a> Engine<'a> {
         let everywhere = !self.plan.set.everywhere.is_empty();
         let (fields, depth_max) = (self.fields, self.limits.depth_max);
         let mut visitor =
-            Strings { engine: self, triggers, next_trigger, map: sweep.triggers(), depth, everywhere };
+            Strings { engine: self, triggers, next_trigger, map: sweep.triggers(), depth, outer, everywhere };
         let result = walker.walk(fields, depth_max, bytes, sweep.structure(), last, &mut visitor);
         self.pool.sweeps.push(sweep);
         result
     }
 
     /// A document inside a text. False, and nothing done, if it is none.
-    fn nested(&mut self, text: &[u8], context: Context) -> bool {
+    fn nested(&mut self, text: &[u8], context: Context<'_>) -> bool {
         let (first, keys, kept) = (self.pool.edits.list.len(), self.keys, self.kept.len());
         let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(context.state));
         walker.begin(context.state, context.under);
-        let walked = self.walk(&mut walker, text, true, context.depth + 1);
+        let walked = self.walk(&mut walker, text, true, context.depth + 1, context.keys);
         self.pool.walkers.push(walker);
         if walked.is_err() {
             self.pool.edits.list.truncate(first);
@@ -168,7 +172,7 @@ impl<'a> Engine<'a> {
     }
 
     /// A string of a JSON document, `range` of `bytes` between its quotes.
-    pub(super) fn string(&mut self, bytes: &[u8], range: Range<usize>, map: &[u64], context: Context) {
+    pub(super) fn string(&mut self, bytes: &[u8], range: Range<usize>, map: &[u64], context: Context<'_>) {
         let raw = &bytes[range.clone()];
         let first = self.pool.edits.list.len();
         if memchr::memchr(b'\\', raw).is_none() {
@@ -188,7 +192,7 @@ impl<'a> Engine<'a> {
     ///
     /// `map` is a bitmap of triggers in which the text begins at the given place; without one, the text is swept.
     /// True if the text is a document and was walked.
-    fn text(&mut self, text: &[u8], map: Option<(&[u64], usize)>, context: Context) -> bool {
+    fn text(&mut self, text: &[u8], map: Option<(&[u64], usize)>, context: Context<'_>) -> bool {
         let deeper = context.depth < self.limits.layers_max;
         let first = self.pool.edits.list.len();
         if looks_like_document(text) {
@@ -201,12 +205,12 @@ impl<'a> Engine<'a> {
             }
         }
         let hidden = match map {
-            Some((map, base)) => self.search(text, map, base),
+            Some((map, base)) => self.search(text, map, base, context.keys),
             None => {
                 let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
                 self.work.spend(text.len());
                 sweep.run(text, &self.plan.set.fingerprints, Reading::Text);
-                let hidden = self.search(text, sweep.triggers(), 0);
+                let hidden = self.search(text, sweep.triggers(), 0, context.keys);
                 self.pool.sweeps.push(sweep);
                 hidden
             }
@@ -225,7 +229,7 @@ impl<'a> Engine<'a> {
     }
 
     /// A text through one layer. What lies behind too many of them is replaced, not read.
-    fn through(&mut self, layer: Layer, text: &[u8], context: Context) {
+    fn through(&mut self, layer: Layer, text: &[u8], context: Context<'_>) {
         let first = self.pool.edits.list.len();
         let mut view = self.pool.views.pop().unwrap_or_default();
         view.read(layer, text);
@@ -244,12 +248,19 @@ impl<'a> Engine<'a> {
     }
 
     /// Runs the patterns around the triggers of `text`, which begins at `base` of the buffer behind `map`.
-    fn search(&mut self, text: &[u8], map: &[u64], base: usize) -> crate::scan::search::Hidden {
+    fn search(
+        &mut self,
+        text: &[u8],
+        map: &[u64],
+        base: usize,
+        keys: &Keys<'_>,
+    ) -> crate::scan::search::Hidden {
         let mut hits = std::mem::take(&mut self.pool.hits);
         hits.clear();
         let set = &self.plan.set;
         let places = Places::from(map, base);
-        let hidden = find_hits(set, &mut self.pool.caches, text, base, places, &mut self.work, &mut hits);
+        let hidden =
+            find_hits(set, &mut self.pool.caches, text, base, places, keys, &mut self.work, &mut hits);
         for hit in &hits {
             let pattern = usize::from(hit.pattern);
             let (class, action) = (set.patterns[pattern].class, self.plan.pattern_actions[pattern]);
@@ -380,7 +391,14 @@ impl<'a> Engine<'a> {
     ///
     /// LEAK: a rule that has nothing to say about this value, as one for addresses about a sentence, does not
     /// end the reach of the container's rule.
-    pub(super) fn ruled(&mut self, bytes: &[u8], site: &Site, map: &[u64], depth: usize) {
+    pub(super) fn ruled(
+        &mut self,
+        bytes: &[u8],
+        site: &Site<'_>,
+        map: &[u64],
+        depth: usize,
+        outer: &Keys<'_>,
+    ) {
         let plan = self.plan;
         let raw = &bytes[site.range.clone()];
         let mut view = self.pool.views.pop().unwrap_or_default();
@@ -389,7 +407,7 @@ impl<'a> Engine<'a> {
             view.read(Layer::JsonString, raw);
         }
         let value = if escaped { view.text.as_slice() } else { raw };
-        let key = site.key.clone().map(|key| as_read(&bytes[key]));
+        let key = site.path.key().map(as_read);
         let decided = self.rules_for(site.rule, site.under).find_map(|id| {
             let rule = &plan.rules[usize::from(id)];
             match self.decide(rule, value, key.as_deref(), site.rule != Some(id), depth) {
@@ -399,14 +417,16 @@ impl<'a> Engine<'a> {
         });
         let Some((id, decision)) = decided else {
             self.pool.views.push(view);
-            let context = Context { state: site.state, under: None, depth };
+            let keys = Keys::walked(site.path, outer);
+            let context = Context { state: site.state, under: None, depth, keys: &keys };
             return self.string(bytes, site.range.clone(), map, context);
         };
         let rule = &plan.rules[usize::from(id)];
         let quoted = site.range.start - 1..site.range.end + 1;
         let first = self.pool.edits.list.len();
         let under = if redacts(rule) { Some(id) } else { site.under };
-        let context = Context { state: site.state, under: None, depth };
+        let keys = Keys::walked(site.path, outer);
+        let context = Context { state: site.state, under: None, depth, keys: &keys };
         match decision {
             Decision::Leave | Decision::Look => {}
             Decision::Null => self.push_text(quoted, b"null", rule),
@@ -437,14 +457,15 @@ impl<'a> Engine<'a> {
             key.read(Layer::Form, &bytes[pair.key.clone()]);
             let state = self.fields.key(self.fields.start(), &key.text, &mut scratch);
             self.pool.scratch = scratch;
-            let context = Context { state: self.fields.start(), under: None, depth: 0 };
+            let context = Context { state: self.fields.start(), under: None, depth: 0, keys: &Keys::NONE };
             let first = self.pool.edits.list.len();
             self.form_text(&bytes[pair.key.clone()], pair.key.start, context);
             // A lone key names nothing, and may be a document that was sent as a form.
             if pair.value.is_some() {
                 self.key_suffix(first, bytes, pair.key.end, "%23");
             }
-            let context = Context { state, ..context };
+            let name = Keys::name(&key.text);
+            let context = Context { state, keys: &name, ..context };
             if let Some(range) = pair.value {
                 let raw = &bytes[range.clone()];
                 let mut value = self.pool.views.pop().unwrap_or_default();
@@ -498,7 +519,7 @@ impl<'a> Engine<'a> {
         });
     }
 
-    fn form_text(&mut self, raw: &[u8], start: usize, context: Context) {
+    fn form_text(&mut self, raw: &[u8], start: usize, context: Context<'_>) {
         let first = self.pool.edits.list.len();
         self.through(Layer::Form, raw, context);
         self.shift(first, start);

@@ -3,6 +3,8 @@
 //! [`Plan`] joins a pattern set and a policy; [`Scrubber`] applies it to one item after another.
 
 mod action;
+#[cfg(test)]
+mod context_tests;
 mod decision;
 mod edit;
 mod engine;

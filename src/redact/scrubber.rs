@@ -11,6 +11,7 @@ use super::plan::Plan;
 use super::pool::Pool;
 use crate::pattern::{Class, DetectorIndex, Scope};
 use crate::pipeline::Count;
+use crate::scan::context::Keys;
 use crate::scan::json::Walker;
 use std::ops::Range;
 use std::sync::Arc;
@@ -144,9 +145,10 @@ impl Scrubber {
     ) -> Option<(usize, Verdict)> {
         let mut walker = self.long.take()?;
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), window.len());
-        let used = engine.walk(&mut walker, window, last, 0);
+        let used = engine.walk(&mut walker, window, last, 0, &Keys::NONE);
         let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
         let used = used.ok()?;
+        walker.carry_keys(window);
         self.pool.edits.list.retain(|edit| edit.range.end <= used);
         self.long = Some(walker);
         Some((used, self.finish(&window[..used], found, false, false, out)))

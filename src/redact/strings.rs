@@ -4,7 +4,8 @@ use super::action::Action;
 use super::decision::{only_spares, redacts};
 use super::engine::{Context, Engine};
 use crate::pattern::{DetectorIndex, FieldKind};
-use crate::scan::json::{Site, Visitor};
+use crate::scan::context::Keys;
+use crate::scan::json::{Path, Site, Visitor};
 use crate::scan::sweep::Places;
 use std::ops::Range;
 
@@ -15,6 +16,8 @@ pub(super) struct Strings<'v, 'a> {
     pub(super) next_trigger: usize,
     pub(super) map: &'v [u64],
     pub(super) depth: usize,
+    /// The keys that lead to the document.
+    pub(super) outer: &'v Keys<'v>,
     /// Some pattern has no trigger, so every string is looked at.
     pub(super) everywhere: bool,
 }
@@ -70,28 +73,31 @@ impl Strings<'_, '_> {
 
 impl Visitor for Strings<'_, '_> {
     #[inline]
-    fn key(&mut self, bytes: &[u8], range: Range<usize>) {
+    fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>) {
         if !self.is_worth_a_look(bytes, &range) {
             return;
         }
         let first = self.engine.pool.edits.list.len();
-        let context = Context { state: self.engine.fields.start(), under: None, depth: self.depth };
+        let keys = Keys::walked(path, self.outer);
+        let state = self.engine.fields.start();
+        let context = Context { state, under: None, depth: self.depth, keys: &keys };
         self.engine.string(bytes, range.clone(), self.map, context);
         self.engine.key_suffix(first, bytes, range.end, "#");
     }
 
     #[inline]
-    fn string(&mut self, bytes: &[u8], site: Site) {
+    fn string(&mut self, bytes: &[u8], site: Site<'_>) {
         match site.rule.or(site.under) {
             // Such a rule lets by or looks, and where no trigger is there is nothing to see.
             Some(id)
                 if site.under.is_none()
                     && only_spares(&self.engine.plan.rules[usize::from(id)])
                     && !self.is_worth_a_look(bytes, &site.range) => {}
-            Some(_) => self.engine.ruled(bytes, &site, self.map, self.depth),
+            Some(_) => self.engine.ruled(bytes, &site, self.map, self.depth, self.outer),
             None if self.is_worth_a_look(bytes, &site.range) => {
                 let first = self.engine.pool.edits.list.len();
-                let context = Context { state: site.state, under: None, depth: self.depth };
+                let keys = Keys::walked(site.path, self.outer);
+                let context = Context { state: site.state, under: None, depth: self.depth, keys: &keys };
                 self.engine.string(bytes, site.range.clone(), self.map, context);
                 self.null_if_whole(first, &site.range);
             }
@@ -99,7 +105,7 @@ impl Visitor for Strings<'_, '_> {
         }
     }
 
-    fn scalar(&mut self, bytes: &[u8], site: Site) {
+    fn scalar(&mut self, bytes: &[u8], site: Site<'_>) {
         let number = bytes[site.range.start].is_ascii_digit() || bytes[site.range.start] == b'-';
         if !number || bytes[site.range.clone()] == *b"0" {
             return;

@@ -10,31 +10,72 @@
 
 use super::fields::{FieldAutomaton, KeyCache, State};
 use super::sweep::Places;
+use std::fmt;
 use std::ops::Range;
 
 /// Where a value stands and what the rules say about it.
 #[derive(Debug, Clone)]
-pub(crate) struct Site {
+pub(crate) struct Site<'s> {
     /// The bytes: a string without its quotes, a scalar, or a container from bracket to bracket.
     pub(crate) range: Range<usize>,
     /// The rule for this very field.
     pub(crate) rule: Option<u16>,
     /// The rule of a container around it, as the visitor decided.
     pub(crate) under: Option<u16>,
-    /// The key of the member, without quotes, if the value is one.
-    pub(crate) key: Option<Range<usize>>,
     /// The path so far, for JSON inside the string.
     pub(crate) state: State,
+    /// The keys that lead here.
+    pub(crate) path: Path<'s>,
 }
+
+/// The keys of the open containers, as the walk holds them: looked up when somebody asks.
+#[derive(Clone, Copy)]
+pub(crate) struct Path<'s> {
+    bytes: &'s [u8],
+    carried: &'s [u8],
+    frames: &'s [Frame],
+}
+
+impl<'s> Path<'s> {
+    /// The key of the member that the value is, without quotes, as written.
+    pub(crate) fn key(&self) -> Option<&'s [u8]> {
+        self.key_of(self.frames.last()?)
+    }
+
+    /// The keys on the way to the value, innermost first.
+    pub(crate) fn keys(self) -> impl Iterator<Item = &'s [u8]> {
+        self.frames.iter().rev().filter_map(move |frame| self.key_of(frame))
+    }
+
+    fn key_of(&self, frame: &Frame) -> Option<&'s [u8]> {
+        let key = frame.key.clone()?;
+        match (key.start.checked_sub(CARRIED), key.end.checked_sub(CARRIED)) {
+            (Some(start), Some(end)) => self.carried.get(start..end),
+            _ => self.bytes.get(key),
+        }
+    }
+}
+
+/// The debug form shows no bytes.
+impl fmt::Debug for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Path({} deep)", self.frames.len())
+    }
+}
+
+/// Added to the place of a key that came with an earlier window and was copied: no window is as long.
+const CARRIED: usize = 1 << (usize::BITS - 2);
+/// Longest key that is copied from window to window.
+const CARRIED_KEY_BYTES_MAX: usize = 256;
 
 /// What is done with what the walk comes across.
 pub(crate) trait Visitor {
-    /// A key, without its quotes.
-    fn key(&mut self, bytes: &[u8], range: Range<usize>);
+    /// A key, without its quotes. `path` leads to its object.
+    fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>);
     /// A string value.
-    fn string(&mut self, bytes: &[u8], site: Site);
+    fn string(&mut self, bytes: &[u8], site: Site<'_>);
     /// A number, `true`, `false` or `null` that some rule names.
-    fn scalar(&mut self, bytes: &[u8], site: Site);
+    fn scalar(&mut self, bytes: &[u8], site: Site<'_>);
     /// A container begins: returns the rule that holds for everything below.
     fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16>;
     /// A container that lies too deep, or the part of it in this window. `open` is its bracket where it begins.
@@ -70,14 +111,14 @@ enum Expect {
 }
 
 #[derive(Debug, Clone)]
-struct Frame {
+pub(crate) struct Frame {
     is_object: bool,
     /// The path of the container itself.
     state: State,
     under: Option<u16>,
     /// The path of the value that comes next.
     next: State,
-    /// The key of that value.
+    /// The key of that value; from [`CARRIED`] on, a place in the walker's `carried`.
     key: Option<Range<usize>>,
     /// Elements so far.
     index: u32,
@@ -86,7 +127,6 @@ struct Frame {
 }
 
 /// The state of one document's walk.
-#[derive(Debug)]
 pub(crate) struct Walker {
     stack: Vec<Frame>,
     expect: Expect,
@@ -97,6 +137,15 @@ pub(crate) struct Walker {
     keys: KeyCache,
     scratch: Vec<u8>,
     decoded: super::layer::View,
+    /// Keys of containers that began in an earlier window.
+    carried: Vec<u8>,
+}
+
+/// The debug form shows no bytes.
+impl fmt::Debug for Walker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Walker({} deep)", self.stack.len())
+    }
 }
 
 impl Walker {
@@ -110,6 +159,7 @@ impl Walker {
             keys: KeyCache::new(),
             scratch: Vec::new(),
             decoded: super::layer::View::default(),
+            carried: Vec::new(),
         }
     }
 
@@ -118,6 +168,20 @@ impl Walker {
         self.stack.clear();
         self.expect = Expect::Value;
         (self.root, self.root_under, self.skipping) = (root, under, 0);
+    }
+
+    /// Copies the keys that lead to where the walk stands out of a window that goes away.
+    ///
+    /// LEAK: without, the place of a key in the last window would be looked up in the next one.
+    pub(crate) fn carry_keys(&mut self, bytes: &[u8]) {
+        let before = std::mem::take(&mut self.carried);
+        for place in 0..self.stack.len() {
+            let path = Path { bytes, carried: &before, frames: &self.stack };
+            let key = path.key_of(&self.stack[place]).filter(|key| key.len() <= CARRIED_KEY_BYTES_MAX);
+            let from = CARRIED + self.carried.len();
+            self.carried.extend_from_slice(key.unwrap_or_default());
+            self.stack[place].key = key.map(|key| from..from + key.len());
+        }
     }
 
     /// True once the document has ended.
@@ -209,10 +273,13 @@ impl Run<'_> {
         }
     }
 
-    fn site(&self, range: Range<usize>) -> Site {
+    fn path(&self) -> Path<'_> {
+        Path { bytes: self.bytes, carried: &self.walker.carried, frames: &self.walker.stack }
+    }
+
+    fn site(&self, range: Range<usize>) -> Site<'_> {
         let (state, under) = self.here();
-        let key = self.walker.stack.last().and_then(|frame| frame.key.clone());
-        Site { range, rule: self.rules.rule(state), under, key, state }
+        Site { range, rule: self.rules.rule(state), under, state, path: self.path() }
     }
 
     /// What stands between two structural places: blanks, or one scalar where a value is due.
@@ -257,7 +324,9 @@ impl Run<'_> {
     fn key<V: Visitor>(&mut self, open: usize, visitor: &mut V) -> Option<usize> {
         let close = self.places.next()?;
         let range = open + 1..close;
-        visitor.key(self.bytes, range.clone());
+        let path = self.path();
+        let (_, around) = path.frames.split_last()?;
+        visitor.key(self.bytes, range.clone(), Path { frames: around, ..path });
         let state = self.walker.stack.last()?.state;
         let next = self.after_key(state, &range);
         let frame = self.walker.stack.last_mut()?;

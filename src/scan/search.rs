@@ -9,6 +9,7 @@
 //! of the whole text would: the runs between hold no trigger, hence no match. A run that lacks a byte which
 //! every match holds (a `.` for an e-mail address, a `=` for a cookie) is not searched at all.
 
+use super::context::{Keys, near};
 use super::sweep::Places;
 use super::{Work, is_stand_in};
 use crate::pattern::{Pattern, PatternSet};
@@ -52,7 +53,7 @@ impl Caches {
 
 /// Appends to `hits` what the patterns find around the trigger `places` of `text`.
 ///
-/// `places` are offsets into a buffer in which the text begins at `base`.
+/// `places` are offsets into a buffer in which the text begins at `base`; `keys` lead to the text.
 /// PERF: the caller owns `caches`; a fresh one per text shows in `engine/sentry/few`.
 pub(crate) fn find_hits(
     set: &PatternSet,
@@ -60,11 +61,12 @@ pub(crate) fn find_hits(
     text: &[u8],
     base: usize,
     places: Places<'_>,
+    keys: &Keys<'_>,
     work: &mut Work,
     hits: &mut Vec<Hit>,
 ) -> Hidden {
     let mut hidden = Hidden::default();
-    let mut finder = Finder { set, caches, text, work, hits };
+    let mut finder = Finder { set, caches, text, keys, work, hits };
     for place in places {
         let at = place - base;
         let Some(&byte) = text.get(at) else { break };
@@ -97,6 +99,7 @@ struct Finder<'a> {
     set: &'a PatternSet,
     caches: &'a mut Caches,
     text: &'a [u8],
+    keys: &'a Keys<'a>,
     work: &'a mut Work,
     hits: &'a mut Vec<Hit>,
 }
@@ -157,6 +160,10 @@ impl Finder<'_> {
                 !value.is_empty()
                     && !is_stand_in(&self.text[value.clone()])
                     && detector.validate.is_none_or(|validate| validate(self.text, value.clone()))
+                    && detector
+                        .context
+                        .as_ref()
+                        .is_none_or(|words| near(words, self.text, value.clone(), self.keys))
             });
             if let (true, Some(value)) = (valid, value) {
                 self.hits.push(Hit { pattern, start: value.start, end: value.end });
