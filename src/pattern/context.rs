@@ -65,6 +65,25 @@ impl Context {
     }
 }
 
+impl Context {
+    /// What the words begin with, for the sweep: lower-case letters and digits of ASCII, at least three, at most eight.
+    /// `None` if some word begins with fewer.
+    pub(crate) fn leading_letters(&self) -> Option<Vec<Vec<u8>>> {
+        let leading = |word: &Word| {
+            let ascii = |letter: &Letter| match letter {
+                Letter::Cased { lower, .. } => match lower[..] {
+                    [byte] if byte.is_ascii_alphanumeric() => Some(byte),
+                    _ => None,
+                },
+                Letter::Gap => None,
+            };
+            let letters: Vec<u8> = word.iter().map_while(ascii).take(8).collect();
+            (letters.len() >= 3).then_some(letters)
+        };
+        self.before.list.iter().chain(&self.after.list).map(leading).collect()
+    }
+}
+
 impl Words {
     fn compile(side: &str, words: &[String], problems: &mut Vec<String>) -> Self {
         let mut first = [false; 256];

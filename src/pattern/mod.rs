@@ -13,7 +13,7 @@ mod set;
 pub use class::Class;
 pub(crate) use context::{Context, Letter, Words};
 pub use pack::{Pack, PackProblem};
-pub(crate) use set::{FieldKind, Scope};
+pub(crate) use set::{FieldKind, Reach, Scope};
 pub use set::{FieldRule, Pattern, PatternSet};
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@
 //! can occur in a match at all, those that must, and its least length. The sweep looks for the literals; the search then
 //! runs the regex only over the run of possible bytes around one.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 /// Shortest literal worth sweeping for.
 pub(super) const LITERAL_BYTES_MIN: usize = 3;
@@ -34,6 +34,155 @@ fn best(hir: &Hir) -> Option<Vec<Vec<u8>>> {
             Some(all)
         }
         HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) => None,
+    }
+}
+
+/// Literals of which one stands at the very beginning of every match, folded to lower case. `None` if the tree shows
+/// none, or one that is too short to sweep for.
+pub(super) fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    long_enough(edge(hir, Side::Front))
+}
+
+/// Literals of which one stands at the very end of every match of the group `key`.
+pub(super) fn key_endings(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    let key = hir_of_group(hir, "key")?;
+    long_enough(edge(key, Side::Back))
+}
+
+fn long_enough(edge: EdgeLiterals) -> Option<Vec<Vec<u8>>> {
+    let mut set = edge.set;
+    set.sort_unstable();
+    set.dedup();
+    let is_long = |literal: &Vec<u8>| literal.len() >= LITERAL_BYTES_MIN;
+    (set.len() <= LITERALS_MAX && set.iter().all(is_long)).then_some(set)
+}
+
+fn hir_of_group<'h>(hir: &'h Hir, name: &str) -> Option<&'h Hir> {
+    match hir.kind() {
+        HirKind::Capture(capture) if capture.name.as_deref() == Some(name) => Some(&capture.sub),
+        HirKind::Capture(capture) => hir_of_group(&capture.sub, name),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().find_map(|part| hir_of_group(part, name))
+        }
+        HirKind::Repetition(repetition) => hir_of_group(&repetition.sub, name),
+        _ => None,
+    }
+}
+
+/// True if every match begins where a word does, so that its first letter or digit has none before it.
+pub(super) fn begins_word(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Look(look) => {
+            matches!(look, Look::Start | Look::WordAscii | Look::WordStartAscii | Look::WordStartHalfAscii)
+        }
+        HirKind::Capture(capture) => begins_word(&capture.sub),
+        HirKind::Concat(parts) => parts.first().is_some_and(begins_word),
+        HirKind::Alternation(parts) => parts.iter().all(begins_word),
+        _ => false,
+    }
+}
+
+/// Least number of digits in a match.
+pub(super) fn digits_min(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.iter().filter(|byte| byte.is_ascii_digit()).count(),
+        HirKind::Class(_) => {
+            let mut bytes = [false; 256];
+            collect(hir, &mut bytes);
+            usize::from((0_u8..=u8::MAX).all(|byte| byte.is_ascii_digit() || !bytes[usize::from(byte)]))
+        }
+        HirKind::Repetition(repetition) => {
+            digits_min(&repetition.sub).saturating_mul(repetition.min as usize)
+        }
+        HirKind::Capture(capture) => digits_min(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().map(digits_min).sum(),
+        HirKind::Alternation(parts) => parts.iter().map(digits_min).min().unwrap_or(0),
+        HirKind::Empty | HirKind::Look(_) => 0,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Front,
+    Back,
+}
+
+/// What a part begins or ends with.
+struct EdgeLiterals {
+    set: Vec<Vec<u8>>,
+    /// The literals are all of the part: what comes beyond it comes beyond them.
+    whole: bool,
+}
+
+impl EdgeLiterals {
+    fn nothing() -> Self {
+        Self { set: vec![Vec::new()], whole: false }
+    }
+}
+
+fn edge(hir: &Hir, side: Side) -> EdgeLiterals {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => EdgeLiterals { set: vec![Vec::new()], whole: true },
+        HirKind::Literal(literal) => {
+            let plain = |byte: &u8| !has_short_escape(*byte);
+            let part: Vec<u8> = match side {
+                Side::Front => literal.0.iter().copied().take_while(plain).collect(),
+                Side::Back => {
+                    let count = literal.0.iter().rev().take_while(|byte| plain(byte)).count();
+                    literal.0[literal.0.len() - count..].to_vec()
+                }
+            };
+            EdgeLiterals { whole: part.len() == literal.0.len(), set: vec![part.to_ascii_lowercase()] }
+        }
+        HirKind::Class(_) => match few(hir) {
+            Some(bytes) => {
+                EdgeLiterals { set: bytes.into_iter().map(|byte| vec![byte]).collect(), whole: true }
+            }
+            None => EdgeLiterals::nothing(),
+        },
+        HirKind::Capture(capture) => edge(&capture.sub, side),
+        HirKind::Repetition(repetition) => {
+            let mut sub = edge(&repetition.sub, side);
+            sub.whole &= repetition.max == Some(1);
+            match (repetition.min, sub.whole) {
+                (0, true) => sub.set.push(Vec::new()),
+                (0, false) => return EdgeLiterals::nothing(),
+                _ => {}
+            }
+            sub
+        }
+        HirKind::Alternation(branches) => {
+            let parts: Vec<EdgeLiterals> = branches.iter().map(|branch| edge(branch, side)).collect();
+            let whole = parts.iter().all(|part| part.whole);
+            EdgeLiterals { set: parts.into_iter().flat_map(|part| part.set).collect(), whole }
+        }
+        HirKind::Concat(parts) => {
+            let mut all = EdgeLiterals { set: vec![Vec::new()], whole: true };
+            let inwards: Vec<&Hir> = match side {
+                Side::Front => parts.iter().collect(),
+                Side::Back => parts.iter().rev().collect(),
+            };
+            for part in inwards {
+                let next = edge(part, side);
+                if all.set.len().saturating_mul(next.set.len()) > LITERALS_MAX {
+                    return EdgeLiterals { whole: false, ..all };
+                }
+                let join = |outer: &Vec<u8>, inner: &Vec<u8>| match side {
+                    Side::Front => [outer.as_slice(), inner].concat(),
+                    Side::Back => [inner.as_slice(), outer].concat(),
+                };
+                all.set = all
+                    .set
+                    .iter()
+                    .flat_map(|outer| next.set.iter().map(move |inner| join(outer, inner)))
+                    .collect();
+                all.whole = next.whole;
+                if !next.whole {
+                    break;
+                }
+            }
+            all
+        }
     }
 }
 
@@ -78,30 +227,46 @@ fn weight(set: &[Vec<u8>]) -> usize {
     set.iter().map(one).min().unwrap_or(0)
 }
 
-/// True for what JSON writes as a backslash and one character, or may: `/` is `\/` to PHP.
+/// True for what JSON writes as a backslash and one character.
 ///
-/// LEAK: the sweep marks `\u`, not these, so a literal with one of them would not be found in a string that
+/// LEAK: the sweep marks `\u` and `\/`, not these, so a literal with one of them would not be found in a string that
 /// escapes it.
 fn has_short_escape(byte: u8) -> bool {
-    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'/')
+    byte < 0x20 || matches!(byte, b'"' | b'\\')
 }
 
 /// The byte that a class stands for, if it is one letter in both cases or one byte.
 fn single(hir: &Hir) -> Option<u8> {
-    let HirKind::Class(class) = hir.kind() else { return None };
-    let bytes: Vec<u8> = match class {
-        Class::Bytes(class) => class.iter().flat_map(|range| range.start()..=range.end()).take(3).collect(),
-        Class::Unicode(class) => {
-            let chars: Vec<char> =
-                class.iter().flat_map(|range| range.start()..=range.end()).take(3).collect();
-            chars.iter().map(|c| u8::try_from(*c).ok().filter(u8::is_ascii)).collect::<Option<_>>()?
-        }
-    };
-    match bytes[..] {
+    match class_bytes(hir, 2)?[..] {
         [byte] => Some(byte.to_ascii_lowercase()),
         [upper, lower] if upper.to_ascii_lowercase() == lower => Some(lower),
         _ => None,
     }
+}
+
+/// The bytes that a class stands for, folded, if they are few and none has a short escape.
+fn few(hir: &Hir) -> Option<Vec<u8>> {
+    let mut bytes = class_bytes(hir, 8)?;
+    bytes.make_ascii_lowercase();
+    bytes.sort_unstable();
+    bytes.dedup();
+    (!bytes.iter().any(|byte| has_short_escape(*byte))).then_some(bytes)
+}
+
+/// The bytes of a class of at most `max`.
+fn class_bytes(hir: &Hir, max: usize) -> Option<Vec<u8>> {
+    let HirKind::Class(class) = hir.kind() else { return None };
+    let bytes: Vec<u8> = match class {
+        Class::Bytes(class) => {
+            class.iter().flat_map(|range| range.start()..=range.end()).take(max + 1).collect()
+        }
+        Class::Unicode(class) => {
+            let chars: Vec<char> =
+                class.iter().flat_map(|range| range.start()..=range.end()).take(max + 1).collect();
+            chars.iter().map(|c| u8::try_from(*c).ok().filter(u8::is_ascii)).collect::<Option<_>>()?
+        }
+    };
+    (bytes.len() <= max).then_some(bytes)
 }
 
 /// Bytes beside the literals that every match holds: of each set, at least one.
@@ -153,6 +318,34 @@ fn one_of(hir: &Hir) -> Option<Vec<u8>> {
     set.dedup();
     let is_short = (1..=3).contains(&set.len());
     (is_short && set.iter().all(u8::is_ascii_punctuation)).then_some(set)
+}
+
+/// Which bytes can begin a match.
+pub(super) fn first(hir: &Hir) -> [bool; 256] {
+    let mut bytes = [false; 256];
+    if collect_first(hir, &mut bytes) {
+        bytes.fill(true);
+    }
+    bytes
+}
+
+/// True if the part may match nothing, so that what comes behind it may begin the match.
+fn collect_first(hir: &Hir, bytes: &mut [bool; 256]) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => literal.0.first().map(|byte| bytes[usize::from(*byte)] = true).is_none(),
+        HirKind::Class(_) => {
+            collect(hir, bytes);
+            false
+        }
+        HirKind::Repetition(repetition) => collect_first(&repetition.sub, bytes) || repetition.min == 0,
+        HirKind::Capture(capture) => collect_first(&capture.sub, bytes),
+        HirKind::Concat(parts) => parts.iter().all(|part| collect_first(part, bytes)),
+        // Every branch counts, so none may be passed over.
+        HirKind::Alternation(parts) => {
+            parts.iter().fold(false, |nothing, part| collect_first(part, bytes) || nothing)
+        }
+    }
 }
 
 /// Which bytes can occur in a match.
@@ -208,13 +401,71 @@ mod tests {
             (r"(?:foo)?bar*", Some(vec!["ba"])),
             (r"(?:foo|[0-9])x?", None),
             (r"(?:ab){2}", Some(vec!["ab"])),
-            (r"://[^@]+@", Some(vec!["@"])),
-            (r"foo/[0-9]/quux", Some(vec!["quux"])),
-            (r#"foo[/]["]bar|a\nb"#, Some(vec!["a", "foo"])),
+            (r"[:]?/[^@]+@", Some(vec!["@"])),
+            (r"foo/[0-9]/quux", Some(vec!["/quux"])),
+            (r#"foo["]["]bar|a\nb"#, Some(vec!["a", "foo"])),
         ] {
             let got = needed(&hir(regex))
                 .map(|set| set.into_iter().map(|l| String::from_utf8(l).expect("ASCII")).collect::<Vec<_>>());
             assert_eq!(got, want.map(|set| set.into_iter().map(str::to_owned).collect()), "{regex}");
+        }
+    }
+
+    #[test]
+    fn prefixes_are_read_off_the_regex() {
+        for (regex, want) in [
+            (r"foo[0-9]+", Some(vec!["foo"])),
+            (r"(?i)\bfoo(?P<value>\s+bar)", Some(vec!["foo"])),
+            (r"\b(?:foo|quux)[_-]x", Some(vec!["foo-x", "foo_x", "quux-x", "quux_x"])),
+            (r"(?:foo|[0-9])x?", None),
+            (r"x?foo", Some(vec!["foo", "xfoo"])),
+            (r"(?:foo)*bar", None),
+            (r"fo{2}bar", None),
+            (r"fox{2}bar", Some(vec!["fox"])),
+            (r"(?:ab)+c", None),
+            (r"foo/[0-9]", Some(vec!["foo/"])),
+            ("foo\\n[0-9]", Some(vec!["foo"])),
+            (r"[a-z]+@foo", None),
+        ] {
+            let got = prefixes(&hir(regex))
+                .map(|set| set.into_iter().map(|l| String::from_utf8(l).expect("ASCII")).collect::<Vec<_>>());
+            assert_eq!(got, want.map(|set| set.into_iter().map(str::to_owned).collect()), "{regex}");
+        }
+    }
+
+    #[test]
+    fn endings_of_keys_are_read_off_the_regex() {
+        for (regex, want) in [
+            (
+                r"(?i)(?P<key>foos?|(?:a|b)[_-]?quux)=x",
+                Some(vec!["a-quux", "a_quux", "aquux", "b-quux", "b_quux", "bquux", "foo", "foos"]),
+            ),
+            (r"(?P<key>[a-z]+token):", Some(vec!["token"])),
+            (r"(?P<key>[a-z]+)=", None),
+            (r"foo=", None),
+        ] {
+            let got = key_endings(&hir(regex))
+                .map(|set| set.into_iter().map(|l| String::from_utf8(l).expect("ASCII")).collect::<Vec<_>>());
+            let ends_alike = |got: &[String], want: &[&str]| {
+                got.len() == want.len() && got.iter().all(|l| want.iter().any(|w| l.ends_with(w)))
+            };
+            match (&got, &want) {
+                (Some(got), Some(want)) => assert!(ends_alike(got, want), "{regex}: {got:?}"),
+                _ => assert_eq!(got.is_none(), want.is_none(), "{regex}: {got:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn digits_are_counted() {
+        for (regex, want) in [
+            (r"\d{3}-\d{4}", 7),
+            (r"(?:\d[ -]?){13,19}", 13),
+            (r"[a-f0-9]{32}", 0),
+            (r"1\d|\d{3}", 2),
+            (r"\d*", 0),
+        ] {
+            assert_eq!(digits_min(&hir(regex)), want, "{regex}");
         }
     }
 
@@ -235,6 +486,21 @@ mod tests {
                 want.iter().map(|set| <[u8; 3]>::try_from(set.as_bytes()).expect("three bytes")).collect();
             want.sort_unstable();
             assert_eq!(companions(&hir(regex), known.as_bytes()), want, "{regex}");
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_are_those_that_may_begin_a_match() {
+        for (regex, want) in [
+            (r"\b[a-c]x", "abc"),
+            (r"x?[a-c]", "abcx"),
+            (r"(?:x|y*)z", "xyz"),
+            (r"(?i)foo", "Ff"),
+            (r"a+b", "a"),
+        ] {
+            let bytes = first(&hir(regex));
+            let text: String = (0..=127_u8).filter(|b| bytes[usize::from(*b)]).map(char::from).collect();
+            assert_eq!(text, want, "{regex}");
         }
     }
 

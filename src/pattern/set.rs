@@ -7,16 +7,15 @@ use super::need;
 use super::pack::{FieldSpec, Pack, PackProblem, PatternSpec};
 use super::{Class, Context, DetectorIndex};
 use crate::scan::fields::FieldPath;
+use crate::scan::matcher::Matcher;
 use crate::scan::simd::Fingerprints;
-use crate::scan::sweep::Trigger;
+use crate::scan::sweep::{Contexts, Lookups, Numbers, Trigger, USER_INFO_BYTES_MAX};
 use crate::scan::validate::{Validator, validator};
-use regex_automata::meta;
-use regex_automata::util::syntax;
+use crate::scan::words::{Edge, Meaning, Word, Words};
+use regex_syntax::hir::{Hir, HirKind};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Compiled size of one regex; past it the pack is refused.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 /// Longest regex text.
 const REGEX_TEXT_MAX: usize = 4096;
 /// Most detectors in a set: what [`DetectorIndex`] can number.
@@ -30,11 +29,17 @@ pub struct Pattern {
     /// Data class.
     pub class: Class,
     /// The regex.
-    pub(crate) regex: meta::Regex,
-    /// The number of the group `value`, if the regex has one.
-    pub(crate) value_group: Option<usize>,
+    pub(crate) matcher: Matcher,
     /// The check of a candidate.
     pub(crate) validate: Option<Validator>,
+    /// How a match lies about its trigger.
+    pub(crate) reach: Reach,
+    /// The group of its context words: not tried where none of them was seen.
+    pub(crate) context_group: Option<u16>,
+    /// Least number of digits in the run that a match lies in; 0 if it may hold more than a run.
+    pub(crate) digits_min: usize,
+    /// Bytes that can begin a match.
+    pub(crate) first: [bool; 256],
     /// The words of which one must stand near.
     pub(crate) context: Option<Context>,
     /// Bytes that can occur in a match.
@@ -45,12 +50,23 @@ pub struct Pattern {
     pub(crate) bytes_min: usize,
     /// Where to look; empty: everywhere.
     pub(crate) triggers: Vec<Trigger>,
-    /// The literals behind [`Trigger::Literal`], lower case.
+    /// The literals behind [`Trigger::Word`], [`Trigger::Assigned`] and [`Trigger::Literal`], lower case.
     pub(crate) literals: Vec<Vec<u8>>,
     /// A JSON string that is one hit and nothing else becomes null.
     pub(crate) null_when_whole: bool,
     /// As written, for `patterns list` and the tests.
     pub spec: PatternSpec,
+}
+
+/// How a match of a pattern lies about its trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It begins at the trigger's literal.
+    From,
+    /// It begins with the word before the trigger.
+    FromWordBefore,
+    /// It holds the trigger somewhere.
+    Around,
 }
 
 /// How a field rule reads its value.
@@ -96,12 +112,15 @@ pub struct FieldRule {
 pub struct PatternSet {
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) fields: Vec<FieldRule>,
-    pub(crate) fingerprints: Fingerprints,
-    /// Patterns by trigger: at, dotted, colons.
+    /// What the sweep looks for.
+    pub(crate) lookups: Lookups,
+    /// Patterns by trigger.
     pub(crate) at: Vec<u16>,
     pub(crate) dotted: Vec<u16>,
     pub(crate) colons: Vec<u16>,
-    /// Literals by first byte, each with the patterns that need it.
+    pub(crate) numbers: Vec<u16>,
+    pub(crate) user_info: Vec<u16>,
+    /// Literals that may stand anywhere, by first byte, each with the patterns that need it.
     pub(crate) literals: Vec<Vec<(Vec<u8>, Vec<u16>)>>,
     /// Patterns that no trigger leads to: looked for in every text.
     pub(crate) everywhere: Vec<u16>,
@@ -132,35 +151,45 @@ impl PatternSet {
                 message: format!("more than {DETECTORS_MAX} patterns and field rules"),
             });
         }
+        for pattern in &patterns {
+            // The embedded ones are known to build; the time is better spent when one is needed.
+            if !pattern.spec.place.is_embedded()
+                && let Err(message) = pattern.matcher.build()
+            {
+                let message = format!("pattern `{}`: {message}", pattern.name);
+                build.problems.push(pattern.spec.place.problem(message));
+            }
+        }
         if build.problems.is_empty() { Ok(Self::index(patterns, fields)) } else { Err(build.problems) }
     }
 
-    fn index(patterns: Vec<Pattern>, fields: Vec<FieldRule>) -> Self {
+    fn index(mut patterns: Vec<Pattern>, fields: Vec<FieldRule>) -> Self {
+        let lookups = Lookups {
+            starts: Words::new(Edge::Start, starts(&mut patterns)),
+            ends: Words::new(Edge::End, words(&patterns, Trigger::Assigned)),
+            anywhere: Fingerprints::new(literals_anywhere(&patterns).keys().map(Vec::as_slice)),
+            numbers: numbers(&patterns),
+        };
+        let mut literals = vec![Vec::new(); 256];
+        for (literal, wanted) in literals_anywhere(&patterns) {
+            literals[usize::from(literal[0])].push((literal, wanted));
+        }
         let by = |trigger: Trigger| -> Vec<u16> {
             (0_u16..).zip(&patterns).filter(|(_, p)| p.triggers.contains(&trigger)).map(|(i, _)| i).collect()
         };
-        let mut by_literal: BTreeMap<Vec<u8>, Vec<u16>> = BTreeMap::new();
-        for (index, pattern) in (0_u16..).zip(&patterns) {
-            for literal in &pattern.literals {
-                by_literal.entry(literal.clone()).or_default().push(index);
-            }
-        }
-        let mut literals = vec![Vec::new(); 256];
-        let fingerprints = Fingerprints::new(by_literal.keys().map(Vec::as_slice));
-        for (literal, wanted) in by_literal {
-            literals[usize::from(literal[0])].push((literal, wanted));
-        }
         Self {
             at: by(Trigger::At),
             dotted: by(Trigger::Dotted),
             colons: by(Trigger::Colons),
+            numbers: by(Trigger::Number),
+            user_info: by(Trigger::UserInfo),
             everywhere: (0_u16..)
                 .zip(&patterns)
                 .filter(|(_, p)| p.triggers.is_empty())
                 .map(|(i, _)| i)
                 .collect(),
             literals,
-            fingerprints,
+            lookups,
             generation: GENERATION.fetch_add(1, Ordering::Relaxed),
             hash: fingerprint(&patterns, &fields),
             patterns,
@@ -199,6 +228,63 @@ impl PatternSet {
         let field = || self.fields.get(place - self.patterns.len()).map(|field| field.name.as_str());
         self.patterns.get(place).map(|pattern| pattern.name.as_str()).or_else(field)
     }
+}
+
+fn literals_anywhere(patterns: &[Pattern]) -> BTreeMap<Vec<u8>, Vec<u16>> {
+    by_literal(patterns, Trigger::Literal)
+}
+
+/// The literals of one trigger, each with the patterns that need it.
+fn by_literal(patterns: &[Pattern], trigger: Trigger) -> BTreeMap<Vec<u8>, Vec<u16>> {
+    let mut all: BTreeMap<Vec<u8>, Vec<u16>> = BTreeMap::new();
+    for (index, pattern) in (0_u16..).zip(patterns).filter(|(_, pattern)| pattern.triggers.contains(&trigger))
+    {
+        for literal in &pattern.literals {
+            all.entry(literal.clone()).or_default().push(index);
+        }
+    }
+    all
+}
+
+fn words(patterns: &[Pattern], trigger: Trigger) -> Vec<Word> {
+    let word = |(literal, patterns): (Vec<u8>, Vec<u16>)| Word {
+        lead: lead(&literal).unwrap_or(0),
+        literal,
+        meaning: Meaning { patterns, ..Meaning::default() },
+    };
+    by_literal(patterns, trigger).into_iter().map(word).collect()
+}
+
+/// Everything that is looked up where a word begins; numbers the groups of context words on the way.
+fn starts(patterns: &mut [Pattern]) -> Vec<Word> {
+    let mut list = words(patterns, Trigger::Word);
+    let mut groups: Vec<Vec<Vec<u8>>> = Vec::new();
+    for pattern in patterns {
+        let Some(words) = pattern.context.as_ref().and_then(Context::leading_letters) else { continue };
+        let known = groups.iter().position(|group| *group == words);
+        let group = known.unwrap_or(groups.len());
+        if group >= Contexts::MAX {
+            continue;
+        }
+        pattern.context_group = u16::try_from(group).ok();
+        if known.is_none() {
+            groups.push(words);
+        }
+    }
+    for (group, words) in (0_u16..).zip(groups) {
+        for literal in words {
+            let meaning = Meaning { contexts: vec![group], ..Meaning::default() };
+            list.push(Word { literal, lead: 0, meaning });
+        }
+    }
+    list
+}
+
+/// Bytes before the first word of a literal that is long enough to be looked up, or `None` if it has no such word
+/// behind another byte. A literal that begins with a word has none before it.
+fn lead(literal: &[u8]) -> Option<usize> {
+    let first = literal.iter().position(u8::is_ascii_alphanumeric)?;
+    (literal.len() - first >= Words::LITERAL_BYTES_MIN).then_some(first)
 }
 
 fn fingerprint(patterns: &[Pattern], fields: &[FieldRule]) -> String {
@@ -292,10 +378,8 @@ impl Builder<'_> {
             },
         };
         let context = self.context(spec);
-        let compiled = compile_regex(&spec.regex).and_then(|compiled| {
-            triggers(spec, &compiled.hir).map(|(triggers, literals)| (compiled, triggers, literals))
-        });
-        let (compiled, triggers, literals) = match compiled {
+        let compiled = parse_regex(&spec.regex).and_then(|hir| Ok((triggers(spec, &hir)?, hir)));
+        let (Lead { triggers, literals, reach }, hir) = match compiled {
             Ok(parts) => parts,
             Err(message) => {
                 self.problems.push(spec.place.problem(format!("pattern `{}`: {message}", spec.name)));
@@ -307,18 +391,23 @@ impl Builder<'_> {
             Trigger::At => Some(b'@'),
             Trigger::Dotted => Some(b'.'),
             Trigger::Colons => Some(b':'),
-            Trigger::Literal => None,
+            Trigger::Number | Trigger::UserInfo | Trigger::Assigned | Trigger::Word | Trigger::Literal => {
+                None
+            }
         }));
         Some(Pattern {
             name: spec.name.clone(),
             class: class?,
-            value_group: compiled.regex.group_info().to_index(regex_automata::PatternID::ZERO, "value"),
             validate: validate?,
             context: context?,
-            alphabet: need::alphabet(&compiled.hir),
-            companions: need::companions(&compiled.hir, &at_trigger),
-            bytes_min: compiled.hir.properties().minimum_len().unwrap_or(1),
-            regex: compiled.regex,
+            reach,
+            context_group: None,
+            digits_min: run_digits_min(&hir),
+            first: need::first(&hir),
+            alphabet: need::alphabet(&hir),
+            companions: need::companions(&hir, &at_trigger),
+            bytes_min: hir.properties().minimum_len().unwrap_or(1),
+            matcher: Matcher::new(hir),
             triggers,
             literals,
             null_when_whole: spec.null_when_whole,
@@ -373,13 +462,8 @@ impl Builder<'_> {
     }
 }
 
-struct Compiled {
-    regex: meta::Regex,
-    hir: regex_syntax::hir::Hir,
-}
-
-/// Compiles over bytes: `\d`, `\w` and `\b` are ASCII, and any byte from 0x80 is one of its own.
-fn compile_regex(text: &str) -> Result<Compiled, String> {
+/// Reads a regex over bytes: `\d`, `\w` and `\b` are ASCII, and any byte from 0x80 is one of its own.
+fn parse_regex(text: &str) -> Result<Hir, String> {
     if text.len() > REGEX_TEXT_MAX {
         return Err(format!("the regex is longer than {REGEX_TEXT_MAX} bytes"));
     }
@@ -390,16 +474,7 @@ fn compile_regex(text: &str) -> Result<Compiled, String> {
     if hir.properties().minimum_len().is_none_or(|least| least == 0) {
         return Err("the regex matches the empty string".to_owned());
     }
-    let config = meta::Config::new()
-        .utf8_empty(false)
-        .nfa_size_limit(Some(REGEX_BYTES_MAX))
-        .onepass_size_limit(Some(REGEX_BYTES_MAX));
-    let regex = meta::Builder::new()
-        .configure(config)
-        .syntax(syntax::Config::new().unicode(false).utf8(false).nest_limit(50))
-        .build(text)
-        .map_err(|error| format!("the regex does not compile: {error}"))?;
-    Ok(Compiled { regex, hir })
+    Ok(hir)
 }
 
 /// A regex error spans lines with a caret; the last says what is wrong.
@@ -407,28 +482,97 @@ fn one_line(error: &str) -> &str {
     error.lines().last().unwrap_or(error).trim_start_matches("error: ")
 }
 
+/// What leads to every match of a pattern.
+struct Lead {
+    triggers: Vec<Trigger>,
+    literals: Vec<Vec<u8>>,
+    reach: Reach,
+}
+
+/// Fewest digits of a match that a run of digits leads to: the sweep marks runs of seven bytes.
+const NUMBER_DIGITS_MIN: usize = 7;
+
+/// Least number of digits in a run of them and their separators that holds all of a match.
+fn run_digits_min(hir: &Hir) -> usize {
+    let alphabet = need::alphabet(hir);
+    let may_run = |byte: u8| byte.is_ascii_digit() || b" -./".contains(&byte);
+    let is_run = (0..=u8::MAX).all(|byte| may_run(byte) || !alphabet[usize::from(byte)]);
+    if is_run { need::digits_min(hir) } else { 0 }
+}
+
 /// The sweep triggers that lead to every match of a pattern.
-fn triggers(
-    spec: &PatternSpec,
-    hir: &regex_syntax::hir::Hir,
-) -> Result<(Vec<Trigger>, Vec<Vec<u8>>), String> {
+fn triggers(spec: &PatternSpec, hir: &Hir) -> Result<Lead, String> {
+    let by = |trigger, reach| Lead { triggers: vec![trigger], literals: Vec::new(), reach };
     match spec.trigger.as_deref() {
-        Some("dotted") => return Ok((vec![Trigger::Dotted], Vec::new())),
-        Some("colons") => return Ok((vec![Trigger::Colons], Vec::new())),
-        Some(other) => return Err(format!("unknown trigger `{other}`; dotted or colons")),
+        Some("dotted") => return Ok(by(Trigger::Dotted, Reach::Around)),
+        Some("colons") => return Ok(by(Trigger::Colons, Reach::Around)),
+        Some("number") => return Ok(by(Trigger::Number, Reach::Around)),
+        Some("assigned") => {
+            let Some(literals) = need::key_endings(hir) else {
+                return Err(
+                    "trigger `assigned` needs a group `key` of words of three letters or more".to_owned()
+                );
+            };
+            return Ok(Lead { literals, ..by(Trigger::Assigned, Reach::FromWordBefore) });
+        }
+        Some(other) => return Err(format!("unknown trigger `{other}`; dotted, colons, number or assigned")),
         None => {}
     }
-    let Some(set) = need::needed(hir) else { return Ok((Vec::new(), Vec::new())) };
-    let (at, longer): (Vec<_>, Vec<_>) = set.into_iter().partition(|literal| literal == b"@");
-    if longer.iter().any(|literal| literal.len() < need::LITERAL_BYTES_MIN) {
-        return Ok((Vec::new(), Vec::new()));
+    if let Some(literals) = need::prefixes(hir) {
+        return Ok(from_literals(hir, literals));
     }
-    let mut triggers = Vec::new();
-    if !at.is_empty() {
-        triggers.push(Trigger::At);
+    if let Some(set) = need::needed(hir) {
+        let (at, literals): (Vec<_>, Vec<_>) = set.into_iter().partition(|literal| literal == b"@");
+        if literals.iter().all(|literal| literal.len() >= need::LITERAL_BYTES_MIN) {
+            let triggers = [(!at.is_empty(), Trigger::At), (!literals.is_empty(), Trigger::Literal)];
+            let triggers = triggers.into_iter().filter(|(is_there, _)| *is_there).map(|(_, trigger)| trigger);
+            return Ok(Lead { triggers: triggers.collect(), literals, reach: Reach::Around });
+        }
     }
-    if !longer.is_empty() {
-        triggers.push(Trigger::Literal);
+    if need::digits_min(hir) >= NUMBER_DIGITS_MIN {
+        return Ok(by(Trigger::Number, Reach::Around));
     }
-    Ok((triggers, longer))
+    Ok(Lead { triggers: Vec::new(), literals: Vec::new(), reach: Reach::Around })
+}
+
+/// True for a pattern of URLs' user information: `://`, and an `@` before any byte that ends it.
+fn is_user_info(hir: &Hir, literals: &[Vec<u8>]) -> bool {
+    let HirKind::Concat(parts) = hir.kind() else { return false };
+    let [_, rest @ ..] = &parts[..] else { return false };
+    let ends_it = |byte: &u8| rest.iter().any(|part| need::alphabet(part)[usize::from(*byte)]);
+    literals.iter().all(|literal| literal == b"://")
+        && matches!(parts[0].kind(), HirKind::Literal(literal) if *literal.0 == *b"://")
+        && need::companions(hir, b"").contains(b"@@@")
+        && !b"/?#\"\n ".iter().any(ends_it)
+        && hir.properties().maximum_len().is_some_and(|most| most <= USER_INFO_BYTES_MAX)
+}
+
+/// Which runs of digits the patterns need.
+fn numbers(patterns: &[Pattern]) -> Numbers {
+    let mut numbers = Numbers::default();
+    for pattern in patterns.iter().filter(|pattern| pattern.triggers.contains(&Trigger::Number)) {
+        match pattern.context_group {
+            Some(group) => numbers.short_with.note(group),
+            None if pattern.digits_min >= 13 => numbers.long = true,
+            None => numbers.short = true,
+        }
+    }
+    numbers
+}
+
+/// A pattern whose matches begin with one of `literals`.
+fn from_literals(hir: &Hir, literals: Vec<Vec<u8>>) -> Lead {
+    let begins_word = need::begins_word(hir);
+    let bytes_min = hir.properties().minimum_len().unwrap_or(0);
+    // Where a literal has three bytes, a fourth must follow.
+    let stands_at_word = |literal: &Vec<u8>| {
+        lead(literal)
+            .is_some_and(|lead| (lead > 0 || begins_word) && bytes_min > lead + Words::LITERAL_BYTES_MIN)
+    };
+    let trigger = match () {
+        () if is_user_info(hir, &literals) => Trigger::UserInfo,
+        () if literals.iter().all(stands_at_word) => Trigger::Word,
+        () => Trigger::Literal,
+    };
+    Lead { triggers: vec![trigger], literals, reach: Reach::From }
 }

@@ -52,11 +52,13 @@ pub(super) fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
 
 /// Compares keys without case and punctuation, as field paths do.
 pub(super) fn same_key(a: &[u8], b: &[u8]) -> bool {
-    let fold = |key: &[u8]| -> Vec<u8> {
-        let counts = |byte: &&u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
-        key.iter().filter(counts).map(u8::to_ascii_lowercase).collect()
-    };
-    fold(a) == fold(b)
+    folded(a).eq(folded(b))
+}
+
+/// The bytes of a key that count.
+fn folded(key: &[u8]) -> impl Iterator<Item = u8> {
+    let counts = |byte: &&u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
+    key.iter().filter(counts).map(u8::to_ascii_lowercase)
 }
 
 /// An id, a version, a name without blanks: what an exemption is for.

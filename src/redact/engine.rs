@@ -9,7 +9,7 @@
 
 use super::action::Action;
 use super::decision::{Decision, address_decision, is_identity, is_kept, redacts};
-use super::edit::Edit;
+use super::edit::{Edit, gravity};
 use super::plan::{Plan, Rule};
 use super::pool::Pool;
 use super::scrubber::ScanLimits;
@@ -20,7 +20,7 @@ use crate::scan::context::{Keys, as_read};
 use crate::scan::fields::{FieldAutomaton, State};
 use crate::scan::json::{Broken, Site, Walker};
 use crate::scan::layer::{self, Layer, View};
-use crate::scan::search::find_hits;
+use crate::scan::search::{Around, find_hits};
 use crate::scan::sweep::{Places, Reading, Sweep};
 use crate::scan::{Work, is_stand_in};
 use std::ops::Range;
@@ -144,14 +144,14 @@ impl<'a> Engine<'a> {
     ) -> Result<usize, Broken> {
         let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
         self.work.spend(bytes.len());
-        sweep.run(bytes, &self.plan.set.fingerprints, Reading::Json);
+        sweep.run(bytes, &self.plan.set.lookups, Reading::Json, &mut self.pool.seen);
         let mut triggers = Places::from(sweep.triggers(), 0);
         let next_trigger = triggers.next().unwrap_or(usize::MAX);
         let everywhere = !self.plan.set.everywhere.is_empty();
         let (fields, depth_max) = (self.fields, self.limits.depth_max);
         let mut visitor =
             Strings { engine: self, triggers, next_trigger, map: sweep.triggers(), depth, outer, everywhere };
-        let result = walker.walk(fields, depth_max, bytes, sweep.structure(), last, &mut visitor);
+        let result = walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor);
         self.pool.sweeps.push(sweep);
         result
     }
@@ -209,13 +209,13 @@ impl<'a> Engine<'a> {
             None => {
                 let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
                 self.work.spend(text.len());
-                sweep.run(text, &self.plan.set.fingerprints, Reading::Text);
+                sweep.run(text, &self.plan.set.lookups, Reading::Text, &mut self.pool.seen);
                 let hidden = self.search(text, sweep.triggers(), 0, context.keys);
                 self.pool.sweeps.push(sweep);
                 hidden
             }
         };
-        for (is_there, layer) in [(hidden.percent, Layer::Percent), (hidden.unicode, Layer::JsonString)] {
+        for (is_there, layer) in [(hidden.percent, Layer::Percent), (hidden.escape, Layer::JsonString)] {
             if is_there {
                 self.through(layer, text, Context { depth: context.depth + 1, ..context });
             }
@@ -259,8 +259,9 @@ impl<'a> Engine<'a> {
         hits.clear();
         let set = &self.plan.set;
         let places = Places::from(map, base);
+        let around = Around { keys, seen: &self.pool.seen };
         let hidden =
-            find_hits(set, &mut self.pool.caches, text, base, places, keys, &mut self.work, &mut hits);
+            find_hits(set, &mut self.pool.caches, text, base, places, around, &mut self.work, &mut hits);
         for hit in &hits {
             let pattern = usize::from(hit.pattern);
             let (class, action) = (set.patterns[pattern].class, self.plan.pattern_actions[pattern]);
@@ -272,6 +273,20 @@ impl<'a> Engine<'a> {
         }
         self.pool.hits = hits;
         hidden
+    }
+
+    /// A number of a JSON document: one in which something is found becomes 0, whatever the action.
+    pub(super) fn number(&mut self, bytes: &[u8], range: Range<usize>, map: &[u64], keys: &Keys<'_>) {
+        let first = self.pool.edits.list.len();
+        self.search(&bytes[range.clone()], map, range.start, keys);
+        let edits = &mut self.pool.edits;
+        let Some(gravest) = edits.list[first..].iter().min_by_key(|edit| gravity(edit)).cloned() else {
+            return;
+        };
+        let at = edits.arena.len();
+        edits.arena.push(b'0');
+        edits.list.truncate(first);
+        edits.list.push(Edit { range, text: at..at + 1, ..gravest });
     }
 
     /// Notes what an action does to a range, whose value as its receiver reads it is `value`.

@@ -4,6 +4,7 @@
 //! one automaton over all field rules. Every lookup that does not depend on a payload is done here, once.
 
 use super::action::{Action, Mode, OnError, Policy};
+use super::decision::only_spares;
 use super::pool::Pools;
 use super::scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber};
 use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
@@ -21,6 +22,8 @@ pub struct Plan {
     pub(crate) pattern_actions: Vec<Action>,
     /// What the automata's rule numbers mean.
     pub(crate) rules: Vec<Rule>,
+    /// By rule number: it never changes a value itself.
+    pub(crate) spares: Vec<bool>,
     any: FieldAutomaton,
     sentry: FieldAutomaton,
     envelope_header: FieldAutomaton,
@@ -110,6 +113,7 @@ impl Plan {
             envelope_header: automaton(Scope::EnvelopeHeader)?,
             query: automaton(Scope::Query)?,
             pattern_actions: set.patterns.iter().map(|pattern| policy.action(pattern.class)).collect(),
+            spares: rules.iter().map(only_spares).collect(),
             rules,
             policy,
             set,

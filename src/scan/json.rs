@@ -1,22 +1,25 @@
-//! Walks JSON by its structural places, without ever building a tree.
+//! Walks JSON from quote to quote, without ever building a tree.
 //!
-//! In: a buffer, the bitmap of its structure, the field rules. Out: calls to a [`Visitor`] for every
-//! string and key, and for every scalar that a rule names, with the rule that holds there. Holds one frame
+//! In: a buffer, the bitmap of its quotes, the field rules. Out: calls to a [`Visitor`] for every
+//! string and key that deserves a look, and for every scalar that does. Holds one frame
 //! per open container (`depth_max`), so that a document can come in windows.
 //!
 //! The grammar of RFC 8259 is checked on the way: only what every receiver reads alike is walked. What
 //! SDKs write and what moves no boundary is let through: `NaN` and the infinities of Python, and inside strings
 //! control characters, unpaired surrogates, unknown escapes and bytes that are no UTF-8.
+//!
+//! PERF: strings are most of a document and their ends come from the bitmap; the punctuation between is read
+//! byte by byte, since it is where it must be. Marking it in the bitmap too took three times the places.
 
-use super::fields::{FieldAutomaton, KeyCache, State};
-use super::sweep::Places;
+use super::fields::{FieldAutomaton, KeyCache, KeyScratch, State};
+use super::sweep::Unpacked;
 use std::fmt;
 use std::ops::Range;
 
 /// Where a value stands and what the rules say about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Site<'s> {
-    /// The bytes: a string without its quotes, a scalar, or a container from bracket to bracket.
+    /// The bytes: a string without its quotes, or a scalar.
     pub(crate) range: Range<usize>,
     /// The rule for this very field.
     pub(crate) rule: Option<u16>,
@@ -33,18 +36,19 @@ pub(crate) struct Site<'s> {
 pub(crate) struct Path<'s> {
     bytes: &'s [u8],
     carried: &'s [u8],
-    frames: &'s [Frame],
+    top: Option<&'s Frame>,
+    around: &'s [Frame],
 }
 
 impl<'s> Path<'s> {
     /// The key of the member that the value is, without quotes, as written.
     pub(crate) fn key(&self) -> Option<&'s [u8]> {
-        self.key_of(self.frames.last()?)
+        self.key_of(self.top?)
     }
 
     /// The keys on the way to the value, innermost first.
     pub(crate) fn keys(self) -> impl Iterator<Item = &'s [u8]> {
-        self.frames.iter().rev().filter_map(move |frame| self.key_of(frame))
+        self.top.into_iter().chain(self.around.iter().rev()).filter_map(move |frame| self.key_of(frame))
     }
 
     fn key_of(&self, frame: &Frame) -> Option<&'s [u8]> {
@@ -59,7 +63,7 @@ impl<'s> Path<'s> {
 /// The debug form shows no bytes.
 impl fmt::Debug for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Path({} deep)", self.frames.len())
+        write!(f, "Path({} deep)", self.around.len())
     }
 }
 
@@ -69,12 +73,27 @@ const CARRIED: usize = 1 << (usize::BITS - 2);
 const CARRIED_KEY_BYTES_MAX: usize = 256;
 
 /// What is done with what the walk comes across.
+///
+/// PERF: most strings and keys are of no interest, so each is asked for by `wants_…` before anything is
+/// gathered about it; those are inlined into the walk. Ranges come in order.
 pub(crate) trait Visitor {
+    /// True if the key, without its quotes, deserves a look.
+    fn wants_key(&mut self, bytes: &[u8], range: &Range<usize>) -> bool;
     /// A key, without its quotes. `path` leads to its object.
     fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>);
+    /// True if the string value deserves a look.
+    fn wants_string(
+        &mut self,
+        bytes: &[u8],
+        range: &Range<usize>,
+        rule: Option<u16>,
+        under: Option<u16>,
+    ) -> bool;
     /// A string value.
     fn string(&mut self, bytes: &[u8], site: Site<'_>);
-    /// A number, `true`, `false` or `null` that some rule names.
+    /// True if a number, `true`, `false` or `null` deserves a look.
+    fn wants_scalar(&mut self, range: &Range<usize>, rule: Option<u16>, under: Option<u16>) -> bool;
+    /// A number, `true`, `false` or `null`.
     fn scalar(&mut self, bytes: &[u8], site: Site<'_>);
     /// A container begins: returns the rule that holds for everything below.
     fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16>;
@@ -110,9 +129,17 @@ enum Expect {
     Nothing,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The document itself: one value, no brackets.
+    Root,
+    Object,
+    Array,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
-    is_object: bool,
+    kind: Kind,
     /// The path of the container itself.
     state: State,
     under: Option<u16>,
@@ -126,17 +153,22 @@ pub(crate) struct Frame {
     outer: Option<State>,
 }
 
+impl Frame {
+    fn root(state: State, under: Option<u16>) -> Self {
+        Self { kind: Kind::Root, state, under, next: state, key: None, index: 0, outer: None }
+    }
+}
+
 /// The state of one document's walk.
 pub(crate) struct Walker {
+    /// The containers around the innermost one.
     stack: Vec<Frame>,
+    top: Frame,
     expect: Expect,
-    root: State,
-    root_under: Option<u16>,
     /// Open brackets inside a container that lies too deep.
     skipping: usize,
     keys: KeyCache,
-    scratch: Vec<u8>,
-    decoded: super::layer::View,
+    scratch: KeyScratch,
     /// Keys of containers that began in an earlier window.
     carried: Vec<u8>,
 }
@@ -152,13 +184,11 @@ impl Walker {
     pub(crate) fn new(root: State) -> Self {
         Self {
             stack: Vec::new(),
+            top: Frame::root(root, None),
             expect: Expect::Value,
-            root,
-            root_under: None,
             skipping: 0,
             keys: KeyCache::new(),
-            scratch: Vec::new(),
-            decoded: super::layer::View::default(),
+            scratch: KeyScratch::default(),
             carried: Vec::new(),
         }
     }
@@ -166,8 +196,10 @@ impl Walker {
     /// Begins another document at `root`, all of it under a rule if one is given.
     pub(crate) fn begin(&mut self, root: State, under: Option<u16>) {
         self.stack.clear();
+        self.carried.clear();
+        self.top = Frame::root(root, under);
         self.expect = Expect::Value;
-        (self.root, self.root_under, self.skipping) = (root, under, 0);
+        self.skipping = 0;
     }
 
     /// Copies the keys that lead to where the walk stands out of a window that goes away.
@@ -175,12 +207,12 @@ impl Walker {
     /// LEAK: without, the place of a key in the last window would be looked up in the next one.
     pub(crate) fn carry_keys(&mut self, bytes: &[u8]) {
         let before = std::mem::take(&mut self.carried);
-        for place in 0..self.stack.len() {
-            let path = Path { bytes, carried: &before, frames: &self.stack };
-            let key = path.key_of(&self.stack[place]).filter(|key| key.len() <= CARRIED_KEY_BYTES_MAX);
+        for frame in self.stack.iter_mut().chain([&mut self.top]) {
+            let path = Path { bytes, carried: &before, top: None, around: &[] };
+            let key = path.key_of(frame).filter(|key| key.len() <= CARRIED_KEY_BYTES_MAX);
             let from = CARRIED + self.carried.len();
             self.carried.extend_from_slice(key.unwrap_or_default());
-            self.stack[place].key = key.map(|key| from..from + key.len());
+            frame.key = key.map(|key| from..from + key.len());
         }
     }
 
@@ -199,51 +231,12 @@ impl Walker {
         rules: &FieldAutomaton,
         depth_max: usize,
         bytes: &[u8],
-        structure: &[u64],
+        quotes: &[u64],
         last: bool,
         visitor: &mut V,
     ) -> Result<usize, Broken> {
-        let mut run = Run {
-            walker: self,
-            rules,
-            depth_max,
-            bytes,
-            places: Places::from(structure, 0),
-            at: 0,
-            deep: None,
-        };
-        loop {
-            if run.walker.skipping > 0 {
-                run.skip(visitor);
-            }
-            let Some(place) = run.places.next() else { return run.end(last, visitor) };
-            if run.at < place {
-                run.gap(place, visitor)?;
-            }
-            let byte = bytes[place];
-            let done = match (byte, run.walker.expect) {
-                (b'"', Expect::Value | Expect::ValueOrEnd) => run.string(place, visitor),
-                (b'"', Expect::Key | Expect::KeyOrEnd) => run.key(place, visitor),
-                (b':', Expect::Colon) => {
-                    run.walker.expect = Expect::Value;
-                    Some(place + 1)
-                }
-                (b',', Expect::CommaOrEnd) => run.comma().then_some(place + 1),
-                (b'{' | b'[', Expect::Value | Expect::ValueOrEnd) => {
-                    run.open(place, visitor);
-                    Some(place + 1)
-                }
-                (b'}', Expect::KeyOrEnd | Expect::CommaOrEnd) => run.close(true).then_some(place + 1),
-                (b']', Expect::ValueOrEnd | Expect::CommaOrEnd) => run.close(false).then_some(place + 1),
-                _ => None,
-            };
-            match done {
-                Some(end) => run.at = end,
-                // An open quote without its end: the next window has it, if there is one.
-                None if byte == b'"' && !last && run.places.next().is_none() => return Ok(run.at),
-                None => return Err(run.broken()),
-            }
-        }
+        let quotes = Unpacked::new(quotes);
+        Run { walker: self, rules, depth_max, bytes, quotes, at: 0, deep: None }.run(last, visitor)
     }
 }
 
@@ -252,183 +245,222 @@ struct Run<'a> {
     rules: &'a FieldAutomaton,
     depth_max: usize,
     bytes: &'a [u8],
-    places: Places<'a>,
+    quotes: Unpacked<'a>,
+    /// End of the last token.
     at: usize,
     /// Where the container that lies too deep begins, if it does in this window.
     deep: Option<usize>,
 }
 
+/// What became of a token.
+enum Step {
+    /// It ends here.
+    Done(usize),
+    /// Its end is not in this window.
+    Cut,
+    /// It does not belong here.
+    Wrong,
+}
+
 impl Run<'_> {
-    fn broken(&self) -> Broken {
-        let (state, under) = self.here();
-        Broken { at: self.at, rule: self.rules.rule(state), under }
+    fn run<V: Visitor>(mut self, last: bool, visitor: &mut V) -> Result<usize, Broken> {
+        loop {
+            if self.walker.skipping > 0 {
+                self.skip(visitor);
+            }
+            let place = self.at + self.bytes[self.at..].iter().take_while(|byte| is_blank(**byte)).count();
+            let Some(&byte) = self.bytes.get(place) else { return self.end(last) };
+            let step = match (byte, self.walker.expect) {
+                (b'"', Expect::Key | Expect::KeyOrEnd) => self.members(visitor),
+                (b'"', Expect::Value | Expect::ValueOrEnd) => self.string(visitor),
+                (b':', Expect::Colon) => {
+                    self.walker.expect = Expect::Value;
+                    Step::Done(place + 1)
+                }
+                (b',', Expect::CommaOrEnd) => self.comma(place),
+                (b'{' | b'[', Expect::Value | Expect::ValueOrEnd) => self.open(place, visitor),
+                (b'}', Expect::KeyOrEnd | Expect::CommaOrEnd) => self.close(Kind::Object, place),
+                (b']', Expect::ValueOrEnd | Expect::CommaOrEnd) => self.close(Kind::Array, place),
+                (_, Expect::Value | Expect::ValueOrEnd) => self.scalar(place, last, visitor),
+                _ => Step::Wrong,
+            };
+            match step {
+                Step::Done(end) => self.at = end,
+                Step::Cut if !last => return Ok(self.at),
+                Step::Cut | Step::Wrong => return Err(self.broken()),
+            }
+        }
     }
 
-    /// The path and the inherited rule of the value that comes next.
-    #[inline]
-    fn here(&self) -> (State, Option<u16>) {
-        match self.walker.stack.last() {
-            Some(frame) => (frame.next, frame.under),
-            None => (self.walker.root, self.walker.root_under),
-        }
+    #[cold]
+    fn broken(&self) -> Broken {
+        let top = &self.walker.top;
+        Broken { at: self.at, rule: self.rules.rule(top.next), under: top.under }
     }
 
     fn path(&self) -> Path<'_> {
-        Path { bytes: self.bytes, carried: &self.walker.carried, frames: &self.walker.stack }
+        let Walker { carried, top, stack, .. } = &*self.walker;
+        Path { bytes: self.bytes, carried, top: Some(top), around: stack }
     }
 
-    fn site(&self, range: Range<usize>) -> Site<'_> {
-        let (state, under) = self.here();
-        Site { range, rule: self.rules.rule(state), under, state, path: self.path() }
+    fn site(&self, range: Range<usize>, rule: Option<u16>) -> Site<'_> {
+        let top = &self.walker.top;
+        Site { range, rule, under: top.under, state: top.next, path: self.path() }
     }
 
-    /// What stands between two structural places: blanks, or one scalar where a value is due.
-    fn gap<V: Visitor>(&mut self, end: usize, visitor: &mut V) -> Result<(), Broken> {
-        let gap = &self.bytes[self.at..end];
-        let lead = gap.iter().take_while(|byte| is_blank(**byte)).count();
-        if lead == gap.len() {
-            return Ok(());
-        }
-        let tail = gap.iter().rev().take_while(|byte| is_blank(**byte)).count();
-        let range = self.at + lead..end - tail;
-        let wanted = matches!(self.walker.expect, Expect::Value | Expect::ValueOrEnd);
-        if !wanted || !is_scalar(&self.bytes[range.clone()]) {
-            return Err(self.broken());
-        }
-        let (state, under) = self.here();
-        if under.is_some() || self.rules.rule(state).is_some() {
-            let site = self.site(range.clone());
-            visitor.scalar(self.bytes, site);
-        }
-        self.at = range.end;
-        self.value_ended();
-        Ok(())
-    }
-
+    /// A number or a word, from its first byte on.
     #[inline]
-    fn string<V: Visitor>(&mut self, open: usize, visitor: &mut V) -> Option<usize> {
-        let close = self.places.next()?;
-        let site = self.site(open + 1..close);
-        visitor.string(self.bytes, site);
-        self.note_pair_key(open + 1..close);
-        self.value_ended();
-        // PERF: without a blank between, the comma is the next place; taken here it costs no turn of the loop.
-        if self.bytes.get(close + 1) == Some(&b',') && self.comma() {
-            self.places.next();
-            return Some(close + 2);
+    fn scalar<V: Visitor>(&mut self, start: usize, last: bool, visitor: &mut V) -> Step {
+        let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+        let end = match self.bytes[start..].iter().position(ends) {
+            Some(length) => start + length,
+            // What follows may belong to it.
+            None if !last => return Step::Cut,
+            None => self.bytes.len(),
+        };
+        let range = start..end;
+        if !is_scalar(&self.bytes[range.clone()]) {
+            return Step::Wrong;
         }
-        Some(close + 1)
+        let top = &self.walker.top;
+        let rule = self.rules.rule(top.next);
+        if visitor.wants_scalar(&range, rule, top.under) {
+            visitor.scalar(self.bytes, self.site(range, rule));
+        }
+        self.value_ended();
+        Step::Done(end)
     }
 
+    /// A string value, and the comma right behind it. Its opening quote is the next one.
     #[inline]
-    fn key<V: Visitor>(&mut self, open: usize, visitor: &mut V) -> Option<usize> {
-        let close = self.places.next()?;
+    fn string<V: Visitor>(&mut self, visitor: &mut V) -> Step {
+        let (Some(open), Some(close)) = (self.quotes.next(), self.quotes.next()) else { return Step::Cut };
         let range = open + 1..close;
-        let path = self.path();
-        let (_, around) = path.frames.split_last()?;
-        visitor.key(self.bytes, range.clone(), Path { frames: around, ..path });
-        let state = self.walker.stack.last()?.state;
-        let next = self.after_key(state, &range);
-        let frame = self.walker.stack.last_mut()?;
-        frame.next = next;
-        frame.key = Some(range);
-        if self.bytes.get(close + 1) == Some(&b':') {
-            self.places.next();
-            self.walker.expect = Expect::Value;
-            return Some(close + 2);
+        let top = &self.walker.top;
+        let rule = self.rules.rule(top.next);
+        if visitor.wants_string(self.bytes, &range, rule, top.under) {
+            visitor.string(self.bytes, self.site(range.clone(), rule));
         }
-        self.walker.expect = Expect::Colon;
-        Some(close + 1)
+        if self.walker.top.outer.is_some() {
+            self.note_pair_key(range);
+        }
+        self.value_ended();
+        // PERF: taken here it costs no turn of the loop.
+        if self.bytes.get(close + 1) == Some(&b',') { self.comma(close + 1) } else { Step::Done(close + 1) }
     }
 
-    /// The path after a key, as its receiver reads it.
+    /// Members of an object from the next quote on, as long as their values are strings and no blank stands between.
+    ///
+    /// PERF: most members of most events; each costs no turn of the outer loop.
     #[inline]
-    fn after_key(&mut self, state: State, range: &Range<usize>) -> State {
-        let (rules, key) = (self.rules, &self.bytes[range.clone()]);
-        let Walker { keys, scratch, decoded, .. } = &mut *self.walker;
-        keys.step(rules, state, key, || after_new_key(rules, state, key, scratch, decoded))
+    fn members<V: Visitor>(&mut self, visitor: &mut V) -> Step {
+        loop {
+            let (Some(open), Some(close)) = (self.quotes.next(), self.quotes.next()) else {
+                return Step::Cut;
+            };
+            let range = open + 1..close;
+            if visitor.wants_key(self.bytes, &range) {
+                visitor.key(self.bytes, range.clone(), Path { top: None, ..self.path() });
+            }
+            let Walker { keys, scratch, top, .. } = &mut *self.walker;
+            top.next = keys.step(self.rules, top.state, &self.bytes[range.clone()], scratch);
+            top.key = Some(range);
+            let [b':', first] = self.bytes.get(close + 1..close + 3).unwrap_or_default() else {
+                self.walker.expect = Expect::Colon;
+                return Step::Done(close + 1);
+            };
+            self.walker.expect = Expect::Value;
+            self.at = close + 2;
+            if *first != b'"' {
+                return Step::Done(close + 2);
+            }
+            let end = match self.string(visitor) {
+                Step::Done(end) => end,
+                other => return other,
+            };
+            if self.walker.expect != Expect::Key || self.bytes.get(end) != Some(&b'"') {
+                return Step::Done(end);
+            }
+            self.at = end;
+        }
     }
 
     /// The first string of an array in an array may be the name of the second: `["Cookie", "…"]`.
     fn note_pair_key(&mut self, range: Range<usize>) {
-        let Some(Frame { is_object: false, index: 0, outer: Some(outer), .. }) = self.walker.stack.last()
-        else {
-            return;
-        };
-        let named = self.after_key(*outer, &range);
-        if self.rules.rule(named).is_some()
-            && let Some(frame) = self.walker.stack.last_mut()
-        {
-            frame.next = named;
+        let Walker { keys, scratch, top, .. } = &mut *self.walker;
+        let (Some(outer), 0) = (top.outer, top.index) else { return };
+        let named = keys.step(self.rules, outer, &self.bytes[range], scratch);
+        if self.rules.rule(named).is_some() {
+            top.next = named;
         }
     }
 
     #[inline]
     fn value_ended(&mut self) {
-        match self.walker.stack.last_mut() {
-            Some(frame) => {
-                frame.index += 1;
-                self.walker.expect = Expect::CommaOrEnd;
-            }
-            None => self.walker.expect = Expect::Nothing,
-        }
+        let top = &mut self.walker.top;
+        top.index += 1;
+        self.walker.expect = if top.kind == Kind::Root { Expect::Nothing } else { Expect::CommaOrEnd };
     }
 
     #[inline]
-    fn comma(&mut self) -> bool {
-        let Some(frame) = self.walker.stack.last_mut() else { return false };
-        self.walker.expect = if frame.is_object { Expect::Key } else { Expect::Value };
+    fn comma(&mut self, place: usize) -> Step {
+        let top = &mut self.walker.top;
+        self.walker.expect = match top.kind {
+            Kind::Root => return Step::Wrong,
+            Kind::Object => Expect::Key,
+            Kind::Array => Expect::Value,
+        };
         // The name of a pair holds for its second element only.
-        if !frame.is_object && frame.index > 1 && frame.outer.is_some() {
-            frame.next = self.rules.element(frame.state);
+        if top.outer.is_some() && top.index > 1 {
+            top.next = self.rules.element(top.state);
         }
-        true
+        Step::Done(place + 1)
     }
 
-    fn open<V: Visitor>(&mut self, place: usize, visitor: &mut V) {
+    fn open<V: Visitor>(&mut self, place: usize, visitor: &mut V) -> Step {
         if self.walker.stack.len() >= self.depth_max {
             self.walker.skipping = 1;
             self.deep = Some(place);
-            return;
+            return Step::Done(place + 1);
         }
-        let (state, under) = self.here();
-        let under = visitor.enter(self.rules.rule(state), under);
-        let is_object = self.bytes[place] == b'{';
-        let outer = match self.walker.stack.last() {
-            Some(frame) if !is_object && !frame.is_object => Some(frame.state),
-            _ => None,
+        let top = &self.walker.top;
+        let state = top.next;
+        let under = visitor.enter(self.rules.rule(state), top.under);
+        let (kind, next, expect) = match self.bytes[place] {
+            b'{' => (Kind::Object, state, Expect::KeyOrEnd),
+            _ => (Kind::Array, self.rules.element(state), Expect::ValueOrEnd),
         };
-        let next = if is_object { state } else { self.rules.element(state) };
-        self.walker.stack.push(Frame { is_object, state, under, next, key: None, index: 0, outer });
-        self.walker.expect = if is_object { Expect::KeyOrEnd } else { Expect::ValueOrEnd };
+        let outer = (kind == Kind::Array && top.kind == Kind::Array).then_some(top.state);
+        let inner = Frame { kind, state, under, next, key: None, index: 0, outer };
+        self.walker.stack.push(std::mem::replace(&mut self.walker.top, inner));
+        self.walker.expect = expect;
+        Step::Done(place + 1)
     }
 
-    fn close(&mut self, is_object: bool) -> bool {
-        if self.walker.stack.pop_if(|frame| frame.is_object == is_object).is_none() {
-            return false;
+    fn close(&mut self, kind: Kind, place: usize) -> Step {
+        if self.walker.top.kind != kind {
+            return Step::Wrong;
         }
+        let Some(outer) = self.walker.stack.pop() else { return Step::Wrong };
+        self.walker.top = outer;
         self.value_ended();
-        true
+        Step::Done(place + 1)
     }
 
     /// Passes over a container that lies too deep, or the part of it that this window holds.
     fn skip<V: Visitor>(&mut self, visitor: &mut V) {
         let from = self.deep.unwrap_or(self.at);
-        while self.walker.skipping > 0 {
-            let Some(place) = self.places.next() else { break };
-            self.at = place + 1;
-            match self.bytes[place] {
+        while self.walker.skipping > 0 && self.at < self.bytes.len() {
+            match self.bytes[self.at] {
                 b'{' | b'[' => self.walker.skipping += 1,
                 b'}' | b']' => self.walker.skipping -= 1,
-                b'"' => match self.places.next() {
-                    Some(close) => self.at = close + 1,
-                    None => {
-                        self.at = place;
-                        break;
-                    }
+                b'"' => match (self.quotes.next(), self.quotes.next()) {
+                    (Some(_), Some(close)) => self.at = close,
+                    _ => break,
                 },
                 _ => {}
             }
+            self.at += 1;
         }
         visitor.too_deep(from..self.at, self.deep.take().map(|place| self.bytes[place]));
         if self.walker.skipping == 0 {
@@ -436,33 +468,14 @@ impl Run<'_> {
         }
     }
 
-    /// No structural place is left in this window.
-    fn end<V: Visitor>(mut self, last: bool, visitor: &mut V) -> Result<usize, Broken> {
-        if !last {
-            return Ok(self.at);
+    /// Nothing but blanks is left in this window.
+    fn end(self, last: bool) -> Result<usize, Broken> {
+        match last {
+            false => Ok(self.at),
+            true if self.walker.skipping == 0 && self.walker.is_done() => Ok(self.bytes.len()),
+            true => Err(self.broken()),
         }
-        if self.walker.skipping > 0 {
-            return Err(self.broken());
-        }
-        self.gap(self.bytes.len(), visitor)?;
-        if self.walker.is_done() { Ok(self.bytes.len()) } else { Err(self.broken()) }
     }
-}
-
-/// The path after a key that was not remembered.
-#[cold]
-fn after_new_key(
-    rules: &FieldAutomaton,
-    state: State,
-    key: &[u8],
-    scratch: &mut Vec<u8>,
-    decoded: &mut super::layer::View,
-) -> State {
-    if memchr::memchr(b'\\', key).is_none() {
-        return rules.key(state, key, scratch);
-    }
-    decoded.read(super::layer::Layer::JsonString, key);
-    rules.key(state, &decoded.text, scratch)
 }
 
 #[inline]

@@ -8,10 +8,13 @@ pub(crate) mod context;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod layer;
+pub(crate) mod matcher;
 pub(crate) mod search;
+pub(crate) mod shapes;
 pub(crate) mod simd;
 pub(crate) mod sweep;
 pub(crate) mod validate;
+pub(crate) mod words;
 
 pub use fields::{FieldPath, PathError};
 pub use validate::{VALIDATORS, Validator};
@@ -62,6 +65,9 @@ const FOREIGN_STAND_INS: &[&[u8]] =
 /// Ours is `[word]`, `[word:hex]` or `[word name=digits …]` with a word of some class.
 /// LEAK: a sender could write one himself; it would say no more than its counts.
 pub(crate) fn is_stand_in(value: &[u8]) -> bool {
+    if !matches!(value.first(), Some(b'[' | b'_' | b'<')) {
+        return false;
+    }
     if FOREIGN_STAND_INS.contains(&value) {
         return true;
     }

@@ -4,16 +4,32 @@
 //! overlapping. Holds the regex caches, and per pattern how far it has looked already. Knows nothing of
 //! JSON, layers or actions.
 //!
-//! A match of a pattern that holds the trigger at `p` lies within the longest run around `p` of bytes
-//! that the pattern can match at all. So the regex runs over that run only, and finds there what a search
-//! of the whole text would: the runs between hold no trigger, hence no match. A run that lacks a byte which
-//! every match holds (a `.` for an e-mail address, a `=` for a cookie) is not searched at all.
+//! A pattern whose matches begin with a literal is tried at that literal and nowhere else, and one that names the word
+//! before a `=` at the places in that word. A match of any other
+//! pattern that holds the trigger at `p` lies within the longest run around `p` of bytes that the pattern can match
+//! at all. So the regex runs over that run only, and finds there what a search of the whole text would: the runs
+//! between hold no trigger, hence no match. A run that lacks a byte which every match holds (a `.` for an
+//! e-mail address, a `=` for a cookie) is not searched at all.
 
 use super::context::{Keys, near};
-use super::sweep::Places;
+use super::matcher::Cache;
+use super::sweep::{Contexts, Places, has_user_info, word_end};
 use super::{Work, is_stand_in};
-use crate::pattern::{Pattern, PatternSet};
-use regex_automata::{Anchored, Input, meta};
+use crate::pattern::{PatternSet, Reach};
+use std::ops::Range;
+
+/// Bytes before a known word that may belong to it: `x_amz_server_side_access_` is longer than any we know.
+const KEY_BYTES_MAX: usize = 40;
+
+/// A digit, or what may part two: a blank, `-`, `.` or `/` behind one.
+fn is_number_part(text: &[u8], at: usize) -> bool {
+    let byte = |at: Option<usize>| at.and_then(|at| text.get(at));
+    match byte(Some(at)) {
+        Some(b'0'..=b'9') => true,
+        Some(b' ' | b'-' | b'.' | b'/') => byte(at.checked_sub(1)).is_some_and(u8::is_ascii_digit),
+        _ => false,
+    }
+}
 
 /// What one pattern found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +47,15 @@ pub(crate) struct Hit {
 pub(crate) struct Hidden {
     /// `%` and a hex digit.
     pub(crate) percent: bool,
-    /// `\u`: an escape of JSON or JavaScript in what should be read by now.
-    pub(crate) unicode: bool,
+    /// `\u`, `\/`: an escape of JSON or JavaScript in what should be read by now.
+    pub(crate) escape: bool,
 }
 
 /// Caches for the regexes of one set, reused between texts.
 #[derive(Debug, Default)]
 pub(crate) struct Caches {
-    each: Vec<Option<Box<meta::Cache>>>,
-    /// Per pattern, the end of the run that was searched last in this text.
+    each: Vec<Option<Box<Cache>>>,
+    /// Per pattern, the end of the run that was searched last in this text, or of the match that was tried last.
     searched: Vec<usize>,
     touched: Vec<u16>,
 }
@@ -53,7 +69,7 @@ impl Caches {
 
 /// Appends to `hits` what the patterns find around the trigger `places` of `text`.
 ///
-/// `places` are offsets into a buffer in which the text begins at `base`; `keys` lead to the text.
+/// `places` are offsets into a buffer in which the text begins at `base`.
 /// PERF: the caller owns `caches`; a fresh one per text shows in `engine/sentry/few`.
 pub(crate) fn find_hits(
     set: &PatternSet,
@@ -61,12 +77,12 @@ pub(crate) fn find_hits(
     text: &[u8],
     base: usize,
     places: Places<'_>,
-    keys: &Keys<'_>,
+    around: Around<'_>,
     work: &mut Work,
     hits: &mut Vec<Hit>,
 ) -> Hidden {
     let mut hidden = Hidden::default();
-    let mut finder = Finder { set, caches, text, keys, work, hits };
+    let mut finder = Finder { set, caches, text, around, work, hits };
     for place in places {
         let at = place - base;
         let Some(&byte) = text.get(at) else { break };
@@ -74,15 +90,26 @@ pub(crate) fn find_hits(
         match byte {
             b'@' => finder.around_all(&set.at, at),
             b'.' => finder.around_all(&set.dotted, at),
-            b':' => finder.around_all(&set.colons, at),
+            b':' => {
+                finder.around_all(&set.colons, at);
+                if has_user_info(text, at) {
+                    finder.around_all(&set.user_info, at);
+                }
+                finder.assigned(at);
+            }
+            b'=' => finder.assigned(at),
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => finder.word(at),
             _ => {}
         }
         match before {
             Some(b'%') => hidden.percent = true,
-            Some(b'\\') if byte == b'u' => hidden.unicode = true,
+            Some(b'\\') if matches!(byte, b'u' | b'/') => hidden.escape = true,
             // The hex digit behind `::`.
             Some(b':') => finder.around_all(&set.colons, at),
             _ => {}
+        }
+        if matches!(byte, b'0'..=b'9' | b' ' | b'-' | b'.' | b'/') {
+            finder.number(at);
         }
         finder.literals(at, byte);
     }
@@ -95,11 +122,20 @@ pub(crate) fn find_hits(
     hidden
 }
 
+/// What is known of the text's surroundings.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// The keys that lead to the text.
+    pub(crate) keys: &'a Keys<'a>,
+    /// The context words that were seen in the item so far.
+    pub(crate) seen: &'a Contexts,
+}
+
 struct Finder<'a> {
     set: &'a PatternSet,
     caches: &'a mut Caches,
     text: &'a [u8],
-    keys: &'a Keys<'a>,
+    around: Around<'a>,
     work: &'a mut Work,
     hits: &'a mut Vec<Hit>,
 }
@@ -108,6 +144,72 @@ impl Finder<'_> {
     fn around_all(&mut self, patterns: &[u16], at: usize) {
         for pattern in patterns {
             self.around(*pattern, at);
+        }
+    }
+
+    /// Searches for the patterns of the literals that the word at `at` begins with.
+    fn word(&mut self, at: usize) {
+        let set = self.set;
+        for word in set.lookups.starts.at(self.text, at) {
+            self.around_all(&word.meaning.patterns, at - word.lead);
+        }
+    }
+
+    /// Tries the patterns of the words that the `=` or `:` at `at` gives a value to.
+    fn assigned(&mut self, at: usize) {
+        let set = self.set;
+        let end = word_end(self.text, at);
+        for word in set.lookups.ends.at(self.text, end) {
+            let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+            let known = end - word.literal.len();
+            let more = self.text[..known].iter().rev().take(KEY_BYTES_MAX).take_while(is_word).count();
+            for pattern in &word.meaning.patterns {
+                self.try_from_each(*pattern, known - more..end);
+            }
+        }
+    }
+
+    /// Tries a pattern at every place of `starts` until it hits.
+    fn try_from_each(&mut self, pattern: u16, starts: Range<usize>) {
+        let detector = &self.set.patterns[usize::from(pattern)];
+        let from = starts.start.max(self.caches.searched[usize::from(pattern)]);
+        for start in from..starts.end {
+            if detector.first[usize::from(self.text[start])]
+                && let Some(end) = self.try_at(pattern, start)
+            {
+                return self.note_searched(pattern, end);
+            }
+        }
+    }
+
+    /// Searches the run of digits whose seventh or thirteenth byte is at `at` for the patterns that it has enough
+    /// digits for.
+    fn number(&mut self, at: usize) {
+        let (set, text) = (self.set, self.text);
+        if set.numbers.is_empty() || !is_number_part(text, at) {
+            return;
+        }
+        let before =
+            (1..=12).take_while(|k| at.checked_sub(*k).is_some_and(|at| is_number_part(text, at))).count();
+        let start = at - before;
+        let end = (at..).find(|at| !is_number_part(text, *at)).unwrap_or(text.len());
+        if !matches!(before, 6 | 12) {
+            return;
+        }
+        let digits = text[start..end].iter().filter(|byte| byte.is_ascii_digit()).count();
+        for pattern in &set.numbers {
+            let detector = &set.patterns[usize::from(*pattern)];
+            let is_seen = detector.context_group.is_none_or(|group| self.around.seen.has(group));
+            if detector.digits_min > digits || !is_seen {
+                continue;
+            }
+            // A separator that the pattern does not know parts the run for it.
+            for at in start..end {
+                let parted = at == start || !detector.alphabet[usize::from(text[at - 1])];
+                if parted && detector.alphabet[usize::from(text[at])] {
+                    self.around(*pattern, at);
+                }
+            }
         }
     }
 
@@ -122,22 +224,27 @@ impl Finder<'_> {
         }
     }
 
-    /// Searches the run of bytes around `at` that `pattern` can match.
+    /// Looks for a match of `pattern` that holds the trigger at `at`.
     fn around(&mut self, pattern: u16, at: usize) {
         let index = usize::from(pattern);
         let searched = self.caches.searched[index];
         if at < searched {
             return;
         }
-        let alphabet = &self.set.patterns[index].alphabet;
-        let possible = |byte: &&u8| alphabet[usize::from(**byte)];
+        let detector = &self.set.patterns[index];
+        if detector.context_group.is_some_and(|group| !self.around.seen.has(group)) {
+            return;
+        }
+        if detector.reach == Reach::From {
+            if let Some(end) = self.try_at(pattern, at) {
+                self.note_searched(pattern, end);
+            }
+            return;
+        }
+        let possible = |byte: &&u8| detector.alphabet[usize::from(**byte)];
         let start = at - self.text[searched..at].iter().rev().take_while(possible).count();
         let end = at + self.text[at..].iter().take_while(possible).count();
-        if searched == 0 {
-            self.caches.touched.push(pattern);
-        }
-        self.caches.searched[index] = end.max(1);
-        let detector = &self.set.patterns[index];
+        self.note_searched(pattern, end.max(1));
         let run = &self.text[start..end];
         let has = |[a, b, c]: &[u8; 3]| memchr::memchr3(*a, *b, *c, run).is_some();
         if run.len() >= detector.bytes_min && detector.companions.iter().all(has) {
@@ -145,49 +252,68 @@ impl Finder<'_> {
         }
     }
 
+    fn note_searched(&mut self, pattern: u16, end: usize) {
+        let searched = &mut self.caches.searched[usize::from(pattern)];
+        if *searched == 0 {
+            self.caches.touched.push(pattern);
+        }
+        *searched = end;
+    }
+
+    /// Tries `pattern` at `at` alone, and returns the end of a hit.
+    fn try_at(&mut self, pattern: u16, at: usize) -> Option<usize> {
+        let detector = &self.set.patterns[usize::from(pattern)];
+        let cache =
+            self.caches.each[usize::from(pattern)].get_or_insert_with(|| Box::new(detector.matcher.cache()));
+        let (end, looked) = detector.matcher.end_at(cache, self.text, at);
+        if !self.work.spend(looked) {
+            return None;
+        }
+        let end = end?;
+        self.settle(pattern, at..end).then_some(end)
+    }
+
     /// All valid hits of one pattern in `start..end`, with the text around as context.
     fn search(&mut self, pattern: u16, start: usize, end: usize) {
-        let index = usize::from(pattern);
-        let detector = &self.set.patterns[index];
-        let cache = self.caches.each[index].get_or_insert_with(|| Box::new(detector.regex.create_cache()));
-        let mut input = Input::new(self.text).range(start..end);
-        if !self.work.spend(end - start) {
-            return;
+        let detector = &self.set.patterns[usize::from(pattern)];
+        let can_begin = |byte: &u8| detector.first[usize::from(*byte)];
+        let mut from = start;
+        // PERF: a run is most often one match from its first byte on; one try shows that, a search takes two passes.
+        if let Some(skip) = self.text[start..end].iter().position(can_begin)
+            && let Some(end) = self.try_at(pattern, start + skip)
+        {
+            from = end;
         }
-        while let Some(found) = detector.regex.search_with(cache, &input) {
-            let value = value_range(detector, cache, self.text, &input, found.range());
-            let valid = value.as_ref().is_some_and(|value| {
-                !value.is_empty()
-                    && !is_stand_in(&self.text[value.clone()])
-                    && detector.validate.is_none_or(|validate| validate(self.text, value.clone()))
-                    && detector
-                        .context
-                        .as_ref()
-                        .is_none_or(|words| near(words, self.text, value.clone(), self.keys))
-            });
-            if let (true, Some(value)) = (valid, value) {
-                self.hits.push(Hit { pattern, start: value.start, end: value.end });
-            }
-            // LEAK: a refused candidate may hide a true one that begins inside it: step one byte.
-            input.set_start(if valid { found.end() } else { found.start() + 1 });
-            if !self.work.spend(found.len()) {
+        while from < end {
+            let cache = self.caches.each[usize::from(pattern)]
+                .get_or_insert_with(|| Box::new(detector.matcher.cache()));
+            if !self.work.spend(end - from) {
                 return;
             }
+            let Some(found) = detector.matcher.find(cache, self.text, from..end) else { return };
+            // LEAK: a refused candidate may hide a true one that begins inside it: step one byte.
+            from = if self.settle(pattern, found.clone()) { found.end } else { found.start + 1 };
         }
     }
-}
 
-/// The part of a match that counts: the group `value` if the pattern has one.
-fn value_range(
-    detector: &Pattern,
-    cache: &mut meta::Cache,
-    text: &[u8],
-    input: &Input<'_>,
-    found: std::ops::Range<usize>,
-) -> Option<std::ops::Range<usize>> {
-    let Some(group) = detector.value_group else { return Some(found) };
-    let mut captures = detector.regex.create_captures();
-    let same = Input::new(text).range(found.start..input.end()).anchored(Anchored::Yes);
-    detector.regex.search_captures_with(cache, &same, &mut captures);
-    captures.get_group(group).map(|span| span.range())
+    /// Decides about a candidate, and notes it if it is a hit.
+    fn settle(&mut self, pattern: u16, found: Range<usize>) -> bool {
+        let detector = &self.set.patterns[usize::from(pattern)];
+        let Some(cache) = &mut self.caches.each[usize::from(pattern)] else { return false };
+        if !self.work.spend(found.len()) {
+            return false;
+        }
+        let Some(value) = detector.matcher.value(cache, self.text, found) else { return false };
+        let valid = !value.is_empty()
+            && !is_stand_in(&self.text[value.clone()])
+            && detector.validate.is_none_or(|validate| validate(self.text, value.clone()))
+            && detector
+                .context
+                .as_ref()
+                .is_none_or(|words| near(words, self.text, value.clone(), self.around.keys));
+        if valid {
+            self.hits.push(Hit { pattern, start: value.start, end: value.end });
+        }
+        valid
+    }
 }

@@ -7,6 +7,8 @@
 //! PERF: the masks are what the rest of `scan` works on, so that its cost does not depend on how many
 //! patterns there are. See `benches/README.md`, `sweep`.
 
+use super::shapes::{Batch, Lanes};
+
 /// Bytes that one call looks at.
 pub(crate) const BLOCK: usize = 64;
 
@@ -23,8 +25,6 @@ pub(crate) struct Masks {
     pub(crate) quote: u64,
     /// `\`
     pub(crate) backslash: u64,
-    /// `{ } [ ] : ,`
-    pub(crate) structural: u64,
     /// `:`
     pub(crate) colon: u64,
     /// `.`
@@ -37,8 +37,22 @@ pub(crate) struct Masks {
     pub(crate) digit: u64,
     /// `0`-`9`, `a`-`f`, `A`-`F`
     pub(crate) hex: u64,
-    /// `u`
-    pub(crate) letter_u: u64,
+    /// `0`-`9`, `a`-`z`, `A`-`Z`
+    pub(crate) alnum: u64,
+    /// `A`-`Z`
+    pub(crate) upper: u64,
+    /// `u`, `/`: behind a backslash, what hides a byte that a literal may hold.
+    pub(crate) escape: u64,
+    /// `=`
+    pub(crate) equals: u64,
+    /// A blank, `-`, `.` or `/`: what may part the digits of a number.
+    pub(crate) separator: u64,
+    /// `+`, `-`, `_`: what base64 has beside letters and digits, but for `/`.
+    pub(crate) joiner: u64,
+    /// `#`
+    pub(crate) hash: u64,
+    /// `&`
+    pub(crate) ampersand: u64,
     /// The block may hold one of the literals from here on (never misses one, may be wrong).
     pub(crate) literal: u64,
 }
@@ -80,6 +94,13 @@ impl Fingerprints {
     }
 }
 
+impl Fingerprints {
+    /// True if there is no literal to look for.
+    fn is_empty(&self) -> bool {
+        self.low[0] == [0; 16]
+    }
+}
+
 /// A block classifier, chosen once for the processor that we run on.
 #[derive(Clone, Copy)]
 pub(crate) struct Classifier {
@@ -98,7 +119,9 @@ impl Classifier {
     pub(crate) fn detect() -> Self {
         Self {
             #[cfg(target_arch = "x86_64")]
-            avx2: std::arch::is_x86_feature_detected!("avx2"),
+            avx2: std::arch::is_x86_feature_detected!("avx2")
+                && std::arch::is_x86_feature_detected!("bmi1")
+                && std::arch::is_x86_feature_detected!("bmi2"),
         }
     }
 
@@ -111,46 +134,56 @@ impl Classifier {
         }
     }
 
-    /// Calls `each` with the masks of every block of `bytes` in order; the last one is filled up
-    /// with blanks, which belong to no kind (the caller cuts what lies past the end).
-    #[inline]
-    pub(crate) fn for_each_block(self, bytes: &[u8], literals: &Fingerprints, each: impl FnMut(Masks)) {
+    /// Hands `each` the shapes of every block of `bytes` in order, some blocks at a time; the last one is filled up
+    /// with blanks, which belong to no kind but separators (the caller cuts what lies past the end).
+    pub(crate) fn for_each_batch(
+        self,
+        bytes: &[u8],
+        literals: &Fingerprints,
+        batch: &mut Batch,
+        each: impl FnMut(&Batch),
+    ) {
         #[cfg(target_arch = "x86_64")]
         if self.avx2 {
-            // Detected above; the blocks handed over are 67 readable bytes each.
             #[allow(unsafe_code)]
-            // SAFETY: `avx2` is only ever true where the processor reported the feature.
+            // SAFETY: `avx2` is only ever true where the processor reported the features.
             unsafe {
-                avx2::for_each_block(bytes, literals, each);
+                avx2::for_each_batch(bytes, literals, batch, each);
             }
             return;
         }
-        for_each_block_with(bytes, each, |block| classify_portable(block, literals));
+        for_each_batch_with::<u64>(bytes, batch, each, |block| classify_portable(block, literals));
     }
 }
 
 /// Cuts `bytes` into blocks with their look-ahead; the last ones come from a padded copy.
 #[inline(always)]
-fn for_each_block_with(
+fn for_each_batch_with<L: Lanes>(
     bytes: &[u8],
-    mut each: impl FnMut(Masks),
+    batch: &mut Batch,
+    mut each: impl FnMut(&Batch),
     classify: impl Fn(&[u8; BLOCK + AHEAD]) -> Masks,
 ) {
-    // PERF: one call of `classify` and `each`, or neither is inlined.
     let mut padded = [b' '; BLOCK + AHEAD];
     let mut at = 0;
+    batch.begin();
     while at < bytes.len() {
-        let rest = &bytes[at..];
-        let block = match rest.first_chunk() {
-            Some(block) => block,
-            None => {
-                padded.fill(b' ');
-                padded[..rest.len()].copy_from_slice(rest);
-                &padded
-            }
-        };
-        each(classify(block));
-        at += BLOCK;
+        batch.clear();
+        while !batch.is_full() && at < bytes.len() {
+            let rest = &bytes[at..];
+            let block = match rest.first_chunk() {
+                Some(block) => block,
+                None => {
+                    padded.fill(b' ');
+                    padded[..rest.len()].copy_from_slice(rest);
+                    &padded
+                }
+            };
+            batch.push(&classify(block));
+            at += BLOCK;
+        }
+        batch.derive::<L>();
+        each(batch);
     }
 }
 
@@ -158,33 +191,29 @@ fn for_each_block_with(
 pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerprints) -> Masks {
     let mut masks = Masks::default();
     for i in 0..BLOCK {
-        let bit = 1_u64 << i;
-        match block[i] {
-            b'"' => masks.quote |= bit,
-            b'\\' => masks.backslash |= bit,
-            b'{' | b'}' | b'[' | b']' | b',' => masks.structural |= bit,
-            b':' => {
-                masks.structural |= bit;
-                masks.colon |= bit;
-            }
-            b'.' => masks.dot |= bit,
-            b'@' => masks.at |= bit,
-            b'%' => masks.percent |= bit,
-            b'0'..=b'9' => {
-                masks.digit |= bit;
-                masks.hex |= bit;
-            }
-            b'a'..=b'f' | b'A'..=b'F' => masks.hex |= bit,
-            b'u' => masks.letter_u |= bit,
-            _ => {}
-        }
+        let byte = block[i];
+        let bit = |is_set: bool| u64::from(is_set) << i;
+        masks.quote |= bit(byte == b'"');
+        masks.backslash |= bit(byte == b'\\');
+        masks.colon |= bit(byte == b':');
+        masks.dot |= bit(byte == b'.');
+        masks.at |= bit(byte == b'@');
+        masks.percent |= bit(byte == b'%');
+        masks.digit |= bit(byte.is_ascii_digit());
+        masks.hex |= bit(byte.is_ascii_hexdigit());
+        masks.alnum |= bit(byte.is_ascii_alphanumeric());
+        masks.upper |= bit(byte.is_ascii_uppercase());
+        masks.escape |= bit(matches!(byte, b'u' | b'/'));
+        masks.equals |= bit(byte == b'=');
+        masks.separator |= bit(matches!(byte, b' ' | b'-' | b'.' | b'/'));
+        masks.joiner |= bit(matches!(byte, b'+' | b'-' | b'_'));
+        masks.hash |= bit(byte == b'#');
+        masks.ampersand |= bit(byte == b'&');
         let survives = (0..FINGERPRINT).fold(0xff_u8, |buckets, k| {
             let folded = block[i + k] | 0x20;
             buckets & literals.low[k][usize::from(folded & 0x0f)] & literals.high[k][usize::from(folded >> 4)]
         });
-        if survives != 0 {
-            masks.literal |= bit;
-        }
+        masks.literal |= bit(survives != 0);
     }
     masks
 }
@@ -192,17 +221,79 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod avx2 {
-    use super::{AHEAD, BLOCK, FINGERPRINT, Fingerprints, Masks, for_each_block_with};
+    use super::super::shapes::Row;
+    use super::{AHEAD, BLOCK, Batch, FINGERPRINT, Fingerprints, Lanes, Masks, for_each_batch_with};
     use std::arch::x86_64::*;
 
+    /// PERF: what `each` does with the masks is inlined, so that it too is compiled for this processor.
+    ///
     /// # Safety
-    /// The processor must have AVX2.
-    #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn for_each_block(bytes: &[u8], literals: &Fingerprints, each: impl FnMut(Masks)) {
+    /// The processor must have AVX2, BMI1 and BMI2.
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
+    pub(super) unsafe fn for_each_batch(
+        bytes: &[u8],
+        literals: &Fingerprints,
+        batch: &mut Batch,
+        each: impl FnMut(&Batch),
+    ) {
         // SAFETY: AVX2 is there by this function's contract.
         let tables = unsafe { Tables::load(literals) };
         // SAFETY: as above; `block` is an array of exactly the bytes that `classify` reads.
-        for_each_block_with(bytes, each, |block| unsafe { classify(block, &tables) });
+        if literals.is_empty() {
+            for_each_batch_with::<Four>(bytes, batch, each, |block| unsafe {
+                classify::<false>(block, &tables)
+            });
+        } else {
+            for_each_batch_with::<Four>(bytes, batch, each, |block| unsafe {
+                classify::<true>(block, &tables)
+            });
+        }
+    }
+
+    /// The masks of four blocks. Only made and used below [`for_each_batch`], which has AVX2.
+    #[derive(Clone, Copy)]
+    struct Four(__m256i);
+
+    // SAFETY, in all methods: they are inlined into `for_each_batch` and called from nowhere else, so AVX2 is there.
+    // The loads and stores are unaligned, and the slices they go to are four masks long.
+    impl Lanes for Four {
+        const COUNT: usize = 4;
+
+        #[inline(always)]
+        fn at(row: &Row, i: usize) -> Self {
+            Self(unsafe { _mm256_loadu_si256(row[i..i + 4].as_ptr().cast()) })
+        }
+
+        #[inline(always)]
+        fn put(self, row: &mut Row, i: usize) {
+            unsafe { _mm256_storeu_si256(row[i..i + 4].as_mut_ptr().cast(), self.0) };
+        }
+
+        #[inline(always)]
+        fn and(self, other: Self) -> Self {
+            Self(unsafe { _mm256_and_si256(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn or(self, other: Self) -> Self {
+            Self(unsafe { _mm256_or_si256(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn and_not(self, other: Self) -> Self {
+            Self(unsafe { _mm256_andnot_si256(other.0, self.0) })
+        }
+
+        #[inline(always)]
+        fn shifted<const K: u32>(self) -> Self {
+            Self(unsafe { _mm256_sll_epi64(self.0, _mm_cvtsi32_si128(K.cast_signed())) })
+        }
+
+        #[inline(always)]
+        fn behind<const K: u32>(self, last: Self) -> Self {
+            let below = unsafe { _mm256_srl_epi64(last.0, _mm_cvtsi32_si128((64 - K).cast_signed())) };
+            self.shifted::<K>().or(Self(below))
+        }
     }
 
     struct Tables {
@@ -227,21 +318,29 @@ mod avx2 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn classify(block: &[u8; BLOCK + AHEAD], tables: &Tables) -> Masks {
+    unsafe fn classify<const LITERALS: bool>(block: &[u8; BLOCK + AHEAD], tables: &Tables) -> Masks {
         // SAFETY: AVX2 by contract; the halves read bytes 0..35 and 32..67 of 67.
-        let (a, b) = unsafe { (half(block.as_ptr(), tables), half(block.as_ptr().add(32), tables)) };
+        let (a, b) = unsafe {
+            (half::<LITERALS>(block.as_ptr(), tables), half::<LITERALS>(block.as_ptr().add(32), tables))
+        };
         let join = |low: u32, high: u32| u64::from(low) | (u64::from(high) << 32);
         Masks {
             quote: join(a.quote, b.quote),
             backslash: join(a.backslash, b.backslash),
-            structural: join(a.structural, b.structural),
             colon: join(a.colon, b.colon),
             dot: join(a.dot, b.dot),
             at: join(a.at, b.at),
             percent: join(a.percent, b.percent),
             digit: join(a.digit, b.digit),
-            hex: join(a.digit | a.hex_letter, b.digit | b.hex_letter),
-            letter_u: join(a.letter_u, b.letter_u),
+            hex: join(a.hex, b.hex),
+            alnum: join(a.alnum, b.alnum),
+            upper: join(a.upper, b.upper),
+            escape: join(a.escape, b.escape),
+            equals: join(a.equals, b.equals),
+            separator: join(a.separator, b.separator),
+            joiner: join(a.joiner, b.joiner),
+            hash: join(a.hash, b.hash),
+            ampersand: join(a.ampersand, b.ampersand),
             literal: join(a.literal, b.literal),
         }
     }
@@ -249,14 +348,20 @@ mod avx2 {
     struct Half {
         quote: u32,
         backslash: u32,
-        structural: u32,
         colon: u32,
         dot: u32,
         at: u32,
         percent: u32,
         digit: u32,
-        hex_letter: u32,
-        letter_u: u32,
+        hex: u32,
+        alnum: u32,
+        upper: u32,
+        escape: u32,
+        equals: u32,
+        separator: u32,
+        joiner: u32,
+        hash: u32,
+        ampersand: u32,
         literal: u32,
     }
 
@@ -264,29 +369,50 @@ mod avx2 {
     /// AVX2; `bytes` must have 35 readable bytes.
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn half(bytes: *const u8, tables: &Tables) -> Half {
+    unsafe fn half<const LITERALS: bool>(bytes: *const u8, tables: &Tables) -> Half {
         // SAFETY: 35 readable bytes by contract: four unaligned loads of 32 at offsets 0 to 3.
         let load = |k: usize| unsafe { _mm256_loadu_si256(bytes.add(k).cast()) };
         let v = load(0);
         let bits = |mask: __m256i| _mm256_movemask_epi8(mask).cast_unsigned();
         let is = |byte: u8| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte.cast_signed()));
         let folded = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
-        let folded_is = |byte: u8| _mm256_cmpeq_epi8(folded, _mm256_set1_epi8(byte.cast_signed()));
         // Wrapping subtraction, then an unsigned comparison by way of the minimum.
         let between = |x: __m256i, first: u8, span: u8| {
             let distance = _mm256_sub_epi8(x, _mm256_set1_epi8(first.cast_signed()));
             _mm256_cmpeq_epi8(_mm256_min_epu8(distance, _mm256_set1_epi8(span.cast_signed())), distance)
         };
-        let colon = is(b':');
-        // `[` and `]` differ from `{` and `}` by the case bit alone.
-        let brackets = _mm256_or_si256(folded_is(b'{'), folded_is(b'}'));
-        let structural = _mm256_or_si256(brackets, _mm256_or_si256(colon, is(b',')));
+        let any = |a: __m256i, b: __m256i| _mm256_or_si256(a, b);
+        let (dot, slash, dash) = (is(b'.'), is(b'/'), is(b'-'));
+        let digit = between(v, b'0', 9);
+        Half {
+            quote: bits(is(b'"')),
+            backslash: bits(is(b'\\')),
+            colon: bits(is(b':')),
+            dot: bits(dot),
+            at: bits(is(b'@')),
+            percent: bits(is(b'%')),
+            digit: bits(digit),
+            hex: bits(any(digit, between(folded, b'a', 5))),
+            alnum: bits(any(digit, between(folded, b'a', 25))),
+            upper: bits(between(v, b'A', 25)),
+            escape: bits(any(is(b'u'), slash)),
+            equals: bits(is(b'=')),
+            separator: bits(any(any(is(b' '), dash), any(dot, slash))),
+            joiner: bits(any(any(is(b'+'), is(b'_')), dash)),
+            hash: bits(is(b'#')),
+            ampersand: bits(is(b'&')),
+            literal: if LITERALS { literal(load, tables) } else { 0 },
+        }
+    }
 
+    /// Where a literal may begin.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn literal(load: impl Fn(usize) -> __m256i, tables: &Tables) -> u32 {
         let nibble = _mm256_set1_epi8(0x0f);
         let mut buckets = _mm256_set1_epi8(-1);
         for k in 0..FINGERPRINT {
-            let next = load(k);
-            let folded = _mm256_or_si256(next, _mm256_set1_epi8(0x20));
+            let folded = _mm256_or_si256(load(k), _mm256_set1_epi8(0x20));
             let low = _mm256_and_si256(folded, nibble);
             let high = _mm256_and_si256(_mm256_srli_epi16::<4>(folded), nibble);
             let found = _mm256_and_si256(
@@ -295,31 +421,22 @@ mod avx2 {
             );
             buckets = _mm256_and_si256(buckets, found);
         }
-        let none = _mm256_cmpeq_epi8(buckets, _mm256_setzero_si256());
-        Half {
-            quote: bits(is(b'"')),
-            backslash: bits(is(b'\\')),
-            structural: bits(structural),
-            colon: bits(colon),
-            dot: bits(is(b'.')),
-            at: bits(is(b'@')),
-            percent: bits(is(b'%')),
-            digit: bits(between(v, b'0', 9)),
-            hex_letter: bits(between(folded, b'a', 5)),
-            letter_u: bits(is(b'u')),
-            literal: !bits(none),
-        }
+        !_mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets, _mm256_setzero_si256())).cast_unsigned()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::shapes::Shapes;
     use super::*;
     use proptest::prelude::*;
 
-    fn blocks(classifier: Classifier, bytes: &[u8], literals: &Fingerprints) -> Vec<Masks> {
+    /// The shapes of every block, which are derived from all of its masks.
+    fn blocks(classifier: Classifier, bytes: &[u8], literals: &Fingerprints) -> Vec<Shapes> {
         let mut all = Vec::new();
-        classifier.for_each_block(bytes, literals, |masks| all.push(masks));
+        classifier.for_each_batch(bytes, literals, &mut Batch::default(), |batch| {
+            all.extend((0..batch.len()).map(|nth| batch.block(nth)));
+        });
         all
     }
 
@@ -342,7 +459,7 @@ mod tests {
                 bytes[place..place + literal.len()].copy_from_slice(literal.as_bytes());
                 for classifier in [Classifier::detect(), Classifier::portable()] {
                     let masks = blocks(classifier, &bytes, &foo_bar());
-                    assert_ne!(masks[place / 64].literal & (1 << (place % 64)), 0, "{literal} at {place}");
+                    assert_ne!(masks[place / 64].sure & (1 << (place % 64)), 0, "{literal} at {place}");
                 }
             }
         }

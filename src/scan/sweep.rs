@@ -1,15 +1,20 @@
 //! One pass over raw bytes that finds what deserves a closer look.
 //!
-//! In: a whole buffer. Out: two bitmaps, one bit per byte. *Structure* marks the quotes and, outside
-//! strings, the punctuation of JSON. *Triggers* mark what no hit can do without: `@`, three dots with
-//! digits between, colons as in an IPv6 address, one of the patterns' literals, and the marks of a hidden
-//! layer (`%40`, `\u`, `\"`). Holds the bitmaps (a quarter of the buffer), reused between buffers.
+//! In: a whole buffer. Out: two bitmaps, one bit per byte. *Quotes* marks where strings of JSON begin and end.
+//! *Triggers* mark what no hit can do without: `@`, three dots with digits between, colons as in an IPv6 address,
+//! a long run of digits, a literal that some pattern needs, and the marks of a hidden layer (`%40`, `\u`, `\"`, `&#`,
+//! a run of base64 that decodes to text). Holds the bitmaps (a quarter of the buffer), reused between buffers.
 //! Never decides anything: a trigger is a place to look, and the cost does not depend on the patterns.
+//!
+//! Literals come in three kinds. Those that begin a word and those that end one before a `=` or `:` are looked up in
+//! tables of [`Words`], exactly; the few others are searched for at every byte, by their first four.
 //!
 //! The quote and escape arithmetic is that of simdjson (Langdale, Lemire: "Parsing Gigabytes of JSON
 //! per Second", <https://arxiv.org/abs/1902.08318>, section 3.1).
 
-use super::simd::{BLOCK, Classifier, Fingerprints, Masks};
+use super::shapes::{BATCH, Batch, Shapes};
+use super::simd::{BLOCK, Classifier, Fingerprints};
+use super::words::Words;
 
 /// What kind of place a trigger is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,8 +25,88 @@ pub(crate) enum Trigger {
     Dotted,
     /// `::` beside a hex digit, or the third colon of `1:22:4444:`.
     Colons,
-    /// The first byte of a literal that some pattern needs.
+    /// The thirteenth byte of a run of digits that single blanks, `-`, `.` or `/` may part; the seventh too where a
+    /// context word was seen.
+    Number,
+    /// The colon of `://` in a URL with user information.
+    UserInfo,
+    /// A `=` or `:` behind one of the words that some pattern names.
+    Assigned,
+    /// The first byte of a word that begins with a literal that some pattern needs.
+    Word,
+    /// The first byte of a literal that may stand anywhere.
     Literal,
+}
+
+/// Everything that a sweep looks for beyond its fixed shapes.
+#[derive(Debug, Clone)]
+pub(crate) struct Lookups {
+    /// Literals at the beginning of a word.
+    pub(crate) starts: Words,
+    /// Literals at the end of a word, before `=` or `:`.
+    pub(crate) ends: Words,
+    /// Literals that may stand anywhere.
+    pub(crate) anywhere: Fingerprints,
+    pub(crate) numbers: Numbers,
+}
+
+/// Which runs of digits count.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Numbers {
+    /// Those of thirteen bytes and more.
+    pub(crate) long: bool,
+    /// Those of seven and more.
+    pub(crate) short: bool,
+    /// Groups of context words with which those of seven count too.
+    pub(crate) short_with: Contexts,
+}
+
+impl Lookups {
+    #[cfg(test)]
+    fn of(starts: &[&str], ends: &[&str], anywhere: &[&str]) -> Self {
+        use super::words::{Edge, Meaning, Word};
+        let list = |literals: &[&str]| {
+            let word = |literal: &&str| Word {
+                literal: literal.as_bytes().to_vec(),
+                lead: 0,
+                meaning: Meaning { patterns: vec![0], ..Default::default() },
+            };
+            literals.iter().map(word).collect()
+        };
+        Self {
+            starts: Words::new(Edge::Start, list(starts)),
+            ends: Words::new(Edge::End, list(ends)),
+            anywhere: Fingerprints::new(anywhere.iter().map(|literal| literal.as_bytes())),
+            numbers: Numbers { long: true, ..Numbers::default() },
+        }
+    }
+}
+
+/// Groups of context words of which one was seen, so that patterns that need another are not tried.
+///
+/// A group that finds no room is always seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Contexts([u64; Contexts::WORDS]);
+
+impl Contexts {
+    const WORDS: usize = 4;
+    /// Groups that are told apart.
+    pub(crate) const MAX: usize = Self::WORDS * 64;
+
+    pub(crate) fn note(&mut self, group: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(group) / 64) {
+            *word |= 1 << (group % 64);
+        }
+    }
+
+    /// True if some group is in both.
+    fn meets(self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
+    }
+
+    pub(crate) fn has(&self, group: u16) -> bool {
+        self.0.get(usize::from(group) / 64).is_none_or(|word| word & (1 << (group % 64)) != 0)
+    }
 }
 
 /// Which reading of the buffer a sweep takes.
@@ -37,43 +122,45 @@ pub(crate) enum Reading {
 #[derive(Debug)]
 pub(crate) struct Sweep {
     classifier: Classifier,
-    structure: Vec<u64>,
+    quotes: Vec<u64>,
     triggers: Vec<u64>,
+    /// The short runs of digits.
+    numbers: Vec<u64>,
+    batch: Batch,
 }
 
 impl Sweep {
     pub(crate) fn new() -> Self {
-        Self { classifier: Classifier::detect(), structure: Vec::new(), triggers: Vec::new() }
+        Self {
+            classifier: Classifier::detect(),
+            quotes: Vec::new(),
+            triggers: Vec::new(),
+            numbers: Vec::new(),
+            batch: Batch::default(),
+        }
     }
 
-    /// Fills the bitmaps from `bytes`, forgetting the buffer before.
-    pub(crate) fn run(&mut self, bytes: &[u8], literals: &Fingerprints, reading: Reading) {
+    /// Fills the bitmaps from `bytes`, forgetting the buffer before, and adds to `seen` the context words in it.
+    pub(crate) fn run(&mut self, bytes: &[u8], lookups: &Lookups, reading: Reading, seen: &mut Contexts) {
         let blocks = bytes.len().div_ceil(BLOCK);
-        self.structure.clear();
-        self.triggers.clear();
-        self.triggers.reserve(blocks);
-        let (structure, triggers) = (&mut self.structure, &mut self.triggers);
-        let mut state = State::default();
-        match reading {
-            Reading::Json => {
-                structure.reserve(blocks);
-                self.classifier.for_each_block(bytes, literals, |masks| {
-                    let found = state.triggers(&masks);
-                    let (marks, in_string) = state.structure(&masks);
-                    structure.push(marks);
-                    triggers.push(found & in_string);
-                });
-            }
-            Reading::Text => {
-                self.classifier
-                    .for_each_block(bytes, literals, |masks| triggers.push(state.triggers(&masks)));
-            }
+        let Self { classifier, quotes, triggers, numbers, batch } = self;
+        for map in [&mut *quotes, triggers, numbers] {
+            map.clear();
+            map.reserve(blocks);
+        }
+        let mut strings = (reading == Reading::Json).then(Strings::default);
+        let mut finder = Finder { bytes, lookups, seen, at: 0 };
+        classifier.for_each_batch(bytes, &lookups.anywhere, batch, |batch| {
+            finder.batch(batch, strings.as_mut(), Maps { quotes, triggers, numbers });
+        });
+        if lookups.numbers.short || seen.meets(&lookups.numbers.short_with) {
+            triggers.iter_mut().zip(&*numbers).for_each(|(all, short)| *all |= short);
         }
         let used = bytes.len() % BLOCK;
         if used != 0 {
             // The blanks behind the end are no triggers, but what looks back from them may seem to be.
             let inside = (1_u64 << used) - 1;
-            for map in [structure, triggers] {
+            for map in [quotes, triggers] {
                 if let Some(last) = map.last_mut() {
                     *last &= inside;
                 }
@@ -83,12 +170,12 @@ impl Sweep {
 
     /// Bytes kept for the next buffer.
     pub(crate) fn held_bytes(&self) -> usize {
-        (self.structure.capacity() + self.triggers.capacity()) * size_of::<u64>()
+        (self.quotes.capacity() + self.triggers.capacity() + self.numbers.capacity()) * size_of::<u64>()
     }
 
-    /// The structural places in order. Only after a JSON reading.
-    pub(crate) fn structure(&self) -> &[u64] {
-        &self.structure
+    /// The quotes that begin and end strings. Only after a JSON reading.
+    pub(crate) fn quotes(&self) -> &[u64] {
+        &self.quotes
     }
 
     /// The trigger places.
@@ -96,6 +183,163 @@ impl Sweep {
         &self.triggers
     }
 }
+
+/// The bitmaps that are filled.
+struct Maps<'a> {
+    quotes: &'a mut Vec<u64>,
+    triggers: &'a mut Vec<u64>,
+    numbers: &'a mut Vec<u64>,
+}
+
+/// Shapes to bitmaps.
+struct Finder<'a> {
+    bytes: &'a [u8],
+    lookups: &'a Lookups,
+    seen: &'a mut Contexts,
+    /// Where the block begins.
+    at: usize,
+}
+
+impl Finder<'_> {
+    fn batch(&mut self, batch: &Batch, mut strings: Option<&mut Strings>, maps: Maps<'_>) {
+        let long = if self.lookups.numbers.long { u64::MAX } else { 0 };
+        let words = if self.lookups.starts.some_begin_with_digit() { u64::MAX } else { 0 };
+        let (mut quotes, mut triggers, mut numbers) = ([0; BATCH], [0; BATCH], [0; BATCH]);
+        for nth in 0..batch.len().min(BATCH) {
+            let shapes = batch.block(nth);
+            let counts = match &mut strings {
+                None => u64::MAX,
+                Some(strings) => {
+                    let (marks, in_string) = strings.block(&shapes);
+                    quotes[nth] = marks;
+                    in_string
+                }
+            };
+            let words = shapes.word & (!shapes.digit | words) & counts;
+            // Numbers count outside strings too.
+            triggers[nth] = self.exact(&shapes, words, counts) | (shapes.long_number & long);
+            numbers[nth] = shapes.number;
+            self.at += BLOCK;
+        }
+        if strings.is_some() {
+            maps.quotes.extend_from_slice(&quotes[..batch.len()]);
+        }
+        maps.triggers.extend_from_slice(&triggers[..batch.len()]);
+        maps.numbers.extend_from_slice(&numbers[..batch.len()]);
+    }
+
+    /// The triggers among `counts`, with words and runs of base64 looked at one by one.
+    #[inline(always)]
+    fn exact(&mut self, found: &Shapes, mut words: u64, counts: u64) -> u64 {
+        let mut triggers = found.sure & counts;
+        while words != 0 {
+            let bit = words & words.wrapping_neg();
+            let at = self.at + bit.trailing_zeros() as usize;
+            words ^= bit;
+            if self.lookups.starts.may_stand(self.bytes, at) && self.word_stands(at) {
+                triggers |= bit;
+            }
+        }
+        let mut rare = (found.assigned | found.base64) & counts;
+        while rare != 0 {
+            let bit = rare & rare.wrapping_neg();
+            let at = self.at + bit.trailing_zeros() as usize;
+            rare ^= bit;
+            let stands = if found.assigned & bit != 0 {
+                self.is_assigned(at)
+            } else {
+                is_wrapped_text(self.bytes, at)
+            };
+            triggers |= if stands { bit } else { 0 };
+        }
+        triggers
+    }
+
+    /// Notes the context words at `at`; true if a literal that a pattern or a layer needs stands there.
+    #[cold]
+    fn word_stands(&mut self, at: usize) -> bool {
+        let mut stands = false;
+        for word in self.lookups.starts.at(self.bytes, at) {
+            word.meaning.contexts.iter().for_each(|group| self.seen.note(*group));
+            stands |= !word.meaning.patterns.is_empty() || word.meaning.layer.is_some();
+        }
+        stands
+    }
+
+    /// True for the colon of a URL with user information, and for a `=` or `:` behind a word that a pattern names.
+    fn is_assigned(&self, at: usize) -> bool {
+        let (bytes, ends) = (self.bytes, &self.lookups.ends);
+        let end = word_end(bytes, at);
+        has_user_info(bytes, at) || ends.may_stand(bytes, end) && ends.at(bytes, end).next().is_some()
+    }
+}
+
+/// True if `://` stands at `at`, and an `@` behind it before the path begins.
+pub(crate) fn has_user_info(bytes: &[u8], at: usize) -> bool {
+    let Some(rest) = bytes[at..].strip_prefix(b"://") else { return false };
+    let ends = |byte: &&u8| matches!(byte, b'@' | b'/' | b'?' | b'#' | b'"' | b' ' | b'\n');
+    rest.iter().take(USER_INFO_BYTES_MAX).find(ends) == Some(&b'@')
+}
+
+/// Longest user information that is looked for.
+pub(crate) const USER_INFO_BYTES_MAX: usize = 512;
+
+/// The end of the word that the `=` or `:` at `at` gives a value to: before one blank, one quote and its escapes.
+pub(crate) fn word_end(bytes: &[u8], at: usize) -> usize {
+    let strip = |end: usize, wanted: &[u8]| match end.checked_sub(1) {
+        Some(before) if wanted.contains(&bytes[before]) => before,
+        _ => end,
+    };
+    let quoted = strip(strip(at, b" \t"), b"\"'");
+    let escapes = bytes[..quoted].iter().rev().take(ESCAPES_MAX).take_while(|byte| **byte == b'\\').count();
+    quoted - escapes
+}
+
+/// Backslashes that may stand before a quote: strings in strings, four levels deep.
+const ESCAPES_MAX: usize = 15;
+
+/// Shortest run of base64 that is looked into: what `192.0.2.1` takes.
+const BASE64_BYTES_MIN: usize = 12;
+
+/// True if the run of base64 whose twelfth byte is at `at` may decode to text.
+///
+/// Three of four characters hold the top bit of a decoded byte, which is 0 in ASCII text: a name, a hash or a key
+/// passes one time in some hundreds. The run may have begun before (a `/` is of the alphabet too), so each of
+/// the four ways to group the characters is tried.
+pub(crate) fn is_wrapped_text(bytes: &[u8], at: usize) -> bool {
+    let Some(run) = at.checked_sub(BASE64_BYTES_MIN - 1).and_then(|start| bytes.get(start..=at)) else {
+        return false;
+    };
+    // One bit per way to group: which place of its four a character takes.
+    let (mut ways, mut turn) = (0b1111_u8, 0_u32);
+    for byte in run {
+        let fits = TOP_BITS_CLEAR[usize::from(*byte)];
+        // Way `w` has this character at place `(turn + w) % 4`.
+        ways &= (fits >> turn | fits << (4 - turn)) & 0b1111;
+        if ways == 0 {
+            return false;
+        }
+        turn = (turn + 1) % 4;
+    }
+    true
+}
+
+/// By base64 character, one bit per place in a group of four: it may stand there in the encoding of ASCII.
+static TOP_BITS_CLEAR: [u8; 256] = {
+    let mut table = [0_u8; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut value = 0;
+    while value < 64 {
+        let first = (value & 0b10_0000 == 0) as u8;
+        let second = (value & 0b00_1000 == 0) as u8;
+        let third = (value & 0b00_0010 == 0) as u8;
+        table[alphabet[value] as usize] = first | second << 1 | third << 2 | 1 << 3;
+        value += 1;
+    }
+    table[b'-' as usize] = table[b'+' as usize];
+    table[b'_' as usize] = table[b'/' as usize];
+    table
+};
 
 /// Walks the set bits of a bitmap from some place on.
 #[derive(Debug, Clone, Copy)]
@@ -130,30 +374,77 @@ impl Iterator for Places<'_> {
     }
 }
 
-/// What one block tells the next.
-#[derive(Debug, Default)]
-struct State {
-    escaped: u64,
-    in_string: u64,
-    quote: u64,
-    backslash: u64,
-    dot: u64,
-    colon: u64,
-    percent: u64,
-    digit: u64,
-    hex: u64,
-    dot_pair: u64,
-    colon_pair: u64,
+/// Set bits of a bitmap in order, unpacked many at a time.
+///
+/// PERF: a structural bit comes every five bytes; taken one by one, the end of each word is a branch that the
+/// processor guesses wrong. See `scan/walk`.
+#[derive(Debug)]
+pub(crate) struct Unpacked<'a> {
+    map: &'a [u64],
+    /// The word that is unpacked next.
+    index: usize,
+    places: [u32; Unpacked::ROOM],
+    at: usize,
+    len: usize,
 }
 
-impl State {
-    /// Structural marks of a block, and which of its bytes lie inside a string.
+impl<'a> Unpacked<'a> {
+    /// Places that are unpacked at once: at least two words of them.
+    const ROOM: usize = 256;
+
+    /// All set bits.
+    pub(crate) fn new(map: &'a [u64]) -> Self {
+        Self { map, index: 0, places: [0; Self::ROOM], at: 0, len: 0 }
+    }
+
+    /// The next place.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<usize> {
+        if self.at == self.len && !self.unpack() {
+            return None;
+        }
+        let place = self.places[self.at % Self::ROOM] as usize;
+        self.at += 1;
+        Some(place)
+    }
+
+    #[cold]
+    fn unpack(&mut self) -> bool {
+        (self.at, self.len) = (0, 0);
+        while self.len + BLOCK <= Self::ROOM && self.index < self.map.len() {
+            let mut word = self.map[self.index];
+            let base = u32::try_from(self.index * BLOCK).unwrap_or(u32::MAX);
+            let count = word.count_ones() as usize;
+            let room = &mut self.places[self.len..self.len + BLOCK];
+            // Eight at a time, also past the last: those are written over.
+            for eight in room.chunks_exact_mut(8).take(count.div_ceil(8)) {
+                for place in eight {
+                    *place = base.wrapping_add(word.trailing_zeros());
+                    word &= word.wrapping_sub(1);
+                }
+            }
+            self.len += count;
+            self.index += 1;
+        }
+        self.len > 0
+    }
+}
+
+/// Which bytes lie in strings: what one block tells the next.
+#[derive(Debug, Default)]
+struct Strings {
+    escaped: u64,
+    in_string: u64,
+}
+
+impl Strings {
+    /// The quotes of a block that are not escaped, and which of its bytes lie inside a string.
     #[inline(always)]
-    fn structure(&mut self, masks: &Masks) -> (u64, u64) {
-        let quotes = masks.quote & !self.escaped_bytes(masks.backslash);
+    fn block(&mut self, shapes: &Shapes) -> (u64, u64) {
+        let quotes = shapes.quote & !self.escaped_bytes(shapes.backslash);
         let in_string = prefix_xor(quotes) ^ self.in_string;
         self.in_string = (in_string.cast_signed() >> 63).cast_unsigned();
-        ((masks.structural & !in_string) | quotes, in_string)
+        (quotes, in_string)
     }
 
     /// Which bytes of a block are escaped by a backslash before them.
@@ -169,61 +460,6 @@ impl State {
         let (even_runs, overflow) = odd_starts.overflowing_add(backslash);
         self.escaped = u64::from(overflow);
         (EVEN ^ (even_runs << 1)) & follows
-    }
-
-    /// Triggers of a block. Each looks back only, so that one pass is enough.
-    #[inline(always)]
-    fn triggers(&mut self, masks: &Masks) -> u64 {
-        let hidden = ((masks.percent << 1 | self.percent >> 63) & masks.hex)
-            | ((masks.backslash << 1 | self.backslash >> 63) & (masks.letter_u | masks.quote));
-        let found = masks.at | masks.literal | hidden | self.dotted(masks) | self.colons(masks);
-        (self.quote, self.backslash, self.percent) = (masks.quote, masks.backslash, masks.percent);
-        found
-    }
-
-    /// `.d.`, `.dd.`, `.ddd.` twice in a row, marked at the last dot, with a digit before the first.
-    #[inline(always)]
-    fn dotted(&mut self, masks: &Masks) -> u64 {
-        let before = |now: u64, last: u64, k: u32| now << k | last >> (64 - k);
-        let (d1, d2, d3) = (
-            before(masks.digit, self.digit, 1),
-            before(masks.digit, self.digit, 2),
-            before(masks.digit, self.digit, 3),
-        );
-        // A dot whose group of one to three digits is led by a byte of `lead`.
-        let led_by = |lead: u64, last: u64| {
-            masks.dot
-                & d1
-                & (before(lead, last, 2) | d2 & (before(lead, last, 3) | d3 & before(lead, last, 4)))
-        };
-        let pair = led_by(masks.dot, self.dot);
-        let triple = led_by(pair, self.dot_pair);
-        (self.dot, self.digit, self.dot_pair) = (masks.dot, masks.digit, pair);
-        triple
-    }
-
-    /// `::` with a hex digit on either side, or three colons with one to four hex digits between.
-    #[inline(always)]
-    fn colons(&mut self, masks: &Masks) -> u64 {
-        let before = |now: u64, last: u64, k: u32| now << k | last >> (64 - k);
-        let colon1 = before(masks.colon, self.colon, 1);
-        let hex = |k: u32| before(masks.hex, self.hex, k);
-        let double = masks.colon & colon1;
-        let hex_before = double & hex(2);
-        // Marked at the hex digit itself, since nothing may look ahead.
-        let hex_after = masks.hex & colon1 & before(masks.colon, self.colon, 2);
-        let led_by = |lead: u64, last: u64| {
-            masks.colon
-                & hex(1)
-                & (before(lead, last, 2)
-                    | hex(2)
-                        & (before(lead, last, 3)
-                            | hex(3) & (before(lead, last, 4) | hex(4) & before(lead, last, 5))))
-        };
-        let pair = led_by(masks.colon, self.colon);
-        let triple = led_by(pair, self.colon_pair);
-        (self.colon, self.hex, self.colon_pair) = (masks.colon, masks.hex, pair);
-        hex_before | hex_after | triple
     }
 }
 
@@ -242,32 +478,28 @@ mod tests {
 
     fn sweep(text: &[u8], reading: Reading) -> (Vec<usize>, Vec<usize>) {
         let mut sweep = Sweep::new();
-        sweep.run(text, &Fingerprints::new([b"foo".as_slice()].into_iter()), reading);
-        (Places::from(sweep.structure(), 0).collect(), Places::from(sweep.triggers(), 0).collect())
+        sweep.run(text, &Lookups::of(&["quux"], &["pass"], &["foo"]), reading, &mut Contexts::default());
+        (Places::from(sweep.quotes(), 0).collect(), Places::from(sweep.triggers(), 0).collect())
     }
 
     #[test]
-    fn structure_is_found_outside_strings_only() {
+    fn quotes_are_told_from_escaped_ones() {
         let text = br#"{"a":["b,{}\"c",1,{"d\\":2}]}"#;
         for pad in 0..130 {
             let mut bytes = vec![b' '; pad];
             bytes.extend_from_slice(text);
-            let want: Vec<usize> = naive_structure(&bytes);
+            let want: Vec<usize> = naive_quotes(&bytes);
             assert_eq!(sweep(&bytes, Reading::Json).0, want, "pad {pad}");
         }
     }
 
-    fn naive_structure(bytes: &[u8]) -> Vec<usize> {
-        let (mut places, mut inside, mut escaped) = (Vec::new(), false, false);
+    fn naive_quotes(bytes: &[u8]) -> Vec<usize> {
+        let (mut places, mut escaped) = (Vec::new(), false);
         for (i, &byte) in bytes.iter().enumerate() {
             let was_escaped = std::mem::take(&mut escaped);
             match byte {
-                b'"' if !was_escaped => {
-                    places.push(i);
-                    inside = !inside;
-                }
+                b'"' if !was_escaped => places.push(i),
                 b'\\' if !was_escaped => escaped = true,
-                b'{' | b'}' | b'[' | b']' | b':' | b',' if !inside => places.push(i),
                 _ => {}
             }
         }
@@ -296,6 +528,23 @@ mod tests {
             (r"a\u0040b", vec![2]),
             (r#"a\"b"#, vec![2]),
             (r"a\nb", vec![]),
+            (r"a\/b", vec![2]),
+            ("a&#64;b", vec![2]),
+            ("a quux1 xquux1 _QUUX1 aQuux1", vec![2, 16, 23]),
+            (r"a\nquux1", vec![3]),
+            ("pass=1 xpass: 'pass' =1 passx=1", vec![4, 12, 21]),
+            ("a://b/@", vec![6]),
+            ("a://b@", vec![1, 5]),
+            ("4111 1111 1111", vec![12]),
+            ("411111 1111111", vec![12]),
+            ("41  11111", vec![]),
+            ("2026-11-22", vec![]),
+            ("cXV1eEBmb28=", vec![]),
+            ("cXV1eEBmb29v", vec![11]),
+            ("x/cXV1eEBmb29v", vec![13]),
+            ("integrations_wsgi", vec![]),
+            ("0123456789abcdef0123", vec![]),
+            ("1760520026781239000", vec![12]),
         ] {
             for pad in 0..130 {
                 let bytes = [vec![b' '; pad], text.as_bytes().to_vec()].concat();

@@ -1,0 +1,318 @@
+//! Masks to shapes: which bytes end something that has the form of an address, a number, a word.
+//!
+//! In: the masks of some blocks in a row, and of the block before them. Out: more masks, one bit per byte. Every shape
+//! looks back only, so that one pass is enough. Holds the masks of a batch, reused.
+//!
+//! PERF: the masks of one kind lie side by side and nothing branches, so that a vector of the processor takes
+//! several blocks at a time: `simd` has those. The compiler does not do it by itself.
+
+use super::simd::Masks;
+
+/// Blocks that are looked at together.
+pub(crate) const BATCH: usize = 16;
+/// The masks of one kind; the first is that of the block before the batch.
+pub(super) type Row = [u64; BATCH + 1];
+
+/// The masks of some blocks, and the shapes in them.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    filled: usize,
+    quote: Row,
+    backslash: Row,
+    colon: Row,
+    dot: Row,
+    at: Row,
+    percent: Row,
+    digit: Row,
+    hex: Row,
+    alnum: Row,
+    upper: Row,
+    escape: Row,
+    equals: Row,
+    separator: Row,
+    joiner: Row,
+    hash: Row,
+    ampersand: Row,
+    literal: Row,
+    /// Digits and the separators between them.
+    number_run: Row,
+    /// The second of two dots, and of two colons, with few enough digits between.
+    dot_pair: Row,
+    colon_pair: Row,
+    sure: Row,
+    number: Row,
+    long_number: Row,
+    word: Row,
+    base64: Row,
+}
+
+/// What one block holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shapes {
+    /// `"`
+    pub(crate) quote: u64,
+    /// `\`
+    pub(crate) backslash: u64,
+    /// Triggers that need no second look.
+    pub(crate) sure: u64,
+    /// The seventh byte of a run of digits.
+    pub(crate) number: u64,
+    /// The thirteenth.
+    pub(crate) long_number: u64,
+    /// Where words begin.
+    pub(crate) word: u64,
+    /// `0`-`9`
+    pub(crate) digit: u64,
+    /// `=` and `:`
+    pub(crate) assigned: u64,
+    /// The twelfth byte of a run of base64.
+    pub(crate) base64: u64,
+}
+
+impl Batch {
+    /// Forgets what came before: a new buffer begins.
+    pub(super) fn begin(&mut self) {
+        self.filled = BATCH;
+        for row in self.carried() {
+            row[BATCH] = 0;
+        }
+    }
+
+    /// The rows of which the last block of one batch counts for the next.
+    #[inline(always)]
+    fn carried(&mut self) -> [&mut Row; 11] {
+        [
+            &mut self.backslash,
+            &mut self.colon,
+            &mut self.dot,
+            &mut self.percent,
+            &mut self.digit,
+            &mut self.hex,
+            &mut self.alnum,
+            &mut self.joiner,
+            &mut self.ampersand,
+            &mut self.number_run,
+            &mut self.dot_pair,
+        ]
+    }
+
+    /// Makes room for the next blocks.
+    #[inline(always)]
+    pub(super) fn clear(&mut self) {
+        for row in self.carried() {
+            row[0] = row[BATCH];
+        }
+        self.colon_pair[0] = self.colon_pair[BATCH];
+        self.filled = 0;
+    }
+
+    #[inline(always)]
+    pub(super) fn is_full(&self) -> bool {
+        self.filled == BATCH
+    }
+
+    /// Appends a block. Only while the batch is not full.
+    #[inline(always)]
+    pub(super) fn push(&mut self, masks: &Masks) {
+        self.filled += 1;
+        let i = self.filled.min(BATCH);
+        self.quote[i] = masks.quote;
+        self.backslash[i] = masks.backslash;
+        self.colon[i] = masks.colon;
+        self.dot[i] = masks.dot;
+        self.at[i] = masks.at;
+        self.percent[i] = masks.percent;
+        self.digit[i] = masks.digit;
+        self.hex[i] = masks.hex;
+        self.alnum[i] = masks.alnum;
+        self.upper[i] = masks.upper;
+        self.escape[i] = masks.escape;
+        self.equals[i] = masks.equals;
+        self.separator[i] = masks.separator;
+        self.joiner[i] = masks.joiner;
+        self.hash[i] = masks.hash;
+        self.ampersand[i] = masks.ampersand;
+        self.literal[i] = masks.literal;
+    }
+
+    /// Finds the shapes in the blocks that were pushed, as many at a time as `L` holds.
+    #[inline(always)]
+    pub(super) fn derive<L: Lanes>(&mut self) {
+        let mut i = 1;
+        while i <= self.filled {
+            self.runs_and_pairs::<L>(i);
+            i += L::COUNT;
+        }
+        let mut i = 1;
+        while i <= self.filled {
+            self.shapes::<L>(i);
+            i += L::COUNT;
+        }
+    }
+
+    /// What the shapes of the next blocks build upon.
+    #[inline(always)]
+    fn runs_and_pairs<L: Lanes>(&mut self, i: usize) {
+        let (digit, hex, dot, colon) = (&self.digit, &self.hex, &self.dot, &self.colon);
+        let number_run = L::at(digit, i).or(L::at(&self.separator, i).and(L::before::<1>(digit, i)));
+        let dot_pair = L::at(dot, i).and(led::<L>(digit, dot, i, 3));
+        let colon_pair = L::at(colon, i).and(led::<L>(hex, colon, i, 4));
+        number_run.put(&mut self.number_run, i);
+        dot_pair.put(&mut self.dot_pair, i);
+        colon_pair.put(&mut self.colon_pair, i);
+    }
+
+    #[inline(always)]
+    fn shapes<L: Lanes>(&mut self, i: usize) {
+        let escaped = L::at(&self.escape, i).or(L::at(&self.quote, i));
+        let hidden = (L::before::<1>(&self.percent, i).and(L::at(&self.hex, i)))
+            .or(L::before::<1>(&self.backslash, i).and(escaped))
+            .or(L::before::<1>(&self.ampersand, i).and(L::at(&self.hash, i)));
+        // The third dot of `1.22.333.`.
+        let dotted = L::at(&self.dot, i).and(led::<L>(&self.digit, &self.dot_pair, i, 3));
+        let sure = L::at(&self.at, i).or(L::at(&self.literal, i)).or(hidden).or(dotted).or(self.colons(i));
+        sure.put(&mut self.sure, i);
+
+        // A letter behind a backslash is an escape, and the next byte begins a word whatever it was.
+        let inside = L::before::<1>(&self.alnum, i).and_not(L::before::<2>(&self.backslash, i));
+        let word = L::at(&self.alnum, i).and_not(inside).or(L::at(&self.upper, i));
+        word.put(&mut self.word, i);
+
+        let run = &self.number_run;
+        let three = L::at(run, i).and(L::before::<1>(run, i)).and(L::before::<2>(run, i));
+        let six = three.and(L::before::<3>(run, i)).and(L::before::<4>(run, i)).and(L::before::<5>(run, i));
+        let seven = six.and(L::before::<6>(run, i));
+        let ten = L::before::<7>(run, i).and(L::before::<8>(run, i)).and(L::before::<9>(run, i));
+        let twelve = ten.and(L::before::<10>(run, i)).and(L::before::<11>(run, i));
+        let thirteen = seven.and(twelve).and(L::before::<12>(run, i));
+        let (number, long) =
+            (seven.and_not(L::before::<7>(run, i)), thirteen.and_not(L::before::<13>(run, i)));
+        number.put(&mut self.number, i);
+        long.put(&mut self.long_number, i);
+        self.base64::<L>(i).put(&mut self.base64, i);
+    }
+
+    /// The twelfth byte of a run of base64 without slashes.
+    #[inline(always)]
+    fn base64<L: Lanes>(&self, i: usize) -> L {
+        let (now, last) = (
+            L::at(&self.alnum, i).or(L::at(&self.joiner, i)),
+            L::at(&self.alnum, i - 1).or(L::at(&self.joiner, i - 1)),
+        );
+        // Runs of two, four, eight; what the last block lacks of the one before it lies too far back to count.
+        let (two, two_last) = (now.and(now.behind::<1>(last)), last.and(last.shifted::<1>()));
+        let (four, four_last) = (two.and(two.behind::<2>(two_last)), two_last.and(two_last.shifted::<2>()));
+        let twelve = four.and(four.behind::<4>(four_last)).and(four.behind::<8>(four_last));
+        twelve.and_not(now.behind::<12>(last))
+    }
+
+    /// `::` with a hex digit on either side, or three colons with one to four hex digits between.
+    #[inline(always)]
+    fn colons<L: Lanes>(&self, i: usize) -> L {
+        let (hex, colon) = (&self.hex, &self.colon);
+        let behind_colon = L::before::<1>(colon, i);
+        let hex_before = L::at(colon, i).and(behind_colon).and(L::before::<2>(hex, i));
+        // Marked at the hex digit itself, since nothing may look ahead.
+        let hex_after = L::at(hex, i).and(behind_colon).and(L::before::<2>(colon, i));
+        let triple = L::at(colon, i).and(led::<L>(hex, &self.colon_pair, i, 4));
+        hex_before.or(hex_after).or(triple)
+    }
+
+    /// Blocks in the batch.
+    pub(crate) fn len(&self) -> usize {
+        self.filled
+    }
+
+    /// The shapes of one of them.
+    #[inline(always)]
+    pub(crate) fn block(&self, nth: usize) -> Shapes {
+        let i = (nth + 1).min(BATCH);
+        Shapes {
+            quote: self.quote[i],
+            backslash: self.backslash[i],
+            sure: self.sure[i],
+            number: self.number[i],
+            long_number: self.long_number[i],
+            word: self.word[i],
+            digit: self.digit[i],
+            assigned: self.equals[i] | self.colon[i],
+            base64: self.base64[i],
+        }
+    }
+}
+
+/// True behind one to `most` bytes of `part` (three or four) that a byte of `lead` stands before.
+#[inline(always)]
+fn led<L: Lanes>(part: &Row, lead: &Row, i: usize, most: u32) -> L {
+    let mut behind = L::before::<3>(part, i).and(L::before::<4>(lead, i));
+    if most == 4 {
+        let four = L::before::<4>(part, i).and(L::before::<5>(lead, i));
+        behind = L::before::<3>(part, i).and(L::before::<4>(lead, i).or(four));
+    }
+    behind = L::before::<2>(part, i).and(L::before::<3>(lead, i).or(behind));
+    L::before::<1>(part, i).and(L::before::<2>(lead, i).or(behind))
+}
+
+/// Masks of one or several blocks that follow each other.
+pub(super) trait Lanes: Copy {
+    /// How many.
+    const COUNT: usize;
+    /// Those of a row from block `i` on.
+    fn at(row: &Row, i: usize) -> Self;
+    /// Writes them to a row.
+    fn put(self, row: &mut Row, i: usize);
+    fn and(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
+    /// What is in this and not in `other`.
+    fn and_not(self, other: Self) -> Self;
+    /// Moved up by `K` bytes, each block for itself.
+    fn shifted<const K: u32>(self) -> Self;
+    /// Moved up by `K` bytes, with the end of the blocks before, `last`, below.
+    fn behind<const K: u32>(self, last: Self) -> Self;
+
+    /// What stood `K` bytes before each byte.
+    #[inline(always)]
+    fn before<const K: u32>(row: &Row, i: usize) -> Self {
+        Self::at(row, i).behind::<K>(Self::at(row, i - 1))
+    }
+}
+
+/// One block at a time, on any processor.
+impl Lanes for u64 {
+    const COUNT: usize = 1;
+
+    #[inline(always)]
+    fn at(row: &Row, i: usize) -> Self {
+        row[i]
+    }
+
+    #[inline(always)]
+    fn put(self, row: &mut Row, i: usize) {
+        row[i] = self;
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        self | other
+    }
+
+    #[inline(always)]
+    fn and_not(self, other: Self) -> Self {
+        self & !other
+    }
+
+    #[inline(always)]
+    fn shifted<const K: u32>(self) -> Self {
+        self << K
+    }
+
+    #[inline(always)]
+    fn behind<const K: u32>(self, last: Self) -> Self {
+        self << K | last >> (64 - K)
+    }
+}
