@@ -351,8 +351,8 @@ impl<'a> Engine<'a> {
             let written = match layer {
                 Layer::JsonString => needs_escape(&edits.arena[edit.text.clone()]),
                 // Outside of anything that was encoded, a percent view is the text itself.
-                Layer::Percent => view.is_escaped(&edit.range),
-                Layer::Form => true,
+                Layer::Percent | Layer::Html => view.is_escaped(&edit.range),
+                Layer::Form | Layer::Quoted => true,
             };
             if written {
                 let plain = edits.arena[edit.text.clone()].to_vec();

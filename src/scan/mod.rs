@@ -87,6 +87,16 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
     known && hex.iter().all(u8::is_ascii_hexdigit) && parts.all(is_count)
 }
 
+/// Longest stand-in that is looked for inside a text.
+const STAND_IN_BYTES_MAX: usize = 130;
+
+/// Where the stand-in ends that begins at `at`, if one does.
+pub(crate) fn stand_in_end(text: &[u8], at: usize) -> Option<usize> {
+    let rest = &text[at..text.len().min(at + STAND_IN_BYTES_MAX)];
+    let end = memchr::memchr(b']', rest)? + 1;
+    is_stand_in(&rest[..end]).then_some(at + end)
+}
+
 /// `chars=212`.
 fn is_count(part: &[u8]) -> bool {
     let Some(equals) = part.iter().position(|byte| *byte == b'=') else { return false };

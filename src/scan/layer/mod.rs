@@ -3,6 +3,17 @@
 //! In: the bytes of an encoded text. Out: the decoded bytes and an offset map, so that a range of the
 //! decoded text can be replaced in the encoded one. A layer knows how to read itself and how to write a
 //! stand-in in its own spelling; it never looks for anything.
+//!
+//! [`View`] is for the encodings that spell characters one by one. `base64` reads and writes whole runs, `dump`
+//! reads the pairs of printed structures, and `hidden` tells from the plain bytes which of all these a text may
+//! need.
+
+pub(crate) mod base64;
+pub(crate) mod data_uri;
+pub(crate) mod dump;
+mod html;
+mod packed;
+mod quoted;
 
 use std::ops::Range;
 
@@ -15,6 +26,10 @@ pub(crate) enum Layer {
     Percent,
     /// Percent-encoding with `+` for a blank (`application/x-www-form-urlencoded`).
     Form,
+    /// HTML character references.
+    Html,
+    /// The escapes between the quotes of a printed string.
+    Quoted,
 }
 
 /// A decoded text with its way back. Reused between texts.
@@ -44,9 +59,10 @@ impl View {
         loop {
             let rest = &encoded[at..];
             let plain = match layer {
-                Layer::JsonString => memchr::memchr(b'\\', rest),
+                Layer::JsonString | Layer::Quoted => memchr::memchr(b'\\', rest),
                 Layer::Percent => memchr::memchr(b'%', rest),
                 Layer::Form => memchr::memchr2(b'%', b'+', rest),
+                Layer::Html => memchr::memchr(b'&', rest),
             };
             let run = plain.unwrap_or(rest.len());
             self.text.extend_from_slice(&rest[..run]);
@@ -58,6 +74,8 @@ impl View {
             let encoded_len = match layer {
                 Layer::JsonString => json_escape(&encoded[at..], &mut self.text),
                 Layer::Percent | Layer::Form => percent(&encoded[at..], &mut self.text),
+                Layer::Html => html::reference(&encoded[at..], &mut self.text),
+                Layer::Quoted => quoted::escape(&encoded[at..], &mut self.text),
             };
             let decoded_len = self.text.len() - decoded;
             if self.text[decoded..] != encoded[at..at + encoded_len] {
@@ -161,6 +179,8 @@ pub(crate) fn write(layer: Layer, plain: &[u8], out: &mut Vec<u8>) {
     match layer {
         Layer::JsonString => write_json(plain, out),
         Layer::Percent | Layer::Form => write_percent(plain, out),
+        Layer::Html => html::write(plain, out),
+        Layer::Quoted => quoted::write(plain, out),
     }
 }
 
@@ -235,6 +255,18 @@ mod tests {
             assert_eq!(view.encoded(decoded.clone()), encoded, "{decoded:?}");
         }
         assert!(view.is_escaped(&(0..2)) && !view.is_escaped(&(2..3)));
+    }
+
+    /// Percent twice is one layer inside another.
+    #[test]
+    fn percent_twice_is_read_in_two_steps() {
+        let mut outer = read(Layer::Percent, "jane%2540example.com");
+        assert_eq!(outer.text, b"jane%40example.com");
+        let inner = read(Layer::Percent, "jane%40example.com");
+        assert_eq!(inner.text, b"jane@example.com");
+        assert_eq!(outer.encoded(inner.encoded(4..5)), 4..9);
+        outer.read(Layer::Percent, b"%25252540");
+        assert_eq!(outer.text, b"%252540");
     }
 
     #[test]

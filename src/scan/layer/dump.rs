@@ -1,0 +1,546 @@
+//! Printed structures in text: `key=value`, query strings, cookies, and what Python, PHP, JavaScript, Ruby and Go
+//! print of their data.
+//!
+//! In: a text. Out: its containers and values in order, each value with the key that it is printed behind, so
+//! that field rules hold for dumped keys as they do for JSON. Holds one frame per open bracket
+//! ([`NESTING_MAX`]). Tolerant: nothing is refused, prose in between is passed over, and what is cut reaches to the
+//! end. Never decides whether a key matters, and never reads a bare value further than it is asked to.
+//!
+//! | printed by | looks like |
+//! |---|---|
+//! | logs, shells, query strings, cookies | `email=x`, `email = "x"`, `?email=x&b=c`, `a=b; email=x` |
+//! | Python, `repr` | `{'email': 'x', "n": u'y'}`, `User(email='x')` |
+//! | JavaScript, `inspect` | `{ email: 'x', n: [ "y" ] }` |
+//! | Ruby, `inspect` | `{:email=>"x", "n" => "y"}`, `{email: "x"}` |
+//! | Go, `%+v` | `{Email:x Name:y}`, `map[email:x]` |
+//! | PHP, `print_r`, `var_dump` | `[email] => x`, `["email"]=> string(1) "x"` |
+//! | PHP, `serialize` | `a:1:{s:5:"email";s:1:"x";}`, `email\|s:1:"x";` |
+//!
+//! PHP writes lengths in front of strings; [`php_strings`] finds them again when a string has changed.
+
+mod php;
+
+pub(crate) use php::{PhpString, php_strings};
+
+use super::super::stand_in_end;
+use std::ops::Range;
+
+/// Most open brackets that are told apart; what lies deeper counts as part of the deepest.
+pub(crate) const NESTING_MAX: usize = 64;
+
+/// Longest key.
+const KEY_BYTES_MAX: usize = 128;
+
+/// Blanks that may stand between a key, what joins it to its value, and the value in one line.
+const GAP_BYTES_MAX: usize = 2;
+
+/// What the reader comes across. Ranges point into its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A container begins.
+    Open { key: Option<Range<usize>>, is_list: bool },
+    /// The innermost container ends.
+    Close,
+    /// A value.
+    Value { key: Option<Range<usize>>, value: Value },
+}
+
+/// A value as it is printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// Between quotes, with backslashes for escapes. The range is what stands between.
+    Quoted(Range<usize>),
+    /// Counted or one to a line: no byte of it means anything but itself.
+    Raw(Range<usize>),
+    /// Not quoted; where it begins. [`Reader::bare`] tells where it ends.
+    Bare(usize, Joint),
+}
+
+/// What joins a bare value to its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joint {
+    /// `key=value` and `key => value`.
+    Equals,
+    /// `?key=value&`: percent-encoded.
+    Query,
+    /// `key: value`, in a container.
+    Colon,
+    /// `key: value`, where a line begins.
+    Line,
+    /// An element of a container, without a key.
+    Element,
+}
+
+/// How far a bare value reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// One word.
+    Word,
+    /// All words up to the next key, the end of the container or of the line.
+    Words,
+}
+
+/// True if the text may hold a pair whose key `is_named`: a quick test, at most [`KEY_BYTES_MAX`] bytes
+/// looked at for every `=`, `:`, `;` and `|`.
+pub(crate) fn may_hold(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
+    let joint = |byte: &u8| matches!(byte, b'=' | b':' | b';' | b'|');
+    text.iter().enumerate().filter(|(_, byte)| joint(byte)).any(|(at, _)| {
+        let decor = |byte: &&u8| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b']' | b':' | b'\\');
+        let decor = text[..at].iter().rev().take(GAP_BYTES_MAX + 3).take_while(decor).count();
+        let end = at - decor;
+        let key = text[..end].iter().rev().take(KEY_BYTES_MAX).take_while(|byte| of_key(**byte)).count();
+        key > 0 && is_named(&text[end - key..end])
+    })
+}
+
+/// Letters of a key that is not quoted, brackets of `user[email]` among them.
+fn of_key(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'_' | b'$' | b'-' | b'.' | b'[')
+}
+
+struct Frame {
+    bracket: u8,
+    /// In serialised PHP: the key that waits for its value.
+    php_key: Option<Range<usize>>,
+    is_php: bool,
+}
+
+/// Reads a text from its beginning to its end. Linear in it, whatever it holds.
+pub(crate) struct Reader<'t> {
+    text: &'t [u8],
+    at: usize,
+    /// Open containers below the text itself.
+    stack: Vec<Frame>,
+    /// Open brackets beyond [`NESTING_MAX`].
+    over: usize,
+    /// Containers that one bracket has closed and that were not told yet.
+    closing: usize,
+    /// An element may begin here: after a bracket or a comma.
+    at_element: bool,
+    /// Bare elements of the innermost containers are asked for, from this depth on.
+    bare_from: Option<usize>,
+    /// By kind of quote: none closes a string from here on.
+    unclosed: [usize; 3],
+}
+
+impl<'t> Reader<'t> {
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        let root = Frame { bracket: 0, php_key: None, is_php: false };
+        Self {
+            text,
+            at: 0,
+            stack: vec![root],
+            over: 0,
+            closing: 0,
+            at_element: false,
+            bare_from: None,
+            unclosed: [usize::MAX; 3],
+        }
+    }
+
+    /// Asks for the bare elements too of the container that was opened last, and of all in it.
+    pub(crate) fn tell_bare_elements(&mut self) {
+        self.bare_from.get_or_insert(self.stack.len());
+    }
+
+    /// Where a bare value that begins at `from` ends. The reader goes on behind it.
+    pub(crate) fn bare(&mut self, from: usize, joint: Joint, reach: Reach) -> Range<usize> {
+        let end = match reach {
+            Reach::Word => self.word_end(from, joint),
+            Reach::Words => self.words_end(from, joint),
+        };
+        self.at = end.max(from);
+        self.at_element = false;
+        from..self.at
+    }
+
+    /// The next container or value. After a bare value that was not asked for, its inside is read too.
+    pub(crate) fn next(&mut self) -> Option<Event> {
+        loop {
+            if self.closing > 0 {
+                self.closing -= 1;
+                self.stack.pop();
+                if self.bare_from.is_some_and(|from| self.stack.len() < from) {
+                    self.bare_from = None;
+                }
+                return Some(Event::Close);
+            }
+            let byte = *self.text.get(self.at)?;
+            let event = match byte {
+                b'{' | b'[' | b'(' => self.open(byte, None),
+                b'}' | b']' | b')' => {
+                    self.close(byte);
+                    None
+                }
+                b'"' | b'\'' | b'`' => self.quote(),
+                b',' => {
+                    self.at += 1;
+                    self.at_element = true;
+                    None
+                }
+                _ if byte.is_ascii_whitespace() => {
+                    self.at += 1;
+                    None
+                }
+                _ if of_key(byte) => self.word(),
+                _ if self.wants_bare() => Some(self.element()),
+                _ => {
+                    self.at += 1;
+                    self.at_element = false;
+                    None
+                }
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
+    }
+
+    fn wants_bare(&self) -> bool {
+        self.at_element && self.bare_from.is_some_and(|from| self.stack.len() >= from)
+    }
+
+    fn element(&mut self) -> Event {
+        self.at_element = false;
+        Event::Value { key: None, value: Value::Bare(self.at, Joint::Element) }
+    }
+
+    fn frame(&mut self) -> &mut Frame {
+        self.stack.last_mut().expect("the text itself is never closed")
+    }
+
+    /// An opening bracket, unless it begins a stand-in or a key that is printed in brackets.
+    fn open(&mut self, bracket: u8, key: Option<Range<usize>>) -> Option<Event> {
+        if bracket == b'[' {
+            if let Some(end) = stand_in_end(self.text, self.at) {
+                self.at = end;
+                self.at_element = false;
+                return None;
+            }
+            if key.is_none()
+                && let Some((key, after)) = php::bracketed_key(self.text, self.at)
+            {
+                return self.value(key, after, Joint::Line, true);
+            }
+        }
+        self.at += 1;
+        self.at_element = true;
+        if self.stack.len() > NESTING_MAX {
+            self.over += 1;
+            return None;
+        }
+        self.stack.push(Frame { bracket, php_key: None, is_php: false });
+        Some(Event::Open { key, is_list: bracket == b'[' })
+    }
+
+    fn close(&mut self, byte: u8) {
+        self.at += 1;
+        self.at_element = false;
+        if self.over > 0 {
+            self.over -= 1;
+            return;
+        }
+        let bracket = match byte {
+            b'}' => b'{',
+            b']' => b'[',
+            _ => b'(',
+        };
+        // One that opens nothing is prose; one further out closes all within.
+        if let Some(place) = self.stack.iter().rposition(|frame| frame.bracket == bracket) {
+            self.closing = self.stack.len() - place;
+        }
+    }
+
+    /// A quote: of a key, of an element, or of prose.
+    fn quote(&mut self) -> Option<Event> {
+        let open = self.at;
+        let in_word = open.checked_sub(1).is_some_and(|at| self.text[at].is_ascii_alphanumeric());
+        if !in_word && let Some((key, after)) = self.quoted_key(open) {
+            return self.value(key, after, Joint::Colon, false);
+        }
+        if self.at_element && self.stack.len() > 1 {
+            let (range, after) = self.quoted(open);
+            (self.at, self.at_element) = (after, false);
+            return Some(Event::Value { key: None, value: Value::Quoted(range) });
+        }
+        self.at += 1;
+        self.at_element = false;
+        None
+    }
+
+    /// `'key':`, `"key" =>`: the key and what follows its joint.
+    fn quoted_key(&self, open: usize) -> Option<(Range<usize>, usize)> {
+        let quote = self.text[open];
+        let inside = &self.text[open + 1..self.text.len().min(open + 2 + KEY_BYTES_MAX)];
+        let close = open + 1 + inside.iter().position(|byte| *byte == quote)?;
+        let (after, _) = joint_at(self.text, close + 1)?;
+        Some((open + 1..close, after))
+    }
+
+    /// A word: a key, a mark of serialised PHP, or prose.
+    fn word(&mut self) -> Option<Event> {
+        let start = self.at;
+        let letters = self.text[start..].iter().take_while(|byte| of_key(**byte) && **byte != b'[').count();
+        let mut end = start + letters;
+        if letters == 1
+            && matches!(self.text[start], b's' | b'a' | b'O' | b'i' | b'b' | b'd' | b'N')
+            && let Some(token) = php::token(self.text, start)
+        {
+            return self.php_token(token);
+        }
+        // `user[email]=x`
+        while self.text.get(end) == Some(&b'[') && end - start < KEY_BYTES_MAX {
+            let inner = self.text[end + 1..].iter().take(KEY_BYTES_MAX);
+            let inner = inner.take_while(|byte| of_key(**byte) && **byte != b'[').count();
+            if self.text.get(end + 1 + inner) != Some(&b']') {
+                break;
+            }
+            end += inner + 2;
+        }
+        let is_key = end - start <= KEY_BYTES_MAX && letters > 0;
+        if is_key && self.text.get(end) == Some(&b'|') && php::token(self.text, end + 1).is_some() {
+            self.at = end + 1;
+            self.frame().php_key = Some(start..end);
+            return None;
+        }
+        if is_key && let Some((after, joint)) = joint_at(self.text, end) {
+            let joint = self.joint_of(start, after, joint);
+            return self.value(start..end, after, joint, false);
+        }
+        if self.wants_bare() {
+            return Some(self.element());
+        }
+        // A bracket that belongs to no key is read as one.
+        self.at = (start + letters).max(start + 1);
+        self.at_element = false;
+        None
+    }
+
+    /// What a bare value behind this joint would be. Outside of containers and not at the beginning of a
+    /// line, a colon is prose: such a value is `Element`, which is told to nobody.
+    fn joint_of(&self, key: usize, after: usize, joint: u8) -> Joint {
+        let before = key.checked_sub(1).map(|at| self.text[at]);
+        let is_tight = after < self.text.len() && !self.text[after].is_ascii_whitespace();
+        match joint {
+            b'=' if is_tight && matches!(before, Some(b'?' | b'&' | b'#')) => Joint::Query,
+            b'=' => Joint::Equals,
+            _ if self.stack.len() > 1 => Joint::Colon,
+            _ => {
+                let lead = self.text[..key].iter().rev().take(8);
+                let lead = lead.take_while(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'>' | b'*')).count();
+                let is_first = key == lead || self.text[key - lead - 1] == b'\n';
+                if is_first { Joint::Line } else { Joint::Element }
+            }
+        }
+    }
+
+    /// The value behind a key and its joint.
+    fn value(&mut self, key: Range<usize>, after: usize, joint: Joint, is_print_r: bool) -> Option<Event> {
+        let in_container = self.stack.len() > 1 || is_print_r;
+        let blank =
+            |byte: &&u8| matches!(byte, b' ' | b'\t') || (in_container && matches!(byte, b'\n' | b'\r'));
+        let at = after + self.text[after..].iter().take_while(blank).count();
+        self.at = at;
+        self.at_element = false;
+        let rest = &self.text[at..];
+        let prefix = rest.iter().take(2).take_while(|byte| b"uUbBrRfF&".contains(byte)).count();
+        let typed = php::typed(self.text, at).or_else(|| type_prefix(self.text, at)).unwrap_or(at + prefix);
+        if let Some(range) = php::counted(self.text, at) {
+            self.at = range.end + 1;
+            return Some(Event::Value { key: Some(key), value: Value::Raw(range) });
+        }
+        match self.text.get(typed) {
+            Some(b'"' | b'\'' | b'`') if typed <= at + prefix => {
+                let (range, after) = self.quoted(typed);
+                self.at = after;
+                return Some(Event::Value { key: Some(key), value: Value::Quoted(range) });
+            }
+            Some(byte @ (b'{' | b'[' | b'(')) => {
+                self.at = typed;
+                return self.open(*byte, Some(key));
+            }
+            _ => {}
+        }
+        let in_line = at <= after + GAP_BYTES_MAX || !self.text[after..at].contains(&b'\n');
+        if rest.is_empty() || joint == Joint::Element || !in_line {
+            return None;
+        }
+        if is_print_r {
+            let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+            let tail = rest[..end].iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.at = at + end;
+            return (tail < end)
+                .then(|| Event::Value { key: Some(key), value: Value::Raw(at..at + end - tail) });
+        }
+        if matches!(rest[0], b'}' | b']' | b')' | b',' | b';') {
+            return None;
+        }
+        Some(Event::Value { key: Some(key), value: Value::Bare(at, joint) })
+    }
+
+    /// A token of serialised PHP: keys and values take turns.
+    fn php_token(&mut self, token: php::Token) -> Option<Event> {
+        self.at = token.end;
+        self.at_element = false;
+        let frame = self.frame();
+        let key = frame.php_key.take();
+        match token.kind {
+            php::Kind::Container => {
+                let event = self.open_php(key);
+                self.at = token.end;
+                event
+            }
+            php::Kind::String(range) => match key {
+                Some(key) => Some(Event::Value { key: Some(key), value: Value::Raw(range) }),
+                None => {
+                    frame.php_key = Some(range);
+                    None
+                }
+            },
+            // As a key, a number; as a value, nothing that a string could hold.
+            php::Kind::Scalar => {
+                if key.is_none() && frame.is_php {
+                    frame.php_key = Some(token.end..token.end);
+                }
+                None
+            }
+        }
+    }
+
+    fn open_php(&mut self, key: Option<Range<usize>>) -> Option<Event> {
+        if self.stack.len() > NESTING_MAX {
+            self.over += 1;
+            return None;
+        }
+        self.stack.push(Frame { bracket: b'{', php_key: None, is_php: true });
+        Some(Event::Open { key: key.filter(|key| !key.is_empty()), is_list: false })
+    }
+
+    /// What stands between the quote at `open` and the one that closes it, and what follows. One that is never
+    /// closed reaches to the end.
+    ///
+    /// A quote with a letter or digit behind it closes nothing: `'it's'` was printed by hand.
+    fn quoted(&mut self, open: usize) -> (Range<usize>, usize) {
+        let quote = self.text[open];
+        let kind = match quote {
+            b'"' => 0,
+            b'\'' => 1,
+            _ => 2,
+        };
+        let mut at = open + 1;
+        while open < self.unclosed[kind]
+            && let Some(found) = memchr::memchr2(quote, b'\\', self.text.get(at..).unwrap_or_default())
+        {
+            let place = at + found;
+            let next = self.text.get(place + 1);
+            if self.text[place] == b'\\' {
+                at = place + 2;
+            } else if next.is_some_and(u8::is_ascii_alphanumeric) {
+                at = place + 1;
+            } else {
+                return (open + 1..place, place + 1);
+            }
+        }
+        self.unclosed[kind] = self.unclosed[kind].min(open);
+        (open + 1..self.text.len(), self.text.len())
+    }
+
+    fn word_end(&self, from: usize, joint: Joint) -> usize {
+        let ends = |byte: &u8| match joint {
+            Joint::Query => byte.is_ascii_whitespace() || b"&#\"'<>()[]{}`".contains(byte),
+            _ => byte.is_ascii_whitespace() || b"&,;\"'<>()[]{}|`".contains(byte),
+        };
+        let end = self.text[from..].iter().position(ends).map_or(self.text.len(), |n| from + n);
+        trimmed(self.text, from, end)
+    }
+
+    fn words_end(&self, from: usize, joint: Joint) -> usize {
+        if joint == Joint::Query {
+            return self.word_end(from, joint);
+        }
+        let in_container = self.stack.len() > 1;
+        let (mut depth, mut at) = (0_usize, from);
+        while let Some(&byte) = self.text.get(at) {
+            match byte {
+                b'\n' | b'\r' => break,
+                b'{' | b'[' | b'(' => depth += 1,
+                b'}' | b']' | b')' if depth > 0 => depth -= 1,
+                b'}' | b']' | b')' if in_container => break,
+                b',' if joint == Joint::Element && depth == 0 => break,
+                b' ' | b'\t' | b',' | b';' | b'&' if depth == 0 && at > from && self.key_follows(at + 1) => {
+                    break;
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        trimmed(self.text, from, at)
+    }
+
+    /// `key=` or `key:x`, after blanks. A colon with a blank behind it is prose.
+    fn key_follows(&self, at: usize) -> bool {
+        let rest = &self.text[at..self.text.len().min(at + KEY_BYTES_MAX)];
+        let blanks = rest.iter().take(GAP_BYTES_MAX).take_while(|byte| **byte == b' ').count();
+        let rest = &rest[blanks..];
+        let quote = usize::from(matches!(rest.first(), Some(b'"' | b'\'')));
+        let letters = rest[quote..].iter().take_while(|byte| of_key(**byte)).count();
+        let quotes = quote + usize::from(quote > 0 && rest.get(letters + 1) == rest.first());
+        let tail = &rest[letters + quotes..];
+        letters > 0
+            && match tail {
+                [b'=', b'=', ..] | [b':', b':' | b'/' | b' ' | b'\n', ..] => quote > 0,
+                [b'=', ..] | [b':', _, ..] => true,
+                _ => false,
+            }
+    }
+}
+
+/// `=`, `:`, `=>`, `:=` behind a key, few blanks before it: what follows, and `=` or `:`.
+fn joint_at(text: &[u8], end: usize) -> Option<(usize, u8)> {
+    let blanks = text.get(end..)?.iter().take(GAP_BYTES_MAX).take_while(|byte| **byte == b' ').count();
+    let at = end + blanks;
+    match text.get(at..)? {
+        [b'=', b'>', ..] => Some((at + 2, b'=')),
+        [b'=', b'=' | b'~', ..] | [b':', b':', ..] | [b':', b'/', b'/', ..] => None,
+        [b':', b'=', ..] => Some((at + 2, b'=')),
+        [b'=', ..] => Some((at + 1, b'=')),
+        // A blank before a colon is French, or a conditional of C.
+        [b':', ..] if blanks == 0 => Some((at + 1, b':')),
+        _ => None,
+    }
+}
+
+/// The bracket behind the name of a type: `User(`, `map[`, `&pkg.User{`, `Array (`, `Object {`.
+fn type_prefix(text: &[u8], at: usize) -> Option<usize> {
+    let pointer = text[at..].iter().take(2).take_while(|byte| b"&*".contains(byte)).count();
+    let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'\\');
+    let name = text[at + pointer..].iter().take(KEY_BYTES_MAX).take_while(of_name).count();
+    let end = at + pointer + name;
+    if name > 0 && matches!(text.get(end), Some(b'{' | b'[')) {
+        return Some(end);
+    }
+    let starts = |words: &[&[u8]]| words.iter().any(|word| text[at..end].ends_with(word));
+    // A call in source code looks like a Python object; only one with a capital is.
+    let is_class = text[at + pointer..end]
+        .rsplit(|byte| *byte == b'.')
+        .next()
+        .is_some_and(|name| name.first().is_some_and(u8::is_ascii_uppercase));
+    if is_class && text.get(end) == Some(&b'(') {
+        return Some(end);
+    }
+    let blanks = text[end..].iter().take(KEY_BYTES_MAX).take_while(|byte| byte.is_ascii_whitespace()).count();
+    let bracket = matches!(text.get(end + blanks), Some(b'{' | b'('));
+    (name > 0 && bracket && starts(&[b"Array", b"Object", b"Map", b"Set"])).then_some(end + blanks)
+}
+
+/// Without the punctuation of the sentence around.
+fn trimmed(text: &[u8], from: usize, end: usize) -> usize {
+    let tail = |byte: &&u8| {
+        matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\\' | b' ' | b'\t' | b'"' | b'\'')
+    };
+    end - text[from..end].iter().rev().take_while(tail).count()
+}
+
+#[cfg(test)]
+#[path = "dump/tests.rs"]
+mod tests;
