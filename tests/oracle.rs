@@ -4,6 +4,8 @@
 //! that were written by hand. Every input that passes through here is also held to what must be true of any
 //! redaction: done twice it changes nothing more, and JSON stays JSON.
 
+#[path = "oracle/behind.rs"]
+mod behind;
 #[path = "oracle/cases.rs"]
 mod cases;
 #[path = "oracle/document.rs"]

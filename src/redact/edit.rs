@@ -19,6 +19,8 @@ pub(crate) struct Edit {
     pub(crate) detector: DetectorIndex,
     pub(crate) class: Option<Class>,
     pub(crate) action: Action,
+    /// What was found inside the bytes that go, and counts in its place: a part of [`Edits::inner`].
+    pub(crate) inner: Range<usize>,
     /// False for what only belongs to another edit, such as the suffix of a key.
     pub(crate) counted: bool,
 }
@@ -28,16 +30,48 @@ pub(crate) struct Edit {
 pub(crate) struct Edits {
     pub(crate) list: Vec<Edit>,
     pub(crate) arena: Vec<u8>,
+    /// Finds inside opaque layers, whose bytes go with those of one edit.
+    pub(crate) inner: Vec<Inner>,
+}
+
+/// A find inside an opaque layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Inner {
+    pub(crate) detector: DetectorIndex,
+    pub(crate) class: Option<Class>,
+    pub(crate) action: Action,
 }
 
 impl Edits {
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.arena.clear();
+        self.inner.clear();
     }
 
     pub(crate) fn text(&self, edit: &Edit) -> &[u8] {
         &self.arena[edit.text.clone()]
+    }
+
+    /// Notes what was found inside an opaque layer; returns its place in [`Edits::inner`].
+    pub(crate) fn note_inner(&mut self, found: &[Edit]) -> Range<usize> {
+        let from = self.inner.len();
+        for edit in found.iter().filter(|edit| edit.counted) {
+            match edit.inner.is_empty() {
+                true => {
+                    self.inner.push(Inner { detector: edit.detector, class: edit.class, action: edit.action })
+                }
+                false => self.inner.extend_from_within(edit.inner.clone()),
+            }
+        }
+        from..self.inner.len()
+    }
+
+    /// All that an edit counts as.
+    pub(crate) fn counts_as(&self, edit: &Edit) -> impl Iterator<Item = Inner> + '_ {
+        let itself = Inner { detector: edit.detector, class: edit.class, action: edit.action };
+        let alone = (edit.counted && edit.inner.is_empty()).then_some(itself);
+        self.inner[edit.inner.clone()].iter().copied().chain(alone)
     }
 
     /// Sorts the edits from place `from` on, and joins those that overlap: the union of their bytes goes,
@@ -116,6 +150,7 @@ mod tests {
                 detector: DetectorIndex(detector),
                 class: None,
                 action: Action::Token,
+                inner: 0..0,
                 counted: true,
             });
         }

@@ -26,7 +26,7 @@ use crate::scan::{Work, is_stand_in};
 use std::ops::Range;
 
 /// What stands for something that a bound kept us from looking at.
-const UNSCANNED: &[u8] = b"[unscanned]";
+pub(super) const UNSCANNED: &[u8] = b"[unscanned]";
 
 /// Where a text stands: its path, and the rule that all of it is under.
 #[derive(Clone, Copy)]
@@ -157,7 +157,7 @@ impl<'a> Engine<'a> {
     }
 
     /// A document inside a text. False, and nothing done, if it is none.
-    fn nested(&mut self, text: &[u8], context: Context<'_>) -> bool {
+    pub(super) fn nested(&mut self, text: &[u8], context: Context<'_>) -> bool {
         let (first, keys, kept) = (self.pool.edits.list.len(), self.keys, self.kept.len());
         let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(context.state));
         walker.begin(context.state, context.under);
@@ -192,7 +192,7 @@ impl<'a> Engine<'a> {
     ///
     /// `map` is a bitmap of triggers in which the text begins at the given place; without one, the text is swept.
     /// True if the text is a document and was walked.
-    fn text(&mut self, text: &[u8], map: Option<(&[u64], usize)>, context: Context<'_>) -> bool {
+    pub(super) fn text(&mut self, text: &[u8], map: Option<(&[u64], usize)>, context: Context<'_>) -> bool {
         let deeper = context.depth < self.limits.layers_max;
         let first = self.pool.edits.list.len();
         if looks_like_document(text) {
@@ -220,16 +220,18 @@ impl<'a> Engine<'a> {
                 self.through(layer, text, Context { depth: context.depth + 1, ..context });
             }
         }
+        self.look_behind(text, context);
         if self.work.is_exhausted() {
             self.pool.edits.list.truncate(first);
             self.unscanned(0..text.len());
         }
         self.pool.edits.settle(first);
+        self.correct_lengths(first, text);
         false
     }
 
     /// A text through one layer. What lies behind too many of them is replaced, not read.
-    fn through(&mut self, layer: Layer, text: &[u8], context: Context<'_>) {
+    pub(super) fn through(&mut self, layer: Layer, text: &[u8], context: Context<'_>) {
         let first = self.pool.edits.list.len();
         let mut view = self.pool.views.pop().unwrap_or_default();
         view.read(layer, text);
@@ -321,7 +323,7 @@ impl<'a> Engine<'a> {
         action: Action,
     ) {
         let text = at..self.pool.edits.arena.len();
-        self.pool.edits.list.push(Edit { range, text, detector, class, action, counted: true });
+        self.pool.edits.list.push(Edit { range, text, detector, class, action, inner: 0..0, counted: true });
     }
 
     pub(super) fn push_text(&mut self, range: Range<usize>, text: &[u8], rule: &Rule) {
@@ -337,7 +339,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Moves the edits from place `first` on by `offset`.
-    fn shift(&mut self, first: usize, offset: usize) {
+    pub(super) fn shift(&mut self, first: usize, offset: usize) {
         for edit in &mut self.pool.edits.list[first..] {
             edit.range = edit.range.start + offset..edit.range.end + offset;
         }
@@ -345,7 +347,7 @@ impl<'a> Engine<'a> {
 
     /// Brings the edits from place `first` on from a view's text back to what it was read from, and
     /// writes their stand-ins as that layer does.
-    fn map_back(&mut self, first: usize, view: &View, layer: Layer) {
+    pub(super) fn map_back(&mut self, first: usize, view: &View, layer: Layer) {
         let edits = &mut self.pool.edits;
         for edit in &mut edits.list[first..] {
             let written = match layer {
@@ -365,7 +367,7 @@ impl<'a> Engine<'a> {
     }
 
     /// What a rule says about a value, which it names itself or (`inherited`) by a container around it.
-    fn decide(
+    pub(super) fn decide(
         &self,
         rule: &Rule,
         value: &[u8],
@@ -530,6 +532,7 @@ impl<'a> Engine<'a> {
             detector: DetectorIndex::UNSCANNED,
             class: None,
             action: Action::Token,
+            inner: 0..0,
             counted: false,
         });
     }
@@ -542,7 +545,7 @@ impl<'a> Engine<'a> {
 }
 
 /// `{` or `[` first, and a quote somewhere: only then can there be a string in it.
-fn looks_like_document(text: &[u8]) -> bool {
+pub(super) fn looks_like_document(text: &[u8]) -> bool {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     matches!(first, Some(b'{' | b'[')) && memchr::memchr(b'"', text).is_some()
 }

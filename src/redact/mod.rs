@@ -3,9 +3,11 @@
 //! [`Plan`] joins a pattern set and a policy; [`Scrubber`] applies it to one item after another.
 
 mod action;
+mod behind;
 #[cfg(test)]
 mod context_tests;
 mod decision;
+mod dumped;
 mod edit;
 mod engine;
 mod plan;

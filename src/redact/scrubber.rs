@@ -184,9 +184,10 @@ impl Scrubber {
     ) -> Verdict {
         if self.plan.mode() == Mode::Shadow {
             // Scanned and counted; forwarded as it came, which the policy's consent says.
-            self.pool.edits.list.iter().filter(|edit| edit.counted).for_each(|edit| {
-                count(&mut self.counts, edit.detector, edit.class, edit.action);
-            });
+            let edits = &self.pool.edits;
+            for found in edits.list.iter().flat_map(|edit| edits.counts_as(edit)) {
+                count(&mut self.counts, found.detector, found.class, found.action);
+            }
             out.extend_from_slice(bytes);
             return Verdict::default();
         }
@@ -195,8 +196,8 @@ impl Scrubber {
         }
         let edits = &mut self.pool.edits;
         edits.drop_idle(bytes);
-        for edit in edits.list.iter().filter(|edit| edit.counted) {
-            count(&mut self.counts, edit.detector, edit.class, edit.action);
+        for found in edits.list.iter().flat_map(|edit| edits.counts_as(edit)) {
+            count(&mut self.counts, found.detector, found.class, found.action);
         }
         for (detector, class) in found.kept {
             count(&mut self.counts, detector, class, Action::Keep);

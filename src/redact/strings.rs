@@ -1,6 +1,7 @@
 //! The walk's visitor: leaves strings without trigger and rule alone, hands the others to the engine.
 
 use super::action::Action;
+use super::behind::hides_something;
 use super::decision::redacts;
 use super::engine::{Context, Engine};
 use crate::pattern::{DetectorIndex, FieldKind};
@@ -53,6 +54,11 @@ impl Strings<'_, '_> {
         false
     }
 
+    /// True if there may be something behind a layer that has no trigger.
+    fn hides_something(&mut self, raw: &[u8]) -> bool {
+        hides_something(raw, self.engine.fields, &mut self.engine.pool.scratch)
+    }
+
     /// A whole string that is a hit of a pattern with `null_when_whole` becomes null, quotes and all.
     fn null_if_whole(&mut self, first: usize, content: &Range<usize>) {
         let edits = &mut self.engine.pool.edits;
@@ -60,7 +66,7 @@ impl Strings<'_, '_> {
         let patterns = &self.engine.plan.set.patterns;
         let is_nulled =
             patterns.get(usize::from(edit.detector.0)).is_some_and(|pattern| pattern.null_when_whole);
-        if is_nulled && edit.range == *content {
+        if is_nulled && edit.inner.is_empty() && edit.range == *content {
             let at = edits.arena.len();
             edits.arena.extend_from_slice(b"null");
             edit.text = at..edits.arena.len();
@@ -72,7 +78,8 @@ impl Strings<'_, '_> {
 impl Visitor for Strings<'_, '_> {
     #[inline]
     fn wants_key(&mut self, bytes: &[u8], range: &Range<usize>) -> bool {
-        self.has_trigger(range) && self.is_worth_a_look(bytes, range)
+        (self.has_trigger(range) && self.is_worth_a_look(bytes, range))
+            || self.hides_something(&bytes[range.clone()])
     }
 
     fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>) {
@@ -98,6 +105,7 @@ impl Visitor for Strings<'_, '_> {
             Some(id) => under.is_some() || !self.engine.plan.spares[usize::from(id)],
         };
         acts || (self.has_trigger(range) && self.is_worth_a_look(bytes, range))
+            || self.hides_something(&bytes[range.clone()])
     }
 
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {

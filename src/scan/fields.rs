@@ -288,6 +288,13 @@ impl FieldAutomaton {
         key.split(|byte| *byte == b'.').fold(state, |state, part| self.step(state, self.part(part, scratch)))
     }
 
+    /// True if the last part of a printed key is a name, or ends as one: `user[email]`, `user.email`.
+    pub(crate) fn is_named(&self, key: &[u8], scratch: &mut Vec<u8>) -> bool {
+        let mut parts = key.rsplit(|byte| matches!(byte, b'.' | b'[' | b']'));
+        let last = parts.find(|part| !part.is_empty()).unwrap_or_default();
+        !matches!(self.part(last, scratch), OTHER | INDEX)
+    }
+
     /// The symbol of one part of a key.
     fn part(&self, part: &[u8], scratch: &mut Vec<u8>) -> Symbol {
         if !part.is_empty() && part.iter().all(u8::is_ascii_digit) {

@@ -19,6 +19,14 @@ pub(crate) mod words;
 pub use fields::{FieldPath, PathError};
 pub use validate::{VALIDATORS, Validator};
 
+/// Readers of layers that the tests' own writing of the engine shares with it.
+#[doc(hidden)]
+pub mod readers {
+    pub use super::layer::base64::{Run, Runs, Style, decode, encode, runs, style_of};
+    pub use super::layer::data_uri::{Content, DataUri, data_uris};
+    pub use super::layer::dump::{Event, Joint, PhpString, Reach, Reader, Value, may_hold, php_strings};
+}
+
 use crate::pattern::Class;
 
 /// Bytes that regexes and layers may still look at for one item.

@@ -1,12 +1,16 @@
 //! Decoders that go byte by byte and note for each decoded byte where it came from.
 
+use regex::bytes::Regex;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layer {
     Json,
     Percent,
     Form,
+    Html,
+    Quoted,
 }
 
 /// A decoded text, and for each of its bytes the range of encoded bytes that stands for it.
@@ -26,6 +30,8 @@ impl Decoded {
                 Layer::Percent => percent_unit(&encoded[at..]),
                 Layer::Form if encoded[at] == b'+' => (vec![b' '], 1),
                 Layer::Form => percent_unit(&encoded[at..]),
+                Layer::Html => html_unit(&encoded[at..]),
+                Layer::Quoted => quoted_unit(&encoded[at..]),
             };
             for byte in bytes {
                 decoded.text.push(byte);
@@ -47,7 +53,7 @@ impl Decoded {
 
     /// True if some byte of the range was written as an escape.
     pub(crate) fn is_escaped(&self, range: &Range<usize>) -> bool {
-        self.from[range.clone()].iter().any(|from| from.len() > 1)
+        (range.start..range.end).any(|at| self.from[at].len() > 1)
     }
 }
 
@@ -98,6 +104,91 @@ fn percent_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
     }
 }
 
+fn html_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
+    static NUMERIC: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("(?-u)^&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?").expect("a regex"));
+    static NAMED: LazyLock<Regex> = LazyLock::new(|| Regex::new("(?-u)^&([A-Za-z]+);").expect("a regex"));
+    let utf8 = |c: char| c.to_string().into_bytes();
+    if let Some(found) = NUMERIC.captures(bytes) {
+        let (digits, radix) = match (found.get(1), found.get(2)) {
+            (Some(hex), _) => (hex.as_bytes(), 16),
+            (None, decimal) => (decimal.expect("one of the two").as_bytes(), 10),
+        };
+        if digits.len() <= 16 {
+            let code =
+                std::str::from_utf8(digits).ok().and_then(|digits| u64::from_str_radix(digits, radix).ok());
+            let c = code.and_then(|code| char::from_u32(u32::try_from(code).ok()?)).filter(|c| *c != '\0');
+            let c = if c == Some('\u{a0}') { ' ' } else { c.unwrap_or('\u{fffd}') };
+            return (utf8(c), found[0].len());
+        }
+    }
+    let named = NAMED.captures(bytes).and_then(|found| {
+        let name = std::str::from_utf8(found.get(1)?.as_bytes()).ok()?;
+        let (_, c) = NAMES.iter().find(|(names, _)| names.split(' ').any(|known| known == name))?;
+        Some((utf8(*c), found[0].len()))
+    });
+    named.unwrap_or((vec![bytes[0]], 1))
+}
+
+const NAMES: &[(&str, char)] = &[
+    ("amp AMP", '&'),
+    ("lt LT", '<'),
+    ("gt GT", '>'),
+    ("quot QUOT", '"'),
+    ("apos", '\''),
+    ("nbsp ensp emsp thinsp", ' '),
+    ("Tab", '\t'),
+    ("NewLine", '\n'),
+    ("commat", '@'),
+    ("period", '.'),
+    ("colon", ':'),
+    ("comma", ','),
+    ("semi", ';'),
+    ("sol", '/'),
+    ("bsol", '\\'),
+    ("num", '#'),
+    ("percnt", '%'),
+    ("plus", '+'),
+    ("lowbar", '_'),
+    ("hyphen dash", '\u{2010}'),
+    ("minus", '\u{2212}'),
+    ("ast", '*'),
+    ("dollar", '$'),
+    ("equals", '='),
+    ("excl", '!'),
+    ("quest", '?'),
+    ("lbrace lcub", '{'),
+    ("rbrace rcub", '}'),
+    ("lbrack lsqb", '['),
+    ("rbrack rsqb", ']'),
+    ("lpar", '('),
+    ("rpar", ')'),
+    ("verbar vert", '|'),
+];
+
+fn quoted_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
+    static HEX: LazyLock<Regex> = LazyLock::new(|| {
+        let forms = r"x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\}";
+        Regex::new(&format!(r"(?-u)^\\(?:{forms})")).expect("a regex")
+    });
+    if bytes[0] != b'\\' {
+        return (vec![bytes[0]], 1);
+    }
+    if let Some(found) = HEX.captures(bytes) {
+        let digits = found.iter().skip(1).flatten().next().expect("one of the forms").as_bytes();
+        let code = u32::from_str_radix(std::str::from_utf8(digits).expect("ASCII"), 16).expect("hex digits");
+        return (char::from_u32(code).unwrap_or('\u{fffd}').to_string().into_bytes(), found[0].len());
+    }
+    let plain = match bytes.get(1) {
+        Some(b'v') => 11,
+        Some(b'a') => 7,
+        Some(b'e') => 27,
+        Some(&byte @ (b'\'' | b'`' | b'$' | b'#')) => byte,
+        _ => return json_unit(bytes),
+    };
+    (vec![plain], 2)
+}
+
 /// Writes plain text in a layer's spelling.
 pub(crate) fn write(layer: Layer, plain: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -110,6 +201,18 @@ pub(crate) fn write(layer: Layer, plain: &[u8]) -> Vec<u8> {
             (Layer::Json, b'\t') => out.extend(b"\\t"),
             (Layer::Json, 0..=0x1f) => out.extend(format!("\\u{byte:04x}").bytes()),
             (Layer::Json, _) => out.push(byte),
+            (Layer::Html, b'&') => out.extend(b"&amp;"),
+            (Layer::Html, b'<') => out.extend(b"&lt;"),
+            (Layer::Html, b'>') => out.extend(b"&gt;"),
+            (Layer::Html, b'"') => out.extend(b"&quot;"),
+            (Layer::Html, b'\'') => out.extend(b"&#39;"),
+            (Layer::Html, _) => out.push(byte),
+            (Layer::Quoted, b'"' | b'\'' | b'`' | b'\\') => out.extend([b'\\', byte]),
+            (Layer::Quoted, b'\n') => out.extend(b"\\n"),
+            (Layer::Quoted, b'\r') => out.extend(b"\\r"),
+            (Layer::Quoted, b'\t') => out.extend(b"\\t"),
+            (Layer::Quoted, 0..=0x1f) => out.extend(format!("\\x{byte:02x}").bytes()),
+            (Layer::Quoted, _) => out.push(byte),
             (_, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') => out.push(byte),
             (_, _) => out.extend(format!("%{byte:02X}").bytes()),
         }

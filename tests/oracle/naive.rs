@@ -2,8 +2,10 @@
 //!
 //! In: packs, a policy, the bytes of an item. Out: the bytes to send on. Every regex runs over the whole of
 //! every decoded text; there is no sweep, trigger, window, automaton, bitmap, pool or work budget here.
-//! Shared with the engine: the validators, the names of classes, and how a policy resolves its presets.
+//! Shared with the engine: the validators, the names of classes, how a policy resolves its presets, and the readers
+//! of base64, data URIs and printed structures, which have tests of their own.
 
+use super::behind;
 use super::document::{self, Broken, Place};
 use super::layers::{self, Decoded, Layer};
 use super::paths::{self, Pattern as Path, Step};
@@ -30,27 +32,27 @@ struct Pattern {
 }
 
 #[derive(PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     Value,
     Address,
     Exempt,
 }
 
-struct Rule {
-    detector: usize,
-    class: Option<Class>,
-    kind: Kind,
-    scope: String,
-    paths: Vec<Path>,
-    action: Action,
-    numbers: bool,
+pub(crate) struct Rule {
+    pub(crate) detector: usize,
+    pub(crate) class: Option<Class>,
+    pub(crate) kind: Kind,
+    pub(crate) scope: String,
+    pub(crate) paths: Vec<Path>,
+    pub(crate) action: Action,
+    pub(crate) numbers: bool,
     keep: Vec<String>,
     rewrite: BTreeMap<String, String>,
 }
 
 impl Rule {
     /// True for a rule that takes values away.
-    fn redacts(&self) -> bool {
+    pub(crate) fn redacts(&self) -> bool {
         let spares = self.kind == Kind::Exempt || matches!(self.action, Action::Keep | Action::Scan);
         !spares && self.rewrite.is_empty()
     }
@@ -59,8 +61,8 @@ impl Rule {
 /// What the engine must agree with.
 pub(crate) struct Oracle {
     patterns: Vec<Pattern>,
-    rules: Vec<Rule>,
-    limits: ScanLimits,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) limits: ScanLimits,
     known: RefCell<Known>,
 }
 
@@ -70,10 +72,10 @@ type Known = HashMap<(&'static str, Vec<Step>), Option<usize>>;
 /// A replacement, and how grave what it hides is: the smaller, the graver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edit {
-    range: Range<usize>,
-    text: Vec<u8>,
-    gravity: (u8, usize),
-    null_when_whole: bool,
+    pub(crate) range: Range<usize>,
+    pub(crate) text: Vec<u8>,
+    pub(crate) gravity: (u8, usize),
+    pub(crate) null_when_whole: bool,
 }
 
 impl Edit {
@@ -83,7 +85,7 @@ impl Edit {
     }
 }
 
-enum Decision {
+pub(crate) enum Decision {
     Leave,
     Look,
     Replace,
@@ -173,7 +175,7 @@ impl Oracle {
     }
 }
 
-fn splice(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
+pub(crate) fn splice(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
     let (mut out, mut at) = (Vec::new(), 0);
     for edit in edits {
         out.extend_from_slice(&bytes[at..edit.range.start]);
@@ -186,8 +188,8 @@ fn splice(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
 
 /// The scan of one item.
 pub(crate) struct Scan<'o> {
-    oracle: &'o Oracle,
-    scope: &'static str,
+    pub(crate) oracle: &'o Oracle,
+    pub(crate) scope: &'static str,
     /// Keys replaced so far.
     keys: usize,
 }
@@ -219,7 +221,7 @@ impl Scan<'_> {
 
     /// The rules to ask about a value, in order: its own, then its container's, which alone counts if its
     /// own takes nothing away.
-    fn rules_for(&self, place: &Place) -> Vec<usize> {
+    pub(crate) fn rules_for(&self, place: &Place) -> Vec<usize> {
         let own = self.own_rule(place);
         let spared = own.is_some_and(|id| !self.oracle.rules[id].redacts()) && place.under.is_some();
         own.filter(|_| !spared).into_iter().chain(place.under).collect()
@@ -410,7 +412,7 @@ impl Scan<'_> {
     }
 
     /// What a rule says about a value that it names itself or, `inherited`, through a container.
-    fn decide(
+    pub(crate) fn decide(
         &self,
         id: usize,
         value: &[u8],
@@ -450,7 +452,7 @@ impl Scan<'_> {
     }
 
     /// The edits of a text that is a document, or `None`, and no trace, if it is none.
-    fn nested(&mut self, text: &[u8], place: &Place, layers: usize) -> Option<Vec<Edit>> {
+    pub(crate) fn nested(&mut self, text: &[u8], place: &Place, layers: usize) -> Option<Vec<Edit>> {
         if !looks_like_document(text) || layers >= self.oracle.limits.layers_max {
             return None;
         }
@@ -464,7 +466,7 @@ impl Scan<'_> {
     }
 
     /// A text as its receiver reads it.
-    fn text(&mut self, text: &[u8], place: &Place, layers: usize) -> Vec<Edit> {
+    pub(crate) fn text(&mut self, text: &[u8], place: &Place, layers: usize) -> Vec<Edit> {
         if looks_like_document(text) {
             if layers >= self.oracle.limits.layers_max {
                 return vec![Edit::unscanned(0..text.len(), b"[unscanned]")];
@@ -480,11 +482,12 @@ impl Scan<'_> {
         if text.windows(2).any(|two| two == b"\\u") {
             edits.extend(self.through(Layer::Json, text, place, layers + 1));
         }
-        settled(edits)
+        edits.extend(self.behind(text, place, layers));
+        behind::with_lengths(settled(edits), text)
     }
 
     /// A text through one layer.
-    fn through(&mut self, layer: Layer, text: &[u8], place: &Place, layers: usize) -> Vec<Edit> {
+    pub(crate) fn through(&mut self, layer: Layer, text: &[u8], place: &Place, layers: usize) -> Vec<Edit> {
         let decoded = Decoded::read(layer, text);
         if decoded.text == text && layer != Layer::Form {
             return Vec::new();
@@ -550,7 +553,7 @@ fn address_decision(action: Action, text: Option<&str>, inherited: bool) -> Deci
     }
 }
 
-fn looks_like_document(text: &[u8]) -> bool {
+pub(crate) fn looks_like_document(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) && text.contains(&b'"')
 }
 
@@ -562,7 +565,7 @@ fn whole_characters(text: &[u8], range: Range<usize>) -> Range<usize> {
     start..end
 }
 
-fn replace(
+pub(crate) fn replace(
     range: Range<usize>,
     detector: usize,
     class: Option<Class>,
@@ -575,7 +578,7 @@ fn replace(
     }
 }
 
-fn edit(range: Range<usize>, text: Vec<u8>, detector: usize, class: Option<Class>) -> Edit {
+pub(crate) fn edit(range: Range<usize>, text: Vec<u8>, detector: usize, class: Option<Class>) -> Edit {
     use Class as C;
     let rank = match class {
         None => 0,
@@ -590,16 +593,16 @@ fn edit(range: Range<usize>, text: Vec<u8>, detector: usize, class: Option<Class
     Edit { range, text, gravity: (rank, detector), null_when_whole: false }
 }
 
-fn shift(edits: &mut [Edit], by: usize) {
+pub(crate) fn shift(edits: &mut [Edit], by: usize) {
     for edit in edits {
         edit.range = edit.range.start + by..edit.range.end + by;
     }
 }
 
 /// Edits of a decoded text as edits of the encoded one.
-fn mapped(edits: Vec<Edit>, decoded: &Decoded, layer: Layer) -> Vec<Edit> {
+pub(crate) fn mapped(edits: Vec<Edit>, decoded: &Decoded, layer: Layer) -> Vec<Edit> {
     let map = |edit: Edit| {
-        let encodes = layer != Layer::Percent || decoded.is_escaped(&edit.range);
+        let encodes = !matches!(layer, Layer::Percent | Layer::Html) || decoded.is_escaped(&edit.range);
         let text = if encodes { layers::write(layer, &edit.text) } else { edit.text };
         Edit { range: decoded.encoded(&edit.range), text, ..edit }
     };
@@ -607,7 +610,7 @@ fn mapped(edits: Vec<Edit>, decoded: &Decoded, layer: Layer) -> Vec<Edit> {
 }
 
 /// Edits in order; those that overlap become their union with the text of the gravest.
-fn settled(mut edits: Vec<Edit>) -> Vec<Edit> {
+pub(crate) fn settled(mut edits: Vec<Edit>) -> Vec<Edit> {
     edits.sort_by_key(|edit| (edit.range.start, Reverse(edit.range.end)));
     let mut groups: Vec<Vec<Edit>> = Vec::new();
     let mut end = 0;

@@ -48,6 +48,15 @@ impl Pattern {
         Self(segments)
     }
 
+    /// True if some step of the path is this key.
+    pub(crate) fn names(&self, folded: &[u8]) -> bool {
+        self.0.iter().any(|segment| match segment {
+            Segment::Name(name) => name == folded,
+            Segment::Ending(ending) => folded.ends_with(ending),
+            _ => false,
+        })
+    }
+
     pub(crate) fn matches(&self, steps: &[Step]) -> bool {
         matches(&self.0, steps)
     }

@@ -45,7 +45,7 @@ static URL_BARE: GeneralPurpose = engine(&alphabet::URL_SAFE, false);
 
 /// How a run is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Style {
+pub struct Style {
     /// `-` and `_` in place of `+` and `/`.
     url: bool,
     padded: bool,
@@ -56,12 +56,13 @@ pub(crate) struct Style {
 
 /// A run of base64 that says text.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Run {
+pub struct Run {
     /// All of it in the text, padding and line ends included.
-    pub(crate) range: Range<usize>,
-    pub(crate) style: Style,
+    pub range: Range<usize>,
+    /// How it is written.
+    pub style: Style,
     /// What it says. `None` if it is packed and cannot be unpacked within the bounds.
-    pub(crate) plain: Option<Vec<u8>>,
+    pub plain: Option<Vec<u8>>,
 }
 
 /// Shows lengths only: a run holds sender bytes.
@@ -84,12 +85,12 @@ impl std::fmt::Debug for Run {
 ///
 /// Linear: what did not decode from one place is not tried again from another that stands at the same distance
 /// in fours.
-pub(crate) fn runs(text: &[u8]) -> Runs<'_> {
+pub fn runs(text: &[u8]) -> Runs<'_> {
     Runs { text, at: 0, dead: [0; 4], dead_lines: 0, known: (0, 0, None) }
 }
 
 /// See [`runs`].
-pub(crate) struct Runs<'t> {
+pub struct Runs<'t> {
     text: &'t [u8],
     at: usize,
     /// By place modulo four: no run that begins before this says text to its end.
@@ -231,7 +232,7 @@ pub(crate) fn suspect(text: &[u8]) -> bool {
 }
 
 /// Writes bytes in the style of a run.
-pub(crate) fn encode(plain: &[u8], style: Style) -> Vec<u8> {
+pub fn encode(plain: &[u8], style: Style) -> Vec<u8> {
     let packed = packed::pack(plain, style.packing);
     let engine = match (style.url, style.padded) {
         (false, true) => &STANDARD,
@@ -247,7 +248,7 @@ pub(crate) fn encode(plain: &[u8], style: Style) -> Vec<u8> {
 
 /// The bytes that letters stand for, for callers who know that they are base64, such as a data URI. Bits that
 /// make no whole byte are left out. `None` for anything else.
-pub(crate) fn decode(letters: &[u8]) -> Option<Vec<u8>> {
+pub fn decode(letters: &[u8]) -> Option<Vec<u8>> {
     let pads = letters.iter().rev().take(PADS_MAX).take_while(|byte| **byte == b'=').count();
     let letters = &letters[..letters.len() - pads];
     if !letters.iter().all(|byte| is_letter(*byte)) {
@@ -260,7 +261,7 @@ pub(crate) fn decode(letters: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The style of letters whose text is known to be base64, as [`decode`] reads them.
-pub(crate) fn style_of(letters: &[u8]) -> Style {
+pub fn style_of(letters: &[u8]) -> Style {
     let url = letters.iter().any(|byte| matches!(byte, b'-' | b'_'));
     let padded = letters.ends_with(b"=") || (letters.len() % 4 == 0 && !url);
     Style { url, padded, lines: None, packing: Packing::None }

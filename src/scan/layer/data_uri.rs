@@ -12,7 +12,7 @@ const HEADER_BYTES_MAX: usize = 256;
 
 /// What a media type promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
+pub enum Content {
     /// Text, JSON, XML, a form, or no type at all, which means plain text.
     Text,
     /// Pictures, sound, video, fonts, and files that nobody here can read.
@@ -21,15 +21,17 @@ pub(crate) enum Content {
 
 /// One data URI. Ranges point into the text given to [`data_uris`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DataUri {
-    pub(crate) content: Content,
-    pub(crate) is_base64: bool,
+pub struct DataUri {
+    /// What its media type promises.
+    pub content: Content,
+    /// Written in base64; else percent-encoded.
+    pub is_base64: bool,
     /// What follows the comma. Never empty.
-    pub(crate) payload: Range<usize>,
+    pub payload: Range<usize>,
 }
 
 /// The data URIs of a text in order; none overlap. Needs the bytes `data:`, in lower case.
-pub(crate) fn data_uris(text: &[u8]) -> impl Iterator<Item = DataUri> + '_ {
+pub fn data_uris(text: &[u8]) -> impl Iterator<Item = DataUri> + '_ {
     let mut at = 0;
     let scheme = memmem::Finder::new(b"data:");
     std::iter::from_fn(move || {

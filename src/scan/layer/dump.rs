@@ -20,7 +20,7 @@
 
 mod php;
 
-pub(crate) use php::{PhpString, php_strings};
+pub use php::{PhpString, php_strings};
 
 use super::super::stand_in_end;
 use std::ops::Range;
@@ -36,18 +36,28 @@ const GAP_BYTES_MAX: usize = 2;
 
 /// What the reader comes across. Ranges point into its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
     /// A container begins.
-    Open { key: Option<Range<usize>>, is_list: bool },
+    Open {
+        /// What it is printed behind.
+        key: Option<Range<usize>>,
+        /// In square brackets.
+        is_list: bool,
+    },
     /// The innermost container ends.
     Close,
     /// A value.
-    Value { key: Option<Range<usize>>, value: Value },
+    Value {
+        /// What it is printed behind.
+        key: Option<Range<usize>>,
+        /// How it is printed.
+        value: Value,
+    },
 }
 
 /// A value as it is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
     /// Between quotes, with backslashes for escapes. The range is what stands between.
     Quoted(Range<usize>),
     /// Counted or one to a line: no byte of it means anything but itself.
@@ -58,7 +68,7 @@ pub(crate) enum Value {
 
 /// What joins a bare value to its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Joint {
+pub enum Joint {
     /// `key=value` and `key => value`.
     Equals,
     /// `?key=value&`: percent-encoded.
@@ -73,16 +83,18 @@ pub(crate) enum Joint {
 
 /// How far a bare value reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// One word.
     Word,
+    /// A word, and those behind it that begin with a capital: `Jane Roe`.
+    Name,
     /// All words up to the next key, the end of the container or of the line.
     Words,
 }
 
 /// True if the text may hold a pair whose key `is_named`: a quick test, at most [`KEY_BYTES_MAX`] bytes
 /// looked at for every `=`, `:`, `;` and `|`.
-pub(crate) fn may_hold(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
+pub fn may_hold(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
     let joint = |byte: &u8| matches!(byte, b'=' | b':' | b';' | b'|');
     text.iter().enumerate().filter(|(_, byte)| joint(byte)).any(|(at, _)| {
         let decor = |byte: &&u8| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b']' | b':' | b'\\');
@@ -106,7 +118,7 @@ struct Frame {
 }
 
 /// Reads a text from its beginning to its end. Linear in it, whatever it holds.
-pub(crate) struct Reader<'t> {
+pub struct Reader<'t> {
     text: &'t [u8],
     at: usize,
     /// Open containers below the text itself.
@@ -124,7 +136,7 @@ pub(crate) struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    pub(crate) fn new(text: &'t [u8]) -> Self {
+    pub fn new(text: &'t [u8]) -> Self {
         let root = Frame { bracket: 0, php_key: None, is_php: false };
         Self {
             text,
@@ -139,14 +151,15 @@ impl<'t> Reader<'t> {
     }
 
     /// Asks for the bare elements too of the container that was opened last, and of all in it.
-    pub(crate) fn tell_bare_elements(&mut self) {
+    pub fn tell_bare_elements(&mut self) {
         self.bare_from.get_or_insert(self.stack.len());
     }
 
     /// Where a bare value that begins at `from` ends. The reader goes on behind it.
-    pub(crate) fn bare(&mut self, from: usize, joint: Joint, reach: Reach) -> Range<usize> {
+    pub fn bare(&mut self, from: usize, joint: Joint, reach: Reach) -> Range<usize> {
         let end = match reach {
             Reach::Word => self.word_end(from, joint),
+            Reach::Name => self.name_end(from, joint),
             Reach::Words => self.words_end(from, joint),
         };
         self.at = end.max(from);
@@ -155,7 +168,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The next container or value. After a bare value that was not asked for, its inside is read too.
-    pub(crate) fn next(&mut self) -> Option<Event> {
+    pub fn next(&mut self) -> Option<Event> {
         loop {
             if self.closing > 0 {
                 self.closing -= 1;
@@ -362,7 +375,10 @@ impl<'t> Reader<'t> {
             _ => {}
         }
         let in_line = at <= after + GAP_BYTES_MAX || !self.text[after..at].contains(&b'\n');
-        if rest.is_empty() || joint == Joint::Element || !in_line {
+        // `prompt= model=x`: who writes no blank before has none behind, and the value is empty.
+        let is_empty =
+            at > after && self.text[after - 1] == b'=' && self.text[..after - 1].last() != Some(&b' ');
+        if rest.is_empty() || joint == Joint::Element || !in_line || is_empty {
             return None;
         }
         if is_print_r {
@@ -452,6 +468,17 @@ impl<'t> Reader<'t> {
         };
         let end = self.text[from..].iter().position(ends).map_or(self.text.len(), |n| from + n);
         trimmed(self.text, from, end)
+    }
+
+    fn name_end(&self, from: usize, joint: Joint) -> usize {
+        let mut end = self.word_end(from, joint);
+        while let [b' ', capital, ..] = self.text[end..]
+            && (capital.is_ascii_uppercase() || capital >= 0xc0)
+            && !self.key_follows(end + 1)
+        {
+            end = self.word_end(end + 1, joint);
+        }
+        end
     }
 
     fn words_end(&self, from: usize, joint: Joint) -> usize {

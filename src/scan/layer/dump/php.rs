@@ -64,15 +64,16 @@ pub(super) fn token(text: &[u8], at: usize) -> Option<Token> {
 
 /// A serialised string. Ranges point into the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PhpString {
+pub struct PhpString {
     /// The digits of its length in bytes.
-    pub(crate) number: Range<usize>,
-    pub(crate) content: Range<usize>,
+    pub number: Range<usize>,
+    /// Its bytes, without the quotes.
+    pub content: Range<usize>,
 }
 
 /// The serialised strings of a text whose lengths are right, those in other strings too: outer before inner, up
 /// to a few levels deep.
-pub(crate) fn php_strings(text: &[u8]) -> Vec<PhpString> {
+pub fn php_strings(text: &[u8]) -> Vec<PhpString> {
     let (mut all, mut open): (Vec<PhpString>, Vec<usize>) = (Vec::new(), Vec::new());
     for at in memmem::find_iter(text, b"s:") {
         open.retain(|end| *end > at);

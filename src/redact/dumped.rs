@@ -1,0 +1,277 @@
+//! Field rules for printed structures: `{'prompt': 'a teal fox'}`, `username=jroe`, `s:5:"email";s:1:"x";`.
+//!
+//! In: a text that is no document. Out: edits for the values whose keys a rule names, in the spelling of the text.
+//! Only rules that take values away act here: addresses and all else that has a shape are the patterns' work, and
+//! a key that no rule names changes nothing. What is a word of source code, a place holder or nothing stays.
+
+use super::decision::{Decision, redacts, same_key};
+use super::engine::{Context, Engine, looks_like_document};
+use super::plan::Rule;
+use crate::pattern::{Class, FieldKind};
+use crate::scan::fields::State;
+use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
+use crate::scan::layer::{Layer, hidden};
+use std::ops::Range;
+
+/// A container that is open.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    /// Its path.
+    state: State,
+    /// The path of what has no key in it.
+    next: State,
+    under: Option<u16>,
+}
+
+/// A value and what the rules say about it.
+struct Found<'k> {
+    key: Option<&'k [u8]>,
+    state: State,
+    own: Option<u16>,
+    under: Option<u16>,
+}
+
+impl Engine<'_> {
+    /// Applies the field rules to what is printed in `text`.
+    pub(super) fn dumped(&mut self, text: &[u8], context: Context<'_>) {
+        let fields = self.fields;
+        let mut scratch = std::mem::take(&mut self.pool.scratch);
+        let is_named = hidden::pairs(text, |key| fields.is_named(key, &mut scratch));
+        self.pool.scratch = scratch;
+        if !is_named || !self.work.spend(text.len()) {
+            return;
+        }
+        let mut frames = vec![Frame { state: context.state, next: context.state, under: context.under }];
+        let mut reader = Reader::new(text);
+        while let Some(event) = reader.next() {
+            let frame = *frames.last().expect("the text itself is never closed");
+            match event {
+                Event::Close => drop(frames.pop()),
+                Event::Open { key, is_list } => {
+                    let state = key.map_or(frame.next, |key| self.after(frame.state, &text[key]));
+                    let own = fields.rule(state).filter(|id| self.takes(*id));
+                    let under = own.or(frame.under);
+                    if under.is_some() {
+                        reader.tell_bare_elements();
+                    }
+                    let next = if is_list { fields.element(state) } else { state };
+                    frames.push(Frame { state, next, under });
+                }
+                Event::Value { key, value } => {
+                    let key = key.map(|key| &text[key]);
+                    let state = key.map_or(frame.next, |key| self.after(frame.state, key));
+                    let found = Found { key, state, own: fields.rule(state), under: frame.under };
+                    self.dumped_value(&mut reader, text, value, &found, context);
+                }
+            }
+        }
+    }
+
+    /// The path after a printed key: `user[email]` is `user.email`.
+    fn after(&mut self, state: State, key: &[u8]) -> State {
+        let mut scratch = std::mem::take(&mut self.pool.scratch);
+        let state = if key.contains(&b'[') {
+            let path: Vec<u8> =
+                key.iter().filter(|b| **b != b']').map(|b| if *b == b'[' { b'.' } else { *b }).collect();
+            self.fields.key(state, &path, &mut scratch)
+        } else {
+            self.fields.key(state, key, &mut scratch)
+        };
+        self.pool.scratch = scratch;
+        state
+    }
+
+    /// True for a rule that takes any value away.
+    fn takes(&self, id: u16) -> bool {
+        let rule = &self.plan.rules[usize::from(id)];
+        redacts(rule) && rule.kind == FieldKind::Value
+    }
+
+    fn dumped_value(
+        &mut self,
+        reader: &mut Reader<'_>,
+        text: &[u8],
+        value: Value,
+        found: &Found<'_>,
+        around: Context<'_>,
+    ) {
+        let acting = self.rules_for(found.own, found.under).find(|id| self.takes(*id));
+        let rule = acting.map(|id| &self.plan.rules[usize::from(id)]);
+        match (value, rule) {
+            (Value::Bare(..), None) => {}
+            (Value::Bare(from, joint), Some(rule)) => {
+                let Some(range) = bare_range(reader, text, from, joint, rule, found.key) else { return };
+                if matches!(joint, Joint::Colon | Joint::Element) && is_number(&text[range.clone()]) {
+                    if text[range.clone()] != *b"0" {
+                        self.push_text(range, b"0", rule);
+                    }
+                    return;
+                }
+                let layer = match joint {
+                    Joint::Query => Some(Layer::Form),
+                    _ if text[range.clone()].contains(&b'%') => Some(Layer::Percent),
+                    _ => None,
+                };
+                self.ruled_dump(text, range, layer, found, around);
+            }
+            (Value::Quoted(range), rule) => {
+                let escaped = text[range.clone()].contains(&b'\\').then_some(Layer::Quoted);
+                if rule.is_none() || !self.ruled_dump(text, range.clone(), escaped, found, around) {
+                    self.inside_dump(text, range, escaped, found, around);
+                }
+            }
+            (Value::Raw(range), rule) => {
+                if rule.is_none() || !self.ruled_dump(text, range.clone(), None, found, around) {
+                    self.inside_dump(text, range, None, found, around);
+                }
+            }
+        }
+    }
+
+    /// What the rules do to a value, written in `layer`. False if they leave it to be looked at.
+    fn ruled_dump(
+        &mut self,
+        text: &[u8],
+        range: Range<usize>,
+        layer: Option<Layer>,
+        found: &Found<'_>,
+        around: Context<'_>,
+    ) -> bool {
+        let plan = self.plan;
+        let first = self.pool.edits.list.len();
+        let mut view = self.pool.views.pop().unwrap_or_default();
+        let value = match layer {
+            Some(layer) => {
+                view.read(layer, &text[range.clone()]);
+                view.text.as_slice()
+            }
+            None => &text[range.clone()],
+        };
+        let mut settled = false;
+        for id in self.rules_for(found.own, found.under) {
+            let rule = &plan.rules[usize::from(id)];
+            if !self.takes(id) {
+                continue;
+            }
+            match self.decide(rule, value, found.key, found.own != Some(id), around.depth) {
+                Decision::Look => continue,
+                Decision::Leave => {}
+                Decision::Inside
+                    if self.nested(value, Context { state: found.state, under: Some(id), ..around }) => {}
+                _ => self.replace(0..value.len(), rule.detector, rule.class, rule.action, value),
+            }
+            settled = true;
+            break;
+        }
+        if let Some(layer) = layer {
+            self.map_back(first, &view, layer);
+        }
+        self.shift(first, range.start);
+        self.pool.views.push(view);
+        settled
+    }
+
+    /// What is printed inside a printed string.
+    fn inside_dump(
+        &mut self,
+        text: &[u8],
+        range: Range<usize>,
+        layer: Option<Layer>,
+        found: &Found<'_>,
+        around: Context<'_>,
+    ) {
+        let first = self.pool.edits.list.len();
+        let inner = &text[range.clone()];
+        let context = Context { state: found.state, under: None, ..around };
+        let deeper = Context { depth: context.depth + 1, ..context };
+        if let Some(layer) = layer {
+            self.through(layer, inner, deeper);
+        } else if around.depth >= self.limits.layers_max {
+            let fields = self.fields;
+            let mut scratch = std::mem::take(&mut self.pool.scratch);
+            if hidden::pairs(inner, |key| fields.is_named(key, &mut scratch)) {
+                self.unscanned(0..inner.len());
+            }
+            self.pool.scratch = scratch;
+        } else if !(looks_like_document(inner) && self.nested(inner, context)) {
+            self.dumped(inner, deeper);
+        }
+        self.shift(first, range.start);
+    }
+}
+
+/// Where a bare value ends that a rule takes away; `None` if it is none. The reader goes on behind it.
+fn bare_range(
+    reader: &mut Reader<'_>,
+    text: &[u8],
+    from: usize,
+    joint: Joint,
+    rule: &Rule,
+    key: Option<&[u8]>,
+) -> Option<Range<usize>> {
+    let word = reader.bare(from, joint, Reach::Word);
+    let value = &text[word.clone()];
+    if value.is_empty() || says_nothing(value) || is_code(&text[word.start..], value.len(), key) {
+        return None;
+    }
+    let is_content = matches!(
+        rule.class,
+        Some(Class::PromptText | Class::CompletionText | Class::ToolIo | Class::Project)
+    );
+    let as_string = matches!(joint, Joint::Equals | Joint::Query) && !is_content;
+    if is_number(value) && !rule.numbers && !as_string {
+        return None;
+    }
+    let reach = match joint {
+        Joint::Colon | Joint::Element => Reach::Words,
+        _ if is_content => Reach::Words,
+        _ if matches!(rule.class, Some(Class::Person | Class::PostalAddress)) => Reach::Name,
+        _ => Reach::Word,
+    };
+    let range = if reach == Reach::Word { word } else { reader.bare(from, joint, reach) };
+    // At the beginning of a line, what a word follows is a sentence.
+    let rest = text[range.end..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_sentence = joint == Joint::Line
+        && !rest.iter().all(|byte| byte.is_ascii_whitespace() || b".,;\"'".contains(byte));
+    (!is_sentence).then_some(range)
+}
+
+/// `None`, `null`, `%s`, `${name}`: nothing was printed, or will be.
+fn says_nothing(value: &[u8]) -> bool {
+    let words: [&[u8]; 8] = [b"none", b"null", b"nil", b"undefined", b"true", b"false", b"nan", b"..."];
+    if words.iter().any(|word| value.eq_ignore_ascii_case(word)) {
+        return true;
+    }
+    match value {
+        [b'%', b's' | b'r' | b'd' | b'v' | b'i' | b'q' | b'T', rest @ ..] => {
+            rest.iter().all(|b| !b.is_ascii_alphanumeric())
+        }
+        [b'%', b'+', b'v', ..] | [b'$', b'{', ..] | [b'%', b'('] | [b'$'] | [b'%'] => true,
+        [b'*', ..] | [b'?'] => value.iter().all(|byte| matches!(byte, b'*' | b'?')),
+        _ => false,
+    }
+}
+
+/// A name or a call in source code: `user.email` for `email`, `build_prompt(user)`, `self.name`, `os.environ[`.
+fn is_code(text: &[u8], word: usize, key: Option<&[u8]>) -> bool {
+    let value = &text[..word];
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
+    if !value.iter().all(of_name) || value[0].is_ascii_digit() {
+        return false;
+    }
+    let last = value.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let root = value.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let roots: [&[u8]; 8] = [b"self", b"this", b"os", b"process", b"args", b"req", b"request", b"params"];
+    matches!(text.get(word), Some(b'(' | b'['))
+        || key.is_some_and(|key| same_key(last, key))
+        || (root.len() < value.len() && roots.contains(&root))
+}
+
+/// A number, as dumps print it.
+fn is_number(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_digit) && value.iter().all(|b| b.is_ascii_digit() || b"+-.eE_".contains(b))
+}
+
+#[cfg(test)]
+#[path = "dumped/tests.rs"]
+mod tests;

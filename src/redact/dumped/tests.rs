@@ -1,0 +1,182 @@
+use crate::pattern::{PatternSet, embedded};
+use crate::pipeline::Count;
+use crate::redact::{Action, ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber};
+use std::sync::Arc;
+
+fn scrubber() -> Scrubber {
+    let set = PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set");
+    let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
+    Scrubber::new(Arc::new(plan), ScanLimits::default())
+}
+
+fn scrub(scrubber: &mut Scrubber, format: ItemFormat, text: &str) -> String {
+    let mut out = Vec::new();
+    scrubber.item(format, ItemScope::Any, text.as_bytes(), &mut out);
+    String::from_utf8(out).expect("text stays text")
+}
+
+/// Each text as a text and inside a JSON string; twice changes nothing.
+#[track_caller]
+fn check(cases: &[(&str, &str)]) {
+    let mut scrubber = scrubber();
+    for (text, want) in cases {
+        let got = scrub(&mut scrubber, ItemFormat::Text, text);
+        assert_eq!(got, *want, "{text}");
+        assert_eq!(scrub(&mut scrubber, ItemFormat::Text, &got), got, "twice: {text}");
+        let quoted = serde_json::to_string(&[text]).expect("JSON");
+        let got = scrub(&mut scrubber, ItemFormat::Json, &quoted);
+        let [inner]: [String; 1] = serde_json::from_str(&got).expect("still JSON");
+        assert_eq!(inner, *want, "in JSON: {text}");
+        assert_eq!(scrub(&mut scrubber, ItemFormat::Json, &got), got, "twice in JSON: {text}");
+    }
+}
+
+#[test]
+fn printed_values_go_by_their_keys() {
+    check(&[
+        ("{'prompt': 'a teal fox'}", "{'prompt': '[prompt chars=10 words=3]'}"),
+        ("login for username=jroe failed", "login for username=[person] failed"),
+        ("login for full_name=Jane Roe failed", "login for full_name=[person] failed"),
+        ("{'username': u'jroe', \"n\": 4}", "{'username': u'[person]', \"n\": 4}"),
+        ("{ username: 'it\\'s', n: [ 'a' ] }", "{ username: '[person]', n: [ 'a' ] }"),
+        ("{:username=>\"jroe\", :n=>4}", "{:username=>\"[person]\", :n=>4}"),
+        ("{Username:jroe Prompt:a teal fox N:4}", "{Username:[person] Prompt:[prompt chars=10 words=3] N:4}"),
+        ("User(username='jroe', n=4)", "User(username='[person]', n=4)"),
+        (
+            "Array\n(\n    [username] => Jane Roe\n    [n] => 4\n)\n",
+            "Array\n(\n    [username] => [person]\n    [n] => 4\n)\n",
+        ),
+        ("https://example.com/?username=j%20roe&n=1", "https://example.com/?username=%5Bperson%5D&n=1"),
+        ("a=b&user[username]=jroe&n=1", "a=b&user[username]=%5Bperson%5D&n=1"),
+        ("username: jroe\nn: 4", "username: [person]\nn: 4"),
+        (
+            "{'messages': [{'role': 'user', 'content': 'a teal fox'}]}",
+            "{'messages': [{'role': 'user', 'content': '[prompt chars=10 words=3]'}]}",
+        ),
+        (
+            "{'prompt': {'role': 'user', 'x': ['a', 'b c']}}",
+            "{'prompt': {'role': 'user', 'x': ['[prompt chars=1 words=1]', '[prompt chars=3 words=2]']}}",
+        ),
+        ("{'n': 1, 'prompt': 'a teal fo", "{'n': 1, 'prompt': '[prompt chars=9 words=3]"),
+        ("{'note': \"got {'username': 'jroe'}\"}", "{'note': \"got {'username': '[person]'}\"}"),
+        ("{'body': '{\"username\": \"jroe\"}'}", "{'body': '{\"username\": \"[person]\"}'}"),
+    ]);
+}
+
+#[test]
+fn what_no_rule_names_and_what_says_nothing_stays() {
+    let texts = [
+        "a = b",
+        "the username: should be longer",
+        "prompt: none",
+        "username=None, prompt=null",
+        "login for username=%s failed",
+        "username = user.username",
+        "username: this.username,",
+        "create(username=make_name(user), prompt=build_prompt(user))",
+        "usage: prompt=12 completion=34",
+        "max_tokens=512 temperature=0.5",
+        "{'username': '[person]', 'prompt': '[prompt chars=10 words=3]'}",
+        "Username: please tell us",
+        "std::io::Error { kind: NotFound }",
+        "s:3:\"abc\";s:1:\"x\";",
+    ];
+    check(&texts.map(|text| (text, text)));
+}
+
+#[test]
+fn lengths_of_php_are_rewritten() {
+    check(&[
+        (
+            "a:2:{s:8:\"username\";s:4:\"jroe\";s:1:\"n\";i:4;}",
+            "a:2:{s:8:\"username\";s:8:\"[person]\";s:1:\"n\";i:4;}",
+        ),
+        // A hit of a pattern changes a length too, and so does a string around a string.
+        ("s:16:\"jane@example.com\";", "s:7:\"[email]\";"),
+        ("s:22:\"s:16:\"jane@example.com\"\";", "s:12:\"s:7:\"[email]\"\";"),
+        ("username|s:4:\"jroe\";n|i:4;", "username|s:8:\"[person]\";n|i:4;"),
+    ]);
+}
+
+#[test]
+fn html_is_seen_through() {
+    check(&[
+        ("mail jane&#64;example.com now", "mail [email] now"),
+        ("{&quot;username&quot;:&quot;jroe&quot;}", "{&quot;username&quot;:&quot;[person]&quot;}"),
+        ("a &amp; b &lt;c&gt;", "a &amp; b &lt;c&gt;"),
+        ("jane&amp;#64;example.com", "[email]"),
+        ("from 192&period;0&period;2&period;7.", "from [ip]."),
+    ]);
+}
+
+#[test]
+fn base64_is_seen_through() {
+    check(&[
+        // jane@example.com, [email]
+        ("id=amFuZUBleGFtcGxlLmNvbQ== end", "id=W2VtYWlsXQ== end"),
+        ("/track/amFuZUBleGFtcGxlLmNvbQ/open", "/track/W2VtYWlsXQ/open"),
+        // 192.0.2.7, [ip]
+        ("MTkyLjAuMi43", "W2lwXQ=="),
+        // {"username":"jroe","n":4}, {"username":"[person]","n":4}
+        ("state=eyJ1c2VybmFtZSI6Impyb2UiLCJuIjo0fQ==", "state=eyJ1c2VybmFtZSI6IltwZXJzb25dIiwibiI6NH0="),
+        // "nothing to see"
+        ("bm90aGluZyB0byBzZWU=", "bm90aGluZyB0byBzZWU="),
+        // username=jroe
+        ("dXNlcm5hbWU9anJvZQ==", "dXNlcm5hbWU9W3BlcnNvbl0="),
+        // Twice.
+        ("YW1GdVpVQmxlR0Z0Y0d4bExtTnZiUT09", "VzJWdFlXbHNYUT09"),
+        // Percent around it.
+        ("?s=amFuZUBleGFtcGxlLmNvbQ%3D%3D&n=1", "?s=W2VtYWlsXQ%3D%3D&n=1"),
+        ("data:text/plain;base64,amFuZUBleGFtcGxlLmNvbQ==", "data:text/plain;base64,W2VtYWlsXQ=="),
+        ("data:text/plain,jane%40example.com", "data:text/plain,%5Bemail%5D"),
+        // Latin-1, which is no UTF-8: `é jane@example.com`.
+        (
+            "data:text/plain;charset=latin1;base64,6SBqYW5lQGV4YW1wbGUuY29t",
+            "data:text/plain;charset=latin1;base64,6SBbZW1haWxd",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_inside_counts_once_each() {
+    let mut scrubber = scrubber();
+    // `jane@example.com from 192.0.2.7 to joe@example.org`
+    let run = "amFuZUBleGFtcGxlLmNvbSBmcm9tIDE5Mi4wLjIuNyB0byBqb2VAZXhhbXBsZS5vcmc=";
+    scrub(&mut scrubber, ItemFormat::Json, &format!("[\"{run}\"]"));
+    let hits: Vec<u64> = scrubber.counts().iter().map(|count: &Count| count.hits).collect();
+    assert_eq!((hits.iter().sum::<u64>(), hits.len()), (3, 2));
+    assert!(scrubber.counts().iter().all(|count| count.action == Action::Token));
+}
+
+#[test]
+fn past_the_last_layer_the_run_goes_whole_and_stays_valid() {
+    let mut text = "told jane@example.com so".to_owned();
+    for _ in 0..5 {
+        text = base64_of(&text);
+    }
+    let mut scrubber = scrubber();
+    let mut got = scrub(&mut scrubber, ItemFormat::Text, &text);
+    assert_eq!(scrub(&mut scrubber, ItemFormat::Text, &got), got, "twice");
+    while let Some(run) = crate::scan::layer::base64::runs(got.as_bytes()).next() {
+        got = String::from_utf8(run.plain.expect("readable")).expect("text");
+    }
+    assert_eq!(got, "[unscanned]");
+}
+
+fn base64_of(text: &str) -> String {
+    let style = crate::scan::layer::base64::style_of(b"AAAA");
+    String::from_utf8(crate::scan::layer::base64::encode(text.as_bytes(), style)).expect("ASCII")
+}
+
+#[test]
+fn media_in_data_uris_is_taken_away() {
+    check(&[
+        (
+            "<img src=\"data:image/png;base64,iVBORw0KGgoAAAANSUhEUg==\">",
+            "<img src=\"data:image/png;base64,[media]\">",
+        ),
+        ("data:image/svg+xml,%3Csvg%3E", "data:image/svg+xml,[media]"),
+        ("data:application/pdf;base64,JVBERi0xLjQK", "data:application/pdf;base64,[media]"),
+        ("data:text/css;base64,Ym9keXt9Cg==", "data:text/css;base64,Ym9keXt9Cg=="),
+    ]);
+}

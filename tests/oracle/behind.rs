@@ -1,0 +1,294 @@
+//! What lies behind HTML, base64, data URIs and printed structures, and the lengths of serialised PHP.
+
+use super::document::Place;
+use super::layers::{Decoded, Layer};
+use super::naive::{
+    Decision, Edit, Kind, Rule, Scan, edit, looks_like_document, mapped, replace, settled, shift, splice,
+};
+use super::paths;
+use regex::bytes::Regex;
+use std::ops::Range;
+use std::sync::LazyLock;
+use tamis::pattern::Class;
+use tamis::scan::readers::{
+    Content, Event, Joint, Reach, Reader, Style, Value, data_uris, decode, encode, may_hold, php_strings,
+    runs, style_of,
+};
+
+/// A printed value: its key, where it stands, and under which rule.
+struct Found<'t> {
+    key: Option<&'t [u8]>,
+    place: Place,
+}
+
+impl Scan<'_> {
+    pub(crate) fn behind(&mut self, text: &[u8], place: &Place, layers: usize) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        if text.contains(&b'&') {
+            edits.extend(self.through(Layer::Html, text, place, layers + 1));
+        }
+        for run in runs(text) {
+            edits.extend(self.opaque(run.range, run.plain, run.style, place, layers + 1));
+        }
+        for uri in data_uris(text).filter(|uri| uri.is_base64 && uri.content == Content::Text) {
+            let letters = &text[uri.payload.clone()];
+            let plain = decode(letters).filter(|plain| std::str::from_utf8(plain).is_err());
+            if plain.is_some() {
+                edits.extend(self.opaque(uri.payload, plain, style_of(letters), place, layers + 1));
+            }
+        }
+        edits.extend(self.dumped(text, place, layers));
+        edits
+    }
+
+    fn opaque(
+        &mut self,
+        range: Range<usize>,
+        plain: Option<Vec<u8>>,
+        style: Style,
+        place: &Place,
+        layers: usize,
+    ) -> Option<Edit> {
+        let readable = plain.filter(|_| layers <= self.oracle.limits.layers_max);
+        let Some(plain) = readable else {
+            return Some(Edit::unscanned(range, &encode(b"[unscanned]", style)));
+        };
+        let inside = settled(self.text(&plain, place, layers));
+        let inside: Vec<Edit> =
+            inside.into_iter().filter(|edit| edit.text != plain[edit.range.clone()]).collect();
+        let gravity = inside.iter().map(|edit| edit.gravity).min()?;
+        Some(Edit { range, text: encode(&splice(&plain, &inside), style), gravity, null_when_whole: false })
+    }
+
+    fn is_named(&self, key: &[u8]) -> bool {
+        let last = key.rsplit(|byte| b".[]".contains(byte)).find(|part| !part.is_empty()).unwrap_or_default();
+        if last.iter().all(u8::is_ascii_digit) && !last.is_empty() {
+            return false;
+        }
+        let folded = paths::fold(last);
+        let in_scope = |rule: &&Rule| rule.scope == "any" || rule.scope == self.scope;
+        self.oracle
+            .rules
+            .iter()
+            .filter(in_scope)
+            .any(|rule| rule.paths.iter().any(|path| path.names(&folded)))
+    }
+
+    fn takes(&self, id: usize) -> bool {
+        let rule = &self.oracle.rules[id];
+        rule.redacts() && rule.kind == Kind::Value
+    }
+
+    fn dumped(&mut self, text: &[u8], place: &Place, layers: usize) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        if !may_hold(text, |key| self.is_named(key)) {
+            return edits;
+        }
+        // Each open container: its place, and that of what has no key in it.
+        let mut frames = vec![(place.clone(), place.clone())];
+        let mut reader = Reader::new(text);
+        let after = |place: &Place, key: &[u8]| {
+            let path = String::from_utf8_lossy(key).replace('[', ".").replace(']', "");
+            let path = if key.contains(&b'[') { path.into_bytes() } else { key.to_vec() };
+            Place { path: [place.path.clone(), paths::steps(&path)].concat(), under: place.under }
+        };
+        while let Some(event) = reader.next() {
+            let (here, next) = frames.last().cloned().expect("the text itself");
+            match event {
+                Event::Close => drop(frames.pop()),
+                Event::Open { key, is_list } => {
+                    let mut own = key.map_or(next, |key| after(&here, &text[key]));
+                    own.under = self.own_rule(&own).filter(|id| self.takes(*id)).or(here.under);
+                    if own.under.is_some() {
+                        reader.tell_bare_elements();
+                    }
+                    let mut element = own.clone();
+                    if is_list {
+                        element.path.push(paths::Step::Element);
+                    }
+                    frames.push((own, element));
+                }
+                Event::Value { key, value } => {
+                    let key = key.map(|key| &text[key]);
+                    let found = Found { key, place: key.map_or(next, |key| after(&here, key)) };
+                    edits.extend(self.dumped_value(&mut reader, text, value, &found, layers));
+                }
+            }
+        }
+        edits
+    }
+
+    fn dumped_value(
+        &mut self,
+        reader: &mut Reader<'_>,
+        text: &[u8],
+        value: Value,
+        found: &Found<'_>,
+        layers: usize,
+    ) -> Vec<Edit> {
+        let acting = self.rules_for(&found.place).into_iter().find(|id| self.takes(*id));
+        let (range, layer) = match value {
+            Value::Raw(range) => (range, None),
+            Value::Quoted(range) => {
+                let layer = text[range.clone()].contains(&b'\\').then_some(Layer::Quoted);
+                (range, layer)
+            }
+            Value::Bare(from, joint) => {
+                let Some(id) = acting else { return Vec::new() };
+                let rule = &self.oracle.rules[id];
+                let Some(range) = bare_range(reader, text, from, joint, rule, found.key) else {
+                    return Vec::new();
+                };
+                let value = &text[range.clone()];
+                if matches!(joint, Joint::Colon | Joint::Element) && is_number(value) {
+                    return match value {
+                        b"0" => Vec::new(),
+                        _ => vec![edit(range, b"0".to_vec(), rule.detector, rule.class)],
+                    };
+                }
+                let layer = match joint {
+                    Joint::Query => Some(Layer::Form),
+                    _ => value.contains(&b'%').then_some(Layer::Percent),
+                };
+                return self.ruled_dump(text, range, layer, found, layers).unwrap_or_default();
+            }
+        };
+        let ruled = acting.and_then(|_| self.ruled_dump(text, range.clone(), layer, found, layers));
+        ruled.unwrap_or_else(|| self.inside_dump(text, range, layer, found, layers))
+    }
+
+    /// `None` if the rules leave the value to be looked at.
+    fn ruled_dump(
+        &mut self,
+        text: &[u8],
+        range: Range<usize>,
+        layer: Option<Layer>,
+        found: &Found<'_>,
+        layers: usize,
+    ) -> Option<Vec<Edit>> {
+        let raw = &text[range.clone()];
+        let decoded = layer.map(|layer| (Decoded::read(layer, raw), layer));
+        let value = decoded.as_ref().map_or(raw, |(decoded, _)| &decoded.text);
+        let own = self.own_rule(&found.place);
+        for id in self.rules_for(&found.place).into_iter().filter(|id| self.takes(*id)).collect::<Vec<_>>() {
+            let rule = &self.oracle.rules[id];
+            let whole = || replace(0..value.len(), rule.detector, rule.class, rule.action, value);
+            let edits = match self.decide(id, value, found.key, own != Some(id), layers) {
+                Decision::Look => continue,
+                Decision::Leave => Vec::new(),
+                Decision::Inside => {
+                    let under = Place { under: Some(id), ..found.place.clone() };
+                    self.nested(value, &under, layers).unwrap_or_else(whole)
+                }
+                _ => whole(),
+            };
+            let mut edits = match &decoded {
+                Some((decoded, layer)) => mapped(edits, decoded, *layer),
+                None => edits,
+            };
+            shift(&mut edits, range.start);
+            return Some(edits);
+        }
+        None
+    }
+
+    fn inside_dump(
+        &mut self,
+        text: &[u8],
+        range: Range<usize>,
+        layer: Option<Layer>,
+        found: &Found<'_>,
+        layers: usize,
+    ) -> Vec<Edit> {
+        let inner = &text[range.clone()];
+        let place = Place { under: None, ..found.place.clone() };
+        let mut edits = if let Some(layer) = layer {
+            self.through(layer, inner, &place, layers + 1)
+        } else if layers >= self.oracle.limits.layers_max {
+            let any = may_hold(inner, |key| self.is_named(key));
+            any.then(|| Edit::unscanned(0..inner.len(), b"[unscanned]")).into_iter().collect()
+        } else {
+            let nested = if looks_like_document(inner) { self.nested(inner, &place, layers) } else { None };
+            nested.unwrap_or_else(|| self.dumped(inner, &place, layers + 1))
+        };
+        shift(&mut edits, range.start);
+        edits
+    }
+}
+
+fn bare_range(
+    reader: &mut Reader<'_>,
+    text: &[u8],
+    from: usize,
+    joint: Joint,
+    rule: &Rule,
+    key: Option<&[u8]>,
+) -> Option<Range<usize>> {
+    static NOTHING: LazyLock<Regex> = LazyLock::new(|| {
+        let words = r"(?i:none|null|nil|undefined|true|false|nan|\.\.\.)";
+        let holders = r"%[srdviqT][^A-Za-z0-9]*|%\+v.*|\$\{.*|%\(|\$|%|\*[*?]*|\?";
+        Regex::new(&format!(r"(?s-u)^(?:{words}|{holders})$")).expect("a regex")
+    });
+    static NAME: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?-u)^[A-Za-z_.$][A-Za-z0-9_.$]*$").expect("a regex"));
+    static CHAIN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?-u)^(?:self|this|os|process|args|req|request|params)\.").expect("a regex")
+    });
+    let word = reader.bare(from, joint, Reach::Word);
+    let value = &text[word.clone()];
+    let called = matches!(text.get(word.end), Some(b'(' | b'['));
+    let last = value.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let named = key.is_some_and(|key| paths::fold(key) == paths::fold(last));
+    let is_code = NAME.is_match(value) && (called || named || CHAIN.is_match(value));
+    if value.is_empty() || NOTHING.is_match(value) || is_code {
+        return None;
+    }
+    use Class as C;
+    let content = matches!(rule.class, Some(C::PromptText | C::CompletionText | C::ToolIo | C::Project));
+    let of_person = matches!(rule.class, Some(C::Person | C::PostalAddress));
+    let text_joint = matches!(joint, Joint::Equals | Joint::Query);
+    if is_number(value) && !(rule.numbers || (text_joint && !content)) {
+        return None;
+    }
+    let range = match joint {
+        Joint::Colon | Joint::Element => reader.bare(from, joint, Reach::Words),
+        _ if content => reader.bare(from, joint, Reach::Words),
+        _ if of_person => reader.bare(from, joint, Reach::Name),
+        _ => word,
+    };
+    let line = text[range.end..].iter().take_while(|byte| **byte != b'\n');
+    let is_sentence = line.into_iter().any(|byte| !byte.is_ascii_whitespace() && !b".,;\"'".contains(byte));
+    (joint != Joint::Line || !is_sentence).then_some(range)
+}
+
+fn is_number(value: &[u8]) -> bool {
+    static NUMBER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("(?-u)^[-+.eE_]*[0-9][-+.eE_0-9]*$").expect("a regex"));
+    NUMBER.is_match(value)
+}
+
+/// Settled edits, and for each serialised string of PHP that they change one for its length.
+pub(crate) fn with_lengths(edits: Vec<Edit>, text: &[u8]) -> Vec<Edit> {
+    if edits.is_empty() {
+        return edits;
+    }
+    let mut all = edits;
+    for string in php_strings(text).into_iter().rev() {
+        let overlaps =
+            |edit: &&Edit| edit.range.end > string.content.start && edit.range.start < string.content.end;
+        let within: Vec<&Edit> = all.iter().filter(overlaps).collect();
+        let crosses =
+            |edit: &&Edit| edit.range.start < string.content.start || edit.range.end > string.content.end;
+        if within.iter().any(crosses) {
+            continue;
+        }
+        let more: usize = within.iter().map(|edit| edit.text.len()).sum();
+        let less: usize = within.iter().map(|edit| edit.range.len()).sum();
+        let length = (string.content.len() + more).saturating_sub(less).to_string().into_bytes();
+        if length != text[string.number.clone()] {
+            let gravity = (u8::MAX, usize::MAX);
+            all.push(Edit { range: string.number, text: length, gravity, null_when_whole: false });
+        }
+    }
+    settled(all)
+}
