@@ -33,6 +33,7 @@ use tamis::pattern::{Class, Pack, PatternSet, embedded, pack, selftest::unmark};
 use tamis::redact::{
     Action, ItemFormat, ItemScope, Plan, Policy, PolicyRule, Preset, ScanLimits, Scrubber, Verdict,
 };
+use tamis::scan::readers::runs;
 
 const FORMATS: [ItemFormat; 4] =
     [ItemFormat::Json, ItemFormat::JsonOrText, ItemFormat::Text, ItemFormat::Form];
@@ -317,11 +318,14 @@ fn readings(text: &[u8], depth: usize) -> Vec<Vec<u8>> {
     if depth == 0 {
         return all;
     }
-    for layer in [Layer::Json, Layer::Percent] {
+    for layer in [Layer::Json, Layer::Percent, Layer::Html] {
         let decoded = Decoded::read(layer, text).text;
         if decoded != text {
             all.extend(readings(&decoded, depth - 1));
         }
+    }
+    for run in runs(text) {
+        all.extend(readings(&run.plain.unwrap_or_default(), depth - 1));
     }
     all
 }

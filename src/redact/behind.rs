@@ -20,7 +20,10 @@ use std::ops::Range;
 /// True if something may be hidden in a string of a JSON document, as it is written, that has no trigger.
 pub(super) fn hides_something(raw: &[u8], fields: &FieldAutomaton, scratch: &mut Vec<u8>) -> bool {
     let mut test = |text: &[u8]| {
-        hidden::html(text) || hidden::base64(text) || hidden::pairs(text, |key| fields.is_named(key, scratch))
+        hidden::html(text)
+            || hidden::base64(text)
+            || hidden::data_uri(text)
+            || hidden::pairs(text, |key| fields.is_named(key, scratch))
     };
     if memchr::memchr(b'\\', raw).is_none() {
         return test(raw);

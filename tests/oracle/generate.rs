@@ -3,6 +3,7 @@
 
 use super::layers::{Layer, write};
 use proptest::prelude::*;
+use tamis::scan::readers::{encode, style_of};
 
 /// Texts that are a hit, or nearly, or break one up.
 const FRAGMENTS: &[&str] = &[
@@ -91,6 +92,39 @@ const FRAGMENTS: &[&str] = &[
     "a",
     "user",
     "never",
+    "jane&#64;example&period;com",
+    "&quot;",
+    "&amp;#64;",
+    "&#",
+    "amFuZUBleGFtcGxlLmNvbQ==",
+    "/amFuZUBleGFtcGxlLmNvbQ/",
+    "MTkyLjAuMi43",
+    "eyJ1c2VybmFtZSI6Impyb2UiLCJuIjo0fQ==",
+    "dXNlcm5hbWU9anJvZQ",
+    "H4sIAAAAAAAA",
+    "data:text/plain;base64,",
+    "data:image/png;base64,iVBORw0KGgo=",
+    "username=jroe",
+    "?username=j%20roe&n=1",
+    "full_name = Jane Roe",
+    "{'username': 'jroe', 'n': [1, 'x']}",
+    "{'messages': [{'role': 'user', 'content': 'a \\x66ox'}]}",
+    "{:username=>\"jroe\"}",
+    "{Prompt:a teal fox Username:y N:4}",
+    "User(username=u'jroe')",
+    "[username] => Jane Roe\n",
+    "[\"username\"]=>\n string(4) \"jroe\"\n",
+    "s:8:\"username\";s:4:\"jroe\";",
+    "a:1:{",
+    "username|",
+    "s:16:\"jane@example.com\";",
+    "username: ",
+    "prompt: ",
+    "(",
+    ")",
+    "`",
+    "=>",
+    ";",
 ];
 
 /// Keys that rules name, spell otherwise, or just miss.
@@ -223,6 +257,32 @@ pub(crate) fn percent(text: &str, seed: u64) -> String {
     out
 }
 
+/// Writes some characters as HTML references.
+pub(crate) fn html(text: &str, seed: u64) -> String {
+    let mut dice = Dice(seed);
+    let rarity =
+        if text.len() > 600 { 40 } else { [1, 3, 40][usize::try_from(seed % 3).expect("below three")] };
+    let mut out = String::from("&#32;");
+    for c in text.chars() {
+        match dice.roll(rarity) {
+            0 if c == '\u{a0}' || c == '\0' => out.push(c),
+            0 if seed & 8 == 0 => out.push_str(&format!("&#{};", u32::from(c))),
+            0 => out.push_str(&format!("&#x{:x};", u32::from(c))),
+            _ => {
+                out.push_str(&String::from_utf8(write(Layer::Html, c.to_string().as_bytes())).expect("text"))
+            }
+        }
+    }
+    out
+}
+
+/// Writes a text in base64, in one of its styles.
+pub(crate) fn base64(text: &str, seed: u64) -> String {
+    let styles: [&[u8]; 3] = [b"AAAA", b"AA", b"-AAA"];
+    let style = style_of(styles[usize::try_from(seed % 3).expect("below three")]);
+    String::from_utf8(encode(text.as_bytes(), style)).expect("ASCII")
+}
+
 /// A text as a JavaScript or JSON writer would escape it, at least one escape in it.
 pub(crate) fn escaped(text: &str, seed: u64) -> String {
     let quoted = literal(text, seed & !2);
@@ -247,6 +307,9 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
         prop_oneof![
             (inner.clone(), any::<u64>()).prop_map(|(text, seed)| percent(&text, seed)),
             (inner.clone(), any::<u64>()).prop_map(|(text, seed)| escaped(&text, seed)),
+            (inner.clone(), any::<u64>()).prop_map(|(text, seed)| html(&text, seed)),
+            (inner.clone(), any::<u64>()).prop_map(|(text, seed)| base64(&text, seed)),
+            (inner.clone(), key()).prop_map(|(text, key)| format!("{{'{key}': '{text}', 'n': 1}}")),
             (inner.clone(), any::<u64>(), key(), any::<u64>()).prop_map(|(text, seed, key, other)| {
                 format!("{{{}:{}}}", literal(&key, other), literal(&text, seed))
             }),
@@ -352,6 +415,8 @@ pub(crate) enum Wrap {
     Escapes(u64),
     Member(u64),
     Element(u64),
+    Html(u64),
+    Base64(u64),
 }
 
 impl Wrap {
@@ -360,6 +425,8 @@ impl Wrap {
             Self::Percent(seed) => percent(text, seed),
             Self::Escapes(seed) => escaped(text, seed),
             Self::Member(seed) => format!("{{\"note\":{}}}", literal(text, seed)),
+            Self::Html(seed) => html(text, seed),
+            Self::Base64(seed) => base64(text, seed),
             Self::Element(seed) => format!("[1, {}]", literal(text, seed)),
         }
     }
@@ -372,6 +439,8 @@ pub(crate) fn wraps() -> impl Strategy<Value = Vec<Wrap>> {
         any::<u64>().prop_map(Wrap::Escapes),
         any::<u64>().prop_map(Wrap::Member),
         any::<u64>().prop_map(Wrap::Element),
+        any::<u64>().prop_map(Wrap::Html),
+        any::<u64>().prop_map(Wrap::Base64),
     ];
     prop::collection::vec(wrap, 0..7)
 }
