@@ -52,6 +52,25 @@ fn an_envelope_leaves_with_true_lengths() {
     assert_eq!(summary.event_id, Some(*b"0123456789abcdef0123456789abcdef"));
 }
 
+/// Behind base64, HTML, a data URI, and in what Python, PHP and a query print: the layer stays valid.
+#[test]
+fn what_hides_behind_a_layer_is_found_whatever_the_chunks() {
+    let body = r#"{"a":"amFuZUBleGFtcGxlLmNvbQ==","b":"jane&#64;example.com"}
+{"c":"data:text/plain;base64,amFuZUBleGFtcGxlLmNvbQ==","d":"{'username': 'jroe'}"}
+{"e":"s:8:\"username\";s:4:\"jroe\";","f":"https://example.com/?username=j%20roe&n=1"}
+login for username=jroe failed, state=eyJ1c2VybmFtZSI6Impyb2UiLCJuIjo0fQ==
+"#;
+    let want = r#"{"a":"W2VtYWlsXQ==","b":"[email]"}
+{"c":"data:text/plain;base64,W2VtYWlsXQ==","d":"{'username': '[person]'}"}
+{"e":"s:8:\"username\";s:8:\"[person]\";","f":"https://example.com/?username=%5Bperson%5D&n=1"}
+login for username=[person] failed, state=eyJ1c2VybmFtZSI6IltwZXJzb25dIiwibiI6NH0=
+"#;
+    for input in [body, want] {
+        let summary = check(BodyFormat::Ndjson, BodyLimits::default(), input.as_bytes(), want.as_bytes());
+        assert_eq!(summary.redacted, if input == body { 4 } else { 0 });
+    }
+}
+
 #[test]
 fn a_body_without_a_hit_leaves_as_it_came() {
     for (format, body) in [

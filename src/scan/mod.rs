@@ -40,10 +40,11 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Looks per byte of an item: five patterns' runs over each of four layers, twice over.
-    const PER_BYTE: usize = 64;
+    /// Looks per byte of an item: five patterns' runs over each of four layers, in each order of three encodings
+    /// that stand side by side.
+    const PER_BYTE: usize = 128;
     /// What even the smallest item may use.
-    const FLOOR: usize = 64 << 10;
+    const FLOOR: usize = 256 << 10;
 
     pub(crate) fn for_item(bytes: usize) -> Self {
         Self { left: bytes.saturating_mul(Self::PER_BYTE).saturating_add(Self::FLOOR), exhausted: false }
