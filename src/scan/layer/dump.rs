@@ -34,6 +34,9 @@ const KEY_BYTES_MAX: usize = 128;
 /// Blanks that may stand between a key, what joins it to its value, and the value in one line.
 const GAP_BYTES_MAX: usize = 2;
 
+/// What may stand before the first word of a line.
+const LEAD_BYTES_MAX: usize = 16;
+
 /// What the reader comes across. Ranges point into its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -225,15 +228,17 @@ impl<'t> Reader<'t> {
     /// An opening bracket, unless it begins a stand-in or a key that is printed in brackets.
     fn open(&mut self, bracket: u8, key: Option<Range<usize>>) -> Option<Event> {
         if bracket == b'[' {
+            // A printed key may be spelled as a stand-in is: `[email] => x`.
+            if key.is_none()
+                && (self.stack.len() > 1 || self.is_first(self.at))
+                && let Some((key, after)) = php::bracketed_key(self.text, self.at)
+            {
+                return self.value(key, after, Joint::Line, true);
+            }
             if let Some(end) = stand_in_end(self.text, self.at) {
                 self.at = end;
                 self.at_element = false;
                 return None;
-            }
-            if key.is_none()
-                && let Some((key, after)) = php::bracketed_key(self.text, self.at)
-            {
-                return self.value(key, after, Joint::Line, true);
             }
         }
         self.at += 1;
@@ -338,13 +343,16 @@ impl<'t> Reader<'t> {
             b'=' if is_tight && matches!(before, Some(b'?' | b'&' | b'#')) => Joint::Query,
             b'=' => Joint::Equals,
             _ if self.stack.len() > 1 => Joint::Colon,
-            _ => {
-                let lead = self.text[..key].iter().rev().take(8);
-                let lead = lead.take_while(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'>' | b'*')).count();
-                let is_first = key == lead || self.text[key - lead - 1] == b'\n';
-                if is_first { Joint::Line } else { Joint::Element }
-            }
+            _ if self.is_first(key) => Joint::Line,
+            _ => Joint::Element,
         }
+    }
+
+    /// True if a line begins at a place, but for few blanks and the marks of lists and quotations.
+    fn is_first(&self, at: usize) -> bool {
+        let lead = self.text[..at].iter().rev().take(LEAD_BYTES_MAX);
+        let lead = lead.take_while(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'>' | b'*')).count();
+        at == lead || self.text[at - lead - 1] == b'\n'
     }
 
     /// The value behind a key and its joint.
@@ -552,8 +560,8 @@ fn type_prefix(text: &[u8], at: usize) -> Option<usize> {
         .rsplit(|byte| *byte == b'.')
         .next()
         .is_some_and(|name| name.first().is_some_and(u8::is_ascii_uppercase));
-    if is_class && text.get(end) == Some(&b'(') {
-        return Some(end);
+    if is_class && matches!(text[end..], [b'(', ..] | [b' ', b'{', ..]) {
+        return Some(if text[end] == b' ' { end + 1 } else { end });
     }
     let blanks = text[end..].iter().take(KEY_BYTES_MAX).take_while(|byte| byte.is_ascii_whitespace()).count();
     let bracket = matches!(text.get(end + blanks), Some(b'{' | b'('));
