@@ -43,7 +43,7 @@ impl Engine<'_> {
         }
         let mut frames = vec![Frame { state: context.state, next: context.state, under: context.under }];
         let mut reader = Reader::new(text);
-        while let Some(event) = reader.next() {
+        while let Some(event) = reader.event() {
             let frame = *frames.last().expect("the text itself is never closed");
             match event {
                 Event::Close => drop(frames.pop()),

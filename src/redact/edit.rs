@@ -57,11 +57,10 @@ impl Edits {
     pub(crate) fn note_inner(&mut self, found: &[Edit]) -> Range<usize> {
         let from = self.inner.len();
         for edit in found.iter().filter(|edit| edit.counted) {
-            match edit.inner.is_empty() {
-                true => {
-                    self.inner.push(Inner { detector: edit.detector, class: edit.class, action: edit.action })
-                }
-                false => self.inner.extend_from_within(edit.inner.clone()),
+            if edit.inner.is_empty() {
+                self.inner.push(Inner { detector: edit.detector, class: edit.class, action: edit.action });
+            } else {
+                self.inner.extend_from_within(edit.inner.clone());
             }
         }
         from..self.inner.len()

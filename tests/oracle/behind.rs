@@ -92,7 +92,7 @@ impl Scan<'_> {
             let path = if key.contains(&b'[') { path.into_bytes() } else { key.to_vec() };
             Place { path: [place.path.clone(), paths::steps(&path)].concat(), under: place.under }
         };
-        while let Some(event) = reader.next() {
+        while let Some(event) = reader.event() {
             let (here, next) = frames.last().cloned().expect("the text itself");
             match event {
                 Event::Close => drop(frames.pop()),

@@ -263,7 +263,7 @@ pub fn decode(letters: &[u8]) -> Option<Vec<u8>> {
 /// The style of letters whose text is known to be base64, as [`decode`] reads them.
 pub fn style_of(letters: &[u8]) -> Style {
     let url = letters.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let padded = letters.ends_with(b"=") || (letters.len() % 4 == 0 && !url);
+    let padded = letters.ends_with(b"=") || (letters.len().is_multiple_of(4) && !url);
     Style { url, padded, lines: None, packing: Packing::None }
 }
 
@@ -306,7 +306,7 @@ fn said(letters: &[u8], url: Option<bool>) -> Said {
         good += valid;
     }
     // A character that is cut at the very end was cut by whoever cut the run.
-    if cut && letters.len() % 4 == 0 {
+    if cut && letters.len().is_multiple_of(4) {
         return Said::TextUpTo(good);
     }
     Said::Text(Some(plain), Packing::None)

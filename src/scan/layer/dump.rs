@@ -139,6 +139,7 @@ pub struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
+    /// Begins at the start of a text.
     pub fn new(text: &'t [u8]) -> Self {
         let root = Frame { bracket: 0, php_key: None, is_php: false };
         Self {
@@ -171,7 +172,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The next container or value. After a bare value that was not asked for, its inside is read too.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn event(&mut self) -> Option<Event> {
         loop {
             if self.closing > 0 {
                 self.closing -= 1;

@@ -6,7 +6,7 @@ fn read(text: &str, reach: Reach) -> String {
     let mut reader = Reader::new(text.as_bytes());
     let mut all = Vec::new();
     let key_of = |key: Option<Range<usize>>| key.map_or("", |key| &text[key]).to_owned();
-    while let Some(event) = reader.next() {
+    while let Some(event) = reader.event() {
         all.push(match event {
             Event::Open { key, is_list } => {
                 let told = key_of(key) + if is_list { "[" } else { "{" };
@@ -208,7 +208,7 @@ proptest! {
     fn events_are_in_order(text in "([a-zA-Z{}\\[\\]()'\"`=:;,|&?\\\\ \n]|s:[0-9]:\"|a:1:\\{|email=){0,60}") {
         let mut reader = Reader::new(text.as_bytes());
         let (mut open, mut end) = (0_usize, 0);
-        while let Some(event) = reader.next() {
+        while let Some(event) = reader.event() {
             match event {
                 Event::Open { .. } => open += 1,
                 Event::Close => open = open.checked_sub(1).expect("opened before"),
@@ -229,8 +229,8 @@ proptest! {
     fn quoted_values_are_read_whole(key in "[a-z_]{1,12}", value in "[a-z \"=:{}\\[\\](),;]{0,20}") {
         let text = format!("{{'{key}': '{value}', 'z': 1}}");
         let mut reader = Reader::new(text.as_bytes());
-        prop_assert!(matches!(reader.next(), Some(Event::Open { .. })), "a container");
-        let Some(Event::Value { key: Some(k), value: Value::Quoted(v) }) = reader.next() else {
+        prop_assert!(matches!(reader.event(), Some(Event::Open { .. })), "a container");
+        let Some(Event::Value { key: Some(k), value: Value::Quoted(v) }) = reader.event() else {
             return Err(TestCaseError::fail("no value"));
         };
         prop_assert_eq!((&text[k], &text[v]), (key.as_str(), value.as_str()));
