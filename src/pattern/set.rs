@@ -7,11 +7,12 @@ use super::need;
 use super::pack::{FieldSpec, Pack, PackProblem, PatternSpec};
 use super::{Class, Context, DetectorIndex};
 use crate::scan::fields::FieldPath;
+use crate::scan::layer::html;
 use crate::scan::matcher::Matcher;
 use crate::scan::simd::Fingerprints;
 use crate::scan::sweep::{Contexts, Lookups, Numbers, Trigger, USER_INFO_BYTES_MAX};
 use crate::scan::validate::{Validator, validator};
-use crate::scan::words::{Edge, Meaning, Word, Words};
+use crate::scan::words::{Edge, Mark, Meaning, Word, Words};
 use regex_syntax::hir::{Hir, HirKind};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -271,6 +272,13 @@ fn starts(patterns: &mut [Pattern]) -> Vec<Word> {
             groups.push(words);
         }
     }
+    let mark = |literal: String, lead, mark| Word {
+        literal: literal.to_ascii_lowercase().into_bytes(),
+        lead,
+        meaning: Meaning { mark: Some(mark), ..Meaning::default() },
+    };
+    list.extend(html::names().map(|name| mark(format!("&{name};"), 1, Mark::Html)));
+    list.push(mark("data:".to_owned(), 0, Mark::DataUri));
     for (group, words) in (0_u16..).zip(groups) {
         for literal in words {
             let meaning = Meaning { contexts: vec![group], ..Meaning::default() };

@@ -9,46 +9,32 @@ use super::action::Action;
 use super::edit::{Edit, gravity};
 use super::engine::{Context, Engine, UNSCANNED};
 use crate::pattern::DetectorIndex;
-use crate::scan::fields::FieldAutomaton;
+use crate::scan::layer::Layer;
 use crate::scan::layer::base64::{self, Style};
 use crate::scan::layer::data_uri::{Content, data_uris};
 use crate::scan::layer::dump::php_strings;
-use crate::scan::layer::{Layer, View, hidden};
+use crate::scan::search::Hidden;
 use memchr::memmem;
 use std::ops::Range;
 
-/// True if something may be hidden in a string of a JSON document, as it is written, that has no trigger.
-pub(super) fn hides_something(raw: &[u8], fields: &FieldAutomaton, scratch: &mut Vec<u8>) -> bool {
-    let mut test = |text: &[u8]| {
-        hidden::html(text)
-            || hidden::base64(text)
-            || hidden::data_uri(text)
-            || hidden::pairs(text, |key| fields.is_named(key, scratch))
-    };
-    if memchr::memchr(b'\\', raw).is_none() {
-        return test(raw);
-    }
-    let mut view = View::default();
-    view.read(Layer::JsonString, raw);
-    test(&view.text)
-}
-
 impl Engine<'_> {
-    /// Looks behind the layers of `text`, whose edits begin at place `first`.
-    pub(super) fn look_behind(&mut self, text: &[u8], context: Context<'_>) {
+    /// Looks behind the layers of `text` that its triggers point at.
+    pub(super) fn look_behind(&mut self, text: &[u8], hidden: Hidden, context: Context<'_>) {
         let deeper = Context { depth: context.depth + 1, ..context };
-        if hidden::html(text) {
+        if hidden.html {
             self.through(Layer::Html, text, deeper);
         }
-        if hidden::base64(text) {
+        if hidden.base64 {
             for run in base64::runs(text) {
                 self.opaque(run.range, run.plain.as_deref(), run.style, deeper);
             }
         }
-        if hidden::data_uri(text) {
+        if hidden.data_uri {
             self.declared_texts(text, deeper);
         }
-        self.dumped(text, context);
+        if hidden.pairs {
+            self.dumped(text, context);
+        }
     }
 
     /// Payloads of data URIs that are said to be text and are no UTF-8, so that they look like any other bytes.

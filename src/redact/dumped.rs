@@ -10,7 +10,7 @@ use super::plan::Rule;
 use crate::pattern::{Class, FieldKind};
 use crate::scan::fields::State;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
-use crate::scan::layer::{Layer, hidden};
+use crate::scan::layer::{Layer, dump};
 use std::ops::Range;
 
 /// A container that is open.
@@ -36,7 +36,7 @@ impl Engine<'_> {
     pub(super) fn dumped(&mut self, text: &[u8], context: Context<'_>) {
         let fields = self.fields;
         let mut scratch = std::mem::take(&mut self.pool.scratch);
-        let is_named = hidden::pairs(text, |key| fields.is_named(key, &mut scratch));
+        let is_named = dump::may_hold(text, |key| fields.is_named(key, &mut scratch));
         self.pool.scratch = scratch;
         if !is_named || !self.work.spend(text.len()) {
             return;
@@ -189,7 +189,7 @@ impl Engine<'_> {
         } else if around.depth >= self.limits.layers_max {
             let fields = self.fields;
             let mut scratch = std::mem::take(&mut self.pool.scratch);
-            if hidden::pairs(inner, |key| fields.is_named(key, &mut scratch)) {
+            if dump::may_hold(inner, |key| fields.is_named(key, &mut scratch)) {
                 self.unscanned(0..inner.len());
             }
             self.pool.scratch = scratch;

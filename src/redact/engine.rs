@@ -144,7 +144,7 @@ impl<'a> Engine<'a> {
     ) -> Result<usize, Broken> {
         let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
         self.work.spend(bytes.len());
-        sweep.run(bytes, &self.plan.set.lookups, Reading::Json, &mut self.pool.seen);
+        sweep.run(bytes, self.plan.sought(), Reading::Json, &mut self.pool.seen);
         let mut triggers = Places::from(sweep.triggers(), 0);
         let next_trigger = triggers.next().unwrap_or(usize::MAX);
         let everywhere = !self.plan.set.everywhere.is_empty();
@@ -209,7 +209,7 @@ impl<'a> Engine<'a> {
             None => {
                 let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
                 self.work.spend(text.len());
-                sweep.run(text, &self.plan.set.lookups, Reading::Text, &mut self.pool.seen);
+                sweep.run(text, self.plan.sought(), Reading::Text, &mut self.pool.seen);
                 let hidden = self.search(text, sweep.triggers(), 0, context.keys);
                 self.pool.sweeps.push(sweep);
                 hidden
@@ -220,7 +220,7 @@ impl<'a> Engine<'a> {
                 self.through(layer, text, Context { depth: context.depth + 1, ..context });
             }
         }
-        self.look_behind(text, context);
+        self.look_behind(text, hidden, context);
         if self.work.is_exhausted() {
             self.pool.edits.list.truncate(first);
             self.unscanned(0..text.len());

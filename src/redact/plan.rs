@@ -9,6 +9,8 @@ use super::pool::Pools;
 use super::scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber};
 use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
 use crate::scan::fields::{FieldAutomaton, FieldPath};
+use crate::scan::names::Names;
+use crate::scan::sweep::Sought;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub struct Plan {
     pub(crate) rules: Vec<Rule>,
     /// By rule number: it never changes a value itself.
     pub(crate) spares: Vec<bool>,
+    /// The names that field rules know, for printed structures.
+    names: Names,
     any: FieldAutomaton,
     sentry: FieldAutomaton,
     envelope_header: FieldAutomaton,
@@ -107,7 +111,9 @@ impl Plan {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let names = Names::new(paths.iter().flat_map(|(_, _, path)| path.names()));
         Ok(Self {
+            names,
             any: automaton(Scope::Any)?,
             sentry: automaton(Scope::Sentry)?,
             envelope_header: automaton(Scope::EnvelopeHeader)?,
@@ -119,6 +125,11 @@ impl Plan {
             set,
             pools: Pools::default(),
         })
+    }
+
+    /// What a sweep looks for.
+    pub(crate) fn sought(&self) -> Sought<'_> {
+        Sought { lookups: &self.set.lookups, names: &self.names }
     }
 
     /// The field rules for one kind of document.

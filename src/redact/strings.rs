@@ -1,7 +1,6 @@
 //! The walk's visitor: leaves strings without trigger and rule alone, hands the others to the engine.
 
 use super::action::Action;
-use super::behind::hides_something;
 use super::decision::redacts;
 use super::engine::{Context, Engine};
 use crate::pattern::{DetectorIndex, FieldKind};
@@ -54,11 +53,6 @@ impl Strings<'_, '_> {
         false
     }
 
-    /// True if there may be something behind a layer that has no trigger.
-    fn hides_something(&mut self, raw: &[u8]) -> bool {
-        hides_something(raw, self.engine.fields, &mut self.engine.pool.scratch)
-    }
-
     /// A whole string that is a hit of a pattern with `null_when_whole` becomes null, quotes and all.
     fn null_if_whole(&mut self, first: usize, content: &Range<usize>) {
         let edits = &mut self.engine.pool.edits;
@@ -78,8 +72,7 @@ impl Strings<'_, '_> {
 impl Visitor for Strings<'_, '_> {
     #[inline]
     fn wants_key(&mut self, bytes: &[u8], range: &Range<usize>) -> bool {
-        (self.has_trigger(range) && self.is_worth_a_look(bytes, range))
-            || self.hides_something(&bytes[range.clone()])
+        self.has_trigger(range) && self.is_worth_a_look(bytes, range)
     }
 
     fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>) {
@@ -104,8 +97,7 @@ impl Visitor for Strings<'_, '_> {
             None => false,
             Some(id) => under.is_some() || !self.engine.plan.spares[usize::from(id)],
         };
-        acts || (self.has_trigger(range) && self.is_worth_a_look(bytes, range))
-            || self.hides_something(&bytes[range.clone()])
+        acts || self.has_trigger(range) && self.is_worth_a_look(bytes, range)
     }
 
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {

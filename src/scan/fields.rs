@@ -91,6 +91,14 @@ impl FieldPath {
         }
         Ok(Self(segments))
     }
+
+    /// The names in it, folded, and what keys end in.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().filter_map(|segment| match segment {
+            Segment::Name(name) | Segment::Ending(name) => Some(name.as_slice()),
+            _ => None,
+        })
+    }
 }
 
 fn named(name: &str) -> Result<Segment, PathError> {

@@ -9,6 +9,7 @@ pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod layer;
 pub(crate) mod matcher;
+pub(crate) mod names;
 pub(crate) mod search;
 pub(crate) mod shapes;
 pub(crate) mod simd;

@@ -13,7 +13,8 @@
 
 use super::context::{Keys, near};
 use super::matcher::Cache;
-use super::sweep::{Contexts, Places, has_user_info, word_end};
+use super::sweep::{Contexts, Places, has_user_info, is_wrapped_text, word_end};
+use super::words::Mark;
 use super::{Work, is_stand_in};
 use crate::pattern::{PatternSet, Reach};
 use std::ops::Range;
@@ -49,6 +50,14 @@ pub(crate) struct Hidden {
     pub(crate) percent: bool,
     /// `\u`, `\/`: an escape of JSON or JavaScript in what should be read by now.
     pub(crate) escape: bool,
+    /// A reference of HTML.
+    pub(crate) html: bool,
+    /// Base64 of text.
+    pub(crate) base64: bool,
+    /// `data:`.
+    pub(crate) data_uri: bool,
+    /// A name and a `=` or `:`.
+    pub(crate) pairs: bool,
 }
 
 /// Caches for the regexes of one set, reused between texts.
@@ -96,9 +105,14 @@ pub(crate) fn find_hits(
                     finder.around_all(&set.user_info, at);
                 }
                 finder.assigned(at);
+                hidden.pairs = true;
             }
-            b'=' => finder.assigned(at),
-            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => finder.word(at),
+            b'=' => {
+                finder.assigned(at);
+                hidden.pairs = true;
+            }
+            b'#' if before == Some(b'&') => hidden.html = true,
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => finder.word(at, &mut hidden),
             _ => {}
         }
         match before {
@@ -111,6 +125,7 @@ pub(crate) fn find_hits(
         if matches!(byte, b'0'..=b'9' | b' ' | b'-' | b'.' | b'/') {
             finder.number(at);
         }
+        hidden.base64 = hidden.base64 || is_wrapped_text(text, at);
         finder.literals(at, byte);
     }
     for pattern in &set.everywhere {
@@ -148,9 +163,14 @@ impl Finder<'_> {
     }
 
     /// Searches for the patterns of the literals that the word at `at` begins with.
-    fn word(&mut self, at: usize) {
+    fn word(&mut self, at: usize, hidden: &mut Hidden) {
         let set = self.set;
         for word in set.lookups.starts.at(self.text, at) {
+            match word.meaning.mark {
+                Some(Mark::Html) => hidden.html = true,
+                Some(Mark::DataUri) => hidden.data_uri = true,
+                None => {}
+            }
             self.around_all(&word.meaning.patterns, at - word.lead);
         }
     }

@@ -36,6 +36,9 @@ pub(crate) struct Batch {
     literal: Row,
     /// Digits and the separators between them.
     number_run: Row,
+    /// Letters of base64, and where it may begin.
+    base64_run: Row,
+    base64_start: Row,
     /// The second of two dots, and of two colons, with few enough digits between.
     dot_pair: Row,
     colon_pair: Row,
@@ -65,7 +68,7 @@ pub(crate) struct Shapes {
     pub(crate) digit: u64,
     /// `=` and `:`
     pub(crate) assigned: u64,
-    /// The twelfth byte of a run of base64.
+    /// The twelfth byte of what may be base64.
     pub(crate) base64: u64,
 }
 
@@ -80,7 +83,7 @@ impl Batch {
 
     /// The rows of which the last block of one batch counts for the next.
     #[inline(always)]
-    fn carried(&mut self) -> [&mut Row; 11] {
+    fn carried(&mut self) -> [&mut Row; 14] {
         [
             &mut self.backslash,
             &mut self.colon,
@@ -92,7 +95,10 @@ impl Batch {
             &mut self.joiner,
             &mut self.ampersand,
             &mut self.number_run,
+            &mut self.base64_run,
+            &mut self.base64_start,
             &mut self.dot_pair,
+            &mut self.colon_pair,
         ]
     }
 
@@ -102,7 +108,6 @@ impl Batch {
         for row in self.carried() {
             row[0] = row[BATCH];
         }
-        self.colon_pair[0] = self.colon_pair[BATCH];
         self.filled = 0;
     }
 
@@ -157,6 +162,12 @@ impl Batch {
         let number_run = L::at(digit, i).or(L::at(&self.separator, i).and(L::before::<1>(digit, i)));
         let dot_pair = L::at(dot, i).and(led::<L>(digit, dot, i, 3));
         let colon_pair = L::at(colon, i).and(led::<L>(hex, colon, i, 4));
+        let base64_run = L::at(&self.alnum, i).or(L::at(&self.joiner, i));
+        let behind = L::before::<1>(&self.joiner, i).or(L::before::<2>(&self.backslash, i));
+        let base64_last = L::at(&self.alnum, i - 1).or(L::at(&self.joiner, i - 1));
+        let base64_start = base64_run.and(behind).or(base64_run.and_not(base64_run.behind::<1>(base64_last)));
+        base64_run.put(&mut self.base64_run, i);
+        base64_start.put(&mut self.base64_start, i);
         number_run.put(&mut self.number_run, i);
         dot_pair.put(&mut self.dot_pair, i);
         colon_pair.put(&mut self.colon_pair, i);
@@ -192,18 +203,15 @@ impl Batch {
         self.base64::<L>(i).put(&mut self.base64, i);
     }
 
-    /// The twelfth byte of a run of base64 without slashes.
+    /// The twelfth byte of base64 that begins where its run does, or behind one of its four marks or an escape.
     #[inline(always)]
     fn base64<L: Lanes>(&self, i: usize) -> L {
-        let (now, last) = (
-            L::at(&self.alnum, i).or(L::at(&self.joiner, i)),
-            L::at(&self.alnum, i - 1).or(L::at(&self.joiner, i - 1)),
-        );
-        // Runs of two, four, eight; what the last block lacks of the one before it lies too far back to count.
+        let (now, last) = (L::at(&self.base64_run, i), L::at(&self.base64_run, i - 1));
+        // Runs of two, four; what the last block lacks of the one before it lies too far back to count.
         let (two, two_last) = (now.and(now.behind::<1>(last)), last.and(last.shifted::<1>()));
         let (four, four_last) = (two.and(two.behind::<2>(two_last)), two_last.and(two_last.shifted::<2>()));
         let twelve = four.and(four.behind::<4>(four_last)).and(four.behind::<8>(four_last));
-        twelve.and_not(now.behind::<12>(last))
+        twelve.and(L::before::<11>(&self.base64_start, i))
     }
 
     /// `::` with a hex digit on either side, or three colons with one to four hex digits between.

@@ -47,7 +47,7 @@ pub(crate) struct Masks {
     pub(crate) equals: u64,
     /// A blank, `-`, `.` or `/`: what may part the digits of a number.
     pub(crate) separator: u64,
-    /// `+`, `-`, `_`: what base64 has beside letters and digits, but for `/`.
+    /// `+`, `-`, `_`, `/`: what base64 has beside letters and digits.
     pub(crate) joiner: u64,
     /// `#`
     pub(crate) hash: u64,
@@ -206,7 +206,7 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
         masks.escape |= bit(matches!(byte, b'u' | b'/'));
         masks.equals |= bit(byte == b'=');
         masks.separator |= bit(matches!(byte, b' ' | b'-' | b'.' | b'/'));
-        masks.joiner |= bit(matches!(byte, b'+' | b'-' | b'_'));
+        masks.joiner |= bit(matches!(byte, b'+' | b'-' | b'_' | b'/'));
         masks.hash |= bit(byte == b'#');
         masks.ampersand |= bit(byte == b'&');
         let survives = (0..FINGERPRINT).fold(0xff_u8, |buckets, k| {
@@ -398,7 +398,7 @@ mod avx2 {
             escape: bits(any(is(b'u'), slash)),
             equals: bits(is(b'=')),
             separator: bits(any(any(is(b' '), dash), any(dot, slash))),
-            joiner: bits(any(any(is(b'+'), is(b'_')), dash)),
+            joiner: bits(any(any(is(b'+'), is(b'_')), any(dash, slash))),
             hash: bits(is(b'#')),
             ampersand: bits(is(b'&')),
             literal: if LITERALS { literal(load, tables) } else { 0 },

@@ -12,6 +12,8 @@
 //! The quote and escape arithmetic is that of simdjson (Langdale, Lemire: "Parsing Gigabytes of JSON
 //! per Second", <https://arxiv.org/abs/1902.08318>, section 3.1).
 
+use super::layer::base64;
+use super::names::Names;
 use super::shapes::{BATCH, Batch, Shapes};
 use super::simd::{BLOCK, Classifier, Fingerprints};
 use super::words::Words;
@@ -48,6 +50,13 @@ pub(crate) struct Lookups {
     /// Literals that may stand anywhere.
     pub(crate) anywhere: Fingerprints,
     pub(crate) numbers: Numbers,
+}
+
+/// What a sweep looks for: literals of the patterns, names of the field rules.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sought<'a> {
+    pub(crate) lookups: &'a Lookups,
+    pub(crate) names: &'a Names,
 }
 
 /// Which runs of digits count.
@@ -141,7 +150,13 @@ impl Sweep {
     }
 
     /// Fills the bitmaps from `bytes`, forgetting the buffer before, and adds to `seen` the context words in it.
-    pub(crate) fn run(&mut self, bytes: &[u8], lookups: &Lookups, reading: Reading, seen: &mut Contexts) {
+    pub(crate) fn run(
+        &mut self,
+        bytes: &[u8],
+        Sought { lookups, names }: Sought<'_>,
+        reading: Reading,
+        seen: &mut Contexts,
+    ) {
         let blocks = bytes.len().div_ceil(BLOCK);
         let Self { classifier, quotes, triggers, numbers, batch } = self;
         for map in [&mut *quotes, triggers, numbers] {
@@ -149,7 +164,7 @@ impl Sweep {
             map.reserve(blocks);
         }
         let mut strings = (reading == Reading::Json).then(Strings::default);
-        let mut finder = Finder { bytes, lookups, seen, at: 0 };
+        let mut finder = Finder { bytes, lookups, names, seen, at: 0 };
         classifier.for_each_batch(bytes, &lookups.anywhere, batch, |batch| {
             finder.batch(batch, strings.as_mut(), Maps { quotes, triggers, numbers });
         });
@@ -195,6 +210,7 @@ struct Maps<'a> {
 struct Finder<'a> {
     bytes: &'a [u8],
     lookups: &'a Lookups,
+    names: &'a Names,
     seen: &'a mut Contexts,
     /// Where the block begins.
     at: usize,
@@ -245,11 +261,8 @@ impl Finder<'_> {
             let bit = rare & rare.wrapping_neg();
             let at = self.at + bit.trailing_zeros() as usize;
             rare ^= bit;
-            let stands = if found.assigned & bit != 0 {
-                self.is_assigned(at)
-            } else {
-                is_wrapped_text(self.bytes, at)
-            };
+            let stands = (found.assigned & bit != 0 && self.is_assigned(at))
+                || (found.base64 & bit != 0 && is_wrapped_text(self.bytes, at));
             triggers |= if stands { bit } else { 0 };
         }
         triggers
@@ -261,17 +274,35 @@ impl Finder<'_> {
         let mut stands = false;
         for word in self.lookups.starts.at(self.bytes, at) {
             word.meaning.contexts.iter().for_each(|group| self.seen.note(*group));
-            stands |= !word.meaning.patterns.is_empty() || word.meaning.layer.is_some();
+            stands |= !word.meaning.patterns.is_empty() || word.meaning.mark.is_some();
         }
         stands
     }
 
-    /// True for the colon of a URL with user information, and for a `=` or `:` behind a word that a pattern names.
+    /// True for the colon of a URL with user information, for a `=` or `:` behind a word that a pattern or a field rule
+    /// names, and for the colon of `s:5:` in serialised PHP.
     fn is_assigned(&self, at: usize) -> bool {
         let (bytes, ends) = (self.bytes, &self.lookups.ends);
         let end = word_end(bytes, at);
-        has_user_info(bytes, at) || ends.may_stand(bytes, end) && ends.at(bytes, end).next().is_some()
+        self.names.may_end(bytes, name_end(bytes, at))
+            || has_user_info(bytes, at)
+            || is_php_string(bytes, at)
+            || ends.may_stand(bytes, end) && ends.at(bytes, end).next().is_some()
     }
+}
+
+/// The end of the name that a printed structure has before the `=` or `:` at `at`.
+fn name_end(bytes: &[u8], at: usize) -> usize {
+    let decor = |byte: &&u8| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b']' | b':' | b'\\');
+    at - bytes[..at].iter().rev().take(DECOR_BYTES_MAX).take_while(decor).count()
+}
+
+/// Quotes, brackets and blanks between a name and what gives it a value, with the escapes of a JSON string.
+const DECOR_BYTES_MAX: usize = 8;
+
+/// True for the first colon of `s:5:"email"`.
+fn is_php_string(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at.wrapping_sub(1)..at + 2), Some([b's' | b'S', b':', digit]) if digit.is_ascii_digit())
 }
 
 /// True if `://` stands at `at`, and an `@` behind it before the path begins.
@@ -298,48 +329,10 @@ pub(crate) fn word_end(bytes: &[u8], at: usize) -> usize {
 /// Backslashes that may stand before a quote: strings in strings, four levels deep.
 const ESCAPES_MAX: usize = 15;
 
-/// Shortest run of base64 that is looked into: what `192.0.2.1` takes.
-const BASE64_BYTES_MIN: usize = 12;
-
-/// True if the run of base64 whose twelfth byte is at `at` may decode to text.
-///
-/// Three of four characters hold the top bit of a decoded byte, which is 0 in ASCII text: a name, a hash or a key
-/// passes one time in some hundreds. The run may have begun before (a `/` is of the alphabet too), so each of
-/// the four ways to group the characters is tried.
+/// True if what is base64 up to its twelfth byte, at `at`, may be text.
 pub(crate) fn is_wrapped_text(bytes: &[u8], at: usize) -> bool {
-    let Some(run) = at.checked_sub(BASE64_BYTES_MIN - 1).and_then(|start| bytes.get(start..=at)) else {
-        return false;
-    };
-    // One bit per way to group: which place of its four a character takes.
-    let (mut ways, mut turn) = (0b1111_u8, 0_u32);
-    for byte in run {
-        let fits = TOP_BITS_CLEAR[usize::from(*byte)];
-        // Way `w` has this character at place `(turn + w) % 4`.
-        ways &= (fits >> turn | fits << (4 - turn)) & 0b1111;
-        if ways == 0 {
-            return false;
-        }
-        turn = (turn + 1) % 4;
-    }
-    true
+    (at + 1).checked_sub(base64::RUN_CHARS_MIN).is_some_and(|start| base64::suspect(&bytes[start..]))
 }
-
-/// By base64 character, one bit per place in a group of four: it may stand there in the encoding of ASCII.
-static TOP_BITS_CLEAR: [u8; 256] = {
-    let mut table = [0_u8; 256];
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut value = 0;
-    while value < 64 {
-        let first = (value & 0b10_0000 == 0) as u8;
-        let second = (value & 0b00_1000 == 0) as u8;
-        let third = (value & 0b00_0010 == 0) as u8;
-        table[alphabet[value] as usize] = first | second << 1 | third << 2 | 1 << 3;
-        value += 1;
-    }
-    table[b'-' as usize] = table[b'+' as usize];
-    table[b'_' as usize] = table[b'/' as usize];
-    table
-};
 
 /// Walks the set bits of a bitmap from some place on.
 #[derive(Debug, Clone, Copy)]
@@ -478,7 +471,9 @@ mod tests {
 
     fn sweep(text: &[u8], reading: Reading) -> (Vec<usize>, Vec<usize>) {
         let mut sweep = Sweep::new();
-        sweep.run(text, &Lookups::of(&["quux"], &["pass"], &["foo"]), reading, &mut Contexts::default());
+        let lookups = Lookups::of(&["quux"], &["pass"], &["foo"]);
+        let names = Names::new([b"colour".as_slice()].into_iter());
+        sweep.run(text, Sought { lookups: &lookups, names: &names }, reading, &mut Contexts::default());
         (Places::from(sweep.quotes(), 0).collect(), Places::from(sweep.triggers(), 0).collect())
     }
 
@@ -542,6 +537,10 @@ mod tests {
             ("cXV1eEBmb28=", vec![]),
             ("cXV1eEBmb29v", vec![11]),
             ("x/cXV1eEBmb29v", vec![13]),
+            ("b_cXV1eEBmb29v", vec![13]),
+            (r"a\ncXV1eEBmb29v", vec![14]),
+            ("{'colour': 'x', 'other': 'y'}", vec![9]),
+            ("s:5:x", vec![1]),
             ("integrations_wsgi", vec![]),
             ("0123456789abcdef0123", vec![]),
             ("1760520026781239000", vec![12]),

@@ -7,8 +7,6 @@
 //!
 //! Comparison ignores ASCII case.
 
-use super::layer::Layer;
-
 /// Bytes of a word that are looked up; shorter literals are entered with every byte that may follow.
 const KEY_BYTES: usize = 4;
 
@@ -20,7 +18,16 @@ pub(crate) struct Meaning {
     /// Groups of context words that it is one of.
     pub(crate) contexts: Vec<u16>,
     /// The layer that it shows.
-    pub(crate) layer: Option<Layer>,
+    pub(crate) mark: Option<Mark>,
+}
+
+/// What a word says of the text around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// A reference of HTML stands here.
+    Html,
+    /// A data URI begins.
+    DataUri,
 }
 
 /// A literal.

@@ -220,6 +220,7 @@ impl Runs<'_> {
 pub(crate) fn suspect(text: &[u8]) -> bool {
     let Some(probe) = text.first_chunk::<PROBE_CHARS>() else { return false };
     let mut bytes = [0_u8; PROBE_CHARS / 4 * 3];
+    let mut first = true;
     for (four, three) in probe.chunks_exact(4).zip(bytes.chunks_exact_mut(3)) {
         let mut bits = 0_u32;
         for letter in four {
@@ -227,8 +228,26 @@ pub(crate) fn suspect(text: &[u8]) -> bool {
             bits = bits << 6 | u32::from(value);
         }
         three.copy_from_slice(&bits.to_be_bytes()[1..]);
+        // PERF: four characters of a name or a hash are seldom the beginning of a text.
+        if first && !may_begin([three[0], three[1], three[2]]) {
+            return false;
+        }
+        first = false;
     }
     text_up_to(&bytes, true) == bytes.len() || Packing::of(&bytes) != Packing::None
+}
+
+/// True if text, gzip or zlib may begin so: no control character, and above ASCII only what UTF-8 allows.
+fn may_begin(three: [u8; 3]) -> bool {
+    let plain = |byte: u8| matches!(byte, 0x20..=0x7e | b'\t' | b'\n' | b'\r');
+    let goes_on = |byte: u8| byte & 0xc0 == 0x80;
+    match three {
+        [0x1f, 0x8b, _] | [0x78, _, _] => true,
+        [0xc2..=0xdf, b, c] => goes_on(b) && (plain(c) || (0xc2..=0xf4).contains(&c)),
+        [0xe0..=0xf4, b, c] => goes_on(b) && goes_on(c),
+        [a, 0xc2..=0xf4, c] => plain(a) && goes_on(c),
+        [a, b, c] => plain(a) && plain(b) && (plain(c) || (0xc2..=0xf4).contains(&c)),
+    }
 }
 
 /// Writes bytes in the style of a run.

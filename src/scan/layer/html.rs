@@ -5,6 +5,11 @@
 //! what is cut. A hard blank reads as a plain one, which is what patterns look for.
 //! Format: <https://html.spec.whatwg.org/multipage/syntax.html#character-references>
 
+/// The names that are known.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(name, _)| *name)
+}
+
 /// Names that can hide structure, punctuation of addresses and blanks. Longest: [`NAME_BYTES_MAX`].
 const NAMES: &[(&str, char)] = &[
     ("AMP", '&'),

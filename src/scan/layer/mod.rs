@@ -11,8 +11,7 @@
 pub(crate) mod base64;
 pub(crate) mod data_uri;
 pub(crate) mod dump;
-pub(crate) mod hidden;
-mod html;
+pub(crate) mod html;
 mod packed;
 mod quoted;
 

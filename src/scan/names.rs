@@ -1,0 +1,103 @@
+//! Whether a word may be a name that some field rule knows: a quick test by its last three bytes.
+//!
+//! In: the names of all rules, folded. Out: a yes that may be wrong or a no that never is. Asked for every `=` and `:`
+//! inside strings, so that printed structures (`{'email': 'x'}`, `username=jroe`) are looked at and prose is not.
+
+use std::fmt;
+
+/// What may stand between the letters of a name that count: `user_id` is `userid`.
+const PUNCTUATION: &[u8] = b"_-$.";
+
+/// Names by their last three bytes.
+#[derive(Clone)]
+pub(crate) struct Names(Box<[u64; Names::BITS / 64]>);
+
+impl Names {
+    const BITS: usize = 1 << 16;
+
+    /// Names are letters and digits in lower case.
+    pub(crate) fn new<'n>(names: impl Iterator<Item = &'n [u8]>) -> Self {
+        let mut table = Self(Box::new([0; Self::BITS / 64]));
+        for name in names {
+            match *name {
+                [.., a, b, c] => {
+                    table.add([a, b, c]);
+                    table.add_parted(b, c);
+                }
+                [b, c] => {
+                    (0..=u8::MAX).for_each(|before| table.add([before, b, c]));
+                    table.add_parted(b, c);
+                }
+                // Too short to tell anything.
+                _ => table.0.fill(u64::MAX),
+            }
+        }
+        table
+    }
+
+    /// The last two letters with punctuation before, between or behind them.
+    fn add_parted(&mut self, b: u8, c: u8) {
+        for mark in PUNCTUATION {
+            self.add([*mark, b, c]);
+            self.add([b, *mark, c]);
+            self.add([b, c, *mark]);
+        }
+    }
+
+    fn add(&mut self, three: [u8; 3]) {
+        let (place, bit) = slot(three);
+        self.0[place] |= bit;
+    }
+
+    /// False if no name ends at `end` of the text.
+    #[inline]
+    pub(crate) fn may_end(&self, text: &[u8], end: usize) -> bool {
+        let three = match text.get(..end) {
+            Some([.., a, b, c]) => [*a, *b, *c],
+            Some([b, c]) => [0, *b, *c],
+            Some([c]) => [0, 0, *c],
+            _ => return false,
+        };
+        let (place, bit) = slot(three);
+        self.0[place] & bit != 0
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
+/// The word and the bit of three bytes, letters of both cases as one.
+#[inline(always)]
+fn slot([a, b, c]: [u8; 3]) -> (usize, u64) {
+    let key = u32::from_le_bytes([a, b, c, 0]) | 0x0020_2020;
+    let hash = (key.wrapping_mul(0x9e37_79b1) >> 16) as usize;
+    (hash / 64, 1 << (hash % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_known_however_it_is_spelled() {
+        let names = Names::new([b"email".as_slice(), b"userid", b"ip"].into_iter());
+        for (text, want) in [
+            ("email", true),
+            ("user.e-mail", true),
+            ("EMAIL", true),
+            ("user_id", true),
+            ("userID", true),
+            ("USER_ID", true),
+            ("the ip", true),
+            ("ip", true),
+            ("email_", true),
+            ("count", false),
+            ("mailer", false),
+        ] {
+            assert_eq!(names.may_end(text.as_bytes(), text.len()), want, "{text}");
+        }
+    }
+}
