@@ -8,6 +8,8 @@
 mod behind;
 #[path = "oracle/cases.rs"]
 mod cases;
+#[path = "oracle/context.rs"]
+mod context;
 #[path = "oracle/document.rs"]
 mod document;
 #[path = "oracle/generate.rs"]
@@ -255,6 +257,27 @@ fn agree_on_literals_behind_short_escapes() {
         let out = pair.check(ItemFormat::Json, ItemScope::Any, document.as_bytes());
         assert_eq!(out.expect("both agree"), want.as_bytes());
     }
+}
+
+/// A shape that counts only beside a word, in all that documents, texts and forms can be.
+#[test]
+fn agree_on_context_words() {
+    let text = "[[pattern]]\nname='x'\nclass='phone'\nregex='[0-9]{2,}'\nwhy='w'\nhits=[]\nmisses=[]\n\
+                context={before=['user', 'a', 'to do', 'j\u{f6}rg'], after=['at', 'com'], bytes=12}\n";
+    let words = pack::parse(text, "p.toml").expect("a pack");
+    let all: Vec<Pack> = packs().into_iter().chain([words.clone()]).collect();
+    let mut pairs = [Pair::new(&[words], Policy::default()), Pair::new(&all, Policy::default())];
+    for_all(2000, (generate::document(), 0..2_usize), |(document, pair)| {
+        pairs[pair].check(ItemFormat::Json, ItemScope::Any, document.as_bytes()).map(drop)
+    });
+    for_all(2000, (generate::text(), 0..2_usize), |(text, pair)| {
+        pairs[pair].check(ItemFormat::Text, ItemScope::Any, text.as_bytes()).map(drop)
+    });
+    for_all(500, (generate::form(), 0..2_usize), |(form, pair)| {
+        pairs[pair].check(ItemFormat::Form, ItemScope::Any, form.as_bytes()).map(drop)
+    });
+    let bytes = prop::collection::vec(prop::sample::select(&b"a to_d- JjATuser12[]:com{\"},."[..]), 0..60);
+    for_all(3000, bytes, |bytes| pairs[0].check(ItemFormat::JsonOrText, ItemScope::Any, &bytes).map(drop));
 }
 
 /// The work that refused candidates cost is bounded, and what is then not looked at is replaced.

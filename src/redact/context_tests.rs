@@ -50,7 +50,7 @@ fn words_in_the_text_count() {
         (JsonOrText, r#"{"a":"tax","b":"foo123"}"#, r#"{"a":"tax","b":"foo123"}"#),
         // Words and values are read in the same layer.
         (JsonOrText, r#"{"a":"t\u0061x foo123"}"#, r#"{"a":"t\u0061x [national_id]"}"#),
-        (Form, "a=tax%20foo123", "a=tax+%5Bnational_id%5D"),
+        (Form, "a=tax%20foo123", "a=tax%20%5Bnational_id%5D"),
         (Text, "?q=t%61x%20foo123", "?q=t%61x%20[national_id]"),
     ] {
         check(format, item, want);

@@ -86,9 +86,9 @@ fn holds(words: &[Regex], text: &[u8], range: Range<usize>) -> bool {
     let open = |at: Option<&u8>| at.is_none_or(|byte| !byte.is_ascii_alphanumeric());
     let boundary = |at: usize| open(text[..at].last()) || open(text.get(at));
     range.clone().filter(|at| boundary(*at)).any(|at| {
-        words.iter().any(|word| {
-            word.find(&text[at..range.end]).is_some_and(|found| boundary(at + found.end()))
-        })
+        words
+            .iter()
+            .any(|word| word.find(&text[at..range.end]).is_some_and(|found| boundary(at + found.end())))
     })
 }
 

@@ -1,5 +1,6 @@
 //! JSON read by recursive descent, one byte at a time, telling a [`Scan`] what stands where.
 
+use super::context::Key;
 use super::naive::{Edit, Scan};
 use super::paths::{self, Step};
 use regex::bytes::Regex;
@@ -12,6 +13,8 @@ pub(crate) struct Place {
     pub(crate) path: Vec<Step>,
     /// The rule of a container around it.
     pub(crate) under: Option<usize>,
+    /// The keys around, outermost first.
+    pub(crate) keys: Vec<Key>,
 }
 
 /// Why a document is none: where its last token ends, and the place of the value that would come next.
@@ -111,6 +114,7 @@ impl Reader<'_, '_> {
         self.punctuation(b"{")?;
         self.open += 1;
         let path = self.here.path.clone();
+        let keys = self.here.keys.clone();
         self.here.under = self.scan.rule_below(&self.here);
         let under = self.here.under;
         if self.next().is_some_and(|(_, byte)| byte == b'}') {
@@ -119,9 +123,13 @@ impl Reader<'_, '_> {
         }
         loop {
             let raw = self.string()?;
-            self.scan.key(self.bytes, raw.clone(), self.layers, self.edits);
-            let key = super::layers::Decoded::read(super::layers::Layer::Json, &self.bytes[raw]).text;
-            let place = Place { path: joined(&path, &key), under };
+            let around = Place { keys: keys.clone(), ..Place::default() };
+            self.scan.key(self.bytes, raw.clone(), &around, self.layers, self.edits);
+            let raw = &self.bytes[raw];
+            let key = super::layers::Decoded::read(super::layers::Layer::Json, raw).text;
+            let named = Key { raw: raw.to_vec(), is_json: true };
+            let keys = [keys.as_slice(), &[named]].concat();
+            let place = Place { path: joined(&path, &key), under, keys };
             self.here = place.clone();
             self.punctuation(b":")?;
             self.value(Some(&key), None)?;
@@ -138,7 +146,8 @@ impl Reader<'_, '_> {
         self.open += 1;
         let path = self.here.path.clone();
         let under = self.scan.rule_below(&self.here);
-        let element = Place { path: [path.as_slice(), &[Step::Element]].concat(), under };
+        let element =
+            Place { path: [path.as_slice(), &[Step::Element]].concat(), under, keys: self.here.keys.clone() };
         self.here = element.clone();
         if self.next().is_some_and(|(_, byte)| byte == b']') {
             self.open -= 1;
@@ -152,7 +161,7 @@ impl Reader<'_, '_> {
             if let (0, Some(outer), Some((at, b'"'))) = (index, around, first) {
                 let name = &self.bytes[at + 1..self.at - 1];
                 let name = super::layers::Decoded::read(super::layers::Layer::Json, name).text;
-                let named = Place { path: joined(outer, &name), under };
+                let named = Place { path: joined(outer, &name), ..element.clone() };
                 if self.scan.own_rule(&named).is_some() {
                     self.here = named;
                 }

@@ -6,6 +6,7 @@
 //! of base64, data URIs and printed structures, which have tests of their own.
 
 use super::behind;
+use super::context::{Context, Key};
 use super::document::{self, Broken, Place};
 use super::layers::{self, Decoded, Layer};
 use super::paths::{self, Pattern as Path, Step};
@@ -26,6 +27,7 @@ const ENUM_BYTES_MAX: usize = 64;
 struct Pattern {
     regex: Regex,
     validate: Option<Validator>,
+    context: Option<Context>,
     class: Class,
     action: Action,
     null_when_whole: bool,
@@ -104,6 +106,7 @@ impl Oracle {
                 Pattern {
                     regex: RegexBuilder::new(&spec.regex).unicode(false).build().expect("a regex"),
                     validate: spec.validate.as_ref().map(|name| named(name).expect("a validator").1),
+                    context: spec.context.as_ref().map(Context::new),
                     class,
                     action: policy.action(class),
                     null_when_whole: spec.null_when_whole,
@@ -294,7 +297,8 @@ impl Scan<'_> {
                 None => (pair, None),
             };
             let name = Decoded::read(Layer::Form, key).text;
-            let place = Place { path: paths::steps(&name), under: None };
+            let keys = vec![Key { raw: name.clone(), is_json: false }];
+            let place = Place { path: paths::steps(&name), under: None, keys };
             let mut found = self.through(Layer::Form, key, &Place::default(), 0);
             shift(&mut found, start);
             if value.is_some() {
@@ -332,10 +336,17 @@ impl Scan<'_> {
         }
     }
 
-    /// A key of a document.
-    pub(crate) fn key(&mut self, bytes: &[u8], range: Range<usize>, layers: usize, edits: &mut Vec<Edit>) {
+    /// A key of a document; `place` has the keys around it and no path.
+    pub(crate) fn key(
+        &mut self,
+        bytes: &[u8],
+        range: Range<usize>,
+        place: &Place,
+        layers: usize,
+        edits: &mut Vec<Edit>,
+    ) {
         let decoded = Decoded::read(Layer::Json, &bytes[range.clone()]);
-        let found = self.text(&decoded.text, &Place::default(), layers);
+        let found = self.text(&decoded.text, place, layers);
         let mut found = mapped(found, &decoded, Layer::Json);
         shift(&mut found, range.start);
         self.suffix(&mut found, bytes, range.end, "#");
@@ -475,7 +486,7 @@ impl Scan<'_> {
                 return edits;
             }
         }
-        let mut edits = self.patterns(text);
+        let mut edits = self.patterns(text, &place.keys);
         if text.contains(&b'%') {
             edits.extend(self.through(Layer::Percent, text, place, layers + 1));
         }
@@ -500,7 +511,7 @@ impl Scan<'_> {
     }
 
     /// Every pattern over the whole text.
-    fn patterns(&self, text: &[u8]) -> Vec<Edit> {
+    fn patterns(&self, text: &[u8], keys: &[Key]) -> Vec<Edit> {
         let mut edits = Vec::new();
         for (detector, pattern) in self.oracle.patterns.iter().enumerate() {
             let mut from = 0;
@@ -513,7 +524,9 @@ impl Scan<'_> {
                     if has_group { found.name("value").map(|m| m.range()) } else { Some(all.clone()) };
                 let counts = |range: &Range<usize>| {
                     let valid = pattern.validate.is_none_or(|validate| validate(text, range.clone()));
-                    !range.is_empty() && !is_stand_in(&text[range.clone()]) && valid
+                    let near =
+                        || pattern.context.as_ref().is_none_or(|words| words.is_near(text, range, keys));
+                    !range.is_empty() && !is_stand_in(&text[range.clone()]) && valid && near()
                 };
                 match value.filter(counts) {
                     Some(range) => {
