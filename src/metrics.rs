@@ -329,7 +329,7 @@ fn redaction_total(metric: &Metric) -> RedactionTotal {
     }
 }
 
-/// What one hit counter stands for: a redaction with its class and action, or a hit in shadow mode.
+/// What one hit counter stands for: a redaction with its class and action, or a hit that was only counted.
 type HitKey = (String, Option<(Option<Class>, Action)>);
 
 /// The metrics of one route. Cheap to clone.
@@ -384,10 +384,11 @@ impl RouteMetrics {
         }
     }
 
-    /// Counts what was found in one body. `name` gives the name of a detector in the body's pattern set.
+    /// Counts what was found in one body, that of patterns in shadow apart. `name` gives the name of a detector in the body's pattern set.
     pub fn redactions(&self, name: &dyn Fn(DetectorIndex) -> String, summary: &Summary) {
         for count in &summary.counts {
-            self.inner.hit((name(count.detector), Some((count.class, count.action))), count.hits);
+            let redaction = (!count.shadow).then_some((count.class, count.action));
+            self.inner.hit((name(count.detector), redaction), count.hits);
         }
     }
 

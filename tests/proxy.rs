@@ -10,6 +10,8 @@ mod forwarding;
 mod headers;
 #[path = "proxy/refusals.rs"]
 mod refusals;
+#[path = "proxy/shadow.rs"]
+mod shadow;
 #[path = "proxy/shutdown.rs"]
 mod shutdown;
 #[path = "proxy/streaming.rs"]

@@ -23,7 +23,13 @@ fn state() -> AdminState {
     metrics.pattern_set(3, "c0ffee");
     let route = metrics.route("sentry", "sentry");
     route.items(Outcome::Redacted, Reason::None, 2);
-    let count = |action, hits| Count { detector: DetectorIndex(0), class: Some(Class::Email), action, hits };
+    let count = |action, hits| Count {
+        detector: DetectorIndex(0),
+        class: Some(Class::Email),
+        action,
+        shadow: false,
+        hits,
+    };
     let counts = vec![count(Action::Token, 5), count(Action::Keep, 1)];
     route.redactions(&|_| "email".to_owned(), &Summary { counts, ..Summary::default() });
     AdminState {

@@ -157,7 +157,6 @@ struct Totals {
     not_json: u64,
     bytes: u64,
     seconds: f64,
-    hits: BTreeMap<(String, String), u64>,
     counts: Vec<crate::pipeline::Count>,
 }
 
@@ -173,11 +172,11 @@ impl Totals {
     }
 
     /// `1,204 items, 33 changed, 0 left out in 0.40 s (52 MiB/s)`, and a line per kind of find.
-    fn render(mut self, plan: &Plan) -> String {
+    fn render(self, plan: &Plan) -> String {
+        let mut hits: BTreeMap<(bool, &str, String), u64> = BTreeMap::new();
         for count in &self.counts {
             let class = count.class.map_or("none", crate::pattern::Class::as_str);
-            let key = (class.to_owned(), plan.detector_name(count.detector));
-            *self.hits.entry(key).or_default() += count.hits;
+            *hits.entry((count.shadow, class, plan.detector_name(count.detector))).or_default() += count.hits;
         }
         #[allow(clippy::cast_precision_loss)] // a rate for people
         let rate = self.bytes as f64 / 1_048_576.0 / self.seconds.max(1e-6);
@@ -190,8 +189,9 @@ impl Totals {
         if self.not_json > 0 {
             write!(text, "; not JSON and scanned as text: {}", self.not_json).expect("a string takes it");
         }
-        for ((class, detector), hits) in &self.hits {
-            write!(text, "\n  {class:<14} {detector:<22} {hits}").expect("a string takes it");
+        for ((shadow, class, detector), hits) in &hits {
+            let left = if *shadow { " (shadow: counted, not replaced)" } else { "" };
+            write!(text, "\n  {class:<14} {detector:<22} {hits}{left}").expect("a string takes it");
         }
         text
     }

@@ -66,7 +66,7 @@ metrics! {
     Counter "tamis_redactions_total", "hits", ["route", "class", "pattern", "action"],
         "Hits of a pattern or field rule, by what was done; `action=\"keep\"` was found and left.";
     Counter "tamis_shadow_hits_total", "hits", ["route", "pattern"],
-        "Hits that a route in shadow mode counted and forwarded unchanged.";
+        "Hits that were counted and forwarded unchanged: of patterns with `stability = \"shadow\"`, and all of a route in shadow mode.";
     Counter "tamis_scan_bytes_total", "bytes", ["route"],
         "Decoded bytes of items that were scanned.";
     Histogram "tamis_scan_seconds", "seconds", ["route"],

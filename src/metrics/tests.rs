@@ -18,7 +18,13 @@ fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
         route.scanned(10, 0.001);
         for (action, pattern) in Action::ALL.iter().flat_map(|a| (0..patterns).map(|p| (*a, p))) {
             let class = Class::ALL[usize::from(pattern) % Class::ALL.len()];
-            let count = Count { detector: DetectorIndex(pattern), class: Some(class), action, hits: 2 };
+            let count = Count {
+                detector: DetectorIndex(pattern),
+                class: Some(class),
+                action,
+                shadow: false,
+                hits: 2,
+            };
             let summary = Summary { counts: vec![count], ..Summary::default() };
             route.redactions(&name, &summary);
             route.shadow_hits(&name, &summary);

@@ -14,7 +14,7 @@ pub use class::Class;
 pub(crate) use context::{Context, Letter, Words};
 pub use pack::{Pack, PackProblem};
 pub(crate) use set::{FieldKind, Reach, Scope};
-pub use set::{FieldRule, Pattern, PatternSet};
+pub use set::{FieldRule, Pattern, PatternSet, Stability};
 use std::path::{Path, PathBuf};
 
 /// Place of a pattern or field rule in its set. Valid for that set only, not across a reload.

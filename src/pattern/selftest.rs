@@ -25,8 +25,10 @@ pub fn run(packs: &[Pack]) -> TestReport {
     let mut report = TestReport::default();
     for pack in packs {
         for spec in &pack.patterns {
+            // In shadow or not: what it would do is what the examples show.
+            let spec = PatternSpec { stability: None, ..spec.clone() };
             let alone = Pack { patterns: vec![spec.clone()], fields: Vec::new() };
-            report.entry(&alone, &pattern_examples(spec), &spec.place, ItemFormat::Text, ItemScope::Any);
+            report.entry(&alone, &pattern_examples(&spec), &spec.place, ItemFormat::Text, ItemScope::Any);
         }
         for spec in &pack.fields {
             let alone = Pack { patterns: Vec::new(), fields: vec![spec.clone()] };
@@ -39,15 +41,21 @@ pub fn run(packs: &[Pack]) -> TestReport {
 struct Example<'a> {
     marked: &'a str,
     is_hit: bool,
+    /// What it must become, if the pack says so.
+    output: Option<&'a str>,
 }
 
 fn examples<'a>(hits: &'a [String], misses: &'a [String]) -> Vec<Example<'a>> {
-    let hits = hits.iter().map(|marked| Example { marked, is_hit: true });
-    hits.chain(misses.iter().map(|marked| Example { marked, is_hit: false })).collect()
+    let hits = hits.iter().map(|marked| Example { marked, is_hit: true, output: None });
+    hits.chain(misses.iter().map(|marked| Example { marked, is_hit: false, output: None })).collect()
 }
 
 fn pattern_examples(spec: &PatternSpec) -> Vec<Example<'_>> {
-    examples(&spec.hits, &spec.misses)
+    let mut examples = examples(&spec.hits, &spec.misses);
+    if let Some(first) = examples.first_mut().filter(|first| first.is_hit) {
+        first.output = spec.output.as_deref();
+    }
+    examples
 }
 
 fn field_examples(spec: &FieldSpec) -> Vec<Example<'_>> {
@@ -91,6 +99,8 @@ impl TestReport {
                 Some("is not JSON".to_owned())
             } else if got != want {
                 Some(format!("should be found at bytes {want:?}, was found at {got:?}"))
+            } else if let Some(output) = example.output.filter(|output| output.as_bytes() != out) {
+                Some(format!("should become `{output}`, became `{}`", String::from_utf8_lossy(&out)))
             } else {
                 None
             };
@@ -128,6 +138,24 @@ mod tests {
         let told: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
         assert!(told.is_empty(), "{}", told.join("\n"));
         assert!(report.examples > 100, "{}", report.examples);
+    }
+
+    #[test]
+    fn the_output_is_what_the_first_hit_becomes() {
+        for (output, want) in [
+            ("a [email] b", None),
+            ("a [phone] b", Some("should become `a [phone] b`, became `a [email] b`")),
+        ] {
+            for stability in ["stable", "beta", "shadow"] {
+                let text = format!(
+                    "[[pattern]]\nname='x'\nclass='email'\nregex='foo[0-9]'\nwhy='w'\nstability='{stability}'\n\
+                     output='{output}'\nhits=['a «foo1» b', '«foo2»']\nmisses=[]\n"
+                );
+                let told = run(&[pack::parse(&text, "p.toml").expect("a pack")]).problems;
+                assert_eq!(told.len(), usize::from(want.is_some()), "{told:?}");
+                assert!(want.is_none_or(|want| told[0].message.ends_with(want)), "{told:?}");
+            }
+        }
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Pattern {
     pub(crate) literals: Vec<Vec<u8>>,
     /// A JSON string that is one hit and nothing else becomes null.
     pub(crate) null_when_whole: bool,
+    /// Whether what it finds is replaced or only counted.
+    pub stability: Stability,
     /// As written, for `patterns list` and the tests.
     pub spec: PatternSpec,
 }
@@ -68,6 +70,37 @@ pub(crate) enum Reach {
     FromWordBefore,
     /// It holds the trigger somewhere.
     Around,
+}
+
+/// How sure we are of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stability {
+    /// In force.
+    #[default]
+    Stable,
+    /// In force, and may still change or go in a later version.
+    Beta,
+    /// Scanned and counted; what it finds is not touched.
+    Shadow,
+}
+
+impl Stability {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Stable, Self::Beta, Self::Shadow];
+
+    /// The name in packs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Beta => "beta",
+            Self::Shadow => "shadow",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stability| stability.as_str() == name)
+    }
 }
 
 /// How a field rule reads its value.
@@ -355,6 +388,16 @@ impl Builder<'_> {
         class
     }
 
+    fn stability(&mut self, spec: &PatternSpec) -> Option<Stability> {
+        let Some(name) = &spec.stability else { return Some(Stability::Stable) };
+        let known = Stability::parse(name);
+        if known.is_none() {
+            let message = format!("unknown stability `{name}`; stable, beta or shadow");
+            self.problems.push(spec.place.problem(message));
+        }
+        known
+    }
+
     /// `None` if the words are wrong, `Some(None)` if there are none.
     #[allow(clippy::option_option)] // as above: told, absent, there
     fn context(&mut self, spec: &PatternSpec) -> Option<Option<Context>> {
@@ -386,6 +429,7 @@ impl Builder<'_> {
             },
         };
         let context = self.context(spec);
+        let stability = self.stability(spec);
         let compiled = parse_regex(&spec.regex).and_then(|hir| Ok((triggers(spec, &hir)?, hir)));
         let (Lead { triggers, literals, reach }, hir) = match compiled {
             Ok(parts) => parts,
@@ -419,6 +463,7 @@ impl Builder<'_> {
             triggers,
             literals,
             null_when_whole: spec.null_when_whole,
+            stability: stability?,
             spec: spec.clone(),
         })
     }

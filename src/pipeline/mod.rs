@@ -106,6 +106,8 @@ pub struct Count {
     pub class: Option<Class>,
     /// What was done.
     pub action: Action,
+    /// Found by a pattern with `stability = "shadow"`: counted, and left as it was.
+    pub shadow: bool,
     /// How many times.
     pub hits: u64,
 }
@@ -305,6 +307,7 @@ impl Pipeline {
                 detector: crate::pattern::DetectorIndex::UNSCANNED,
                 class: None,
                 action: Action::Token,
+                shadow: false,
                 hits: self.summary.unscanned,
             });
         }

@@ -15,7 +15,7 @@ use super::pool::Pool;
 use super::scrubber::ScanLimits;
 use super::stand_in;
 use super::strings::Strings;
-use crate::pattern::{Class, DetectorIndex, FieldKind, Scope};
+use crate::pattern::{Class, DetectorIndex, FieldKind, Scope, Stability};
 use crate::scan::context::{Keys, as_read};
 use crate::scan::fields::{FieldAutomaton, State};
 use crate::scan::json::{Broken, Site, Walker};
@@ -39,6 +39,15 @@ pub(super) struct Context<'k> {
     pub(super) keys: &'k Keys<'k>,
 }
 
+/// What was found and left as it was. Seen through two layers, it is noted twice.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    pub(super) detector: DetectorIndex,
+    pub(super) class: Option<Class>,
+    /// By the pattern's stability, not by the policy.
+    pub(super) shadow: bool,
+}
+
 /// One item's scan.
 pub(super) struct Engine<'a> {
     pub(super) plan: &'a Plan,
@@ -47,7 +56,7 @@ pub(super) struct Engine<'a> {
     pub(super) pool: &'a mut Pool,
     pub(super) work: Work,
     pub(super) drop_item: bool,
-    pub(super) kept: Vec<(DetectorIndex, Option<Class>)>,
+    pub(super) kept: Vec<Kept>,
     /// Keys that were replaced so far: the suffix that keeps each unique.
     pub(super) keys: usize,
 }
@@ -267,7 +276,13 @@ impl<'a> Engine<'a> {
         for hit in &hits {
             let pattern = usize::from(hit.pattern);
             let (class, action) = (set.patterns[pattern].class, self.plan.pattern_actions[pattern]);
-            if action != Action::Scan {
+            if set.patterns[pattern].stability == Stability::Shadow {
+                self.kept.push(Kept {
+                    detector: DetectorIndex(hit.pattern),
+                    class: Some(class),
+                    shadow: true,
+                });
+            } else if action != Action::Scan {
                 let range = on_characters(text, hit.start..hit.end);
                 let value = &text[range.clone()];
                 self.replace(range, DetectorIndex(hit.pattern), Some(class), action, value);
@@ -302,7 +317,7 @@ impl<'a> Engine<'a> {
     ) {
         match action {
             Action::Keep => {
-                self.kept.push((detector, class));
+                self.kept.push(Kept { detector, class, shadow: false });
                 return;
             }
             Action::DropItem => self.drop_item = true,

@@ -13,6 +13,8 @@ mod engine;
 mod plan;
 mod pool;
 mod scrubber;
+#[cfg(test)]
+mod shadow_tests;
 mod stand_in;
 mod strings;
 

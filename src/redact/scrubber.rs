@@ -6,7 +6,7 @@
 
 use super::action::{Action, Mode};
 use super::edit::Edits;
-use super::engine::Engine;
+use super::engine::{Engine, Kept};
 use super::plan::Plan;
 use super::pool::Pool;
 use crate::pattern::{Class, DetectorIndex, Scope};
@@ -186,7 +186,10 @@ impl Scrubber {
             // Scanned and counted; forwarded as it came, which the policy's consent says.
             let edits = &self.pool.edits;
             for found in edits.list.iter().flat_map(|edit| edits.counts_as(edit)) {
-                count(&mut self.counts, found.detector, found.class, found.action);
+                count(&mut self.counts, found.detector, found.class, found.action, false);
+            }
+            for kept in found.kept.iter().filter(|kept| kept.shadow) {
+                count(&mut self.counts, kept.detector, kept.class, Action::Keep, true);
             }
             out.extend_from_slice(bytes);
             return Verdict::default();
@@ -197,10 +200,10 @@ impl Scrubber {
         let edits = &mut self.pool.edits;
         edits.drop_idle(bytes);
         for found in edits.list.iter().flat_map(|edit| edits.counts_as(edit)) {
-            count(&mut self.counts, found.detector, found.class, found.action);
+            count(&mut self.counts, found.detector, found.class, found.action, false);
         }
-        for (detector, class) in found.kept {
-            count(&mut self.counts, detector, class, Action::Keep);
+        for kept in found.kept {
+            count(&mut self.counts, kept.detector, kept.class, Action::Keep, kept.shadow);
         }
         edits.splice(bytes, out);
         Verdict { changed: !edits.list.is_empty(), broken, drop_item: false }
@@ -220,13 +223,19 @@ impl Scrubber {
 
 struct Found {
     drop_item: bool,
-    kept: Vec<(DetectorIndex, Option<Class>)>,
+    kept: Vec<Kept>,
 }
 
-fn count(counts: &mut Vec<Count>, detector: DetectorIndex, class: Option<Class>, action: Action) {
+fn count(
+    counts: &mut Vec<Count>,
+    detector: DetectorIndex,
+    class: Option<Class>,
+    action: Action,
+    shadow: bool,
+) {
     match counts.iter_mut().find(|count| count.detector == detector && count.action == action) {
         Some(count) => count.hits += 1,
-        None => counts.push(Count { detector, class, action, hits: 1 }),
+        None => counts.push(Count { detector, class, action, shadow, hits: 1 }),
     }
 }
 
