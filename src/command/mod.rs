@@ -113,17 +113,18 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum PatternsCommand {
-    /// One line per pattern and field rule: name, class, how it is found.
+    /// One line per pattern and field rule: name, class, stability, whether it counts, who wrote it and why.
     List {
-        /// Directory with packs of your own, beside the embedded ones.
-        #[arg(short, long, value_name = "DIR")]
-        dir: Vec<PathBuf>,
+        #[command(flatten)]
+        packs: patterns::Packs,
+        /// Print JSON: an array of objects.
+        #[arg(long)]
+        json: bool,
     },
     /// Run every example of every pack against its own entry.
     Test {
-        /// Directory with packs of your own, beside the embedded ones.
-        #[arg(short, long, value_name = "DIR")]
-        dir: Vec<PathBuf>,
+        #[command(flatten)]
+        packs: patterns::Packs,
     },
 }
 
@@ -150,8 +151,8 @@ pub fn run() -> ExitCode {
         Command::Scrub { config, format, quiet, files } => {
             scrub::run(config.as_deref(), format, quiet, &files)
         }
-        Command::Patterns(PatternsCommand::List { dir }) => patterns::list(&dir),
-        Command::Patterns(PatternsCommand::Test { dir }) => patterns::test(&dir),
+        Command::Patterns(PatternsCommand::List { packs, json }) => patterns::list(&packs, json),
+        Command::Patterns(PatternsCommand::Test { packs }) => patterns::test(&packs),
         Command::Demo { count } => demo::run(count),
         Command::Version => say(&version()),
         Command::Completions { shell } => {

@@ -1,52 +1,64 @@
 //! `tamis patterns`: what is looked for, and whether the packs hold their own examples.
 
-use super::setup::tell_problems;
+mod list;
+
+use super::setup::{self, tell_problems};
+use super::terminal::color_wanted;
 use super::{Exit, say, tell};
-use crate::pattern::{FieldRule, Pattern, PatternSet, embedded, from_dirs, load, selftest};
-use std::fmt::Write;
+use crate::config::Patterns;
+use crate::pattern::{PatternSet, embedded, from_dirs, load, selftest};
+use clap::Args;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
-/// One line per pattern and field rule, in columns.
-pub(super) fn list(dirs: &[PathBuf]) -> Exit {
-    match load(dirs, &[]) {
-        Ok(set) => say(&listing(&set)),
-        Err(problems) => tell_problems("the packs", problems.iter()),
+/// Which packs a command is about.
+#[derive(Debug, Args)]
+pub(super) struct Packs {
+    /// Configuration file: its packs and what it switches off.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory with packs of your own, beside the embedded ones.
+    #[arg(short, long, value_name = "DIR")]
+    dir: Vec<PathBuf>,
+}
+
+impl Packs {
+    /// The directories and what is switched off.
+    pub(super) fn read(&self) -> Result<Patterns, Exit> {
+        let mut patterns = setup::read(self.config.as_deref())?.pattern;
+        patterns.dirs.extend(self.dir.iter().cloned());
+        Ok(patterns)
     }
 }
 
-fn listing(set: &PatternSet) -> String {
-    let mut text = format!("{:<24} {:<13} {:<8} {:<20} {}\n", "NAME", "CLASS", "KIND", "FROM", "WHY");
-    for pattern in set.patterns() {
-        line(&mut text, pattern_columns(pattern), &pattern.spec.why);
+/// Every entry of every pack and whether it counts.
+pub(super) fn list(packs: &Packs, json: bool) -> Exit {
+    let patterns = match packs.read() {
+        Ok(patterns) => patterns,
+        Err(exit) => return exit,
+    };
+    let set = match load(&patterns.dirs, &patterns.disable) {
+        Ok(set) => set,
+        Err(problems) => return tell_problems("the packs", problems.iter()),
+    };
+    if json {
+        return say(&list::as_json(&set));
     }
-    for field in set.fields() {
-        line(&mut text, field_columns(field), &field.spec.why);
-    }
-    text
-}
-
-fn pattern_columns(pattern: &Pattern) -> [&str; 4] {
-    [&pattern.name, pattern.class.as_str(), "pattern", file_name(&pattern.spec.place.origin)]
-}
-
-fn field_columns(field: &FieldRule) -> [&str; 4] {
-    let class = field.class.map_or("-", crate::pattern::Class::as_str);
-    [&field.name, class, "field", file_name(&field.spec.place.origin)]
-}
-
-fn file_name(origin: &str) -> &str {
-    origin.rsplit('/').next().unwrap_or(origin)
-}
-
-fn line(text: &mut String, [name, class, kind, from]: [&str; 4], why: &str) {
-    writeln!(text, "{name:<24} {class:<13} {kind:<8} {from:<20} {why}").expect("a string takes it");
+    let is_terminal = std::io::stdout().is_terminal();
+    let color = color_wanted(is_terminal, std::env::var_os("NO_COLOR").as_deref());
+    let reader = if is_terminal { list::Reader::Person { color } } else { list::Reader::Pipe };
+    say(&list::table(&set, reader))
 }
 
 /// Runs every example of every pack.
-pub(super) fn test(dirs: &[PathBuf]) -> Exit {
+pub(super) fn test(packs: &Packs) -> Exit {
+    let patterns = match packs.read() {
+        Ok(patterns) => patterns,
+        Err(exit) => return exit,
+    };
     let packs = embedded().and_then(|mut packs| {
-        packs.extend(from_dirs(dirs)?);
-        PatternSet::compile(&packs, &[])?;
+        packs.extend(from_dirs(&patterns.dirs)?);
+        PatternSet::compile(&packs, &patterns.disable)?;
         Ok(packs)
     });
     let packs = match packs {

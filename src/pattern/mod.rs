@@ -7,12 +7,14 @@ mod class;
 mod context;
 mod need;
 pub mod pack;
+pub mod roster;
 pub mod selftest;
 mod set;
 
 pub use class::Class;
 pub(crate) use context::{Context, Letter, Words};
 pub use pack::{Pack, PackProblem};
+pub use roster::{Author, Roster};
 pub(crate) use set::{FieldKind, Reach, Scope};
 pub use set::{FieldRule, Pattern, PatternSet, Stability};
 use std::path::{Path, PathBuf};
@@ -94,7 +96,7 @@ pub fn embedded() -> Result<Vec<Pack>, Vec<PackProblem>> {
     let mut problems = Vec::new();
     for (origin, text) in EMBEDDED {
         match pack::parse(text, origin) {
-            Ok(pack) => packs.push(pack),
+            Ok(pack) => packs.push(Pack { author: Author::Tamis, ..pack }),
             Err(found) => problems.extend(found),
         }
     }

@@ -3,6 +3,7 @@
 //! In: the text of one pack. Out: its entries as they stand, each with its place in the file. Checks
 //! spelling only; whether a regex compiles or an example holds is `set`'s and `selftest`'s to say.
 
+use super::roster::Author;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,6 +38,12 @@ pub struct Place {
     pub line: usize,
     /// Column, from 1.
     pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.origin, self.line, self.column)
+    }
 }
 
 impl Place {
@@ -157,6 +164,8 @@ pub struct FieldSpec {
 /// One file's entries, in file order.
 #[derive(Debug, Clone, Default)]
 pub struct Pack {
+    /// Who wrote it; the operator unless said.
+    pub author: Author,
     /// The patterns.
     pub patterns: Vec<PatternSpec>,
     /// The field rules.

@@ -27,11 +27,11 @@ pub fn run(packs: &[Pack]) -> TestReport {
         for spec in &pack.patterns {
             // In shadow or not: what it would do is what the examples show.
             let spec = PatternSpec { stability: None, ..spec.clone() };
-            let alone = Pack { patterns: vec![spec.clone()], fields: Vec::new() };
+            let alone = Pack { patterns: vec![spec.clone()], ..Pack::default() };
             report.entry(&alone, &pattern_examples(&spec), &spec.place, ItemFormat::Text, ItemScope::Any);
         }
         for spec in &pack.fields {
-            let alone = Pack { patterns: Vec::new(), fields: vec![spec.clone()] };
+            let alone = Pack { fields: vec![spec.clone()], ..Pack::default() };
             report.entry(&alone, &field_examples(spec), &spec.place, ItemFormat::Json, field_scope(spec));
         }
     }

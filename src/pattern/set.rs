@@ -5,7 +5,7 @@
 
 use super::need;
 use super::pack::{FieldSpec, Pack, PackProblem, PatternSpec};
-use super::{Class, Context, DetectorIndex};
+use super::{Class, Context, DetectorIndex, Roster};
 use crate::scan::fields::FieldPath;
 use crate::scan::layer::html;
 use crate::scan::matcher::Matcher;
@@ -14,7 +14,7 @@ use crate::scan::sweep::{Contexts, Lookups, Numbers, Trigger, USER_INFO_BYTES_MA
 use crate::scan::validate::{Validator, validator};
 use crate::scan::words::{Edge, Mark, Meaning, Word, Words};
 use regex_syntax::hir::{Hir, HirKind};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longest regex text.
@@ -160,23 +160,26 @@ pub struct PatternSet {
     pub(crate) everywhere: Vec<u16>,
     generation: u64,
     hash: String,
+    roster: Roster,
 }
 
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 impl PatternSet {
-    /// Compiles packs. Names in `disable` are left out; each must exist.
+    /// Compiles packs. Names in `disable` are left out; each must exist. An entry of the operator's overrides the
+    /// embedded one of its name.
     ///
     /// # Errors
-    /// Every entry that cannot be compiled, every duplicate, every unknown name to disable.
+    /// Every entry that cannot be compiled, every name or meaning given twice, every unknown name to disable.
     pub fn compile(packs: &[Pack], disable: &[String]) -> Result<Self, Vec<PackProblem>> {
-        let mut build =
-            Builder { problems: Vec::new(), names: HashSet::new(), known: HashSet::new(), disable };
-        let patterns: Vec<Pattern> =
-            packs.iter().flat_map(|pack| &pack.patterns).filter_map(|spec| build.pattern(spec)).collect();
-        let fields: Vec<FieldRule> =
-            packs.iter().flat_map(|pack| &pack.fields).filter_map(|spec| build.field(spec)).collect();
-        build.check_disabled();
+        let mut build = Builder { problems: Vec::new() };
+        let roster = Roster::new(packs, disable).unwrap_or_else(|told| {
+            build.problems.extend(told);
+            // What else is wrong is told too.
+            Roster::without_checks(packs)
+        });
+        let patterns: Vec<Pattern> = roster.patterns().filter_map(|spec| build.pattern(spec)).collect();
+        let fields: Vec<FieldRule> = roster.fields().filter_map(|spec| build.field(spec)).collect();
         if patterns.len() + fields.len() > DETECTORS_MAX {
             build.problems.push(PackProblem {
                 origin: "patterns".to_owned(),
@@ -194,10 +197,14 @@ impl PatternSet {
                 build.problems.push(pattern.spec.place.problem(message));
             }
         }
-        if build.problems.is_empty() { Ok(Self::index(patterns, fields)) } else { Err(build.problems) }
+        if build.problems.is_empty() {
+            Ok(Self::index(patterns, fields, roster))
+        } else {
+            Err(build.problems)
+        }
     }
 
-    fn index(mut patterns: Vec<Pattern>, fields: Vec<FieldRule>) -> Self {
+    fn index(mut patterns: Vec<Pattern>, fields: Vec<FieldRule>, roster: Roster) -> Self {
         let lookups = Lookups {
             starts: Words::new(Edge::Start, starts(&mut patterns)),
             ends: Words::new(Edge::End, words(&patterns, Trigger::Assigned)),
@@ -228,6 +235,7 @@ impl PatternSet {
             hash: fingerprint(&patterns, &fields),
             patterns,
             fields,
+            roster,
         }
     }
 
@@ -247,6 +255,12 @@ impl PatternSet {
     #[must_use]
     pub fn patterns(&self) -> &[Pattern] {
         &self.patterns
+    }
+
+    /// Every entry of the packs, with those that are not in force.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// The field rules, numbered after the patterns.
@@ -346,39 +360,11 @@ fn fingerprint(patterns: &[Pattern], fields: &[FieldRule]) -> String {
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-struct Builder<'a> {
+struct Builder {
     problems: Vec<PackProblem>,
-    names: HashSet<String>,
-    known: HashSet<String>,
-    disable: &'a [String],
 }
 
-impl Builder<'_> {
-    /// Counts the name in; false if it is disabled or taken.
-    fn take_name(&mut self, name: &str, place: &super::pack::Place) -> bool {
-        self.known.insert(name.to_owned());
-        if self.disable.iter().any(|disabled| disabled == name) {
-            return false;
-        }
-        let fresh = self.names.insert(name.to_owned());
-        if !fresh {
-            self.problems
-                .push(place.problem(format!("the name `{name}` is taken by an entry before this one")));
-        }
-        fresh
-    }
-
-    fn check_disabled(&mut self) {
-        for name in self.disable.iter().filter(|name| !self.known.contains(*name)) {
-            self.problems.push(PackProblem {
-                origin: "patterns.disable".to_owned(),
-                line: 1,
-                column: 1,
-                message: format!("no pattern or field rule is called `{name}`"),
-            });
-        }
-    }
-
+impl Builder {
     fn class(&mut self, name: &str, place: &super::pack::Place) -> Option<Class> {
         let class = Class::parse(name);
         if class.is_none() {
@@ -414,9 +400,6 @@ impl Builder<'_> {
     }
 
     fn pattern(&mut self, spec: &PatternSpec) -> Option<Pattern> {
-        if !self.take_name(&spec.name, &spec.place) {
-            return None;
-        }
         let class = self.class(&spec.class, &spec.place);
         let validate = match spec.validate.as_deref() {
             None => Some(None),
@@ -469,9 +452,6 @@ impl Builder<'_> {
     }
 
     fn field(&mut self, spec: &FieldSpec) -> Option<FieldRule> {
-        if !self.take_name(&spec.name, &spec.place) {
-            return None;
-        }
         let kind = match spec.kind.as_deref() {
             None | Some("value") => FieldKind::Value,
             Some("address") => FieldKind::Address,

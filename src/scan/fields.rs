@@ -52,7 +52,7 @@ impl fmt::Display for PathError {
 impl std::error::Error for PathError {}
 
 /// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Segment {
     Name(Vec<u8>),
     Ending(Vec<u8>),
@@ -62,7 +62,7 @@ enum Segment {
 }
 
 /// A parsed path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FieldPath(Vec<Segment>);
 
 impl FieldPath {
