@@ -283,8 +283,13 @@ fn agree_on_context_words() {
 /// The work that refused candidates cost is bounded, and what is then not looked at is replaced.
 #[test]
 fn nothing_passes_once_the_work_is_used_up() {
-    let hostile = "1:".repeat(6_000);
-    let mut pair = Pair::strict();
+    // What no pack that is loaded may hold: each start is read to the end of the text, and refused.
+    let text = "[[pattern]]\nname='slow'\nclass='phone'\nregex='foo=[^ ]+'\ncontext={before=['bar']}\nwhy='w'\n\
+                hits=[]\nmisses=[]\n";
+    let slow = pack::parse(text, "p.toml").expect("a pack");
+    let all: Vec<Pack> = packs().into_iter().chain([slow]).collect();
+    let hostile = "foo=".repeat(6_000);
+    let mut pair = Pair::new(&all, Policy::default());
     for (format, item) in [
         (ItemFormat::Form, format!("a={hostile}&b=jane@example.com&c=joe@example.com")),
         (ItemFormat::Json, format!("[\"{hostile}\",\"jane@example.com\",{{\"joe@example.com\":1}}]")),

@@ -2,7 +2,7 @@
 
 use super::setup::{self, tell_problems};
 use super::{Exit, say};
-use crate::pattern::{embedded, from_dirs, selftest};
+use crate::pattern::{embedded, from_dirs, probe, selftest};
 use std::path::Path;
 
 pub(super) fn run(path: Option<&Path>) -> Exit {
@@ -19,8 +19,9 @@ pub(super) fn run(path: Option<&Path>) -> Exit {
         Err(problems) => return tell_problems("the packs", problems.iter()),
     };
     let tested = selftest::run(&packs);
-    if !tested.problems.is_empty() {
-        return tell_problems("the packs", tested.problems.iter());
+    let slow = probe::run(&packs);
+    if !tested.problems.is_empty() || !slow.is_empty() {
+        return tell_problems("the packs", tested.problems.iter().chain(&slow));
     }
     say(&format!(
         "{}{} patterns, {} field rules, {} examples hold (set {})\nok\n",

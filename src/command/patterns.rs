@@ -6,7 +6,7 @@ use super::setup::{self, tell_problems};
 use super::terminal::color_wanted;
 use super::{Exit, say, tell};
 use crate::config::Patterns;
-use crate::pattern::{PatternSet, embedded, from_dirs, load, selftest};
+use crate::pattern::{PatternSet, embedded, from_dirs, load, probe, selftest};
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -66,12 +66,17 @@ pub(super) fn test(packs: &Packs) -> Exit {
         Err(problems) => return tell_problems("the packs", problems.iter()),
     };
     let tested = selftest::run(&packs);
-    for problem in &tested.problems {
+    let slow = probe::run(&packs);
+    for problem in tested.problems.iter().chain(&slow) {
         tell(&problem.to_string());
     }
     let failed = tested.problems.len();
-    match say(&format!("{} examples, {failed} do not hold\n", tested.examples)) {
-        Exit::Ok if failed > 0 => Exit::No,
+    let mut answer = format!("{} examples, {failed} do not hold\n", tested.examples);
+    if !slow.is_empty() {
+        answer.push_str(&format!("{} searches are not linear\n", slow.len()));
+    }
+    match say(&answer) {
+        Exit::Ok if failed > 0 || !slow.is_empty() => Exit::No,
         exit => exit,
     }
 }

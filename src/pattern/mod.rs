@@ -7,6 +7,7 @@ mod class;
 mod context;
 mod need;
 pub mod pack;
+pub mod probe;
 pub mod roster;
 pub mod selftest;
 mod set;
@@ -38,9 +39,10 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/sentry.toml", include_str!("../../patterns/sentry.toml")),
 ];
 
-/// Reads the embedded packs and those in `dirs`, compiles them, and tries the examples of the latter.
+/// Reads the embedded packs and those in `dirs`, compiles them, and tries the latter: their examples, and whether
+/// their searches are linear.
 ///
-/// The embedded packs' own examples ran when this binary was built; `tamis check` runs them again.
+/// The embedded packs were tried when this binary was built; `tamis check` does it again.
 ///
 /// # Errors
 /// Everything that is wrong with any of them.
@@ -49,8 +51,9 @@ pub fn load(dirs: &[PathBuf], disable: &[String]) -> Result<PatternSet, Vec<Pack
     let own = from_dirs(dirs)?;
     packs.extend(own.iter().cloned());
     let set = PatternSet::compile(&packs, disable)?;
-    let tested = selftest::run(&own);
-    if tested.problems.is_empty() { Ok(set) } else { Err(tested.problems) }
+    let mut problems = selftest::run(&own).problems;
+    problems.extend(probe::run(&own));
+    if problems.is_empty() { Ok(set) } else { Err(problems) }
 }
 
 /// Reads every `*.toml` of the directories, by name.

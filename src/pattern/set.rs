@@ -496,7 +496,7 @@ impl Builder {
 }
 
 /// Reads a regex over bytes: `\d`, `\w` and `\b` are ASCII, and any byte from 0x80 is one of its own.
-fn parse_regex(text: &str) -> Result<Hir, String> {
+pub(super) fn parse_regex(text: &str) -> Result<Hir, String> {
     if text.len() > REGEX_TEXT_MAX {
         return Err(format!("the regex is longer than {REGEX_TEXT_MAX} bytes"));
     }

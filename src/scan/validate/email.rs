@@ -10,6 +10,11 @@ const FILE_ENDINGS: &[&[u8]] = &[
     b"dll", b"exe",
 ];
 
+/// Bytes of a local part that the pattern reads: twice what SMTP allows.
+///
+/// SPEC: RFC 5321, section 4.5.3.1.1.
+const LOCAL_BYTES_MAX: usize = 128;
+
 /// True for an address that a person could have.
 pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     let address = &text[candidate.clone()];
@@ -22,8 +27,9 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     // `git@host.example:org/repo` is a remote, `@user@instance.example` a handle.
     let remote = local == b"git" && text.get(candidate.end) == Some(&b':');
     let handle = before(text, candidate.start) == Some(b'@');
-    // The end of a longer local part, whose whole was refused.
-    let partial = before(text, candidate.start).is_some_and(|byte| is_word(byte) || byte == b'+');
+    // The end of a longer local part, whose whole was refused. What is longer than the pattern reads was not.
+    let is_cut = local.len() >= LOCAL_BYTES_MAX;
+    let partial = !is_cut && before(text, candidate.start).is_some_and(|byte| is_word(byte) || byte == b'+');
     let own_pseudonym = domain.eq_ignore_ascii_case(b"pseudonym.invalid");
     !(numbered
         || remote
