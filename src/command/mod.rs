@@ -126,6 +126,8 @@ enum PatternsCommand {
         #[command(flatten)]
         packs: patterns::Packs,
     },
+    /// Print the JSON Schema of packs, for editors.
+    Schema,
 }
 
 /// Input formats of `scrub`.
@@ -152,6 +154,7 @@ pub fn run() -> ExitCode {
             scrub::run(config.as_deref(), format, quiet, &files)
         }
         Command::Patterns(PatternsCommand::List { packs, json }) => patterns::list(&packs, json),
+        Command::Patterns(PatternsCommand::Schema) => say(&crate::pattern::schema::schema()),
         Command::Patterns(PatternsCommand::Test { packs }) => patterns::test(&packs),
         Command::Demo { count } => demo::run(count),
         Command::Version => say(&version()),

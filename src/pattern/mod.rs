@@ -9,6 +9,7 @@ mod need;
 pub mod pack;
 pub mod probe;
 pub mod roster;
+pub mod schema;
 pub mod selftest;
 mod set;
 
