@@ -6,6 +6,7 @@
 pub mod banner;
 mod check;
 pub mod demo;
+mod explain;
 mod patterns;
 mod scrub;
 mod serve;
@@ -92,7 +93,25 @@ enum Command {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// List the patterns and field rules, or run their examples.
+    /// Tell why things in a payload were replaced, or were not.
+    ///
+    /// One line for each hit and each near miss: the field path, the encodings around it, the pattern, and
+    /// what decided: action, validator, context, stand-in, exemption, policy. Values are not shown.
+    Explain {
+        /// Configuration file: its policy `default` and its packs are used.
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// How the input is read.
+        #[arg(short, long, value_enum, default_value_t = Format::Auto)]
+        format: Format,
+        /// Show the values, and all keys. They are what you want to keep out of logs and tickets.
+        #[arg(long)]
+        reveal: bool,
+        /// Files to read; `-` or none is standard input.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// List the patterns and field rules, test them, or compare what packs would do.
     #[command(subcommand)]
     Patterns(PatternsCommand),
     /// Serve with an inbox, send invented events through it, and show before and after side by side.
@@ -126,8 +145,36 @@ enum PatternsCommand {
         #[command(flatten)]
         packs: patterns::Packs,
     },
+    /// Tell what other packs would replace more or less in some files, by pattern and field path.
+    ///
+    /// Only counts are printed. The policy is `default` of the configuration, or `strict`.
+    Diff {
+        /// Directory with packs, used beside the embedded ones; or the word `embedded`.
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The same, for after the change.
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Configuration file: its policy `default` is used.
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// How the input is read.
+        #[arg(short, long, value_enum, default_value_t = Format::Auto)]
+        format: Format,
+        /// Files to read.
+        #[arg(value_name = "FILE", required = true, value_parser = twice)]
+        files: Vec<PathBuf>,
+    },
     /// Print the JSON Schema of packs, for editors.
     Schema,
+}
+
+/// A file that can be read more than once.
+fn twice(file: &str) -> Result<PathBuf, String> {
+    match file {
+        "-" => Err("standard input can be read only once, and this reads twice".to_owned()),
+        _ => Ok(PathBuf::from(file)),
+    }
 }
 
 /// Input formats of `scrub`.
@@ -154,6 +201,12 @@ pub fn run() -> ExitCode {
             scrub::run(config.as_deref(), format, quiet, &files)
         }
         Command::Patterns(PatternsCommand::List { packs, json }) => patterns::list(&packs, json),
+        Command::Explain { config, format, reveal, files } => {
+            explain::run(config.as_deref(), format, reveal, &files)
+        }
+        Command::Patterns(PatternsCommand::Diff { old, new, config, format, files }) => {
+            patterns::diff(&old, &new, config.as_deref(), format, &files)
+        }
         Command::Patterns(PatternsCommand::Schema) => say(&crate::pattern::schema::schema()),
         Command::Patterns(PatternsCommand::Test { packs }) => patterns::test(&packs),
         Command::Demo { count } => demo::run(count),

@@ -1,15 +1,16 @@
 //! `tamis patterns`: what is looked for, and whether the packs hold their own examples.
 
+mod diff;
 mod list;
 
 use super::setup::{self, tell_problems};
 use super::terminal::color_wanted;
-use super::{Exit, say, tell};
+use super::{Exit, Format, say, tell};
 use crate::config::Patterns;
 use crate::pattern::{PatternSet, embedded, from_dirs, load, probe, selftest};
 use clap::Args;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which packs a command is about.
 #[derive(Debug, Args)]
@@ -48,6 +49,11 @@ pub(super) fn list(packs: &Packs, json: bool) -> Exit {
     let color = color_wanted(is_terminal, std::env::var_os("NO_COLOR").as_deref());
     let reader = if is_terminal { list::Reader::Person { color } } else { list::Reader::Pipe };
     say(&list::table(&set, reader))
+}
+
+/// What the packs of `new` would replace more or less than those of `old`.
+pub(super) fn diff(old: &Path, new: &Path, config: Option<&Path>, format: Format, files: &[PathBuf]) -> Exit {
+    diff::run(old, new, config, format, files)
 }
 
 /// Runs every example of every pack.

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Bytes read at once.
-const CHUNK_BYTES: usize = 256 << 10;
+pub(super) const CHUNK_BYTES: usize = 256 << 10;
 /// Progress shows only for runs that take longer.
 const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 
 /// Why an input was not scrubbed to its end.
-enum Failure {
+pub(super) enum Failure {
     Read(io::Error),
     Write(io::Error),
     Refused(crate::pipeline::Refusal),
@@ -52,7 +52,7 @@ pub(super) fn run(config: Option<&Path>, format: Format, quiet: bool, files: &[P
     exit
 }
 
-fn body_format(format: Format) -> BodyFormat {
+pub(super) fn body_format(format: Format) -> BodyFormat {
     match format {
         Format::Auto => BodyFormat::MixedLines,
         Format::Json => BodyFormat::Json,
@@ -63,21 +63,41 @@ fn body_format(format: Format) -> BodyFormat {
 }
 
 /// A file is wanted scrubbed however long it is; what bounds memory stays.
-fn limits(format: Format, configured: &crate::config::Limits) -> BodyLimits {
+pub(super) fn limits(format: Format, configured: &crate::config::Limits) -> BodyLimits {
     let stream = !matches!(format, Format::Json | Format::Sentry);
     BodyLimits { body_bytes_max: None, ..configured.body_limits(stream) }
 }
 
-fn name(file: &Path) -> String {
+pub(super) fn name(file: &Path) -> String {
     if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
-fn told(failure: &Failure) -> String {
+pub(super) fn told(failure: &Failure) -> String {
     match failure {
         Failure::Read(error) => format!("cannot be read: {error}"),
         Failure::Write(error) => format!("cannot write to standard output: {error}"),
         Failure::Refused(refusal) => {
             format!("cannot be scrubbed as this format ({refusal}); try --format auto or text")
+        }
+    }
+}
+
+/// Opens an input, and tells its length where it has one.
+pub(super) fn open(file: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
+    if file == Path::new("-") {
+        return Ok((Box::new(io::stdin().lock()), None));
+    }
+    let opened = File::open(file).map_err(Failure::Read)?;
+    let length = opened.metadata().ok().map(|metadata| metadata.len());
+    Ok((Box::new(opened), length))
+}
+
+/// Reads the next chunk; 0 bytes at the end.
+pub(super) fn read(input: &mut dyn Read, chunk: &mut [u8]) -> Result<usize, Failure> {
+    loop {
+        match input.read(chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read.map_err(Failure::Read),
         }
     }
 }
@@ -91,23 +111,16 @@ fn one(
     quiet: bool,
     totals: &mut Totals,
 ) -> Result<(), Failure> {
-    let (mut input, length): (Box<dyn Read>, Option<u64>) = if file == Path::new("-") {
-        (Box::new(io::stdin().lock()), None)
-    } else {
-        let opened = File::open(file).map_err(Failure::Read)?;
-        let length = opened.metadata().ok().map(|metadata| metadata.len());
-        (Box::new(opened), length)
-    };
+    let (mut input, length) = open(file)?;
     let progress = progress(length, quiet);
     let mut output = io::stdout().lock();
     let mut pipeline = Pipeline::new(Arc::clone(plan), limits, format, Coding::Identity);
     let (mut chunk, mut out) = (vec![0; CHUNK_BYTES], Vec::new());
     let started = Instant::now();
     let result = loop {
-        let read = match input.read(&mut chunk) {
+        let read = match read(&mut input, &mut chunk) {
             Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => break Err(Failure::Read(error)),
+            Err(failure) => break Err(failure),
         };
         let step = match read {
             0 => pipeline.finish(&mut out),

@@ -313,6 +313,16 @@ impl Pipeline {
         }
     }
 
+    /// From here on, notes why each candidate was replaced or left, with its value only if `reveal`.
+    pub fn explain(&mut self, reveal: bool) {
+        self.scrubber.explain(reveal);
+    }
+
+    /// What was noted since the last call.
+    pub fn take_events(&mut self) -> Vec<crate::redact::Event> {
+        self.scrubber.take_events()
+    }
+
     /// What happened so far.
     #[must_use]
     pub fn summary(&self) -> &Summary {

@@ -15,12 +15,14 @@ use super::pool::Pool;
 use super::scrubber::ScanLimits;
 use super::stand_in;
 use super::strings::Strings;
+use super::trace::Trace;
 use crate::pattern::{Class, DetectorIndex, FieldKind, Scope, Stability};
 use crate::scan::context::{Keys, as_read};
 use crate::scan::fields::{FieldAutomaton, State};
 use crate::scan::json::{Broken, Site, Walker};
+use crate::scan::judge::Judge;
 use crate::scan::layer::{self, Layer, View};
-use crate::scan::search::{Around, find_hits};
+use crate::scan::search::find_hits;
 use crate::scan::sweep::{Places, Reading, Sweep};
 use crate::scan::{Work, is_stand_in};
 use std::ops::Range;
@@ -59,6 +61,8 @@ pub(super) struct Engine<'a> {
     pub(super) kept: Vec<Kept>,
     /// Keys that were replaced so far: the suffix that keeps each unique.
     pub(super) keys: usize,
+    /// Told why, if somebody asks.
+    pub(super) trace: Option<&'a mut Trace>,
 }
 
 impl<'a> Engine<'a> {
@@ -79,6 +83,7 @@ impl<'a> Engine<'a> {
             drop_item: false,
             kept: Vec::new(),
             keys: 0,
+            trace: None,
         }
     }
 
@@ -168,10 +173,12 @@ impl<'a> Engine<'a> {
     /// A document inside a text. False, and nothing done, if it is none.
     pub(super) fn nested(&mut self, text: &[u8], context: Context<'_>) -> bool {
         let (first, keys, kept) = (self.pool.edits.list.len(), self.keys, self.kept.len());
+        let mark = self.trace_nested();
         let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(context.state));
         walker.begin(context.state, context.under);
         let walked = self.walk(&mut walker, text, true, context.depth + 1, context.keys);
         self.pool.walkers.push(walker);
+        self.trace_nested_done(mark, walked.is_err());
         if walked.is_err() {
             self.pool.edits.list.truncate(first);
             self.kept.truncate(kept);
@@ -190,7 +197,9 @@ impl<'a> Engine<'a> {
         } else {
             let mut view = self.pool.views.pop().unwrap_or_default();
             view.read(Layer::JsonString, raw);
+            self.trace_enter(Layer::JsonString);
             self.text(&view.text, None, context);
+            self.trace_leave();
             self.map_back(first, &view, Layer::JsonString);
             self.pool.views.push(view);
             self.shift(first, range.start);
@@ -252,7 +261,9 @@ impl<'a> Engine<'a> {
             // asks whether the budget lasted.
             self.unscanned(0..text.len());
         } else if !plain {
+            self.trace_enter(layer);
             self.text(&view.text, None, context);
+            self.trace_leave();
             self.map_back(first, &view, layer);
         }
         self.pool.views.push(view);
@@ -270,9 +281,11 @@ impl<'a> Engine<'a> {
         hits.clear();
         let set = &self.plan.set;
         let places = Places::from(map, base);
-        let around = Around { keys, seen: &self.pool.seen };
+        let mut refusals = self.trace.is_some().then(Vec::new);
+        let judge = Judge { keys, seen: &self.pool.seen, refusals: refusals.as_mut() };
         let hidden =
-            find_hits(set, &mut self.pool.caches, text, base, places, around, &mut self.work, &mut hits);
+            find_hits(set, &mut self.pool.caches, text, base, places, judge, &mut self.work, &mut hits);
+        self.trace_refusals(refusals, text);
         for hit in &hits {
             let pattern = usize::from(hit.pattern);
             let (class, action) = (set.patterns[pattern].class, self.plan.pattern_actions[pattern]);
@@ -282,10 +295,13 @@ impl<'a> Engine<'a> {
                     class: Some(class),
                     shadow: true,
                 });
+                self.trace_shadow(hit, text);
             } else if action != Action::Scan {
                 let range = on_characters(text, hit.start..hit.end);
                 let value = &text[range.clone()];
                 self.replace(range, DetectorIndex(hit.pattern), Some(class), action, value);
+            } else {
+                self.trace_scanned(hit, text);
             }
         }
         self.pool.hits = hits;
@@ -315,6 +331,7 @@ impl<'a> Engine<'a> {
         action: Action,
         value: &[u8],
     ) {
+        self.trace_hit(detector, class, action, value);
         match action {
             Action::Keep => {
                 self.kept.push(Kept { detector, class, shadow: false });
@@ -342,12 +359,14 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn push_text(&mut self, range: Range<usize>, text: &[u8], rule: &Rule) {
+        self.trace_rule_hit(&range, rule);
         let at = self.pool.edits.arena.len();
         self.pool.edits.arena.extend_from_slice(text);
         self.push(range, at, rule.detector, rule.class, rule.action);
     }
 
     pub(super) fn unscanned(&mut self, range: Range<usize>) {
+        self.trace_unscanned(range.len());
         let at = self.pool.edits.arena.len();
         self.pool.edits.arena.extend_from_slice(UNSCANNED);
         self.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
@@ -440,6 +459,7 @@ impl<'a> Engine<'a> {
         }
         let value = if escaped { view.text.as_slice() } else { raw };
         let key = site.path.key().map(as_read);
+        self.trace_at(|| Keys::walked(site.path, outer));
         let decided = self.rules_for(site.rule, site.under).find_map(|id| {
             let rule = &plan.rules[usize::from(id)];
             match self.decide(rule, value, key.as_deref(), site.rule != Some(id), depth) {
@@ -448,12 +468,14 @@ impl<'a> Engine<'a> {
             }
         });
         let Some((id, decision)) = decided else {
+            self.trace_spared(site.rule, site.under, key.as_deref(), value);
             self.pool.views.push(view);
             let keys = Keys::walked(site.path, outer);
             let context = Context { state: site.state, under: None, depth, keys: &keys };
             return self.string(bytes, site.range.clone(), map, context);
         };
         let rule = &plan.rules[usize::from(id)];
+        self.trace_left(&decision, rule, value);
         let quoted = site.range.start - 1..site.range.end + 1;
         let first = self.pool.edits.list.len();
         let under = if redacts(rule) { Some(id) } else { site.under };
@@ -491,6 +513,7 @@ impl<'a> Engine<'a> {
             self.pool.scratch = scratch;
             let context = Context { state: self.fields.start(), under: None, depth: 0, keys: &Keys::NONE };
             let first = self.pool.edits.list.len();
+            self.trace_at(|| Keys::NONE);
             self.form_text(&bytes[pair.key.clone()], pair.key.start, context);
             // A lone key names nothing, and may be a document that was sent as a form.
             if pair.value.is_some() {
@@ -499,6 +522,7 @@ impl<'a> Engine<'a> {
             let name = Keys::name(&key.text);
             let context = Context { state, keys: &name, ..context };
             if let Some(range) = pair.value {
+                self.trace_at(|| name);
                 let raw = &bytes[range.clone()];
                 let mut value = self.pool.views.pop().unwrap_or_default();
                 value.read(Layer::Form, raw);

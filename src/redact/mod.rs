@@ -17,7 +17,10 @@ mod scrubber;
 mod shadow_tests;
 mod stand_in;
 mod strings;
+mod trace;
+mod tracing;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
 pub use plan::Plan;
 pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};
+pub use trace::{Event, Fate, Stage};

@@ -9,6 +9,7 @@ use super::edit::Edits;
 use super::engine::{Engine, Kept};
 use super::plan::Plan;
 use super::pool::Pool;
+use super::trace::{Event, Trace};
 use crate::pattern::{Class, DetectorIndex, Scope};
 use crate::pipeline::Count;
 use crate::scan::context::Keys;
@@ -88,6 +89,8 @@ pub struct Scrubber {
     counts: Vec<Count>,
     /// The walk of a document that comes in windows.
     long: Option<Walker>,
+    /// Told why, if somebody asks.
+    trace: Option<Box<Trace>>,
 }
 
 impl Scrubber {
@@ -95,13 +98,23 @@ impl Scrubber {
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: ScanLimits) -> Self {
         let pool = plan.pools.take().unwrap_or_else(|| Pool::new(&plan));
-        Self { plan, limits, pool, counts: Vec::new(), long: None }
+        Self { plan, limits, pool, counts: Vec::new(), long: None, trace: None }
     }
 
     /// The plan that this scrubber follows.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    /// From here on, notes why each candidate was replaced or left, with its value only if `reveal`.
+    pub fn explain(&mut self, reveal: bool) {
+        self.trace = Some(Box::new(Trace::new(reveal)));
+    }
+
+    /// What was noted since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.trace.as_mut().map(|trace| std::mem::take(&mut trace.events)).unwrap_or_default()
     }
 
     /// Hits so far by detector and action.
@@ -114,6 +127,8 @@ impl Scrubber {
     pub fn item(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8], out: &mut Vec<u8>) -> Verdict {
         self.pool.seen = Contexts::default();
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), bytes.len());
+        engine.trace = self.trace.as_deref_mut();
+        engine.trace_item();
         let broken = match format {
             ItemFormat::Json => !engine.document(bytes, false),
             ItemFormat::JsonOrText => !engine.document(bytes, true),
@@ -134,6 +149,9 @@ impl Scrubber {
     /// Begins a JSON document that is too long to be held.
     pub fn begin_long(&mut self, scope: ItemScope) {
         self.pool.seen = Contexts::default();
+        if let Some(trace) = &mut self.trace {
+            trace.begin_item();
+        }
         self.long = Some(Walker::new(self.plan.fields(scope.into()).start()));
     }
 
@@ -148,6 +166,7 @@ impl Scrubber {
     ) -> Option<(usize, Verdict)> {
         let mut walker = self.long.take()?;
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), window.len());
+        engine.trace = self.trace.as_deref_mut();
         let used = engine.walk(&mut walker, window, last, 0, &Keys::NONE);
         let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
         let used = used.ok()?;
@@ -167,6 +186,7 @@ impl Scrubber {
         out: &mut Vec<u8>,
     ) -> (usize, Verdict) {
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), window.len());
+        engine.trace = self.trace.as_deref_mut();
         engine.plain(window, 0);
         let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
         let used = if last { window.len() } else { cut_place(window, &self.pool.edits) };

@@ -80,6 +80,7 @@ impl Visitor for Strings<'_, '_> {
         let keys = Keys::walked(path, self.outer);
         let state = self.engine.fields.start();
         let context = Context { state, under: None, depth: self.depth, keys: &keys };
+        self.engine.trace_at(|| keys);
         self.engine.string(bytes, range.clone(), self.map, context);
         self.engine.key_suffix(first, bytes, range.end, "#");
     }
@@ -107,6 +108,7 @@ impl Visitor for Strings<'_, '_> {
         let first = self.engine.pool.edits.list.len();
         let keys = Keys::walked(site.path, self.outer);
         let context = Context { state: site.state, under: None, depth: self.depth, keys: &keys };
+        self.engine.trace_at(|| keys);
         self.engine.string(bytes, site.range.clone(), self.map, context);
         self.null_if_whole(first, &site.range);
     }
@@ -127,9 +129,11 @@ impl Visitor for Strings<'_, '_> {
             if rule.action == Action::DropItem {
                 self.engine.drop_item = true;
             }
+            self.engine.trace_at(|| Keys::walked(site.path, self.outer));
             self.engine.push_text(site.range, b"0", rule);
         } else if self.has_trigger(&site.range) {
             let keys = Keys::walked(site.path, self.outer);
+            self.engine.trace_at(|| keys);
             self.engine.number(bytes, site.range, self.map, &keys);
         }
     }
@@ -144,6 +148,8 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {
+        self.engine.trace_at(|| *self.outer);
+        self.engine.trace_unscanned(range.len());
         let at = self.engine.pool.edits.arena.len();
         self.engine.pool.edits.arena.extend_from_slice(match open {
             Some(b'{') => b"{}",

@@ -7,7 +7,7 @@
 //! In a key the humps of `socialSecurityNumber` are boundaries too.
 
 use super::is_stand_in;
-use super::json::Path;
+use super::json::{Path, PathStep};
 use super::layer::{Layer, View};
 use crate::pattern::{Context, Letter, Words};
 use std::borrow::Cow;
@@ -48,6 +48,33 @@ impl<'a> Keys<'a> {
     /// A place in a document that lies in a text with keys of its own.
     pub(crate) fn walked(path: Path<'a>, outer: &'a Keys<'a>) -> Self {
         Self { here: Here::Walked(path), outer: Some(outer) }
+    }
+
+    /// The field path: `orders[2].note`, each key as `shown` shows it.
+    pub(crate) fn spell(&self, shown: impl Fn(&[u8]) -> String) -> String {
+        let mut levels: Vec<&Keys<'_>> = Vec::new();
+        let mut level = Some(self);
+        while let Some(keys) = level {
+            levels.push(keys);
+            level = keys.outer;
+        }
+        let mut path = String::new();
+        for keys in levels.into_iter().rev() {
+            match keys.here {
+                Here::Nothing => {}
+                Here::Name(name) => path.push_str(&shown(name)),
+                Here::Walked(walked) => walked.each(|step| match step {
+                    PathStep::Key(key) => {
+                        if !path.is_empty() {
+                            path.push('.');
+                        }
+                        path.push_str(&shown(&as_read(key)));
+                    }
+                    PathStep::Element(index) => path.push_str(&format!("[{index}]")),
+                }),
+            }
+        }
+        path
     }
 
     /// True if `is_wanted` says so about one of the keys, as their receiver reads them.

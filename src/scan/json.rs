@@ -51,6 +51,17 @@ impl<'s> Path<'s> {
         self.top.into_iter().chain(self.around.iter().rev()).filter_map(move |frame| self.key_of(frame))
     }
 
+    /// Every step on the way to the value, outermost first.
+    pub(crate) fn each(self, mut tell: impl FnMut(PathStep<'s>)) {
+        for frame in self.around.iter().chain(self.top) {
+            match self.key_of(frame) {
+                Some(key) => tell(PathStep::Key(key)),
+                None if frame.kind == Kind::Array => tell(PathStep::Element(frame.index)),
+                None => {}
+            }
+        }
+    }
+
     fn key_of(&self, frame: &Frame) -> Option<&'s [u8]> {
         let key = frame.key.clone()?;
         match (key.start.checked_sub(CARRIED), key.end.checked_sub(CARRIED)) {
@@ -58,6 +69,14 @@ impl<'s> Path<'s> {
             _ => self.bytes.get(key),
         }
     }
+}
+
+/// One step of a path.
+pub(crate) enum PathStep<'s> {
+    /// A key, without quotes, as written.
+    Key(&'s [u8]),
+    /// The place in an array, from 0.
+    Element(u32),
 }
 
 /// The debug form shows no bytes.

@@ -2,11 +2,12 @@
 //!
 //! `sweep` marks the places that deserve a look, `json` walks a document and tells each string's field
 //! rule (`fields`), `layer` sees through an encoding, `search` runs the patterns around the marked
-//! places, and `validate` and `context` decide about candidates. What to do with a hit is `redact`'s to say.
+//! places, and `judge` asks `validate` and `context` about candidates. What to do with a hit is `redact`'s to say.
 
 pub(crate) mod context;
 pub(crate) mod fields;
 pub(crate) mod json;
+pub(crate) mod judge;
 pub(crate) mod layer;
 pub(crate) mod matcher;
 pub(crate) mod names;

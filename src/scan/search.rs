@@ -11,11 +11,11 @@
 //! between hold no trigger, hence no match. A run that lacks a byte which every match holds (a `.` for an
 //! e-mail address, a `=` for a cookie) is not searched at all.
 
-use super::context::{Keys, near};
+use super::Work;
+use super::judge::Judge;
 use super::matcher::Cache;
-use super::sweep::{Contexts, Places, has_user_info, is_wrapped_text, word_end};
+use super::sweep::{Places, has_user_info, is_wrapped_text, word_end};
 use super::words::Mark;
-use super::{Work, is_stand_in};
 use crate::pattern::{PatternSet, Reach};
 use std::ops::Range;
 
@@ -78,7 +78,7 @@ impl Caches {
 
 /// Appends to `hits` what the patterns find around the trigger `places` of `text`.
 ///
-/// `places` are offsets into a buffer in which the text begins at `base`.
+/// `places` are offsets into a buffer in which the text begins at `base`; `judge` decides about candidates.
 /// PERF: the caller owns `caches`; a fresh one per text shows in `engine/sentry/few`.
 pub(crate) fn find_hits(
     set: &PatternSet,
@@ -86,12 +86,12 @@ pub(crate) fn find_hits(
     text: &[u8],
     base: usize,
     places: Places<'_>,
-    around: Around<'_>,
+    judge: Judge<'_>,
     work: &mut Work,
     hits: &mut Vec<Hit>,
 ) -> Hidden {
     let mut hidden = Hidden::default();
-    let mut finder = Finder { set, caches, text, around, work, hits };
+    let mut finder = Finder { set, caches, text, judge, work, hits };
     for place in places {
         let at = place - base;
         let Some(&byte) = text.get(at) else { break };
@@ -137,20 +137,11 @@ pub(crate) fn find_hits(
     hidden
 }
 
-/// What is known of the text's surroundings.
-#[derive(Clone, Copy)]
-pub(crate) struct Around<'a> {
-    /// The keys that lead to the text.
-    pub(crate) keys: &'a Keys<'a>,
-    /// The context words that were seen in the item so far.
-    pub(crate) seen: &'a Contexts,
-}
-
 struct Finder<'a> {
     set: &'a PatternSet,
     caches: &'a mut Caches,
     text: &'a [u8],
-    around: Around<'a>,
+    judge: Judge<'a>,
     work: &'a mut Work,
     hits: &'a mut Vec<Hit>,
 }
@@ -219,7 +210,7 @@ impl Finder<'_> {
         let digits = text[start..end].iter().filter(|byte| byte.is_ascii_digit()).count();
         for pattern in &set.numbers {
             let detector = &set.patterns[usize::from(*pattern)];
-            let is_seen = detector.context_group.is_none_or(|group| self.around.seen.has(group));
+            let is_seen = detector.context_group.is_none_or(|group| self.judge.seen.has(group));
             if detector.digits_min > digits || !is_seen {
                 continue;
             }
@@ -252,7 +243,7 @@ impl Finder<'_> {
             return;
         }
         let detector = &self.set.patterns[index];
-        if detector.context_group.is_some_and(|group| !self.around.seen.has(group)) {
+        if detector.context_group.is_some_and(|group| !self.judge.seen.has(group)) {
             return;
         }
         if detector.reach == Reach::From {
@@ -324,13 +315,7 @@ impl Finder<'_> {
             return false;
         }
         let Some(value) = detector.matcher.value(cache, self.text, found) else { return false };
-        let valid = !value.is_empty()
-            && !is_stand_in(&self.text[value.clone()])
-            && detector.validate.is_none_or(|validate| validate(self.text, value.clone()))
-            && detector
-                .context
-                .as_ref()
-                .is_none_or(|words| near(words, self.text, value.clone(), self.around.keys));
+        let valid = self.judge.counts(pattern, detector, self.text, &value);
         if valid {
             self.hits.push(Hit { pattern, start: value.start, end: value.end });
         }

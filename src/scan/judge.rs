@@ -1,0 +1,76 @@
+//! Does a candidate count?
+//!
+//! In: a pattern, the text and the value's range in it. Out: nothing against it, or the first thing that is.
+//! The cheap questions come first.
+
+use super::context::{Keys, near};
+use super::is_stand_in;
+use super::sweep::Contexts;
+use crate::pattern::Pattern;
+use std::ops::Range;
+
+/// What speaks against a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Objection {
+    /// The part that counts is not there.
+    Empty,
+    StandIn,
+    Validator,
+    Context,
+}
+
+/// A candidate that did not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) pattern: u16,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) objection: Objection,
+}
+
+/// Decides about candidates in one text.
+pub(crate) struct Judge<'a> {
+    /// The keys that lead to the text.
+    pub(crate) keys: &'a Keys<'a>,
+    /// The context words that were seen in the item so far.
+    pub(crate) seen: &'a Contexts,
+    /// Where refusals are noted, if anybody asks why.
+    pub(crate) refusals: Option<&'a mut Vec<Refusal>>,
+}
+
+impl Judge<'_> {
+    /// True for a hit. `value` is the part of a match that counts.
+    #[inline]
+    pub(crate) fn counts(
+        &mut self,
+        number: u16,
+        pattern: &Pattern,
+        text: &[u8],
+        value: &Range<usize>,
+    ) -> bool {
+        let objection = objection(pattern, text, value, self.keys);
+        if let (Some(refusals), Some(objection)) = (&mut self.refusals, objection) {
+            refusals.push(Refusal { pattern: number, start: value.start, end: value.end, objection });
+        }
+        objection.is_none()
+    }
+}
+
+/// The first thing that speaks against a candidate.
+#[inline]
+fn objection(pattern: &Pattern, text: &[u8], value: &Range<usize>, keys: &Keys<'_>) -> Option<Objection> {
+    if value.is_empty() {
+        return Some(Objection::Empty);
+    }
+    if is_stand_in(&text[value.clone()]) {
+        return Some(Objection::StandIn);
+    }
+    if pattern.validate.is_some_and(|validate| !validate(text, value.clone())) {
+        return Some(Objection::Validator);
+    }
+    let is_near = |words| near(words, text, value.clone(), keys);
+    if pattern.context.as_ref().is_some_and(|words| !is_near(words)) {
+        return Some(Objection::Context);
+    }
+    None
+}
