@@ -64,6 +64,31 @@ impl Place {
     }
 }
 
+/// Where the value of each key of an entry stands: line and column, from 1.
+pub type KeyPlaces = BTreeMap<String, (usize, usize)>;
+
+/// The place of a key's value, or of the entry if it has none.
+fn place_of(entry: &Place, keys: &KeyPlaces, key: &str) -> Place {
+    let (line, column) = keys.get(key).copied().unwrap_or((entry.line, entry.column));
+    Place { origin: entry.origin.clone(), line, column }
+}
+
+impl PatternSpec {
+    /// Where the value of `key` stands.
+    #[must_use]
+    pub fn at(&self, key: &str) -> Place {
+        place_of(&self.place, &self.keys, key)
+    }
+}
+
+impl FieldSpec {
+    /// Where the value of `key` stands.
+    #[must_use]
+    pub fn at(&self, key: &str) -> Place {
+        place_of(&self.place, &self.keys, key)
+    }
+}
+
 /// What personal data looks like: one `[[pattern]]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +129,9 @@ pub struct PatternSpec {
     /// Where it stands in its file.
     #[serde(skip)]
     pub place: Place,
+    /// Where the values of its keys stand.
+    #[serde(skip)]
+    pub keys: KeyPlaces,
 }
 
 /// The words that make a weak shape a hit.
@@ -159,6 +187,9 @@ pub struct FieldSpec {
     /// Where it stands in its file.
     #[serde(skip)]
     pub place: Place,
+    /// Where the values of its keys stand.
+    #[serde(skip)]
+    pub keys: KeyPlaces,
 }
 
 /// One file's entries, in file order.
@@ -198,12 +229,12 @@ pub fn parse(text: &str, origin: &str) -> Result<Pack, Vec<PackProblem>> {
         };
         for entry in entries {
             let place = lines.place(entry.span().start);
+            let keys = lines.key_places(&entry);
             let read = match key.get_ref().as_ref() {
                 "pattern" => entry_from(entry)
-                    .map(|spec: PatternSpec| pack.patterns.push(PatternSpec { place, ..spec })),
-                "field" => {
-                    entry_from(entry).map(|spec: FieldSpec| pack.fields.push(FieldSpec { place, ..spec }))
-                }
+                    .map(|spec: PatternSpec| pack.patterns.push(PatternSpec { place, keys, ..spec })),
+                "field" => entry_from(entry)
+                    .map(|spec: FieldSpec| pack.fields.push(FieldSpec { place, keys, ..spec })),
                 other => Err((None, format!("unknown key `{other}`; a pack has `pattern` and `field`"))),
             };
             if let Err((span, message)) = read {
@@ -233,6 +264,16 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
+    fn key_places(&self, entry: &toml::Spanned<toml::de::DeValue<'_>>) -> KeyPlaces {
+        let toml::de::DeValue::Table(table) = entry.get_ref() else { return KeyPlaces::new() };
+        let place = |(key, value): (&toml::Spanned<_>, &toml::Spanned<toml::de::DeValue<'_>>)| {
+            let key: &std::borrow::Cow<'_, str> = key.get_ref();
+            let at = self.place(value.span().start);
+            (key.to_string(), (at.line, at.column))
+        };
+        table.iter().map(place).collect()
+    }
+
     fn place(&self, offset: usize) -> Place {
         let before = &self.text[..offset.min(self.text.len())];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);

@@ -37,7 +37,7 @@ const ATOMS_MAX: usize = 16;
 #[must_use]
 pub fn run(packs: &[Pack]) -> Vec<PackProblem> {
     let specs = packs.iter().flat_map(|pack| &pack.patterns);
-    specs.filter_map(|spec| probe(spec).map(|message| spec.place.problem(message))).collect()
+    specs.filter_map(|spec| probe(spec).map(|message| spec.at("regex").problem(message))).collect()
 }
 
 /// The problem with a pattern, if its search is not linear.
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn the_problem_tells_the_input_and_what_to_change() {
-        let want = "p.toml:1:1: pattern `x`: its search is not linear. 2048 bytes of `foo=a` repeated cost 420861 \
+        let want = "p.toml:4:7: pattern `x`: its search is not linear. 2048 bytes of `foo=a` repeated cost 420861 \
                     looks at a byte, 4096 bytes 1682226: a candidate that is refused is searched again from its next \
                     byte. Bound the repetitions, `{1,64}` for `+` and `{0,64}` for `*`";
         assert_eq!(problems("foo=[^ ]+", "context={ before=['id'] }"), [want]);

@@ -51,7 +51,11 @@ const PATTERN: &[Key] = &[
     must("name", Shape::Text, "Unique, dotted, lower case; a metric label and what `disable` names."),
     must("class", Shape::Choice(classes), "Data class, which decides what happens to a hit."),
     must("regex", Shape::Text, "Rust regex over bytes; a group named `value` is what gets replaced."),
-    may("trigger", Shape::Choice(|| vec!["dotted", "colons"]), "For shapes without literal text."),
+    may(
+        "trigger",
+        Shape::Choice(|| vec!["dotted", "colons", "number", "assigned"]),
+        "For shapes without literal text.",
+    ),
     may("validate", Shape::Choice(validators), "Check of what the regex found."),
     may("null_when_whole", Shape::Flag, "A JSON string that is this hit and nothing else becomes null."),
     may("context", Shape::Table(CONTEXT), "Words of which one must stand near."),

@@ -99,10 +99,11 @@ impl TestReport {
                 Some("is not JSON".to_owned())
             } else if got != want {
                 Some(format!("should be found at bytes {want:?}, was found at {got:?}"))
-            } else if let Some(output) = example.output.filter(|output| output.as_bytes() != out) {
-                Some(format!("should become `{output}`, became `{}`", String::from_utf8_lossy(&out)))
             } else {
-                None
+                let other = example.output.filter(|output| output.as_bytes() != out);
+                other.map(|output| {
+                    format!("should become `{output}`, became `{}`", String::from_utf8_lossy(&out))
+                })
             };
             if let Some(problem) = problem {
                 self.problems.push(place.problem(format!("example `{}`: {problem}", example.marked)));

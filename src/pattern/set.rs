@@ -11,7 +11,7 @@ use crate::scan::layer::html;
 use crate::scan::matcher::Matcher;
 use crate::scan::simd::Fingerprints;
 use crate::scan::sweep::{Contexts, Lookups, Numbers, Trigger, USER_INFO_BYTES_MAX};
-use crate::scan::validate::{Validator, validator};
+use crate::scan::validate::{VALIDATORS, Validator, validator};
 use crate::scan::words::{Edge, Mark, Meaning, Word, Words};
 use regex_syntax::hir::{Hir, HirKind};
 use std::collections::BTreeMap;
@@ -348,13 +348,17 @@ fn fingerprint(patterns: &[Pattern], fields: &[FieldRule]) -> String {
     for pattern in patterns {
         hash.update(format!(
             "{:?}",
-            PatternSpec { place: super::pack::Place::default(), ..pattern.spec.clone() }
+            PatternSpec {
+                place: super::pack::Place::default(),
+                keys: BTreeMap::new(),
+                ..pattern.spec.clone()
+            }
         ));
     }
     for field in fields {
         hash.update(format!(
             "{:?}",
-            FieldSpec { place: super::pack::Place::default(), ..field.spec.clone() }
+            FieldSpec { place: super::pack::Place::default(), keys: BTreeMap::new(), ..field.spec.clone() }
         ));
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -379,7 +383,7 @@ impl Builder {
         let known = Stability::parse(name);
         if known.is_none() {
             let message = format!("unknown stability `{name}`; stable, beta or shadow");
-            self.problems.push(spec.place.problem(message));
+            self.problems.push(spec.at("stability").problem(message));
         }
         known
     }
@@ -392,7 +396,7 @@ impl Builder {
             Ok(context) => Some(Some(context)),
             Err(told) => {
                 let name = &spec.name;
-                let at = |message| spec.place.problem(format!("pattern `{name}`: {message}"));
+                let at = |message| spec.at("context").problem(format!("pattern `{name}`: {message}"));
                 self.problems.extend(told.into_iter().map(at));
                 None
             }
@@ -400,13 +404,15 @@ impl Builder {
     }
 
     fn pattern(&mut self, spec: &PatternSpec) -> Option<Pattern> {
-        let class = self.class(&spec.class, &spec.place);
+        let class = self.class(&spec.class, &spec.at("class"));
         let validate = match spec.validate.as_deref() {
             None => Some(None),
             Some(name) => match validator(name) {
                 Some(check) => Some(Some(check)),
                 None => {
-                    self.problems.push(spec.place.problem(format!("unknown validator `{name}`")));
+                    let known = VALIDATORS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+                    let message = format!("unknown validator `{name}`; known: {known}");
+                    self.problems.push(spec.at("validate").problem(message));
                     None
                 }
             },
@@ -417,7 +423,9 @@ impl Builder {
         let (Lead { triggers, literals, reach }, hir) = match compiled {
             Ok(parts) => parts,
             Err(message) => {
-                self.problems.push(spec.place.problem(format!("pattern `{}`: {message}", spec.name)));
+                let is_trigger = message.starts_with("trigger") || message.starts_with("unknown trigger");
+                let key = if is_trigger { "trigger" } else { "regex" };
+                self.problems.push(spec.at(key).problem(format!("pattern `{}`: {message}", spec.name)));
                 return None;
             }
         };
@@ -457,8 +465,9 @@ impl Builder {
             Some("address") => FieldKind::Address,
             Some("exempt") => FieldKind::Exempt,
             Some(other) => {
-                self.problems
-                    .push(spec.place.problem(format!("unknown kind `{other}`; value, address or exempt")));
+                self.problems.push(
+                    spec.at("kind").problem(format!("unknown kind `{other}`; value, address or exempt")),
+                );
                 return None;
             }
         };
@@ -469,12 +478,12 @@ impl Builder {
             Some("query") => Scope::Query,
             Some(other) => {
                 let known = "any, sentry, envelope_header or query";
-                self.problems.push(spec.place.problem(format!("unknown scope `{other}`; {known}")));
+                self.problems.push(spec.at("scope").problem(format!("unknown scope `{other}`; {known}")));
                 return None;
             }
         };
         let class = match (&spec.class, kind) {
-            (Some(name), _) => Some(self.class(name, &spec.place)?),
+            (Some(name), _) => Some(self.class(name, &spec.at("class"))?),
             (None, FieldKind::Exempt) => None,
             (None, _) => {
                 self.problems.push(spec.place.problem(format!("field `{}` needs a class", spec.name)));
@@ -487,7 +496,7 @@ impl Builder {
                 Ok(path) => paths.push(path),
                 Err(error) => {
                     self.problems
-                        .push(spec.place.problem(format!("field `{}`: `{path}`: {error}", spec.name)));
+                        .push(spec.at("paths").problem(format!("field `{}`: `{path}`: {error}", spec.name)));
                 }
             }
         }
@@ -608,4 +617,43 @@ fn from_literals(hir: &Hir, literals: Vec<Vec<u8>>) -> Lead {
         () => Trigger::Literal,
     };
     Lead { triggers: vec![trigger], literals, reach: Reach::From }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::pack;
+
+    /// All at once, each at the value that is wrong.
+    #[test]
+    fn every_problem_is_told_where_it_stands() {
+        let text = "[[pattern]]\nname = 'a'\nclass = 'mail'\nregex = 'x('\nvalidate = 'crc'\nstability = 'new'\n\
+                    why = 'w'\nhits = []\nmisses = []\ncontext = { before = ['A'] }\n\
+                    [[pattern]]\nname = 'b'\nclass = 'email'\nregex = 'foo'\ntrigger = 'dots'\nwhy = 'w'\nhits = []\nmisses = []\n\
+                    [[field]]\nname = 'f'\nclass = 'mail'\npaths = ['a..b']\nwhy = 'w'\nhits = []\nmisses = []\n\
+                    [[field]]\nname = 'g'\nclass = 'email'\nkind = 'id'\npaths = ['a']\nwhy = 'w'\nhits = []\nmisses = []\n\
+                    [[field]]\nname = 'h'\nclass = 'email'\nscope = 'all'\npaths = ['a']\nwhy = 'w'\nhits = []\nmisses = []\n";
+        let packs = [pack::parse(text, "p.toml").expect("a pack")];
+        let told = PatternSet::compile(&packs, &["z".to_owned()]).expect_err("all of it is wrong");
+        let told: Vec<String> = told
+            .iter()
+            .map(ToString::to_string)
+            .map(|told| told.split("; known").next().unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "patterns.disable:1:1: no pattern or field rule is called `z`",
+                "p.toml:3:9: unknown class `mail`",
+                "p.toml:5:12: unknown validator `crc`",
+                "p.toml:10:11: pattern `a`: `context.before`: the word `A` is not lower case; write `a`",
+                "p.toml:6:13: unknown stability `new`; stable, beta or shadow",
+                "p.toml:4:9: pattern `a`: the regex does not parse: unclosed group",
+                "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number or assigned",
+                "p.toml:21:9: unknown class `mail`",
+                "p.toml:29:8: unknown kind `id`; value, address or exempt",
+                "p.toml:37:9: unknown scope `all`; any, sentry, envelope_header or query",
+            ]
+        );
+    }
 }

@@ -39,5 +39,5 @@ fn an_unknown_stability_is_refused() {
         "[[pattern]]\nname='a'\nclass='email'\nregex='foo'\nstability='alpha'\nwhy='w'\nhits=[]\nmisses=[]\n";
     let problems = PatternSet::compile(&[pack::parse(text, "p.toml").expect("a pack")], &[]);
     let told: Vec<String> = problems.expect_err("unknown").iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["p.toml:1:1: unknown stability `alpha`; stable, beta or shadow"]);
+    assert_eq!(told, ["p.toml:5:11: unknown stability `alpha`; stable, beta or shadow"]);
 }

@@ -39,6 +39,12 @@ pub(crate) struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// False for patterns of which no candidate can have its context word. Who asks why is told of each candidate.
+    #[inline]
+    pub(crate) fn is_open(&self, group: u16) -> bool {
+        self.seen.has(group) || self.refusals.is_some()
+    }
+
     /// True for a hit. `value` is the part of a match that counts.
     #[inline]
     pub(crate) fn counts(

@@ -80,6 +80,7 @@ impl Caches {
 ///
 /// `places` are offsets into a buffer in which the text begins at `base`; `judge` decides about candidates.
 /// PERF: the caller owns `caches`; a fresh one per text shows in `engine/sentry/few`.
+#[allow(clippy::too_many_arguments)] // hot: plain arguments, nothing to build for a call
 pub(crate) fn find_hits(
     set: &PatternSet,
     caches: &mut Caches,
@@ -210,7 +211,7 @@ impl Finder<'_> {
         let digits = text[start..end].iter().filter(|byte| byte.is_ascii_digit()).count();
         for pattern in &set.numbers {
             let detector = &set.patterns[usize::from(*pattern)];
-            let is_seen = detector.context_group.is_none_or(|group| self.judge.seen.has(group));
+            let is_seen = detector.context_group.is_none_or(|group| self.judge.is_open(group));
             if detector.digits_min > digits || !is_seen {
                 continue;
             }
@@ -243,7 +244,7 @@ impl Finder<'_> {
             return;
         }
         let detector = &self.set.patterns[index];
-        if detector.context_group.is_some_and(|group| !self.judge.seen.has(group)) {
+        if detector.context_group.is_some_and(|group| !self.judge.is_open(group)) {
             return;
         }
         if detector.reach == Reach::From {
