@@ -6,11 +6,11 @@ use std::ops::Range;
 /// Endings that are no top-level domains but common ones of files.
 const FILE_ENDINGS: &[&[u8]] = &[
     b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"avif", b"ico", b"bmp", b"css", b"js", b"mjs", b"cjs",
-    b"ts", b"tsx", b"jsx", b"json", b"map", b"html", b"txt", b"log", b"tgz", b"gz", b"whl", b"jar", b"so",
-    b"dll", b"exe",
+    b"ts", b"tsx", b"jsx", b"json", b"map", b"html", b"txt", b"log", b"tgz", b"gz", b"whl", b"jar", b"dll",
+    b"exe",
 ];
 
-/// Bytes of a local part that the pattern reads: twice what SMTP allows.
+/// Characters of a local part that the pattern reads: twice the bytes that SMTP allows.
 ///
 /// SPEC: RFC 5321, section 4.5.3.1.1.
 const LOCAL_BYTES_MAX: usize = 128;
@@ -22,14 +22,17 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     let (local, domain) = (&address[..at], &address[at + 1..]);
     let Some(dot) = domain.iter().rposition(|byte| *byte == b'.') else { return false };
     let (labels, ending) = (&domain[..dot], &domain[dot + 1..]);
-    // `pkg@4.17.21.tgz`: all labels are numbers.
-    let numbered = labels.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    // `pkg@4.17.21.tgz`: all labels are numbers. One of three digits is a provider: `163.com`.
+    let numbered = labels.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        && (labels.len() < 3 || labels.contains(&b'.'));
     // `git@host.example:org/repo` is a remote, `@user@instance.example` a handle.
     let remote = local == b"git" && text.get(candidate.end) == Some(&b':');
     let handle = before(text, candidate.start) == Some(b'@');
     // The end of a longer local part, whose whole was refused. What is longer than the pattern reads was not.
     let is_cut = local.len() >= LOCAL_BYTES_MAX;
-    let partial = !is_cut && before(text, candidate.start).is_some_and(|byte| is_word(byte) || byte == b'+');
+    let head = &text[..candidate.start];
+    let continues = |byte: u8| byte.is_ascii() && is_word(byte) || byte == b'+' || ends_in_letter(head);
+    let partial = !is_cut && before(text, candidate.start).is_some_and(continues);
     let own_pseudonym = domain.eq_ignore_ascii_case(b"pseudonym.invalid");
     !(numbered
         || remote
@@ -38,6 +41,17 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
         || own_pseudonym
         || is_dsn_key(local, text, candidate.start)
         || FILE_ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
+
+/// A letter beyond ASCII, in UTF-8, is part of a name; a quotation mark or a full-width colon is not.
+fn ends_in_letter(text: &[u8]) -> bool {
+    let tail = text.iter().rev().take(3).take_while(|byte| (0x80..0xc0).contains(*byte)).count();
+    let lead = text.len().checked_sub(tail + 1).map(|at| text[at]);
+    match (tail, lead) {
+        (1, Some(0xc3..=0xdf)) | (2, Some(0xe0 | 0xe1 | 0xe4..=0xed)) => true,
+        (2, Some(0xe3)) => text[text.len() - 2] > 0x80,
+        _ => false,
+    }
 }
 
 /// The public key of a DSN stands where a local part would: 32 hex digits after `//`.
@@ -55,6 +69,13 @@ mod tests {
             ("jane@example.com", "jane@example.com", true),
             ("mailto:jane+x@mail.example.org.", "jane+x@mail.example.org", true),
             ("logo@2x.png", "logo@2x.png", false),
+            ("jane@163.com", "jane@163.com", true),
+            ("react@18.next", "react@18.next", false),
+            ("jane@example.so", "jane@example.so", true),
+            ("\u{201c}jane@example.com", "jane@example.com", true),
+            ("\u{ff1a}jane@example.com", "jane@example.com", true),
+            ("j\u{f6}rg@example.com", "rg@example.com", false),
+            ("\u{4f60}ane@example.com", "ane@example.com", false),
             ("lodash@4.17.21.tgz", "lodash@4.17.21.tgz", false),
             ("git@github.com:org/repo", "git@github.com", false),
             ("git@github.com says", "git@github.com", true),

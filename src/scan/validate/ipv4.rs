@@ -1,7 +1,13 @@
 //! IPv4 addresses in dotted decimal, told from versions, object identifiers and section numbers.
 
-use super::{before, word_before};
+use super::{before, is_word, word_before};
 use std::ops::Range;
+
+/// Words that an address may be joined to: `ip192.0.2.7`, `client_ip_192.0.2.7`.
+const JOINED: &[&[u8]] = &[
+    b"ip", b"ipv4", b"addr", b"address", b"host", b"peer", b"client", b"server", b"from", b"to", b"src",
+    b"dst",
+];
 
 /// Words that announce a number with dots that is no address.
 const NUMBERED: &[&[u8]] = &[
@@ -43,7 +49,7 @@ const STAGES: &[&[u8]] = &[
 /// True for four octets that are somebody's address.
 ///
 /// Refused: an octet over 255; `n.0.0.0` and loopback, which name nobody; a number announced as a
-/// version or section; `1.0.3.1-dev`; `Chrome/126.0.0.0`; an object identifier. SPEC: the first arc of an object
+/// version or section; `1.0.3.1-dev`; `Chrome/126.0.0.0`; letters joined to it; an object identifier. SPEC: the first arc of an object
 /// identifier is 0, 1 or 2 (X.660, 6.1), and a run of five or more numbers that begins so is taken for one.
 pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
     let Some(octets) = octets(&text[candidate.clone()]) else { return false };
@@ -51,10 +57,40 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
     if octets[1..] == [0, 0, 0] || octets[0] == 127 {
         return false;
     }
-    !(NUMBERED.iter().any(|word| word_before(text, candidate.start).eq_ignore_ascii_case(word))
+    !(is_joined(text, &candidate)
+        || NUMBERED.iter().any(|word| word_before(text, candidate.start).eq_ignore_ascii_case(word))
         || is_staged(&text[candidate.end..])
         || is_product_version(text, candidate.start, octets)
         || is_object_identifier(text, &candidate))
+}
+
+/// Letters or digits right beside it, as in `netty4.1.0.3` and `libfoo_1.2.3.4_amd64`, that do not announce an address.
+///
+/// LEAK: what is joined to an e-mail address is no version: in `jane@example.com192.0.2.7` both are somebody's.
+fn is_joined(text: &[u8], candidate: &Range<usize>) -> bool {
+    let ahead = &text[candidate.end..];
+    let letter_ahead = ahead.strip_prefix(b"_").unwrap_or(ahead).first().is_some_and(u8::is_ascii_alphabetic);
+    if letter_ahead || ahead.first().is_some_and(u8::is_ascii_digit) {
+        return true;
+    }
+    match before(text, candidate.start) {
+        Some(byte) if byte.is_ascii() && is_word(byte) => {}
+        _ => return false,
+    }
+    let head = &text[candidate.start.saturating_sub(64)..candidate.start];
+    let bare = head.strip_suffix(b"_").unwrap_or(head);
+    let letters = bare.iter().rev().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'4').count();
+    let word = &bare[bare.len() - letters..];
+    let behind_mail = letters > 1
+        && head.len() == bare.len()
+        && head.rsplit(|byte| !byte.is_ascii_alphanumeric() && !b"-._+@".contains(byte)).next().is_some_and(
+            |run| {
+                run.iter()
+                    .position(|byte| *byte == b'@')
+                    .is_some_and(|at| at > 0 && run[at..].contains(&b'.'))
+            },
+        );
+    !(behind_mail || JOINED.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
 /// Four decimal numbers up to 255. Leading zeros are accepted: some writers pad.
@@ -82,16 +118,23 @@ fn is_staged(behind: &[u8]) -> bool {
 }
 
 /// `Chrome/126.0.0.0`: a product token before the slash (RFC 9110, 10.1.5), and a network number behind it.
-/// Hosts do not end in `.0`; the reduced user agents of browsers always do.
+/// Hosts do not end in `.0`; the reduced user agents of browsers always do. Or `Shop/4.12.0.3 (Android)`: a name with a
+/// capital, small numbers, and no port behind.
 fn is_product_version(text: &[u8], start: usize, octets: [u8; 4]) -> bool {
-    if octets[3] != 0 || before(text, start) != Some(b'/') {
+    if before(text, start) != Some(b'/') {
         return false;
     }
     let head = &text[..start - 1];
     let product =
         head.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
     let led_by = before(text, head.len() - product);
-    head[head.len() - product..].first().is_some_and(u8::is_ascii_alphabetic)
+    let name = &head[head.len() - product..];
+    let is_release = name.first().is_some_and(u8::is_ascii_uppercase)
+        && !name.contains(&b'.')
+        && octets[0] < 10
+        && octets.iter().all(|octet| *octet < 100);
+    (octets[3] == 0 || is_release)
+        && name.first().is_some_and(u8::is_ascii_alphabetic)
         && led_by.is_none_or(|byte| b" \t\n\"'(;,".contains(&byte))
 }
 
@@ -131,6 +174,18 @@ mod tests {
             ("flux-1.0.3.1-dev", "1.0.3.1", false),
             ("11.3.244.8-node.30", "11.3.244.8", false),
             ("192.0.2.7-deved", "192.0.2.7", true),
+            ("jane@example.com192.0.2.7", "192.0.2.7", true),
+            ("a.b-c@mail.example.org192.0.2.7", "192.0.2.7", true),
+            ("ip192.0.2.7", "192.0.2.7", true),
+            ("client_ip_192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7_80", "192.0.2.7", true),
+            ("netty4.1.0.3", "4.1.0.3", false),
+            ("libfoo_1.2.3.4_amd64.deb", "1.2.3.4", false),
+            ("1.2.3.4rc1", "1.2.3.4", false),
+            ("1192.0.2.7", "192.0.2.7", false),
+            ("Shop/4.12.0.3 (Android 14)", "4.12.0.3", false),
+            ("Shop/192.0.2.7", "192.0.2.7", true),
+            ("example.com/10.1.2.3:80", "10.1.2.3", true),
             ("reversion 192.0.2.7", "192.0.2.7", true),
         ] {
             let start = text.find(candidate).expect("the candidate is part of the text");

@@ -1,5 +1,6 @@
 //! IPv6 addresses in every textual form, told from times, paths in code and fingerprints.
 
+use super::{before, is_word};
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
@@ -16,10 +17,15 @@ pub(super) fn ipv6(text: &[u8], candidate: Range<usize>) -> bool {
     if is_fingerprint(text, &candidate) {
         return false;
     }
-    let plain = text[candidate].split(|byte| *byte == b'%').next().unwrap_or_default();
+    let plain = text[candidate.clone()].split(|byte| *byte == b'%').next().unwrap_or_default();
     let spelled = plain.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
     let has_digit = plain.iter().any(u8::is_ascii_digit);
-    spelled >= 4 || has_digit && is_assigned(address)
+    let beside = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii() && is_word(byte));
+    // LEAK: `jane@example.com2001:db8::1` holds both an address of a person and one of a device.
+    let joined = beside(before(text, candidate.start)) || beside(text.get(candidate.end).copied());
+    let runs_on = text[candidate.end..].starts_with(b"::");
+    let least = if joined { 3 } else { 1 };
+    !runs_on && (spelled >= 4 && !joined || spelled >= least && has_digit && is_assigned(address))
 }
 
 /// More than eight pairs of hex digits: the fingerprint of a key or certificate.
@@ -92,6 +98,23 @@ mod tests {
             ("00:11:22:33:44:55", false),
         ] {
             assert_eq!(ipv6(text.as_bytes(), 0..text.len()), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn joined_to_a_word_it_must_be_plain() {
+        for (text, candidate, want) in [
+            ("jane@example.com2001:db8::1", "2001:db8::1", true),
+            ("addr_2001:db8::1", "2001:db8::1", true),
+            ("2001:db8::1Closed", "2001:db8::1C", true),
+            ("geo2001::1", "2001::1", false),
+            ("x1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", false),
+            ("::before", "::be", false),
+            ("2001:db8::1::2", "2001:db8::1", false),
+            ("2001:db8::1: closed", "2001:db8::1", true),
+        ] {
+            let start = text.find(candidate).expect("the candidate is part of the text");
+            assert_eq!(ipv6(text.as_bytes(), start..start + candidate.len()), want, "{text}");
         }
     }
 
