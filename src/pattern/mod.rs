@@ -35,6 +35,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/network.toml", include_str!("../../patterns/network.toml")),
     ("patterns/contact.toml", include_str!("../../patterns/contact.toml")),
     ("patterns/payment.toml", include_str!("../../patterns/payment.toml")),
+    ("patterns/identity.toml", include_str!("../../patterns/identity.toml")),
     ("patterns/secrets.toml", include_str!("../../patterns/secrets.toml")),
     ("patterns/media.toml", include_str!("../../patterns/media.toml")),
     ("patterns/prompts.toml", include_str!("../../patterns/prompts.toml")),
