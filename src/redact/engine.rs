@@ -24,7 +24,7 @@ use crate::scan::judge::Judge;
 use crate::scan::layer::{self, Layer, View};
 use crate::scan::search::find_hits;
 use crate::scan::sweep::{Places, Reading, Sweep};
-use crate::scan::{Work, is_stand_in};
+use crate::scan::{Work, is_public_key, is_stand_in};
 use std::ops::Range;
 
 /// What stands for something that a bound kept us from looking at.
@@ -420,6 +420,10 @@ impl<'a> Engine<'a> {
             FieldKind::Address => address_decision(rule, value, inherited),
             FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
             FieldKind::Value if value.is_empty() || is_stand_in(value) => Decision::Leave,
+            // What ingest is authenticated by, in the body of some protocols: under `api_key`, and no secret.
+            FieldKind::Value if rule.class == Some(Class::Credential) && is_public_key(value) => {
+                Decision::Leave
+            }
             FieldKind::Value if depth < self.limits.layers_max && looks_like_document(value) => {
                 Decision::Inside
             }

@@ -451,7 +451,10 @@ impl Scan<'_> {
                 });
                 if !rule.redacts() || kept {
                     Decision::Look
-                } else if value.is_empty() || is_stand_in(value) {
+                } else if value.is_empty()
+                    || is_stand_in(value)
+                    || rule.class == Some(Class::Credential) && tamis::scan::is_public_key(value)
+                {
                     Decision::Leave
                 } else if layers < self.oracle.limits.layers_max && looks_like_document(value) {
                     Decision::Inside

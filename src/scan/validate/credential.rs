@@ -25,7 +25,7 @@ const EMPTY_WORDS: &[&[u8]] = &[
     b"empty",
 ];
 
-/// True unless the value is a placeholder or a word that says there is none.
+/// True unless the value is a placeholder, a word that says there is none, or a key that is public.
 pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     let value = &text[candidate];
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
@@ -33,6 +33,7 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     !(bare.is_empty()
         || bare.iter().all(|byte| b"*x.-#".contains(byte))
         || EMPTY_WORDS.iter().any(|word| bare.eq_ignore_ascii_case(word))
+        || super::is_public_key(value)
         || crate::scan::is_stand_in(value))
 }
 
@@ -85,6 +86,7 @@ mod tests {
             ("None", false),
             ("${PASSWORD}", true),
             ("null", false),
+            ("phc_0123456789abcdefghijABCDEFGHIJ", false),
         ] {
             assert_eq!(secret_value(value.as_bytes(), 0..value.len()), want, "{value}");
         }

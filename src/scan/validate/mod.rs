@@ -8,11 +8,14 @@ mod credential;
 mod device;
 mod digits;
 mod email;
+mod entropy;
 mod iban;
 mod identity;
 mod ipv4;
 mod ipv6;
 mod phone;
+mod public_key;
+mod token_crc32;
 
 use std::ops::Range;
 
@@ -25,6 +28,7 @@ pub const VALIDATORS: &[(&str, Validator)] = &[
     ("bic", iban::bic),
     ("card", card::card),
     ("email", email::email),
+    ("entropy", entropy::entropy),
     ("iban", iban::iban),
     ("ipv4", ipv4::ipv4),
     ("ipv6", ipv6::ipv6),
@@ -34,6 +38,7 @@ pub const VALIDATORS: &[(&str, Validator)] = &[
     ("phone_national", phone::phone_national),
     ("reversed_address", device::reversed),
     ("secret_value", credential::secret_value),
+    ("token_crc32", token_crc32::token_crc32),
     ("userinfo", credential::userinfo),
     ("id_ar_cuit", |text, at| identity::AR_CUIT.holds(text, at)),
     ("id_at_svnr", |text, at| identity::AT_SVNR.holds(text, at)),
@@ -93,6 +98,7 @@ pub(crate) fn validator(name: &str) -> Option<Validator> {
 }
 
 pub(crate) use ipv6::parse_address;
+pub use public_key::is_public_key;
 
 /// The byte before `at`, if there is one.
 fn before(text: &[u8], at: usize) -> Option<u8> {
