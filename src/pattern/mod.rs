@@ -1,7 +1,8 @@
 //! Packs of patterns and field rules, compiled into one immutable set.
 //!
 //! A *pattern* says what personal data looks like, a *field rule* where it always is. Both are data in
-//! `patterns/*.toml`, embedded in the binary, each with its reason and its own examples.
+//! `patterns/` (a file per theme, `tokens/` by kind of vendor, `vendors/` by service), embedded in the binary, each with its reason and
+//! its own examples.
 
 mod class;
 mod context;
@@ -38,8 +39,26 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/identity.toml", include_str!("../../patterns/identity.toml")),
     ("patterns/secrets.toml", include_str!("../../patterns/secrets.toml")),
     ("patterns/media.toml", include_str!("../../patterns/media.toml")),
+    ("patterns/tokens/code.toml", include_str!("../../patterns/tokens/code.toml")),
+    ("patterns/tokens/run.toml", include_str!("../../patterns/tokens/run.toml")),
+    ("patterns/tokens/data.toml", include_str!("../../patterns/tokens/data.toml")),
+    ("patterns/tokens/observe.toml", include_str!("../../patterns/tokens/observe.toml")),
+    ("patterns/tokens/message.toml", include_str!("../../patterns/tokens/message.toml")),
+    ("patterns/tokens/work.toml", include_str!("../../patterns/tokens/work.toml")),
+    ("patterns/tokens/trade.toml", include_str!("../../patterns/tokens/trade.toml")),
+    ("patterns/tokens/model.toml", include_str!("../../patterns/tokens/model.toml")),
     ("patterns/prompts.toml", include_str!("../../patterns/prompts.toml")),
     ("patterns/sentry.toml", include_str!("../../patterns/sentry.toml")),
+    ("patterns/vendors/clerk.toml", include_str!("../../patterns/vendors/clerk.toml")),
+    ("patterns/vendors/stripe.toml", include_str!("../../patterns/vendors/stripe.toml")),
+    ("patterns/vendors/gemini.toml", include_str!("../../patterns/vendors/gemini.toml")),
+    ("patterns/vendors/cloudflare-r2.toml", include_str!("../../patterns/vendors/cloudflare-r2.toml")),
+    ("patterns/vendors/vercel.toml", include_str!("../../patterns/vendors/vercel.toml")),
+    ("patterns/vendors/sentry.toml", include_str!("../../patterns/vendors/sentry.toml")),
+    ("patterns/vendors/openai.toml", include_str!("../../patterns/vendors/openai.toml")),
+    ("patterns/vendors/anthropic.toml", include_str!("../../patterns/vendors/anthropic.toml")),
+    ("patterns/vendors/supabase.toml", include_str!("../../patterns/vendors/supabase.toml")),
+    ("patterns/vendors/posthog.toml", include_str!("../../patterns/vendors/posthog.toml")),
 ];
 
 /// Reads the embedded packs and those in `dirs`, compiles them, and tries the latter: their examples, and whether
@@ -107,4 +126,17 @@ pub fn embedded() -> Result<Vec<Pack>, Vec<PackProblem>> {
         }
     }
     if problems.is_empty() { Ok(packs) } else { Err(problems) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_embedded_pattern_is_led_to_by_a_trigger() {
+        let set = PatternSet::compile(&embedded().expect("the packs are read"), &[]).expect("they compile");
+        let slow: Vec<&str> =
+            set.everywhere.iter().map(|index| set.patterns[usize::from(*index)].name.as_str()).collect();
+        assert!(slow.is_empty(), "looked for in every text: {slow:?}");
+    }
 }
