@@ -71,9 +71,13 @@ impl Work {
 const FOREIGN_STAND_INS: &[&[u8]] =
     &[b"[Filtered]", b"[REDACTED]", b"[redacted]", b"__REDACTED__", b"<REDACTED>"];
 
+/// Longest stand-in in percent-encoding that is looked into: each byte as three.
+const PERCENT_STAND_IN_BYTES_MAX: usize = 3 * 130;
+
 /// True for a value that is nothing but a stand-in, ours or one of the well-known others'.
 ///
-/// Ours is `[word]`, `[word:hex]` or `[word name=digits …]` with a word of some class.
+/// Ours is `[word]`, `[word:hex]` or `[word name=digits …]` with a word of some class, or that in percent-encoding:
+/// what replaced the value of a query parameter.
 /// LEAK: a sender could write one himself; it would say no more than its counts.
 pub(crate) fn is_stand_in(value: &[u8]) -> bool {
     if !matches!(value.first(), Some(b'[' | b'_' | b'<')) {
@@ -81,6 +85,11 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
     }
     if FOREIGN_STAND_INS.contains(&value) {
         return true;
+    }
+    if value.first() == Some(&b'%') && value.len() <= PERCENT_STAND_IN_BYTES_MAX {
+        let mut view = layer::View::default();
+        view.read(layer::Layer::Percent, value);
+        return view.text.first() == Some(&b'[') && is_stand_in(&view.text);
     }
     let Some(inner) = value.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) else { return false };
     if inner.len() > 128 {
@@ -129,6 +138,11 @@ mod tests {
             ("[prompt chars=212 words=37]", true),
             ("[user:0123456789abcdef]", true),
             ("[Filtered]", true),
+            ("%5Bcredential%5D", true),
+            ("%5bprompt%20chars%3D212%5d", true),
+            ("%255Bcredential%255D", false),
+            ("%5Bcredential", false),
+            ("%40jane", false),
             ("[fox]", false),
             ("[prompt chars=many]", false),
             ("[prompt a teal fox]", false),

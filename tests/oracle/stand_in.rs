@@ -1,5 +1,6 @@
 //! Stand-ins, written a second time.
 
+use super::layers::{Decoded, Layer};
 use regex::bytes::Regex;
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -71,5 +72,9 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
         Regex::new(&regex).expect("a regex")
     });
     let foreign: [&[u8]; 5] = [b"[Filtered]", b"[REDACTED]", b"[redacted]", b"__REDACTED__", b"<REDACTED>"];
+    if value.starts_with(b"%") && value.len() <= 390 {
+        let plain = Decoded::read(Layer::Percent, value).text;
+        return plain.starts_with(b"[") && is_stand_in(&plain);
+    }
     foreign.contains(&value) || (value.len() <= 130 && OURS.is_match(value))
 }
