@@ -80,7 +80,7 @@ const PERCENT_STAND_IN_BYTES_MAX: usize = 3 * 130;
 /// what replaced the value of a query parameter.
 /// LEAK: a sender could write one himself; it would say no more than its counts.
 pub(crate) fn is_stand_in(value: &[u8]) -> bool {
-    if !matches!(value.first(), Some(b'[' | b'_' | b'<')) {
+    if !matches!(value.first(), Some(b'[' | b'_' | b'<' | b'%')) {
         return false;
     }
     if FOREIGN_STAND_INS.contains(&value) {

@@ -90,7 +90,11 @@ impl Scan<'_> {
         let after = |place: &Place, key: &[u8]| {
             let path = String::from_utf8_lossy(key).replace('[', ".").replace(']', "");
             let path = if key.contains(&b'[') { path.into_bytes() } else { key.to_vec() };
-            Place { path: [place.path.clone(), paths::steps(&path)].concat(), under: place.under, ..place.clone() }
+            Place {
+                path: [place.path.clone(), paths::steps(&path)].concat(),
+                under: place.under,
+                ..place.clone()
+            }
         };
         while let Some(event) = reader.event() {
             let (here, next) = frames.last().cloned().expect("the text itself");
