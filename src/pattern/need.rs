@@ -13,7 +13,10 @@ const LITERALS_MAX: usize = 64;
 
 /// Literals of which every match holds one, folded to lower case. `None` if the tree shows none.
 pub(super) fn needed(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    let set = best(hir)?;
+    let mut set = best(hir)?;
+    // The sweep marks every `@`.
+    set.iter_mut().filter(|literal| literal.contains(&b'@')).for_each(|literal| *literal = b"@".to_vec());
+    set.dedup();
     (set.len() <= LITERALS_MAX).then_some(set)
 }
 
@@ -143,6 +146,12 @@ fn edge(hir: &Hir, side: Side) -> EdgeLiterals {
         HirKind::Capture(capture) => edge(&capture.sub, side),
         HirKind::Repetition(repetition) => {
             let mut sub = edge(&repetition.sub, side);
+            // `-{5}` is `-----`.
+            if let ([literal], true, 2..=8, true) =
+                (&sub.set[..], sub.whole, repetition.min, repetition.max == Some(repetition.min))
+            {
+                return EdgeLiterals { set: vec![literal.repeat(repetition.min as usize)], whole: true };
+            }
             sub.whole &= repetition.max == Some(1);
             match (repetition.min, sub.whole) {
                 (0, true) => sub.set.push(Vec::new()),
@@ -223,7 +232,9 @@ fn best_of_concat(parts: &[Hir]) -> Option<Vec<Vec<u8>>> {
 
 /// The shortest literal's length; `@` is swept for by itself and counts as long enough.
 fn weight(set: &[Vec<u8>]) -> usize {
-    let one = |literal: &Vec<u8>| if literal == b"@" { LITERAL_BYTES_MIN } else { literal.len() };
+    let one = |literal: &Vec<u8>| {
+        if literal.contains(&b'@') { literal.len().max(LITERAL_BYTES_MIN) } else { literal.len() }
+    };
     set.iter().map(one).min().unwrap_or(0)
 }
 
@@ -343,7 +354,8 @@ fn collect_first(hir: &Hir, bytes: &mut [bool; 256]) -> bool {
         HirKind::Concat(parts) => parts.iter().all(|part| collect_first(part, bytes)),
         // Every branch counts, so none may be passed over.
         HirKind::Alternation(parts) => {
-            parts.iter().fold(false, |nothing, part| collect_first(part, bytes) || nothing)
+            let nothing: Vec<bool> = parts.iter().map(|part| collect_first(part, bytes)).collect();
+            nothing.contains(&true)
         }
     }
 }
@@ -420,8 +432,8 @@ mod tests {
             (r"(?:foo|[0-9])x?", None),
             (r"x?foo", Some(vec!["foo", "xfoo"])),
             (r"(?:foo)*bar", None),
-            (r"fo{2}bar", None),
-            (r"fox{2}bar", Some(vec!["fox"])),
+            (r"fo{2}bar", Some(vec!["foobar"])),
+            (r"fox{2,3}bar", Some(vec!["fox"])),
             (r"(?:ab)+c", None),
             (r"foo/[0-9]", Some(vec!["foo/"])),
             ("foo\\n[0-9]", Some(vec!["foo"])),

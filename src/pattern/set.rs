@@ -205,11 +205,13 @@ impl PatternSet {
     }
 
     fn index(mut patterns: Vec<Pattern>, fields: Vec<FieldRule>, roster: Roster) -> Self {
+        let mut foreign = Contexts::default();
         let lookups = Lookups {
-            starts: Words::new(Edge::Start, starts(&mut patterns)),
+            starts: Words::new(Edge::Start, starts(&mut patterns, &mut foreign)),
             ends: Words::new(Edge::End, words(&patterns, Trigger::Assigned)),
             anywhere: Fingerprints::new(literals_anywhere(&patterns).keys().map(Vec::as_slice)),
             numbers: numbers(&patterns),
+            foreign,
         };
         let mut literals = vec![Vec::new(); 256];
         for (literal, wanted) in literals_anywhere(&patterns) {
@@ -304,17 +306,22 @@ fn words(patterns: &[Pattern], trigger: Trigger) -> Vec<Word> {
 }
 
 /// Everything that is looked up where a word begins; numbers the groups of context words on the way.
-fn starts(patterns: &mut [Pattern]) -> Vec<Word> {
+fn starts(patterns: &mut [Pattern], foreign: &mut Contexts) -> Vec<Word> {
     let mut list = words(patterns, Trigger::Word);
     let mut groups: Vec<Vec<Vec<u8>>> = Vec::new();
     for pattern in patterns {
-        let Some(words) = pattern.context.as_ref().and_then(Context::leading_letters) else { continue };
+        let Some((words, is_foreign)) = pattern.context.as_ref().and_then(Context::leading_letters) else {
+            continue;
+        };
         let known = groups.iter().position(|group| *group == words);
         let group = known.unwrap_or(groups.len());
         if group >= Contexts::MAX {
             continue;
         }
         pattern.context_group = u16::try_from(group).ok();
+        if let (true, Some(group)) = (is_foreign, pattern.context_group) {
+            foreign.note(group);
+        }
         if known.is_none() {
             groups.push(words);
         }
@@ -326,12 +333,16 @@ fn starts(patterns: &mut [Pattern]) -> Vec<Word> {
     };
     list.extend(html::names().map(|name| mark(format!("&{name};"), 1, Mark::Html)));
     list.push(mark("data:".to_owned(), 0, Mark::DataUri));
+    // PERF: `number` is a word of many groups; one entry for all of them.
+    let mut contexts: BTreeMap<Vec<u8>, Vec<u16>> = BTreeMap::new();
     for (group, words) in (0_u16..).zip(groups) {
         for literal in words {
-            let meaning = Meaning { contexts: vec![group], ..Meaning::default() };
-            list.push(Word { literal, lead: 0, meaning });
+            contexts.entry(literal).or_default().push(group);
         }
     }
+    let word =
+        |(literal, contexts)| Word { literal, lead: 0, meaning: Meaning { contexts, ..Meaning::default() } };
+    list.extend(contexts.into_iter().map(word));
     list
 }
 
@@ -531,13 +542,15 @@ struct Lead {
     reach: Reach,
 }
 
+/// Digits of a run that leads to a pattern without context words, whatever stands before it.
+const LONG_NUMBER_DIGITS: usize = 12;
 /// Fewest digits of a match that a run of digits leads to: the sweep marks runs of seven bytes.
 const NUMBER_DIGITS_MIN: usize = 7;
 
 /// Least number of digits in a run of them and their separators that holds all of a match.
 fn run_digits_min(hir: &Hir) -> usize {
     let alphabet = need::alphabet(hir);
-    let may_run = |byte: u8| byte.is_ascii_digit() || b" -./".contains(&byte);
+    let may_run = |byte: u8| byte.is_ascii_digit() || b" -./".contains(&byte) || byte >= 0x80;
     let is_run = (0..=u8::MAX).all(|byte| may_run(byte) || !alphabet[usize::from(byte)]);
     if is_run { need::digits_min(hir) } else { 0 }
 }
@@ -566,7 +579,11 @@ fn triggers(spec: &PatternSpec, hir: &Hir) -> Result<Lead, String> {
     if let Some(set) = need::needed(hir) {
         let (at, literals): (Vec<_>, Vec<_>) = set.into_iter().partition(|literal| literal == b"@");
         if literals.iter().all(|literal| literal.len() >= need::LITERAL_BYTES_MIN) {
-            let triggers = [(!at.is_empty(), Trigger::At), (!literals.is_empty(), Trigger::Literal)];
+            // Behind a byte of its own that is none of a word, the word of a literal begins.
+            let begins_word = |literal: &Vec<u8>| lead(literal).is_some_and(|lead| lead > 0);
+            let words = literals.iter().all(begins_word);
+            let literal = if words { Trigger::Word } else { Trigger::Literal };
+            let triggers = [(!at.is_empty(), Trigger::At), (!literals.is_empty(), literal)];
             let triggers = triggers.into_iter().filter(|(is_there, _)| *is_there).map(|(_, trigger)| trigger);
             return Ok(Lead { triggers: triggers.collect(), literals, reach: Reach::Around });
         }
@@ -595,8 +612,11 @@ fn numbers(patterns: &[Pattern]) -> Numbers {
     for pattern in patterns.iter().filter(|pattern| pattern.triggers.contains(&Trigger::Number)) {
         match pattern.context_group {
             Some(group) => numbers.short_with.note(group),
-            None if pattern.digits_min >= 13 => numbers.long = true,
-            None => numbers.short = true,
+            None if pattern.context.is_some() => numbers.always = true,
+            None => {
+                numbers.long = true;
+                numbers.marked |= pattern.digits_min < LONG_NUMBER_DIGITS;
+            }
         }
     }
     numbers

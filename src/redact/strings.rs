@@ -131,7 +131,8 @@ impl Visitor for Strings<'_, '_> {
             }
             self.engine.trace_at(|| Keys::walked(site.path, self.outer));
             self.engine.push_text(site.range, b"0", rule);
-        } else if self.has_trigger(&site.range) {
+        } else if self.has_trigger(&site.range) && bytes[site.range.clone()].iter().all(u8::is_ascii_digit) {
+            // What has a fraction or a sign is measured, not given.
             let keys = Keys::walked(site.path, self.outer);
             self.engine.trace_at(|| keys);
             self.engine.number(bytes, site.range, self.map, &keys);

@@ -8,7 +8,7 @@
 //! of them, `*name` a key that ends in `name`.
 
 use super::layer::{Layer, View};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -182,60 +182,72 @@ impl FieldAutomaton {
     }
 
     /// Subset construction over (rule, place in its path).
+    ///
+    /// PERF: what waits behind a leading `**` waits in every state, and is most of each. So a state is only what
+    /// it has beyond that base, and its row is the base's but for the few names that this is about.
     fn build_states(&mut self, paths: &[(u16, FieldPath)]) -> Result<(), PathError> {
         let spellings = self.spellings();
         let named = named_steps(paths, &spellings);
-        let mut known: HashMap<Vec<Item>, u32> = HashMap::new();
-        let mut sets: Vec<Vec<Item>> = Vec::new();
-        let mut state_of = |mut set: Vec<Item>, sets: &mut Vec<Vec<Item>>| {
+        let base: HashSet<Item> = base(paths).into_iter().collect();
+        let beyond = |mut set: Vec<Item>| {
+            set.retain(|item| !base.contains(item));
             set.sort_unstable();
             set.dedup();
-            *known.entry(set).or_insert_with_key(|set| {
-                sets.push(set.clone());
-                u32::try_from(sets.len() - 1).unwrap_or(u32::MAX)
-            })
+            set
         };
-        let mut start = Vec::new();
-        for rule in 0..paths.len() {
-            add(paths, (u16::try_from(rule).unwrap_or(u16::MAX), 0), &mut start);
-        }
-        state_of(start, &mut sets);
-        // PERF: the sets are long, what a name adds to one is short, and most names add the same again.
-        let mut unions: HashMap<(u32, Vec<Item>), u32> = HashMap::new();
-        let mut done = 0;
-        while let Some(set) = sets.get(done).cloned() {
-            self.accept.push(accepted(paths, &set));
-            // PERF: a name leads where any other key does, and further for the few items that wait for it.
-            let mut other = Vec::new();
-            let mut more: HashMap<usize, Vec<Item>> = HashMap::new();
-            for &item in &set {
-                step_item(paths, item, &Spelling::Other, &mut other);
+        let step = |from: &mut dyn Iterator<Item = Item>, spelling: &Spelling| {
+            let mut after = Vec::new();
+            from.for_each(|item| step_item(paths, item, spelling, &mut after));
+            beyond(after)
+        };
+        let further = |from: &mut dyn Iterator<Item = Item>| {
+            let mut more: BTreeMap<usize, Vec<Item>> = BTreeMap::new();
+            for item in from {
                 for symbol in named.get(&item).into_iter().flatten() {
                     add(paths, (item.0, item.1 + 1), more.entry(*symbol).or_default());
                 }
             }
-            let other_state = state_of(other.clone(), &mut sets);
-            for (symbol, spelling) in spellings.iter().enumerate() {
-                let state = match (spelling, more.remove(&symbol)) {
-                    (Spelling::Index, _) => {
-                        let mut after = Vec::new();
-                        set.iter().for_each(|item| step_item(paths, *item, spelling, &mut after));
-                        state_of(after, &mut sets)
-                    }
-                    (_, Some(further)) => match unions.get(&(other_state, further.clone())) {
-                        Some(state) => *state,
-                        None => {
-                            let state = state_of([other.as_slice(), &further].concat(), &mut sets);
-                            unions.insert((other_state, further), state);
-                            state
-                        }
-                    },
-                    (_, None) => other_state,
-                };
-                self.next.push(state);
+            more
+        };
+        let base_other = step(&mut base.iter().copied(), &Spelling::Other);
+        let base_index = step(&mut base.iter().copied(), &Spelling::Index);
+        let base_more = further(&mut base.iter().copied());
+
+        let mut sets = StateSets::default();
+        let mut start = Vec::new();
+        for rule in 0..paths.len() {
+            add(paths, (u16::try_from(rule).unwrap_or(u16::MAX), 0), &mut start);
+        }
+        sets.state_of(beyond(start));
+        // The row of a state that has nothing beyond the base.
+        let mut base_row = vec![sets.state_of(base_other.clone()); self.symbols];
+        for (symbol, items) in &base_more {
+            base_row[*symbol] = sets.state_of(beyond([base_other.as_slice(), items].concat()));
+        }
+        base_row[usize::from(INDEX.0)] = sets.state_of(base_index.clone());
+
+        let mut done = 0;
+        while let Some(set) = sets.list.get(done).cloned() {
+            self.accept.push(accepted(paths, &set));
+            let other = step(&mut set.iter().copied(), &Spelling::Other);
+            let index = step(&mut set.iter().copied(), &Spelling::Index);
+            let more = further(&mut set.iter().copied());
+            let mut row = base_row.clone();
+            let mut target = |symbol: usize, own: &[Item]| {
+                let of_base = base_more.get(&symbol).map_or(&[][..], Vec::as_slice);
+                sets.state_of(beyond([base_other.as_slice(), &other, of_base, own].concat()))
+            };
+            if !other.is_empty() {
+                // Something goes on whatever the key: no name leads where it does from the base.
+                (0..row.len()).for_each(|symbol| row[symbol] = target(symbol, &[]));
             }
+            for (symbol, own) in &more {
+                row[*symbol] = target(*symbol, own);
+            }
+            row[usize::from(INDEX.0)] = sets.state_of(beyond([base_index.as_slice(), &index].concat()));
+            self.next.extend(row);
             done += 1;
-            if sets.len() > STATES_MAX {
+            if sets.list.len() > STATES_MAX {
                 return Err(PathError::TooManyStates);
             }
         }
@@ -503,6 +515,36 @@ fn add(paths: &[(u16, FieldPath)], item: Item, set: &mut Vec<Item>) {
     let (rule, place) = item;
     if paths[usize::from(rule)].1.0.get(usize::from(place)) == Some(&Segment::AnyNumber) {
         add(paths, (rule, place + 1), set);
+    }
+}
+
+/// What waits in every state: the leading `**` of each path that has one, and what may follow it for nothing.
+fn base(paths: &[(u16, FieldPath)]) -> Vec<Item> {
+    let mut base = Vec::new();
+    for (rule, (_, path)) in (0_u16..).zip(paths) {
+        if path.0.first() == Some(&Segment::AnyNumber) {
+            add(paths, (rule, 0), &mut base);
+        }
+    }
+    // A path that is nothing but `**` ends everywhere; its end is told state by state.
+    base.retain(|(rule, place)| usize::from(*place) < paths[usize::from(*rule)].1.0.len());
+    base
+}
+
+/// The states found so far: what each has beyond the base, sorted.
+#[derive(Default)]
+struct StateSets {
+    list: Vec<Vec<Item>>,
+    known: HashMap<Vec<Item>, u32>,
+}
+
+impl StateSets {
+    fn state_of(&mut self, set: Vec<Item>) -> u32 {
+        let list = &mut self.list;
+        *self.known.entry(set).or_insert_with_key(|set| {
+            list.push(set.clone());
+            u32::try_from(list.len() - 1).unwrap_or(u32::MAX)
+        })
     }
 }
 

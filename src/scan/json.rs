@@ -469,17 +469,24 @@ impl Run<'_> {
     /// Passes over a container that lies too deep, or the part of it that this window holds.
     fn skip<V: Visitor>(&mut self, visitor: &mut V) {
         let from = self.deep.unwrap_or(self.at);
-        while self.walker.skipping > 0 && self.at < self.bytes.len() {
-            match self.bytes[self.at] {
+        let mut at = self.at;
+        while self.walker.skipping > 0 && at < self.bytes.len() {
+            match self.bytes[at] {
                 b'{' | b'[' => self.walker.skipping += 1,
                 b'}' | b']' => self.walker.skipping -= 1,
+                b':' | b',' => {}
                 b'"' => match (self.quotes.next(), self.quotes.next()) {
-                    (Some(_), Some(close)) => self.at = close,
+                    (Some(_), Some(close)) => at = close,
                     _ => break,
                 },
-                _ => {}
+                _ => {
+                    at += 1;
+                    continue;
+                }
             }
-            self.at += 1;
+            at += 1;
+            // What follows may be no JSON any more: only what has a place in it is passed over.
+            self.at = at;
         }
         visitor.too_deep(from..self.at, self.deep.take().map(|place| self.bytes[place]));
         if self.walker.skipping == 0 {

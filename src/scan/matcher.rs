@@ -42,7 +42,7 @@ struct Automata {
 
 #[derive(Debug)]
 enum Groups {
-    OnePass(onepass::DFA),
+    OnePass(Box<onepass::DFA>),
     PikeVm(PikeVM),
 }
 
@@ -165,7 +165,7 @@ impl Groups {
     fn new(nfa: &NFA) -> Result<Self, String> {
         let config = onepass::Config::new().size_limit(Some(ONEPASS_BYTES_MAX));
         match onepass::Builder::new().configure(config).build_from_nfa(nfa.clone()) {
-            Ok(dfa) => Ok(Self::OnePass(dfa)),
+            Ok(dfa) => Ok(Self::OnePass(Box::new(dfa))),
             Err(_) => PikeVM::new_from_nfa(nfa.clone())
                 .map(Self::PikeVm)
                 .map_err(|error| format!("the regex does not compile: {error}")),

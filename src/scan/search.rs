@@ -22,12 +22,18 @@ use std::ops::Range;
 /// Bytes before a known word that may belong to it: `x_amz_server_side_access_` is longer than any we know.
 const KEY_BYTES_MAX: usize = 40;
 
-/// A digit, or what may part two: a blank, `-`, `.` or `/` behind one.
+/// A digit, or what may part two: behind one a blank, `-`, `.` or `/`, or up to three bytes beyond ASCII.
 fn is_number_part(text: &[u8], at: usize) -> bool {
-    let byte = |at: Option<usize>| at.and_then(|at| text.get(at));
-    match byte(Some(at)) {
+    let is_digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
+    let is_high = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|byte| *byte >= 0x80);
+    let before = |k: usize| at.checked_sub(k);
+    match text.get(at) {
         Some(b'0'..=b'9') => true,
-        Some(b' ' | b'-' | b'.' | b'/') => byte(at.checked_sub(1)).is_some_and(u8::is_ascii_digit),
+        Some(b' ' | b'-' | b'.' | b'/') => is_digit(before(1)),
+        Some(0x80..) => {
+            let third = is_high(before(2)) && is_digit(before(3));
+            is_digit(before(1)) || is_high(before(1)) && (is_digit(before(2)) || third)
+        }
         _ => false,
     }
 }
@@ -112,6 +118,7 @@ pub(crate) fn find_hits(
                 finder.assigned(at);
                 hidden.pairs = true;
             }
+            b';' | b'|' => hidden.pairs = true,
             b'#' if before == Some(b'&') => hidden.html = true,
             b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => finder.word(at, &mut hidden),
             _ => {}
@@ -123,7 +130,7 @@ pub(crate) fn find_hits(
             Some(b':') => finder.around_all(&set.colons, at),
             _ => {}
         }
-        if matches!(byte, b'0'..=b'9' | b' ' | b'-' | b'.' | b'/') {
+        if matches!(byte, b'0'..=b'9' | b' ' | b'-' | b'.' | b'/' | 0x80..) {
             finder.number(at);
         }
         hidden.base64 = hidden.base64 || is_wrapped_text(text, at);
@@ -157,28 +164,30 @@ impl Finder<'_> {
     /// Searches for the patterns of the literals that the word at `at` begins with.
     fn word(&mut self, at: usize, hidden: &mut Hidden) {
         let set = self.set;
-        for word in set.lookups.starts.at(self.text, at) {
+        let text = self.text;
+        set.lookups.starts.each_at(text, at, |word| {
             match word.meaning.mark {
                 Some(Mark::Html) => hidden.html = true,
                 Some(Mark::DataUri) => hidden.data_uri = true,
                 None => {}
             }
             self.around_all(&word.meaning.patterns, at - word.lead);
-        }
+        });
     }
 
     /// Tries the patterns of the words that the `=` or `:` at `at` gives a value to.
     fn assigned(&mut self, at: usize) {
         let set = self.set;
         let end = word_end(self.text, at);
-        for word in set.lookups.ends.at(self.text, end) {
+        let text = self.text;
+        set.lookups.ends.each_at(text, end, |word| {
             let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
             let known = end - word.literal.len();
-            let more = self.text[..known].iter().rev().take(KEY_BYTES_MAX).take_while(is_word).count();
+            let more = text[..known].iter().rev().take(KEY_BYTES_MAX).take_while(is_word).count();
             for pattern in &word.meaning.patterns {
                 self.try_from_each(*pattern, known - more..end);
             }
-        }
+        });
     }
 
     /// Tries a pattern at every place of `starts` until it hits.
@@ -194,7 +203,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Searches the run of digits whose seventh or thirteenth byte is at `at` for the patterns that it has enough
+    /// Searches the run of digits whose seventh or twelfth byte is at `at` for the patterns that it has enough
     /// digits for.
     fn number(&mut self, at: usize) {
         let (set, text) = (self.set, self.text);
@@ -202,17 +211,19 @@ impl Finder<'_> {
             return;
         }
         let before =
-            (1..=12).take_while(|k| at.checked_sub(*k).is_some_and(|at| is_number_part(text, at))).count();
+            (1..=11).take_while(|k| at.checked_sub(*k).is_some_and(|at| is_number_part(text, at))).count();
         let start = at - before;
         let end = (at..).find(|at| !is_number_part(text, *at)).unwrap_or(text.len());
-        if !matches!(before, 6 | 12) {
+        if !matches!(before, 6 | 11) {
             return;
         }
         let digits = text[start..end].iter().filter(|byte| byte.is_ascii_digit()).count();
         for pattern in &set.numbers {
             let detector = &set.patterns[usize::from(*pattern)];
             let is_seen = detector.context_group.is_none_or(|group| self.judge.is_open(group));
-            if detector.digits_min > digits || !is_seen {
+            // Without letters all of a match lies in the run.
+            let too_short = detector.digits_min > 0 && end - start < detector.bytes_min;
+            if detector.digits_min > digits || too_short || !is_seen {
                 continue;
             }
             // A separator that the pattern does not know parts the run for it.

@@ -31,6 +31,7 @@ pub(crate) struct Batch {
     equals: Row,
     separator: Row,
     joiner: Row,
+    high: Row,
     hash: Row,
     ampersand: Row,
     literal: Row,
@@ -60,14 +61,16 @@ pub(crate) struct Shapes {
     pub(crate) sure: u64,
     /// The seventh byte of a run of digits.
     pub(crate) number: u64,
-    /// The thirteenth.
+    /// The twelfth.
     pub(crate) long_number: u64,
     /// Where words begin.
     pub(crate) word: u64,
     /// `0`-`9`
     pub(crate) digit: u64,
-    /// `=` and `:`
+    /// `=`, `:`, `;`, `|`
     pub(crate) assigned: u64,
+    /// Bytes from 0x80 on.
+    pub(crate) high: u64,
     /// The twelfth byte of what may be base64.
     pub(crate) base64: u64,
 }
@@ -83,7 +86,7 @@ impl Batch {
 
     /// The rows of which the last block of one batch counts for the next.
     #[inline(always)]
-    fn carried(&mut self) -> [&mut Row; 14] {
+    fn carried(&mut self) -> [&mut Row; 15] {
         [
             &mut self.backslash,
             &mut self.colon,
@@ -94,6 +97,7 @@ impl Batch {
             &mut self.alnum,
             &mut self.joiner,
             &mut self.ampersand,
+            &mut self.high,
             &mut self.number_run,
             &mut self.base64_run,
             &mut self.base64_start,
@@ -135,6 +139,7 @@ impl Batch {
         self.equals[i] = masks.equals;
         self.separator[i] = masks.separator;
         self.joiner[i] = masks.joiner;
+        self.high[i] = masks.high;
         self.hash[i] = masks.hash;
         self.ampersand[i] = masks.ampersand;
         self.literal[i] = masks.literal;
@@ -159,7 +164,13 @@ impl Batch {
     #[inline(always)]
     fn runs_and_pairs<L: Lanes>(&mut self, i: usize) {
         let (digit, hex, dot, colon) = (&self.digit, &self.hex, &self.dot, &self.colon);
-        let number_run = L::at(digit, i).or(L::at(&self.separator, i).and(L::before::<1>(digit, i)));
+        // A blank that does not break is two or three bytes long.
+        let high = &self.high;
+        let third = L::before::<2>(high, i).and(L::before::<3>(digit, i));
+        let wide = L::before::<1>(high, i).and(L::before::<2>(digit, i).or(third));
+        let wide = L::at(high, i).and(L::before::<1>(digit, i).or(wide));
+        let parted = L::at(&self.separator, i).and(L::before::<1>(digit, i));
+        let number_run = L::at(digit, i).or(parted).or(wide);
         let dot_pair = L::at(dot, i).and(led::<L>(digit, dot, i, 3));
         let colon_pair = L::at(colon, i).and(led::<L>(hex, colon, i, 4));
         let base64_run = L::at(&self.alnum, i).or(L::at(&self.joiner, i));
@@ -193,11 +204,9 @@ impl Batch {
         let three = L::at(run, i).and(L::before::<1>(run, i)).and(L::before::<2>(run, i));
         let six = three.and(L::before::<3>(run, i)).and(L::before::<4>(run, i)).and(L::before::<5>(run, i));
         let seven = six.and(L::before::<6>(run, i));
-        let ten = L::before::<7>(run, i).and(L::before::<8>(run, i)).and(L::before::<9>(run, i));
-        let twelve = ten.and(L::before::<10>(run, i)).and(L::before::<11>(run, i));
-        let thirteen = seven.and(twelve).and(L::before::<12>(run, i));
-        let (number, long) =
-            (seven.and_not(L::before::<7>(run, i)), thirteen.and_not(L::before::<13>(run, i)));
+        let more = L::before::<7>(run, i).and(L::before::<8>(run, i)).and(L::before::<9>(run, i));
+        let twelve = seven.and(more).and(L::before::<10>(run, i)).and(L::before::<11>(run, i));
+        let (number, long) = (seven.and_not(L::before::<7>(run, i)), twelve.and_not(L::before::<12>(run, i)));
         number.put(&mut self.number, i);
         long.put(&mut self.long_number, i);
         self.base64::<L>(i).put(&mut self.base64, i);
@@ -244,6 +253,7 @@ impl Batch {
             word: self.word[i],
             digit: self.digit[i],
             assigned: self.equals[i] | self.colon[i],
+            high: self.high[i],
             base64: self.base64[i],
         }
     }

@@ -43,12 +43,14 @@ pub(crate) struct Masks {
     pub(crate) upper: u64,
     /// `u`, `/`: behind a backslash, what hides a byte that a literal may hold.
     pub(crate) escape: u64,
-    /// `=`
+    /// `=`, `;`, `|`: what stands behind a name in some printed structure.
     pub(crate) equals: u64,
     /// A blank, `-`, `.` or `/`: what may part the digits of a number.
     pub(crate) separator: u64,
     /// `+`, `-`, `_`, `/`: what base64 has beside letters and digits.
     pub(crate) joiner: u64,
+    /// Bytes from 0x80 on.
+    pub(crate) high: u64,
     /// `#`
     pub(crate) hash: u64,
     /// `&`
@@ -74,8 +76,11 @@ impl Fingerprints {
     /// shorter one leaves the rest open.
     pub(crate) fn new<'a>(literals: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut tables = Self::default();
-        for (place, literal) in literals.enumerate() {
-            let bucket = 1_u8 << (place % 8);
+        let mut literals: Vec<&[u8]> = literals.collect();
+        // PERF: literals that begin alike in one bucket leave the others few letters to stand for.
+        literals.sort_unstable();
+        for (place, literal) in literals.iter().enumerate() {
+            let bucket = 1_u8 << (place * 8 / literals.len());
             for k in 0..FINGERPRINT {
                 match literal.get(k) {
                     Some(&byte) => {
@@ -204,9 +209,10 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
         masks.alnum |= bit(byte.is_ascii_alphanumeric());
         masks.upper |= bit(byte.is_ascii_uppercase());
         masks.escape |= bit(matches!(byte, b'u' | b'/'));
-        masks.equals |= bit(byte == b'=');
+        masks.equals |= bit(matches!(byte, b'=' | b';' | b'|'));
         masks.separator |= bit(matches!(byte, b' ' | b'-' | b'.' | b'/'));
         masks.joiner |= bit(matches!(byte, b'+' | b'-' | b'_' | b'/'));
+        masks.high |= bit(byte >= 0x80);
         masks.hash |= bit(byte == b'#');
         masks.ampersand |= bit(byte == b'&');
         let survives = (0..FINGERPRINT).fold(0xff_u8, |buckets, k| {
@@ -339,6 +345,7 @@ mod avx2 {
             equals: join(a.equals, b.equals),
             separator: join(a.separator, b.separator),
             joiner: join(a.joiner, b.joiner),
+            high: join(a.high, b.high),
             hash: join(a.hash, b.hash),
             ampersand: join(a.ampersand, b.ampersand),
             literal: join(a.literal, b.literal),
@@ -360,6 +367,7 @@ mod avx2 {
         equals: u32,
         separator: u32,
         joiner: u32,
+        high: u32,
         hash: u32,
         ampersand: u32,
         literal: u32,
@@ -396,9 +404,10 @@ mod avx2 {
             alnum: bits(any(digit, between(folded, b'a', 25))),
             upper: bits(between(v, b'A', 25)),
             escape: bits(any(is(b'u'), slash)),
-            equals: bits(is(b'=')),
+            equals: bits(any(is(b'='), any(is(b';'), is(b'|')))),
             separator: bits(any(any(is(b' '), dash), any(dot, slash))),
             joiner: bits(any(any(is(b'+'), is(b'_')), any(dash, slash))),
+            high: bits(v),
             hash: bits(is(b'#')),
             ampersand: bits(is(b'&')),
             literal: if LITERALS { literal(load, tables) } else { 0 },

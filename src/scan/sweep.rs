@@ -27,8 +27,8 @@ pub(crate) enum Trigger {
     Dotted,
     /// `::` beside a hex digit, or the third colon of `1:22:4444:`.
     Colons,
-    /// The thirteenth byte of a run of digits that single blanks, `-`, `.` or `/` may part; the seventh too where a
-    /// context word was seen.
+    /// The twelfth byte of a run of digits that single blanks, `-`, `.` or `/` may part; the seventh too where a
+    /// context word was seen, or right behind letters, a `+` or a bracket.
     Number,
     /// The colon of `://` in a URL with user information.
     UserInfo,
@@ -50,6 +50,8 @@ pub(crate) struct Lookups {
     /// Literals that may stand anywhere.
     pub(crate) anywhere: Fingerprints,
     pub(crate) numbers: Numbers,
+    /// Groups of context words of which one begins beyond ASCII: seen with any such byte.
+    pub(crate) foreign: Contexts,
 }
 
 /// What a sweep looks for: literals of the patterns, names of the field rules.
@@ -62,10 +64,12 @@ pub(crate) struct Sought<'a> {
 /// Which runs of digits count.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Numbers {
-    /// Those of thirteen bytes and more.
+    /// Those of twelve bytes and more.
     pub(crate) long: bool,
-    /// Those of seven and more.
-    pub(crate) short: bool,
+    /// Those of seven and more right behind letters, a `+` or a bracket.
+    pub(crate) marked: bool,
+    /// Those of seven and more, always: some pattern's context words cannot be looked up.
+    pub(crate) always: bool,
     /// Groups of context words with which those of seven count too.
     pub(crate) short_with: Contexts,
 }
@@ -86,7 +90,8 @@ impl Lookups {
             starts: Words::new(Edge::Start, list(starts)),
             ends: Words::new(Edge::End, list(ends)),
             anywhere: Fingerprints::new(anywhere.iter().map(|literal| literal.as_bytes())),
-            numbers: Numbers { long: true, ..Numbers::default() },
+            numbers: Numbers { long: true, marked: true, ..Numbers::default() },
+            foreign: Contexts::default(),
         }
     }
 }
@@ -109,6 +114,11 @@ impl Contexts {
     }
 
     /// True if some group is in both.
+    /// Adds the groups of `other`.
+    fn join(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
+    }
+
     fn meets(self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
     }
@@ -168,7 +178,7 @@ impl Sweep {
         classifier.for_each_batch(bytes, &lookups.anywhere, batch, |batch| {
             finder.batch(batch, strings.as_mut(), Maps { quotes, triggers, numbers });
         });
-        if lookups.numbers.short || seen.meets(&lookups.numbers.short_with) {
+        if lookups.numbers.always || seen.meets(&lookups.numbers.short_with) {
             triggers.iter_mut().zip(&*numbers).for_each(|(all, short)| *all |= short);
         }
         let used = bytes.len() % BLOCK;
@@ -233,8 +243,11 @@ impl Finder<'_> {
             };
             let words = shapes.word & (!shapes.digit | words) & counts;
             // Numbers count outside strings too.
-            triggers[nth] = self.exact(&shapes, words, counts) | (shapes.long_number & long);
-            numbers[nth] = shapes.number;
+            if shapes.high != 0 {
+                self.seen.join(&self.lookups.foreign);
+            }
+            triggers[nth] =
+                self.exact(&shapes, words, counts, &mut numbers[nth]) | (shapes.long_number & long);
             self.at += BLOCK;
         }
         if strings.is_some() {
@@ -244,9 +257,9 @@ impl Finder<'_> {
         maps.numbers.extend_from_slice(&numbers[..batch.len()]);
     }
 
-    /// The triggers among `counts`, with words and runs of base64 looked at one by one.
+    /// The triggers among `counts`, with words and runs of base64 looked at one by one; in `short` the short numbers.
     #[inline(always)]
-    fn exact(&mut self, found: &Shapes, mut words: u64, counts: u64) -> u64 {
+    fn exact(&mut self, found: &Shapes, mut words: u64, counts: u64, short: &mut u64) -> u64 {
         let mut triggers = found.sure & counts;
         while words != 0 {
             let bit = words & words.wrapping_neg();
@@ -256,13 +269,25 @@ impl Finder<'_> {
                 triggers |= bit;
             }
         }
-        let mut rare = (found.assigned | found.base64) & counts;
+        let mut numbers = found.number & counts;
+        let mut each = numbers;
+        while each != 0 {
+            let bit = each & each.wrapping_neg();
+            each ^= bit;
+            if !is_number(self.bytes, self.at + bit.trailing_zeros() as usize) {
+                numbers ^= bit;
+            }
+        }
+        *short = numbers;
+        let numbers = if self.lookups.numbers.marked { numbers } else { 0 };
+        let mut rare = (found.assigned | found.base64 | numbers) & counts;
         while rare != 0 {
             let bit = rare & rare.wrapping_neg();
             let at = self.at + bit.trailing_zeros() as usize;
             rare ^= bit;
             let stands = (found.assigned & bit != 0 && self.is_assigned(at))
-                || (found.base64 & bit != 0 && is_wrapped_text(self.bytes, at));
+                || (found.base64 & bit != 0 && is_wrapped_text(self.bytes, at))
+                || (numbers & bit != 0 && is_marked_number(self.bytes, at));
             triggers |= if stands { bit } else { 0 };
         }
         triggers
@@ -272,10 +297,11 @@ impl Finder<'_> {
     #[cold]
     fn word_stands(&mut self, at: usize) -> bool {
         let mut stands = false;
-        for word in self.lookups.starts.at(self.bytes, at) {
-            word.meaning.contexts.iter().for_each(|group| self.seen.note(*group));
+        let Self { lookups, bytes, seen, .. } = self;
+        lookups.starts.each_at(bytes, at, |word| {
+            word.meaning.contexts.iter().for_each(|group| seen.note(*group));
             stands |= !word.meaning.patterns.is_empty() || word.meaning.mark.is_some();
-        }
+        });
         stands
     }
 
@@ -287,17 +313,49 @@ impl Finder<'_> {
         self.names.may_end(bytes, name_end(bytes, at))
             || has_user_info(bytes, at)
             || is_php_string(bytes, at)
-            || ends.may_stand(bytes, end) && ends.at(bytes, end).next().is_some()
+            || ends.may_stand(bytes, end) && ends.some_at(bytes, end)
+    }
+}
+
+/// True if seven digits begin in the run whose seventh byte is at `at`, and it is no date of ISO 8601 before its time.
+fn is_number(bytes: &[u8], at: usize) -> bool {
+    let Some(start) = at.checked_sub(6) else { return false };
+    let run = &bytes[start..bytes.len().min(start + NUMBER_PROBE_BYTES)];
+    let part = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'.' | b'/' | 0x80..);
+    let digits = run.iter().take_while(part).filter(|byte| byte.is_ascii_digit()).count();
+    let is_date = matches!(
+        run,
+        [b'1' | b'2', _, _, _, b'-', b'0' | b'1', _, b'-', b'0'..=b'3', _, b'T', ..]
+            | [b'1' | b'2', _, _, _, b'-', b'0' | b'1', _, b'-', b'0'..=b'3', _, b' ', _, _, b':', ..]
+    );
+    digits >= 7 && !is_date
+}
+
+/// Bytes from the beginning of a run in which seven digits must stand.
+const NUMBER_PROBE_BYTES: usize = 20;
+
+/// True if the run of digits whose seventh byte is at `at` stands right behind two letters, a `+` or a bracket, or
+/// behind a blank and a capital or a bracket: `DE89 3704`, `+1 202`, `(202) 555`.
+fn is_marked_number(bytes: &[u8], at: usize) -> bool {
+    let before = |k: usize| at.checked_sub(6 + k).map(|at| bytes[at]);
+    match before(1) {
+        Some(byte) if byte.is_ascii_alphabetic() => before(2).is_some_and(|byte| byte.is_ascii_alphabetic()),
+        Some(b'+' | b'(' | b')') => true,
+        Some(b' ' | b'-') => before(2).is_some_and(|byte| byte.is_ascii_uppercase() || byte == b')'),
+        // The last byte of a blank that does not break.
+        Some(byte) => byte >= 0x80,
+        None => false,
     }
 }
 
 /// The end of the name that a printed structure has before the `=` or `:` at `at`.
 fn name_end(bytes: &[u8], at: usize) -> usize {
-    let decor = |byte: &&u8| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b']' | b':' | b'\\');
+    let decor = |byte: &&u8| byte.is_ascii() && !byte.is_ascii_alphanumeric();
     at - bytes[..at].iter().rev().take(DECOR_BYTES_MAX).take_while(decor).count()
 }
 
-/// Quotes, brackets and blanks between a name and what gives it a value, with the escapes of a JSON string.
+/// Quotes, brackets and blanks between a name and what gives it a value, with the escapes of a JSON string, and
+/// punctuation that ends a quoted name: it does not count.
 const DECOR_BYTES_MAX: usize = 8;
 
 /// True for the first colon of `s:5:"email"`.
@@ -530,8 +588,10 @@ mod tests {
             ("pass=1 xpass: 'pass' =1 passx=1", vec![4, 12, 21]),
             ("a://b/@", vec![6]),
             ("a://b@", vec![1, 5]),
-            ("4111 1111 1111", vec![12]),
-            ("411111 1111111", vec![12]),
+            ("4111 1111 1111", vec![11]),
+            ("x +1 202 555", vec![9]),
+            ("41\u{a0}1111\u{a0}111111", vec![11]),
+            ("411111 1111111", vec![11]),
             ("41  11111", vec![]),
             ("2026-11-22", vec![]),
             ("cXV1eEBmb28=", vec![]),
@@ -541,9 +601,13 @@ mod tests {
             (r"a\ncXV1eEBmb29v", vec![14]),
             ("{'colour': 'x', 'other': 'y'}", vec![9]),
             ("s:5:x", vec![1]),
+            ("colour|x other|y colour;", vec![6, 23]),
             ("integrations_wsgi", vec![]),
+            ("v1.23.4567", vec![]),
+            ("NL91ABNA0417164300", vec![14]),
+            ("ab2026-11-22T10:00", vec![]),
             ("0123456789abcdef0123", vec![]),
-            ("1760520026781239000", vec![12]),
+            ("1760520026781239000", vec![11]),
         ] {
             for pad in 0..130 {
                 let bytes = [vec![b' '; pad], text.as_bytes().to_vec()].concat();

@@ -7,7 +7,7 @@
 //!
 //! Comparison ignores ASCII case.
 
-/// Bytes of a word that are looked up; shorter literals are entered with every byte that may follow.
+/// Bytes of a word that are looked up; of a literal of three, as many.
 const KEY_BYTES: usize = 4;
 
 /// What a literal stands for.
@@ -49,41 +49,93 @@ pub(crate) enum Edge {
     End,
 }
 
-/// Literals by four of their bytes.
+/// Literals by three or four of their bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Words {
     edge: Edge,
-    /// One bit per hash of four bytes.
-    bits: Box<[u64; Words::BITS / 64]>,
-    /// Four folded bytes and the word, sorted.
-    keys: Vec<(u32, u16)>,
+    four: Table,
+    three: Table,
     some_begin_with_digit: bool,
     list: Vec<Word>,
 }
 
-impl Words {
-    /// Eight kilobytes: they stay in the nearest cache, and a thousand literals fill a hundredth.
+/// Keys, each with its words.
+#[derive(Debug, Clone)]
+struct Table {
+    /// One bit per hash of a key. Eight kilobytes: they stay in the nearest cache, and a thousand literals fill a
+    /// hundredth.
+    bits: Box<[u64; Table::BITS / 64]>,
+    /// Open addressing: a key stands at its hash or behind it; a slot without words ends the search.
+    slots: Vec<Slot>,
+    /// The words of all keys, key by key.
+    words: Vec<u16>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    key: u32,
+    /// Where its words begin, and how many there are.
+    first: u16,
+    count: u16,
+}
+
+impl Table {
     const BITS: usize = 1 << 16;
 
-    /// A table of literals, of which each has [`Words::LITERAL_BYTES_MIN`] bytes from its lead on.
-    pub(crate) fn new(edge: Edge, list: Vec<Word>) -> Self {
-        let some_begin_with_digit = list.iter().any(|word| word.literal[word.lead].is_ascii_digit());
-        let bits = Box::new([0; Self::BITS / 64]);
-        let mut table = Self { edge, bits, keys: Vec::new(), some_begin_with_digit, list };
-        for (index, word) in (0_u16..).zip(&table.list) {
-            table.keys.extend(keys(edge, &word.literal[word.lead..]).into_iter().map(|key| (key, index)));
-        }
-        table.keys.sort_unstable();
-        table.keys.dedup();
-        for &(key, _) in &table.keys {
-            let (place, bit) = slot(key);
-            table.bits[place] |= bit;
+    fn new(mut keys: Vec<(u32, u16)>) -> Self {
+        keys.sort_unstable();
+        let room = (keys.len() * 2).next_power_of_two().max(2);
+        let mut table = Self {
+            bits: Box::new([0; Self::BITS / 64]),
+            slots: vec![Slot::default(); room],
+            words: keys.iter().map(|(_, word)| *word).collect(),
+        };
+        let mut first = 0;
+        for group in keys.chunk_by(|a, b| a.0 == b.0) {
+            let (key, hash) = (group[0].0, hash(group[0].0));
+            table.bits[hash / 64] |= 1 << (hash % 64);
+            let free = (hash..).find(|place| table.slots[place % room].count == 0).unwrap_or(hash);
+            let count = u16::try_from(group.len()).unwrap_or(u16::MAX);
+            table.slots[free % room] = Slot { key, first, count };
+            first += count;
         }
         table
     }
 
+    #[inline(always)]
+    fn may_hold(&self, key: u32) -> bool {
+        let hash = hash(key);
+        self.bits[hash / 64] & (1 << (hash % 64)) != 0
+    }
+
+    fn words(&self, key: u32) -> &[u16] {
+        let room = self.slots.len();
+        let found = (hash(key)..)
+            .map(|place| self.slots[place % room])
+            .find(|slot| slot.count == 0 || slot.key == key);
+        let Slot { first, count, .. } = found.unwrap_or_default();
+        &self.words[usize::from(first)..usize::from(first) + usize::from(count)]
+    }
+}
+
+impl Words {
     /// Shortest literal that can be looked up.
     pub(crate) const LITERAL_BYTES_MIN: usize = KEY_BYTES - 1;
+
+    /// A table of literals, of which each has [`Words::LITERAL_BYTES_MIN`] bytes from its lead on.
+    pub(crate) fn new(edge: Edge, list: Vec<Word>) -> Self {
+        let some_begin_with_digit = list.iter().any(|word| word.literal[word.lead].is_ascii_digit());
+        let (mut four, mut three) = (Vec::new(), Vec::new());
+        for (index, word) in (0_u16..).zip(&list) {
+            let part = &word.literal[word.lead..];
+            match (Self::key4(edge, part, edge.place_in(part)), Self::key3(edge, part, edge.place_in(part))) {
+                (Some(key), _) => four.push((key, index)),
+                (None, Some(key)) => three.push((key, index)),
+                (None, None) => debug_assert!(false, "literals are long enough"),
+            }
+        }
+        Self { edge, four: Table::new(four), three: Table::new(three), some_begin_with_digit, list }
+    }
 
     /// False if words that begin with a digit need not be asked about.
     pub(crate) fn some_begin_with_digit(&self) -> bool {
@@ -92,48 +144,48 @@ impl Words {
 
     /// False if no literal stands at `at`. Asked for every word of a text.
     ///
-    /// PERF: one multiplication and one load from the nearest cache.
+    /// PERF: two multiplications and two loads from the nearest cache.
     #[inline(always)]
     pub(crate) fn may_stand(&self, text: &[u8], at: usize) -> bool {
-        let from = match self.edge {
-            Edge::Start => at,
-            Edge::End => at.wrapping_sub(KEY_BYTES),
-        };
-        let four = text.get(from..).and_then(|rest| rest.first_chunk::<KEY_BYTES>());
-        let Some(four) = four else { return self.is_near_edge(text, at) };
-        let (place, bit) = slot(fold(*four));
-        self.bits[place] & bit != 0
+        if let Some(key) = Self::key4(self.edge, text, at) {
+            let short = if self.edge == Edge::Start { key & 0x00ff_ffff } else { key >> 8 };
+            return self.four.may_hold(key) | self.three.may_hold(short);
+        }
+        Self::key3(self.edge, text, at).is_some_and(|key| self.three.may_hold(key))
     }
 
-    /// At the very beginning or end of a text there are no four bytes to look up, and yet may be a literal of three.
-    #[cold]
-    fn is_near_edge(&self, text: &[u8], at: usize) -> bool {
-        let room = if self.edge == Edge::End { at } else { text.len().saturating_sub(at) };
-        room >= Self::LITERAL_BYTES_MIN
-    }
-
-    /// The words that stand at `at`.
-    pub(crate) fn at<'w>(&'w self, text: &'w [u8], at: usize) -> impl Iterator<Item = &'w Word> {
-        let from = match self.edge {
-            Edge::Start => at,
-            Edge::End => at.wrapping_sub(KEY_BYTES),
-        };
-        let four = text.get(from..).and_then(|rest| rest.first_chunk::<KEY_BYTES>());
-        let found = match four {
-            Some(four) => {
-                let key = fold(*four);
-                let first = self.keys.partition_point(|(known, _)| *known < key);
-                let count = self.keys[first..].iter().take_while(|(known, _)| *known == key).count();
-                &self.keys[first..first + count]
+    /// Calls `each` with the words that stand at `at`.
+    pub(crate) fn each_at<'w>(&'w self, text: &[u8], at: usize, mut each: impl FnMut(&'w Word)) {
+        let four = Self::key4(self.edge, text, at).map_or(&[][..], |key| self.four.words(key));
+        let three = Self::key3(self.edge, text, at).map_or(&[][..], |key| self.three.words(key));
+        for index in four.iter().chain(three) {
+            let word = &self.list[usize::from(*index)];
+            if self.stands(word, text, at) {
+                each(word);
             }
-            // Too near the edge for a key: every word is asked.
-            None if self.is_near_edge(text, at) => &self.keys[..],
-            None => &[],
-        };
-        found
-            .iter()
-            .map(|(_, index)| &self.list[usize::from(*index)])
-            .filter(move |word| self.stands(word, text, at))
+        }
+    }
+
+    /// True if a word stands at `at`.
+    pub(crate) fn some_at(&self, text: &[u8], at: usize) -> bool {
+        let mut some = false;
+        self.each_at(text, at, |_| some = true);
+        some
+    }
+
+    /// The four bytes at a place, letters of both cases as one; other bytes may fall together, which costs a look and
+    /// no more.
+    #[inline(always)]
+    fn key4(edge: Edge, text: &[u8], at: usize) -> Option<u32> {
+        let four = text.get(edge.from(at, KEY_BYTES)..)?.first_chunk::<KEY_BYTES>()?;
+        Some(u32::from_le_bytes(*four) | 0x2020_2020)
+    }
+
+    /// The three bytes at a place.
+    #[inline(always)]
+    fn key3(edge: Edge, text: &[u8], at: usize) -> Option<u32> {
+        let [a, b, c] = text.get(edge.from(at, KEY_BYTES - 1)..)?.first_chunk::<3>()?;
+        Some(u32::from_le_bytes([*a, *b, *c, 0]) | 0x0020_2020)
     }
 
     fn stands(&self, word: &Word, text: &[u8], at: usize) -> bool {
@@ -146,38 +198,26 @@ impl Words {
     }
 }
 
-/// Every key under which a literal is found.
-fn keys(edge: Edge, literal: &[u8]) -> Vec<u32> {
-    let known = match edge {
-        Edge::Start => literal.first_chunk::<KEY_BYTES>(),
-        Edge::End => literal.last_chunk::<KEY_BYTES>(),
-    };
-    if let Some(four) = known {
-        return vec![fold(*four)];
-    }
-    let any = (0..=u8::MAX).map(|byte| {
-        let mut four = [byte; KEY_BYTES];
-        match edge {
-            Edge::Start => four[..literal.len()].copy_from_slice(literal),
-            Edge::End => four[KEY_BYTES - literal.len()..].copy_from_slice(literal),
+impl Edge {
+    /// Where the bytes of a key begin; past every text if there are not as many.
+    #[inline(always)]
+    fn from(self, at: usize, count: usize) -> usize {
+        match self {
+            Self::Start => at,
+            Self::End => at.wrapping_sub(count),
         }
-        fold(four)
-    });
-    any.collect()
+    }
+
+    /// Where a literal stands in itself.
+    fn place_in(self, literal: &[u8]) -> usize {
+        if self == Self::Start { 0 } else { literal.len() }
+    }
 }
 
-/// Letters of both cases are one; other bytes may fall together, which costs a look and no more.
+/// Multiplicative hashing: the upper bits depend on all of the key.
 #[inline(always)]
-fn fold(four: [u8; KEY_BYTES]) -> u32 {
-    u32::from_le_bytes(four) | 0x2020_2020
-}
-
-/// The word and the bit of a key.
-#[inline(always)]
-fn slot(key: u32) -> (usize, u64) {
-    // Multiplicative hashing: the upper bits depend on all of the key.
-    let hash = (key.wrapping_mul(0x9e37_79b1) >> 16) as usize;
-    (hash / 64, 1 << (hash % 64))
+fn hash(key: u32) -> usize {
+    (key.wrapping_mul(0x9e37_79b1) >> 16) as usize
 }
 
 #[cfg(test)]
@@ -194,10 +234,10 @@ mod tests {
     }
 
     fn found(words: &Words, text: &str, at: usize) -> Vec<String> {
-        let mut found: Vec<String> = words
-            .at(text.as_bytes(), at)
-            .map(|word| String::from_utf8_lossy(&word.literal).into_owned())
-            .collect();
+        let mut found: Vec<String> = Vec::new();
+        words.each_at(text.as_bytes(), at, |word| {
+            found.push(String::from_utf8_lossy(&word.literal).into_owned());
+        });
         found.sort();
         found.dedup();
         assert!(found.is_empty() || words.may_stand(text.as_bytes(), at), "{text} at {at}");

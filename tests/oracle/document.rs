@@ -99,9 +99,8 @@ impl Reader<'_, '_> {
             Regex::new(&format!("(?-u)^(?:true|false|null|NaN|-?Infinity|{number})$")).expect("a regex")
         });
         let rest = &self.bytes[at..];
-        let end = rest.iter().position(|byte| b"\"{}[]:,".contains(byte)).unwrap_or(rest.len());
-        let blanks = rest[..end].iter().rev().take_while(|byte| b" \t\r\n".contains(byte)).count();
-        let text = &rest[..end - blanks];
+        let end = rest.iter().position(|byte| b",}] \t\r\n".contains(byte)).unwrap_or(rest.len());
+        let text = &rest[..end];
         if !SCALAR.is_match(text) {
             return Err(Stop);
         }

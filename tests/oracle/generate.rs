@@ -269,7 +269,7 @@ pub(crate) fn html(text: &str, seed: u64) -> String {
             0 if seed & 8 == 0 => out.push_str(&format!("&#{};", u32::from(c))),
             0 => out.push_str(&format!("&#x{:x};", u32::from(c))),
             _ => {
-                out.push_str(&String::from_utf8(write(Layer::Html, c.to_string().as_bytes())).expect("text"))
+                out.push_str(&String::from_utf8(write(Layer::Html, c.to_string().as_bytes())).expect("text"));
             }
         }
     }

@@ -372,6 +372,10 @@ impl Scan<'_> {
         let takes = |id: &usize| rules[*id].redacts() && rules[*id].numbers;
         if let Some(id) = self.rules_for(place).into_iter().find(takes) {
             edits.push(edit(range, b"0".to_vec(), rules[id].detector, rules[id].class));
+        } else if text.iter().all(u8::is_ascii_digit) {
+            let found = self.patterns(text, &place.keys);
+            let gravest = found.into_iter().min_by_key(|edit| edit.gravity);
+            edits.extend(gravest.map(|edit| Edit { range, text: b"0".to_vec(), ..edit }));
         }
     }
 
@@ -493,7 +497,7 @@ impl Scan<'_> {
         if text.contains(&b'%') {
             edits.extend(self.through(Layer::Percent, text, place, layers + 1));
         }
-        if text.windows(2).any(|two| two == b"\\u") {
+        if text.windows(2).any(|two| two == b"\\u" || two == b"\\/") {
             edits.extend(self.through(Layer::Json, text, place, layers + 1));
         }
         edits.extend(self.behind(text, place, layers));

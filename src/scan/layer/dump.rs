@@ -95,7 +95,7 @@ pub enum Reach {
     Words,
 }
 
-/// True if the text may hold a pair whose key `is_named`: a quick test, at most [`KEY_BYTES_MAX`] bytes
+/// True if the text may hold a pair whose key `is_named`: a quick test, at most 128 bytes
 /// looked at for every `=`, `:`, `;` and `|`.
 pub fn may_hold(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
     let joint = |byte: &u8| matches!(byte, b'=' | b':' | b';' | b'|');
