@@ -83,9 +83,9 @@ impl Pair {
             let [input, a, b] = [bytes, a, b].map(near);
             Err(format!("{format:?} {scope:?}: {what}\n input {input}\n   one {a}\n other {b}"))
         };
-        // The oracle has no budget. Where the engine's is used up, more goes unseen, and never less.
-        let unseen = |bytes: &[u8]| memchr::memmem::find_iter(bytes, b"unscanned").count();
-        if out != want && unseen(&out) >= unseen(&want).max(1) && bytes.len() > LAYERED_BYTES_MIN {
+        // The oracle has no budget. Where the engine's is used up, it replaces what is around: more goes, never less.
+        let is_unseen = memchr::memmem::find(&out, b"unscanned").is_some();
+        if out != want && is_unseen && out.len() <= want.len() && bytes.len() > LAYERED_BYTES_MIN {
             return Ok(out);
         }
         if out != want {

@@ -78,7 +78,7 @@ impl<'a> Keys<'a> {
     }
 
     /// True if `is_wanted` says so about one of the keys, as their receiver reads them.
-    fn any(&self, is_wanted: impl Fn(&[u8]) -> bool) -> bool {
+    pub(super) fn any(&self, is_wanted: impl Fn(&[u8]) -> bool) -> bool {
         let mut left = KEYS_MAX;
         let mut level = Some(self);
         while let Some(keys) = level {

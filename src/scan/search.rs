@@ -14,13 +14,32 @@
 use super::Work;
 use super::judge::Judge;
 use super::matcher::Cache;
-use super::sweep::{Places, has_user_info, is_wrapped_text, word_end};
+use super::sweep::{Contexts, Places, has_user_info, is_wrapped_text, word_end};
 use super::words::Mark;
 use crate::pattern::{PatternSet, Reach};
+use std::cell::Cell;
 use std::ops::Range;
 
 /// Bytes before a known word that may belong to it: `x_amz_server_side_access_` is longer than any we know.
 const KEY_BYTES_MAX: usize = 40;
+
+/// Adds the context words that begin a word of `text`, or a hump of it.
+fn note_contexts(set: &PatternSet, text: &[u8], found: &Cell<Contexts>) {
+    let mut contexts = found.get();
+    let starts = &set.lookups.starts;
+    for (at, byte) in text.iter().enumerate() {
+        let inside = at > 0 && text[at - 1].is_ascii_alphanumeric() && !byte.is_ascii_uppercase();
+        if byte.is_ascii_alphanumeric() && !inside && starts.may_stand(text, at) {
+            starts.each_at(text, at, |word| {
+                word.meaning.contexts.iter().for_each(|group| contexts.note(*group));
+            });
+        }
+    }
+    if !text.is_ascii() {
+        contexts.join(&set.lookups.foreign);
+    }
+    found.set(contexts);
+}
 
 /// A digit, or what may part two: behind one a blank, `-`, `.` or `/`, or up to three bytes beyond ASCII.
 fn is_number_part(text: &[u8], at: usize) -> bool {
@@ -98,7 +117,7 @@ pub(crate) fn find_hits(
     hits: &mut Vec<Hit>,
 ) -> Hidden {
     let mut hidden = Hidden::default();
-    let mut finder = Finder { set, caches, text, judge, work, hits };
+    let mut finder = Finder { set, caches, text, judge, work, hits, here: None };
     for place in places {
         let at = place - base;
         let Some(&byte) = text.get(at) else { break };
@@ -152,9 +171,27 @@ struct Finder<'a> {
     judge: Judge<'a>,
     work: &'a mut Work,
     hits: &'a mut Vec<Hit>,
+    /// The context words in the text and in the keys that lead to it, once somebody has asked.
+    here: Option<Contexts>,
 }
 
 impl Finder<'_> {
+    /// The context words in the text and in the keys that lead to it.
+    ///
+    /// PERF: `call`, `number` and `mail` stand somewhere in nearly every event, and seldom beside a run of digits.
+    fn contexts_here(&mut self) -> Contexts {
+        let Self { set, text, judge, here, .. } = self;
+        *here.get_or_insert_with(|| {
+            let found = Cell::new(Contexts::default());
+            note_contexts(set, text, &found);
+            judge.keys.any(|key| {
+                note_contexts(set, key, &found);
+                false
+            });
+            found.get()
+        })
+    }
+
     fn around_all(&mut self, patterns: &[u16], at: usize) {
         for pattern in patterns {
             self.around(*pattern, at);
@@ -218,9 +255,11 @@ impl Finder<'_> {
             return;
         }
         let digits = text[start..end].iter().filter(|byte| byte.is_ascii_digit()).count();
+        let here = self.contexts_here();
+        let asked = self.judge.refusals.is_some();
         for pattern in &set.numbers {
             let detector = &set.patterns[usize::from(*pattern)];
-            let is_seen = detector.context_group.is_none_or(|group| self.judge.is_open(group));
+            let is_seen = detector.context_group.is_none_or(|group| here.has(group) || asked);
             // Without letters all of a match lies in the run.
             let too_short = detector.digits_min > 0 && end - start < detector.bytes_min;
             if detector.digits_min > digits || too_short || !is_seen {

@@ -115,7 +115,7 @@ impl Contexts {
 
     /// True if some group is in both.
     /// Adds the groups of `other`.
-    fn join(&mut self, other: &Self) {
+    pub(super) fn join(&mut self, other: &Self) {
         self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
     }
 

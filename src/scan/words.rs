@@ -109,9 +109,10 @@ impl Table {
     }
 
     fn words(&self, key: u32) -> &[u16] {
-        let room = self.slots.len();
+        // PERF: the room is a power of two, which the compiler cannot know.
+        let last = self.slots.len() - 1;
         let found = (hash(key)..)
-            .map(|place| self.slots[place % room])
+            .map(|place| self.slots[place & last])
             .find(|slot| slot.count == 0 || slot.key == key);
         let Slot { first, count, .. } = found.unwrap_or_default();
         &self.words[usize::from(first)..usize::from(first) + usize::from(count)]
