@@ -47,11 +47,6 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// True for a pack that is compiled in.
-    pub(crate) fn is_embedded(&self) -> bool {
-        super::EMBEDDED.iter().any(|(origin, _)| *origin == self.origin)
-    }
-
     /// A problem at this place.
     #[must_use]
     pub fn problem(&self, message: impl Into<String>) -> PackProblem {

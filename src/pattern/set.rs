@@ -5,7 +5,7 @@
 
 use super::need;
 use super::pack::{FieldSpec, Pack, PackProblem, PatternSpec};
-use super::{Class, Context, DetectorIndex, Roster};
+use super::{Author, Class, Context, DetectorIndex, Roster};
 use crate::scan::fields::FieldPath;
 use crate::scan::layer::html;
 use crate::scan::matcher::Matcher;
@@ -14,7 +14,7 @@ use crate::scan::sweep::{Contexts, Lookups, Numbers, Trigger, USER_INFO_BYTES_MA
 use crate::scan::validate::{VALIDATORS, Validator, validator};
 use crate::scan::words::{Edge, Mark, Meaning, Word, Words};
 use regex_syntax::hir::{Hir, HirKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longest regex text.
@@ -188,9 +188,12 @@ impl PatternSet {
                 message: format!("more than {DETECTORS_MAX} patterns and field rules"),
             });
         }
+        let of_operator = packs.iter().filter(|pack| pack.author == Author::Operator);
+        let own: HashSet<&str> =
+            of_operator.flat_map(|pack| &pack.patterns).map(|spec| spec.name.as_str()).collect();
         for pattern in &patterns {
             // The embedded ones are known to build; the time is better spent when one is needed.
-            if !pattern.spec.place.is_embedded()
+            if own.contains(pattern.name.as_str())
                 && let Err(message) = pattern.matcher.build()
             {
                 let message = format!("pattern `{}`: {message}", pattern.name);
@@ -643,6 +646,15 @@ fn from_literals(hir: &Hir, literals: Vec<Vec<u8>>) -> Lead {
 mod tests {
     use super::*;
     use crate::pattern::pack;
+
+    /// The file of an operator may be called as one of ours; its regexes are built all the same.
+    #[test]
+    fn a_regex_of_the_operator_is_built_when_it_is_loaded() {
+        let text = "[[pattern]]\nname = 'a'\nclass = 'email'\nregex = 'foo(?:[a-z0-9]{90}x){90}{90}'\nwhy = 'w'\nhits = []\nmisses = []\n";
+        let pack = pack::parse(text, "patterns/network.toml").expect("a pack");
+        let told = PatternSet::compile(&[pack], &[]).expect_err("far too large");
+        assert!(told[0].message.contains("exceeded limit"), "{}", told[0]);
+    }
 
     /// All at once, each at the value that is wrong.
     #[test]
