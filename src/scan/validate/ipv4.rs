@@ -57,8 +57,9 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
     if octets[1..] == [0, 0, 0] || octets[0] == 127 {
         return false;
     }
+    let lead = word_before(text, candidate.start);
     !(is_joined(text, &candidate)
-        || NUMBERED.iter().any(|word| word_before(text, candidate.start).eq_ignore_ascii_case(word))
+        || NUMBERED.iter().any(|word| lead.eq_ignore_ascii_case(word))
         || is_staged(&text[candidate.end..])
         || is_product_version(text, candidate.start, octets)
         || is_object_identifier(text, &candidate))
