@@ -34,13 +34,10 @@ struct Found<'k> {
 impl Engine<'_> {
     /// Applies the field rules to what is printed in `text`.
     pub(super) fn dumped(&mut self, text: &[u8], context: Context<'_>) {
-        let fields = self.fields;
-        let mut scratch = std::mem::take(&mut self.pool.scratch);
-        let is_named = dump::may_hold(text, |key| fields.is_named(key, &mut scratch));
-        self.pool.scratch = scratch;
-        if !is_named || !self.work.spend(text.len()) {
+        if !self.may_hold_pair(text) || !self.work.spend(text.len()) {
             return;
         }
+        let fields = self.fields;
         let mut frames = vec![Frame { state: context.state, next: context.state, under: context.under }];
         let mut reader = Reader::new(text);
         while let Some(event) = reader.event() {
@@ -65,6 +62,21 @@ impl Engine<'_> {
                 }
             }
         }
+    }
+
+    /// True if some rule may know the key of a pair in `text`.
+    ///
+    /// PERF: the last letters of a key refuse nearly all of them.
+    fn may_hold_pair(&mut self, text: &[u8]) -> bool {
+        let (fields, names) = (self.fields, self.plan.sought().names);
+        let mut scratch = std::mem::take(&mut self.pool.scratch);
+        let is_named = dump::may_hold(text, |key| {
+            let letters =
+                key.iter().rposition(|byte| !matches!(byte, b'.' | b'[')).map_or(0, |last| last + 1);
+            names.may_end(&key[..letters], letters) && fields.is_named(key, &mut scratch)
+        });
+        self.pool.scratch = scratch;
+        is_named
     }
 
     /// The path after a printed key: `user[email]` is `user.email`.
@@ -187,12 +199,9 @@ impl Engine<'_> {
         if let Some(layer) = layer {
             self.through(layer, inner, deeper);
         } else if around.depth >= self.limits.layers_max {
-            let fields = self.fields;
-            let mut scratch = std::mem::take(&mut self.pool.scratch);
-            if dump::may_hold(inner, |key| fields.is_named(key, &mut scratch)) {
+            if self.may_hold_pair(inner) {
                 self.unscanned(0..inner.len());
             }
-            self.pool.scratch = scratch;
         } else if !(looks_like_document(inner) && self.nested(inner, context)) {
             self.dumped(inner, deeper);
         }
