@@ -65,42 +65,6 @@ impl Context {
     }
 }
 
-impl Context {
-    /// What stands in each word, for the sweep: letters and digits of ASCII that begin it or another word of the phrase,
-    /// three to eight; and whether some have none but hold others. `None` if a word has neither.
-    pub(crate) fn leading_letters(&self) -> Option<(Vec<Vec<u8>>, bool)> {
-        let mut foreign = false;
-        let mut all = Vec::new();
-        for phrase in self.before.list.iter().chain(&self.after.list) {
-            let parts = phrase.split(|letter| *letter == Letter::Gap);
-            let leading = |part: &[Letter]| part.iter().map_while(Letter::ascii).take(8).collect::<Vec<u8>>();
-            match parts.map(leading).max_by_key(Vec::len) {
-                Some(letters) if letters.len() >= 3 => all.push(letters),
-                _ if phrase.iter().any(Letter::is_foreign) => foreign = true,
-                _ => return None,
-            }
-        }
-        Some((all, foreign))
-    }
-}
-
-impl Letter {
-    /// The lower-case letter or digit, if it is one of ASCII.
-    fn ascii(&self) -> Option<u8> {
-        match self {
-            Self::Cased { lower, .. } => match lower[..] {
-                [byte] if byte.is_ascii_alphanumeric() => Some(byte),
-                _ => None,
-            },
-            Self::Gap => None,
-        }
-    }
-
-    fn is_foreign(&self) -> bool {
-        matches!(self, Self::Cased { lower, .. } if lower.iter().any(|byte| *byte >= 0x80))
-    }
-}
-
 impl Words {
     fn compile(side: &str, words: &[String], problems: &mut Vec<String>) -> Self {
         let mut first = [false; 256];

@@ -4,6 +4,7 @@
 //! can occur in a match at all, those that must, and its least length. The sweep looks for the literals; the search then
 //! runs the regex only over the run of possible bytes around one.
 
+use crate::scan::bytes::ByteSet;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 /// Shortest literal worth sweeping for.
@@ -73,7 +74,7 @@ fn hir_of_group<'h>(hir: &'h Hir, name: &str) -> Option<&'h Hir> {
 }
 
 /// True if every match begins where a word does, so that its first letter or digit has none before it.
-pub(super) fn begins_word(hir: &Hir) -> bool {
+pub(crate) fn begins_word(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Look(look) => {
             matches!(look, Look::Start | Look::WordAscii | Look::WordStartAscii | Look::WordStartHalfAscii)
@@ -90,9 +91,8 @@ pub(super) fn digits_min(hir: &Hir) -> usize {
     match hir.kind() {
         HirKind::Literal(literal) => literal.0.iter().filter(|byte| byte.is_ascii_digit()).count(),
         HirKind::Class(_) => {
-            let mut bytes = [false; 256];
-            collect(hir, &mut bytes);
-            usize::from((0_u8..=u8::MAX).all(|byte| byte.is_ascii_digit() || !bytes[usize::from(byte)]))
+            let bytes = alphabet(hir);
+            usize::from((0_u8..=u8::MAX).all(|byte| byte.is_ascii_digit() || !bytes.has(byte)))
         }
         HirKind::Repetition(repetition) => {
             digits_min(&repetition.sub).saturating_mul(repetition.min as usize)
@@ -332,56 +332,285 @@ fn one_of(hir: &Hir) -> Option<Vec<u8>> {
 }
 
 /// Which bytes can begin a match.
-pub(super) fn first(hir: &Hir) -> [bool; 256] {
-    let mut bytes = [false; 256];
-    if collect_first(hir, &mut bytes) {
-        bytes.fill(true);
-    }
-    bytes
+pub(crate) fn first(hir: &Hir) -> ByteSet {
+    outermost(hir, Side::Front).unwrap_or(ByteSet::ALL)
 }
 
-/// True if the part may match nothing, so that what comes behind it may begin the match.
-fn collect_first(hir: &Hir, bytes: &mut [bool; 256]) -> bool {
+/// The bytes on one side of every match; `None` if the part may match nothing, so that what lies beyond it may
+/// stand there.
+fn outermost(hir: &Hir, side: Side) -> Option<ByteSet> {
+    let mut bytes = ByteSet::default();
+    (!collect_outermost(hir, side, &mut bytes)).then_some(bytes)
+}
+
+/// True if the part may match nothing.
+fn collect_outermost(hir: &Hir, side: Side, bytes: &mut ByteSet) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => true,
-        HirKind::Literal(literal) => literal.0.first().map(|byte| bytes[usize::from(*byte)] = true).is_none(),
+        HirKind::Literal(literal) => {
+            let outer = if side == Side::Front { literal.0.first() } else { literal.0.last() };
+            outer.map(|byte| bytes.add(*byte)).is_none()
+        }
         HirKind::Class(_) => {
             collect(hir, bytes);
             false
         }
-        HirKind::Repetition(repetition) => collect_first(&repetition.sub, bytes) || repetition.min == 0,
-        HirKind::Capture(capture) => collect_first(&capture.sub, bytes),
-        HirKind::Concat(parts) => parts.iter().all(|part| collect_first(part, bytes)),
+        HirKind::Repetition(repetition) => {
+            collect_outermost(&repetition.sub, side, bytes) || repetition.min == 0
+        }
+        HirKind::Capture(capture) => collect_outermost(&capture.sub, side, bytes),
+        HirKind::Concat(parts) => match side {
+            Side::Front => parts.iter().all(|part| collect_outermost(part, side, bytes)),
+            Side::Back => parts.iter().rev().all(|part| collect_outermost(part, side, bytes)),
+        },
         // Every branch counts, so none may be passed over.
         HirKind::Alternation(parts) => {
-            let nothing: Vec<bool> = parts.iter().map(|part| collect_first(part, bytes)).collect();
+            let nothing: Vec<bool> = parts.iter().map(|part| collect_outermost(part, side, bytes)).collect();
             nothing.contains(&true)
         }
     }
 }
 
+/// The bytes that may stand right before and right behind some byte of a match that is `wanted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beside {
+    pub(crate) before: ByteSet,
+    pub(crate) behind: ByteSet,
+}
+
+/// What stands beside `wanted` in matches; all bytes where it is the first or last of one.
+pub(super) fn beside(hir: &Hir, wanted: u8) -> Beside {
+    let mut all = Beside { before: ByteSet::default(), behind: ByteSet::default() };
+    collect_beside(hir, wanted, ByteSet::ALL, ByteSet::ALL, &mut all);
+    all
+}
+
+fn collect_beside(hir: &Hir, wanted: u8, before: ByteSet, behind: ByteSet, all: &mut Beside) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => {
+            for (at, _) in literal.0.iter().enumerate().filter(|(_, byte)| **byte == wanted) {
+                let one = |byte: Option<&u8>, beyond| byte.map_or(beyond, |byte| ByteSet::from_iter([*byte]));
+                all.before.join(&one(at.checked_sub(1).and_then(|at| literal.0.get(at)), before));
+                all.behind.join(&one(literal.0.get(at + 1), behind));
+            }
+        }
+        HirKind::Class(_) if alphabet(hir).has(wanted) => {
+            all.before.join(&before);
+            all.behind.join(&behind);
+        }
+        HirKind::Class(_) => {}
+        HirKind::Capture(capture) => collect_beside(&capture.sub, wanted, before, behind, all),
+        HirKind::Repetition(repetition) => {
+            let sub = &repetition.sub;
+            let (mut before, mut behind) = (before, behind);
+            if repetition.max != Some(1) {
+                before.join(&outermost(sub, Side::Back).unwrap_or(ByteSet::ALL));
+                behind.join(&outermost(sub, Side::Front).unwrap_or(ByteSet::ALL));
+            }
+            collect_beside(sub, wanted, before, behind, all);
+        }
+        HirKind::Alternation(parts) => {
+            parts.iter().for_each(|part| collect_beside(part, wanted, before, behind, all));
+        }
+        HirKind::Concat(parts) => {
+            for (nth, part) in parts.iter().enumerate() {
+                let mut near = [ByteSet::default(); 2];
+                let [left, right] = &mut near;
+                let mut outer = parts[..nth].iter().rev();
+                if outer.all(|part| collect_outermost(part, Side::Back, left)) {
+                    left.join(&before);
+                }
+                if parts[nth + 1..].iter().all(|part| collect_outermost(part, Side::Front, right)) {
+                    right.join(&behind);
+                }
+                collect_beside(part, wanted, *left, *right, all);
+            }
+        }
+    }
+}
+
+/// Longest beginning that is told byte by byte.
+const SHAPE_BYTES_MAX: usize = 24;
+
+/// For each place from the beginning of a match on, the bytes that may stand there; as far as every match is as long,
+/// and what stands there is written in JSON as it is.
+pub(super) fn shape(hir: &Hir) -> Vec<ByteSet> {
+    let mut places = Vec::new();
+    collect_shape(hir, &mut places);
+    let is_plain = |set: &ByteSet| !(0..=u8::MAX).any(|byte| set.has(byte) && has_short_escape(byte));
+    let plain = places.iter().take_while(|set| is_plain(set)).count();
+    places.truncate(plain.min(SHAPE_BYTES_MAX));
+    places
+}
+
+/// False if what comes behind the part stands at no known place.
+fn collect_shape(hir: &Hir, places: &mut Vec<ByteSet>) -> bool {
+    if places.len() >= SHAPE_BYTES_MAX {
+        return false;
+    }
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => {
+            places.extend(literal.0.iter().map(|byte| ByteSet::from_iter([*byte])));
+            true
+        }
+        HirKind::Class(Class::Unicode(class)) if class.maximum_len().is_some_and(|most| most > 1) => false,
+        HirKind::Class(_) => {
+            places.push(alphabet(hir));
+            true
+        }
+        HirKind::Capture(capture) => collect_shape(&capture.sub, places),
+        HirKind::Repetition(repetition) => {
+            let known = (0..repetition.min).all(|_| collect_shape(&repetition.sub, places));
+            known && repetition.max == Some(repetition.min)
+        }
+        HirKind::Concat(parts) => parts.iter().all(|part| collect_shape(part, places)),
+        HirKind::Alternation(branches) => {
+            let each: Vec<(Vec<ByteSet>, bool)> = branches
+                .iter()
+                .map(|branch| {
+                    let mut places = Vec::new();
+                    let known = collect_shape(branch, &mut places);
+                    (places, known)
+                })
+                .collect();
+            let least = each.iter().map(|(places, _)| places.len()).min().unwrap_or(0);
+            for nth in 0..least {
+                let mut any = ByteSet::default();
+                each.iter().for_each(|(places, _)| any.join(&places[nth]));
+                places.push(any);
+            }
+            each.iter().all(|(places, known)| *known && places.len() == least)
+        }
+    }
+}
+
+/// Most digits that are known to stand in one run of every match: with at most one blank, `-`, `.` or `/` between two.
+pub(super) fn run_digits(hir: &Hir) -> usize {
+    let mut most = 0;
+    let open = run_of_digits(hir, 0, &mut most);
+    most.max(open)
+}
+
+/// Goes on with a run of `so_far` digits; returns the digits of the run at the end of the part, and notes the longest.
+fn run_of_digits(hir: &Hir, so_far: usize, most: &mut usize) -> usize {
+    let may_part = |byte: u8| b" -./".contains(&byte) || byte >= 0x80;
+    let only = |set: &ByteSet, is: &dyn Fn(u8) -> bool| (0..=u8::MAX).all(|byte| !set.has(byte) || is(byte));
+    let is_digit = |byte: u8| byte.is_ascii_digit();
+    let ended = |run: usize, most: &mut usize| {
+        *most = (*most).max(run);
+        0
+    };
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => so_far,
+        HirKind::Literal(literal) => literal.0.iter().fold(so_far, |run, byte| match *byte {
+            byte if is_digit(byte) => run + 1,
+            byte if may_part(byte) => run,
+            _ => ended(run, most),
+        }),
+        HirKind::Class(_) => {
+            let set = alphabet(hir);
+            match () {
+                () if only(&set, &is_digit) => so_far + 1,
+                () if only(&set, &|byte| may_part(byte) || is_digit(byte)) => so_far,
+                () => ended(so_far, most),
+            }
+        }
+        HirKind::Capture(capture) => run_of_digits(&capture.sub, so_far, most),
+        HirKind::Repetition(repetition) => {
+            let set = alphabet(&repetition.sub);
+            if !only(&set, &|byte| may_part(byte) || is_digit(byte)) {
+                // Where it is left out the run goes on, where it stands it may end.
+                let within = (0..repetition.min.min(64))
+                    .fold(so_far, |run, _| run_of_digits(&repetition.sub, run, most));
+                let whole = repetition.max == Some(repetition.min);
+                *most = (*most).max(within);
+                return if whole { within } else { 0 };
+            }
+            let each = digits_min(&repetition.sub);
+            so_far + each.saturating_mul(repetition.min as usize)
+        }
+        HirKind::Concat(parts) => parts.iter().fold(so_far, |run, part| run_of_digits(part, run, most)),
+        HirKind::Alternation(branches) => {
+            let mut each_most = usize::MAX;
+            let mut open = usize::MAX;
+            for branch in branches {
+                let mut own = 0;
+                let run = run_of_digits(branch, so_far, &mut own);
+                each_most = each_most.min(own.max(run));
+                open = open.min(run);
+            }
+            *most = (*most).max(if branches.is_empty() { 0 } else { each_most });
+            if branches.is_empty() { so_far } else { open }
+        }
+    }
+}
+
+/// What the first two bytes of a match can be: bytes for the first, each with those that may follow it.
+pub(crate) fn first_two(hir: &Hir) -> Vec<(ByteSet, ByteSet)> {
+    let mut pairs = Vec::new();
+    collect_first_two(&[hir], &mut pairs);
+    pairs
+}
+
+/// The first two bytes of parts in a row.
+fn collect_first_two(parts: &[&Hir], pairs: &mut Vec<(ByteSet, ByteSet)>) {
+    let Some((head, rest)) = parts.split_first() else { return };
+    let first_of = |parts: &[&Hir]| {
+        let mut bytes = ByteSet::default();
+        let open = parts.iter().all(|part| collect_outermost(part, Side::Front, &mut bytes));
+        if open { ByteSet::ALL } else { bytes }
+    };
+    let instead = |with: &[&Hir], pairs: &mut Vec<(ByteSet, ByteSet)>| {
+        collect_first_two(&[with, rest].concat(), pairs);
+    };
+    match head.kind() {
+        HirKind::Empty | HirKind::Look(_) => collect_first_two(rest, pairs),
+        HirKind::Literal(literal) => {
+            let second = literal.0.get(1).map_or_else(|| first_of(rest), |byte| ByteSet::from_iter([*byte]));
+            pairs.push((literal.0.iter().take(1).copied().collect(), second));
+        }
+        HirKind::Class(Class::Unicode(class)) if class.maximum_len().is_some_and(|most| most > 1) => {
+            pairs.push((alphabet(head), ByteSet::ALL));
+        }
+        HirKind::Class(_) => pairs.push((alphabet(head), first_of(rest))),
+        HirKind::Capture(capture) => instead(&[&capture.sub], pairs),
+        HirKind::Concat(parts) => instead(&parts.iter().collect::<Vec<_>>(), pairs),
+        HirKind::Alternation(branches) => branches.iter().for_each(|branch| instead(&[branch], pairs)),
+        HirKind::Repetition(repetition) => {
+            if repetition.min == 0 {
+                collect_first_two(rest, pairs);
+            }
+            if repetition.min <= 1 && repetition.max != Some(0) {
+                instead(&[&repetition.sub], pairs);
+            }
+            // What is repeated may follow itself, at once or behind one byte of it.
+            if repetition.max.is_none_or(|most| most > 1) {
+                instead(&[&repetition.sub, &repetition.sub], pairs);
+            }
+        }
+    }
+}
+
 /// Which bytes can occur in a match.
-pub(super) fn alphabet(hir: &Hir) -> [bool; 256] {
-    let mut bytes = [false; 256];
+pub(crate) fn alphabet(hir: &Hir) -> ByteSet {
+    let mut bytes = ByteSet::default();
     collect(hir, &mut bytes);
     bytes
 }
 
-fn collect(hir: &Hir, bytes: &mut [bool; 256]) {
+fn collect(hir: &Hir, bytes: &mut ByteSet) {
     match hir.kind() {
-        HirKind::Literal(literal) => literal.0.iter().for_each(|byte| bytes[usize::from(*byte)] = true),
+        HirKind::Literal(literal) => literal.0.iter().for_each(|byte| bytes.add(*byte)),
         HirKind::Class(Class::Bytes(class)) => {
-            for range in class.iter() {
-                bytes[usize::from(range.start())..=usize::from(range.end())].fill(true);
-            }
+            class.iter().flat_map(|range| range.start()..=range.end()).for_each(|byte| bytes.add(byte));
         }
         HirKind::Class(Class::Unicode(class)) => {
             for range in class.iter() {
-                for c in range.start()..=range.end().min('\x7f') {
-                    bytes[c as usize] = true;
-                }
+                (range.start()..=range.end().min('\x7f')).for_each(|c| bytes.add(c as u8));
                 if range.end() > '\x7f' {
-                    bytes[0x80..].fill(true);
+                    (0x80..=u8::MAX).for_each(|byte| bytes.add(byte));
                 }
             }
         }
@@ -511,7 +740,7 @@ mod tests {
             (r"a+b", "a"),
         ] {
             let bytes = first(&hir(regex));
-            let text: String = (0..=127_u8).filter(|b| bytes[usize::from(*b)]).map(char::from).collect();
+            let text: String = (0..=127_u8).filter(|b| bytes.has(*b)).map(char::from).collect();
             assert_eq!(text, want, "{regex}");
         }
     }
@@ -519,7 +748,91 @@ mod tests {
     #[test]
     fn the_alphabet_holds_what_a_match_may_hold() {
         let bytes = alphabet(&hir(r"\b[0-9]{1,3}\.(?:[a-c]|x)*"));
-        let text: String = (0..=127_u8).filter(|b| bytes[usize::from(*b)]).map(char::from).collect();
+        let text: String = (0..=127_u8).filter(|b| bytes.has(*b)).map(char::from).collect();
         assert_eq!(text, ".0123456789abcx");
+    }
+
+    fn spelled(set: &ByteSet) -> String {
+        (0..=127_u8).filter(|byte| set.has(*byte)).map(char::from).collect()
+    }
+
+    #[test]
+    fn what_stands_beside_a_byte_is_read_off_the_regex() {
+        for (regex, before, behind) in [
+            ("[ab]@[cd]", "ab", "cd"),
+            ("ca?b*@x?y", "abc", "xy"),
+            ("(?:a@|b)c|d@e", "ad", "ce"),
+            ("(?:a@)+", "a", "a"),
+            ("x@@y", "@x", "@y"),
+        ] {
+            let found = beside(&hir(regex), b'@');
+            if regex == "(?:a@)+" {
+                // The last one ends the match.
+                assert_eq!(found.behind, ByteSet::ALL);
+                continue;
+            }
+            assert_eq!(
+                (spelled(&found.before), spelled(&found.behind)),
+                (before.into(), behind.into()),
+                "{regex}"
+            );
+        }
+        assert_eq!(beside(&hir("@x"), b'@').before, ByteSet::ALL);
+    }
+
+    #[test]
+    fn the_first_two_bytes_are_read_off_the_regex() {
+        for (regex, want) in [
+            (r"\b(?:ab|cd|e)x", vec!["ab", "cd", "ex"]),
+            ("a?bc", vec!["ab", "bc"]),
+            ("[ab]{2}", vec!["aa", "ab", "ba", "bb"]),
+            ("(?:ab?)*c?da", vec!["aa", "ab", "ac", "ad", "cd", "da"]),
+            ("a{1}b", vec!["ab"]),
+        ] {
+            let pairs = first_two(&hir(regex));
+            let may_begin = |a: u8, b: u8| pairs.iter().any(|(first, second)| first.has(a) && second.has(b));
+            let found: Vec<String> = (b'a'..=b'z')
+                .flat_map(|a| (b'a'..=b'z').map(move |b| (a, b)))
+                .filter(|(a, b)| may_begin(*a, *b))
+                .map(|(a, b)| format!("{}{}", char::from(a), char::from(b)))
+                .collect();
+            assert_eq!(found, want, "{regex}");
+        }
+        // One byte and nothing more: anything may follow.
+        assert_eq!(first_two(&hir("a"))[0].1, ByteSet::ALL);
+    }
+
+    #[test]
+    fn the_beginning_of_a_match_is_told_place_by_place() {
+        for (regex, want) in [
+            (r"\bfo[ox]_[0-9a]{2,}", vec!["f", "o", "ox", "_", "0123456789a", "0123456789a"]),
+            (r"(?:foo|bax)y", vec!["bf", "ao", "ox", "y"]),
+            (r"(?:fo|bax)y", vec!["bf", "ao"]),
+            (r"fo?x", vec!["f"]),
+            ("fo\nx", vec!["f", "o"]),
+            (r"(?i)f", vec!["Ff"]),
+        ] {
+            let places: Vec<String> = shape(&hir(regex)).iter().map(spelled).collect();
+            assert_eq!(places, want, "{regex}");
+        }
+        assert_eq!(shape(&hir("x{90}")).len(), SHAPE_BYTES_MAX);
+    }
+
+    #[test]
+    fn the_run_of_digits_that_every_match_has_is_counted() {
+        for (regex, want) in [
+            (r"\d{3}-\d{4}", 7),
+            (r"(?:\d[ -]?){13,19}", 13),
+            (r"\d{4}x\d{4}", 4),
+            (r"\d{4}x?\d{4}", 4),
+            (r"[A-Z]{2}\d\d(?:[ ]?[A-Z]){4}(?:[ ]?\d){14}", 14),
+            (r"\(\d{3}\)\x20?\d{3}[.-]\d{4}", 7),
+            (r"\d{8}|\d{3}x\d{7}", 7),
+            (r"\d{5}(?:x|y)\d{2}", 5),
+            (r"\d{4}(?:-|\.)\d{4}", 8),
+            (r"[a-f0-9]{32}", 0),
+        ] {
+            assert_eq!(run_digits(&hir(regex)), want, "{regex}");
+        }
     }
 }

@@ -6,11 +6,13 @@
 use super::need;
 use super::pack::{FieldSpec, Pack, PackProblem, PatternSpec};
 use super::{Author, Class, Context, DetectorIndex, Roster};
+use crate::scan::bytes::ByteSet;
 use crate::scan::fields::FieldPath;
 use crate::scan::layer::html;
 use crate::scan::matcher::Matcher;
+use crate::scan::numbers::NumberPatterns;
 use crate::scan::simd::Fingerprints;
-use crate::scan::sweep::{Contexts, Lookups, Numbers, Trigger, USER_INFO_BYTES_MAX};
+use crate::scan::sweep::{Lookups, Trigger, USER_INFO_BYTES_MAX};
 use crate::scan::validate::{VALIDATORS, Validator, validator};
 use crate::scan::words::{Edge, Mark, Meaning, Word, Words};
 use regex_syntax::hir::{Hir, HirKind};
@@ -35,16 +37,16 @@ pub struct Pattern {
     pub(crate) validate: Option<Validator>,
     /// How a match lies about its trigger.
     pub(crate) reach: Reach,
-    /// The group of its context words: not tried where none of them was seen.
-    pub(crate) context_group: Option<u16>,
-    /// Least number of digits in the run that a match lies in; 0 if it may hold more than a run.
-    pub(crate) digits_min: usize,
     /// Bytes that can begin a match.
-    pub(crate) first: [bool; 256],
+    pub(crate) first: ByteSet,
+    /// Byte by byte what a match begins with, as far as that is known.
+    pub(crate) shape: Vec<ByteSet>,
+    /// What may stand beside an `@` of a match.
+    pub(crate) beside_at: need::Beside,
     /// The words of which one must stand near.
     pub(crate) context: Option<Context>,
     /// Bytes that can occur in a match.
-    pub(crate) alphabet: [bool; 256],
+    pub(crate) alphabet: ByteSet,
     /// Bytes that every match holds: of each set, one at least.
     pub(crate) companions: Vec<[u8; 3]>,
     /// Length of the shortest match.
@@ -152,7 +154,7 @@ pub struct PatternSet {
     pub(crate) at: Vec<u16>,
     pub(crate) dotted: Vec<u16>,
     pub(crate) colons: Vec<u16>,
-    pub(crate) numbers: Vec<u16>,
+    pub(crate) numbers: NumberPatterns,
     pub(crate) user_info: Vec<u16>,
     /// Literals that may stand anywhere, by first byte, each with the patterns that need it.
     pub(crate) literals: Vec<Vec<(Vec<u8>, Vec<u16>)>>,
@@ -207,14 +209,13 @@ impl PatternSet {
         }
     }
 
-    fn index(mut patterns: Vec<Pattern>, fields: Vec<FieldRule>, roster: Roster) -> Self {
-        let mut foreign = Contexts::default();
+    fn index(patterns: Vec<Pattern>, fields: Vec<FieldRule>, roster: Roster) -> Self {
+        let numbers = numbers(&patterns);
         let lookups = Lookups {
-            starts: Words::new(Edge::Start, starts(&mut patterns, &mut foreign)),
+            starts: Words::new(Edge::Start, starts(&patterns)),
             ends: Words::new(Edge::End, words(&patterns, Trigger::Assigned)),
             anywhere: Fingerprints::new(literals_anywhere(&patterns).keys().map(Vec::as_slice)),
-            numbers: numbers(&patterns),
-            foreign,
+            numbers: !numbers.is_empty(),
         };
         let mut literals = vec![Vec::new(); 256];
         for (literal, wanted) in literals_anywhere(&patterns) {
@@ -227,7 +228,7 @@ impl PatternSet {
             at: by(Trigger::At),
             dotted: by(Trigger::Dotted),
             colons: by(Trigger::Colons),
-            numbers: by(Trigger::Number),
+            numbers,
             user_info: by(Trigger::UserInfo),
             everywhere: (0_u16..)
                 .zip(&patterns)
@@ -300,35 +301,22 @@ fn by_literal(patterns: &[Pattern], trigger: Trigger) -> BTreeMap<Vec<u8>, Vec<u
 }
 
 fn words(patterns: &[Pattern], trigger: Trigger) -> Vec<Word> {
-    let word = |(literal, patterns): (Vec<u8>, Vec<u16>)| Word {
+    let word = |(literal, wanted): (Vec<u8>, Vec<u16>)| Word {
         lead: lead(&literal).unwrap_or(0),
         literal,
-        meaning: Meaning { patterns, ..Meaning::default() },
+        meaning: Meaning {
+            // Elsewhere a match does not begin with the literal.
+            shapes: wanted.iter().map(|n| begun_by_literal(&patterns[usize::from(*n)])).collect(),
+            patterns: wanted,
+            mark: None,
+        },
     };
     by_literal(patterns, trigger).into_iter().map(word).collect()
 }
 
-/// Everything that is looked up where a word begins; numbers the groups of context words on the way.
-fn starts(patterns: &mut [Pattern], foreign: &mut Contexts) -> Vec<Word> {
+/// Everything that is looked up where a word begins.
+fn starts(patterns: &[Pattern]) -> Vec<Word> {
     let mut list = words(patterns, Trigger::Word);
-    let mut groups: Vec<Vec<Vec<u8>>> = Vec::new();
-    for pattern in patterns {
-        let Some((words, is_foreign)) = pattern.context.as_ref().and_then(Context::leading_letters) else {
-            continue;
-        };
-        let known = groups.iter().position(|group| *group == words);
-        let group = known.unwrap_or(groups.len());
-        if group >= Contexts::MAX {
-            continue;
-        }
-        pattern.context_group = u16::try_from(group).ok();
-        if let (true, Some(group)) = (is_foreign, pattern.context_group) {
-            foreign.note(group);
-        }
-        if known.is_none() {
-            groups.push(words);
-        }
-    }
     let mark = |literal: String, lead, mark| Word {
         literal: literal.to_ascii_lowercase().into_bytes(),
         lead,
@@ -336,17 +324,18 @@ fn starts(patterns: &mut [Pattern], foreign: &mut Contexts) -> Vec<Word> {
     };
     list.extend(html::names().map(|name| mark(format!("&{name};"), 1, Mark::Html)));
     list.push(mark("data:".to_owned(), 0, Mark::DataUri));
-    // PERF: `number` is a word of many groups; one entry for all of them.
-    let mut contexts: BTreeMap<Vec<u8>, Vec<u16>> = BTreeMap::new();
-    for (group, words) in (0_u16..).zip(groups) {
-        for literal in words {
-            contexts.entry(literal).or_default().push(group);
-        }
-    }
-    let word =
-        |(literal, contexts)| Word { literal, lead: 0, meaning: Meaning { contexts, ..Meaning::default() } };
-    list.extend(contexts.into_iter().map(word));
     list
+}
+
+/// The patterns that a run of digits leads to.
+fn numbers(patterns: &[Pattern]) -> NumberPatterns {
+    let wanted = (0_u16..).zip(patterns).filter(|(_, pattern)| pattern.triggers.contains(&Trigger::Number));
+    NumberPatterns::new(wanted.map(|(number, pattern)| (number, pattern.matcher.hir().clone())))
+}
+
+/// The shape of a pattern whose matches begin where its literal does; nothing for any other.
+fn begun_by_literal(pattern: &Pattern) -> Vec<ByteSet> {
+    if pattern.reach == Reach::From { pattern.shape.clone() } else { Vec::new() }
 }
 
 /// Bytes before the first word of a literal that is long enough to be looked up, or `None` if it has no such word
@@ -458,9 +447,9 @@ impl Builder {
             validate: validate?,
             context: context?,
             reach,
-            context_group: None,
-            digits_min: run_digits_min(&hir),
             first: need::first(&hir),
+            shape: need::shape(&hir),
+            beside_at: need::beside(&hir, b'@'),
             alphabet: need::alphabet(&hir),
             companions: need::companions(&hir, &at_trigger),
             bytes_min: hir.properties().minimum_len().unwrap_or(1),
@@ -545,18 +534,8 @@ struct Lead {
     reach: Reach,
 }
 
-/// Digits of a run that leads to a pattern without context words, whatever stands before it.
-const LONG_NUMBER_DIGITS: usize = 12;
-/// Fewest digits of a match that a run of digits leads to: the sweep marks runs of seven bytes.
+/// Fewest digits in a run that leads to a pattern: the sweep marks runs of seven bytes.
 const NUMBER_DIGITS_MIN: usize = 7;
-
-/// Least number of digits in a run of them and their separators that holds all of a match.
-fn run_digits_min(hir: &Hir) -> usize {
-    let alphabet = need::alphabet(hir);
-    let may_run = |byte: u8| byte.is_ascii_digit() || b" -./".contains(&byte) || byte >= 0x80;
-    let is_run = (0..=u8::MAX).all(|byte| may_run(byte) || !alphabet[usize::from(byte)]);
-    if is_run { need::digits_min(hir) } else { 0 }
-}
 
 /// The sweep triggers that lead to every match of a pattern.
 fn triggers(spec: &PatternSpec, hir: &Hir) -> Result<Lead, String> {
@@ -591,7 +570,7 @@ fn triggers(spec: &PatternSpec, hir: &Hir) -> Result<Lead, String> {
             return Ok(Lead { triggers: triggers.collect(), literals, reach: Reach::Around });
         }
     }
-    if need::digits_min(hir) >= NUMBER_DIGITS_MIN {
+    if need::run_digits(hir) >= NUMBER_DIGITS_MIN {
         return Ok(by(Trigger::Number, Reach::Around));
     }
     Ok(Lead { triggers: Vec::new(), literals: Vec::new(), reach: Reach::Around })
@@ -601,28 +580,12 @@ fn triggers(spec: &PatternSpec, hir: &Hir) -> Result<Lead, String> {
 fn is_user_info(hir: &Hir, literals: &[Vec<u8>]) -> bool {
     let HirKind::Concat(parts) = hir.kind() else { return false };
     let [_, rest @ ..] = &parts[..] else { return false };
-    let ends_it = |byte: &u8| rest.iter().any(|part| need::alphabet(part)[usize::from(*byte)]);
+    let ends_it = |byte: &u8| rest.iter().any(|part| need::alphabet(part).has(*byte));
     literals.iter().all(|literal| literal == b"://")
         && matches!(parts[0].kind(), HirKind::Literal(literal) if *literal.0 == *b"://")
         && need::companions(hir, b"").contains(b"@@@")
         && !b"/?#\"\n ".iter().any(ends_it)
         && hir.properties().maximum_len().is_some_and(|most| most <= USER_INFO_BYTES_MAX)
-}
-
-/// Which runs of digits the patterns need.
-fn numbers(patterns: &[Pattern]) -> Numbers {
-    let mut numbers = Numbers::default();
-    for pattern in patterns.iter().filter(|pattern| pattern.triggers.contains(&Trigger::Number)) {
-        match pattern.context_group {
-            Some(group) => numbers.short_with.note(group),
-            None if pattern.context.is_some() => numbers.always = true,
-            None => {
-                numbers.long = true;
-                numbers.marked |= pattern.digits_min < LONG_NUMBER_DIGITS;
-            }
-        }
-    }
-    numbers
 }
 
 /// A pattern whose matches begin with one of `literals`.

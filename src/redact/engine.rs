@@ -158,7 +158,7 @@ impl<'a> Engine<'a> {
     ) -> Result<usize, Broken> {
         let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
         self.work.spend(bytes.len());
-        sweep.run(bytes, self.plan.sought(), Reading::Json, &mut self.pool.seen);
+        sweep.run(bytes, self.plan.sought(), Reading::Json);
         let mut triggers = Places::from(sweep.triggers(), 0);
         let next_trigger = triggers.next().unwrap_or(usize::MAX);
         let everywhere = !self.plan.set.everywhere.is_empty();
@@ -227,7 +227,7 @@ impl<'a> Engine<'a> {
             None => {
                 let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
                 self.work.spend(text.len());
-                sweep.run(text, self.plan.sought(), Reading::Text, &mut self.pool.seen);
+                sweep.run(text, self.plan.sought(), Reading::Text);
                 let hidden = self.search(text, sweep.triggers(), 0, context.keys);
                 self.pool.sweeps.push(sweep);
                 hidden
@@ -282,7 +282,7 @@ impl<'a> Engine<'a> {
         let set = &self.plan.set;
         let places = Places::from(map, base);
         let mut refusals = self.trace.is_some().then(Vec::new);
-        let judge = Judge { keys, seen: &self.pool.seen, refusals: refusals.as_mut() };
+        let judge = Judge { keys, refusals: refusals.as_mut() };
         let hidden =
             find_hits(set, &mut self.pool.caches, text, base, places, judge, &mut self.work, &mut hits);
         self.trace_refusals(refusals, text);

@@ -5,7 +5,7 @@ use super::plan::Plan;
 use crate::scan::json::Walker;
 use crate::scan::layer::View;
 use crate::scan::search::{Caches, Hit};
-use crate::scan::sweep::{Contexts, Sweep};
+use crate::scan::sweep::Sweep;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -18,8 +18,6 @@ pub(super) struct Pool {
     pub(super) edits: Edits,
     pub(super) caches: Caches,
     pub(super) hits: Vec<Hit>,
-    /// The context words that were seen in the item so far.
-    pub(super) seen: Contexts,
     pub(super) sweeps: Vec<Sweep>,
     pub(super) views: Vec<View>,
     pub(super) walkers: Vec<Walker>,
@@ -32,7 +30,6 @@ impl Pool {
             edits: Edits::default(),
             caches: Caches::new(&plan.set),
             hits: Vec::new(),
-            seen: Contexts::default(),
             sweeps: Vec::new(),
             views: Vec::new(),
             walkers: Vec::new(),

@@ -14,7 +14,6 @@ use crate::pattern::{Class, DetectorIndex, Scope};
 use crate::pipeline::Count;
 use crate::scan::context::Keys;
 use crate::scan::json::Walker;
-use crate::scan::sweep::Contexts;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -125,7 +124,6 @@ impl Scrubber {
 
     /// Scrubs a whole item and appends the result to `out`.
     pub fn item(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8], out: &mut Vec<u8>) -> Verdict {
-        self.pool.seen = Contexts::default();
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), bytes.len());
         engine.trace = self.trace.as_deref_mut();
         engine.trace_item();
@@ -148,7 +146,6 @@ impl Scrubber {
 
     /// Begins a JSON document that is too long to be held.
     pub fn begin_long(&mut self, scope: ItemScope) {
-        self.pool.seen = Contexts::default();
         if let Some(trace) = &mut self.trace {
             trace.begin_item();
         }

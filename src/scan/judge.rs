@@ -5,7 +5,6 @@
 
 use super::context::{Keys, near};
 use super::is_stand_in;
-use super::sweep::Contexts;
 use crate::pattern::Pattern;
 use std::ops::Range;
 
@@ -32,19 +31,11 @@ pub(crate) struct Refusal {
 pub(crate) struct Judge<'a> {
     /// The keys that lead to the text.
     pub(crate) keys: &'a Keys<'a>,
-    /// The context words that were seen in the item so far.
-    pub(crate) seen: &'a Contexts,
     /// Where refusals are noted, if anybody asks why.
     pub(crate) refusals: Option<&'a mut Vec<Refusal>>,
 }
 
 impl Judge<'_> {
-    /// False for patterns of which no candidate can have its context word. Who asks why is told of each candidate.
-    #[inline]
-    pub(crate) fn is_open(&self, group: u16) -> bool {
-        self.seen.has(group) || self.refusals.is_some()
-    }
-
     /// True for a hit. `value` is the part of a match that counts.
     #[inline]
     pub(crate) fn counts(

@@ -66,6 +66,11 @@ impl Matcher {
         Self { hir, automata: OnceLock::new() }
     }
 
+    /// The syntax tree.
+    pub(crate) fn hir(&self) -> &Hir {
+        &self.hir
+    }
+
     /// Builds the automata now.
     ///
     /// # Errors

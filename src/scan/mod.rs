@@ -4,6 +4,7 @@
 //! rule (`fields`), `layer` sees through an encoding, `search` runs the patterns around the marked
 //! places, and `judge` asks `validate` and `context` about candidates. What to do with a hit is `redact`'s to say.
 
+pub(crate) mod bytes;
 pub(crate) mod context;
 pub(crate) mod fields;
 pub(crate) mod json;
@@ -11,6 +12,7 @@ pub(crate) mod judge;
 pub(crate) mod layer;
 pub(crate) mod matcher;
 pub(crate) mod names;
+pub(crate) mod numbers;
 pub(crate) mod search;
 pub(crate) mod shapes;
 pub(crate) mod simd;

@@ -14,32 +14,17 @@
 use super::Work;
 use super::judge::Judge;
 use super::matcher::Cache;
-use super::sweep::{Contexts, Places, has_user_info, is_wrapped_text, word_end};
-use super::words::Mark;
+use super::numbers;
+use super::sweep::{Places, has_user_info, is_wrapped_text, word_end};
+use super::words::{Mark, is_shaped};
 use crate::pattern::{PatternSet, Reach};
-use std::cell::Cell;
 use std::ops::Range;
 
 /// Bytes before a known word that may belong to it: `x_amz_server_side_access_` is longer than any we know.
 const KEY_BYTES_MAX: usize = 40;
 
-/// Adds the context words that begin a word of `text`, or a hump of it.
-fn note_contexts(set: &PatternSet, text: &[u8], found: &Cell<Contexts>) {
-    let mut contexts = found.get();
-    let starts = &set.lookups.starts;
-    for (at, byte) in text.iter().enumerate() {
-        let inside = at > 0 && text[at - 1].is_ascii_alphanumeric() && !byte.is_ascii_uppercase();
-        if byte.is_ascii_alphanumeric() && !inside && starts.may_stand(text, at) {
-            starts.each_at(text, at, |word| {
-                word.meaning.contexts.iter().for_each(|group| contexts.note(*group));
-            });
-        }
-    }
-    if !text.is_ascii() {
-        contexts.join(&set.lookups.foreign);
-    }
-    found.set(contexts);
-}
+/// Bytes before a run of digits in which a match that holds it may begin: an IBAN with its blanks has 42.
+const NUMBER_LEAD_BYTES_MAX: usize = 48;
 
 /// A digit, or what may part two: behind one a blank, `-`, `.` or `/`, or up to three bytes beyond ASCII.
 fn is_number_part(text: &[u8], at: usize) -> bool {
@@ -92,12 +77,15 @@ pub(crate) struct Caches {
     /// Per pattern, the end of the run that was searched last in this text, or of the match that was tried last.
     searched: Vec<usize>,
     touched: Vec<u16>,
+    numbers: Option<Box<numbers::Cache>>,
+    /// The patterns of numbers that fit a place.
+    fitting: Vec<u16>,
 }
 
 impl Caches {
     pub(crate) fn new(set: &PatternSet) -> Self {
         let n = set.patterns.len();
-        Self { each: (0..n).map(|_| None).collect(), searched: vec![0; n], touched: Vec::new() }
+        Self { each: (0..n).map(|_| None).collect(), searched: vec![0; n], ..Self::default() }
     }
 }
 
@@ -117,13 +105,13 @@ pub(crate) fn find_hits(
     hits: &mut Vec<Hit>,
 ) -> Hidden {
     let mut hidden = Hidden::default();
-    let mut finder = Finder { set, caches, text, judge, work, hits, here: None };
+    let mut finder = Finder { set, caches, text, judge, work, hits, numbered: 0 };
     for place in places {
         let at = place - base;
         let Some(&byte) = text.get(at) else { break };
         let before = at.checked_sub(1).map(|i| text[i]);
         match byte {
-            b'@' => finder.around_all(&set.at, at),
+            b'@' => finder.at_sign(at, before),
             b'.' => finder.around_all(&set.dotted, at),
             b':' => {
                 finder.around_all(&set.colons, at);
@@ -171,25 +159,23 @@ struct Finder<'a> {
     judge: Judge<'a>,
     work: &'a mut Work,
     hits: &'a mut Vec<Hit>,
-    /// The context words in the text and in the keys that lead to it, once somebody has asked.
-    here: Option<Contexts>,
+    /// Matches of numbers that begin before this place were looked for.
+    numbered: usize,
 }
 
 impl Finder<'_> {
-    /// The context words in the text and in the keys that lead to it.
-    ///
-    /// PERF: `call`, `number` and `mail` stand somewhere in nearly every event, and seldom beside a run of digits.
-    fn contexts_here(&mut self) -> Contexts {
-        let Self { set, text, judge, here, .. } = self;
-        *here.get_or_insert_with(|| {
-            let found = Cell::new(Contexts::default());
-            note_contexts(set, text, &found);
-            judge.keys.any(|key| {
-                note_contexts(set, key, &found);
-                false
-            });
-            found.get()
-        })
+    /// Searches for the patterns of which an `@` can stand between the bytes beside this one.
+    fn at_sign(&mut self, at: usize, before: Option<u8>) {
+        let set = self.set;
+        let behind = self.text.get(at + 1);
+        for pattern in &set.at {
+            let beside = &set.patterns[usize::from(*pattern)].beside_at;
+            if before.is_none_or(|byte| beside.before.has(byte))
+                && behind.is_none_or(|byte| beside.behind.has(*byte))
+            {
+                self.around(*pattern, at);
+            }
+        }
     }
 
     fn around_all(&mut self, patterns: &[u16], at: usize) {
@@ -232,7 +218,7 @@ impl Finder<'_> {
         let detector = &self.set.patterns[usize::from(pattern)];
         let from = starts.start.max(self.caches.searched[usize::from(pattern)]);
         for start in from..starts.end {
-            if detector.first[usize::from(self.text[start])]
+            if detector.first.has(self.text[start])
                 && let Some(end) = self.try_at(pattern, start)
             {
                 return self.note_searched(pattern, end);
@@ -240,39 +226,42 @@ impl Finder<'_> {
         }
     }
 
-    /// Searches the run of digits whose seventh or twelfth byte is at `at` for the patterns that it has enough
-    /// digits for.
+    /// Tries the patterns of numbers wherever a match may begin that holds the run of digits whose seventh byte is
+    /// at `at`.
+    ///
+    /// A match may begin before the run, with letters, a sign or a bracket, and inside it, behind a blank.
     fn number(&mut self, at: usize) {
         let (set, text) = (self.set, self.text);
-        if set.numbers.is_empty() || !is_number_part(text, at) {
+        if at < self.numbered || set.numbers.is_empty() || !is_number_part(text, at) {
             return;
         }
         let before =
-            (1..=11).take_while(|k| at.checked_sub(*k).is_some_and(|at| is_number_part(text, at))).count();
-        let start = at - before;
-        let end = (at..).find(|at| !is_number_part(text, *at)).unwrap_or(text.len());
-        if !matches!(before, 6 | 11) {
+            (1..=7).take_while(|k| at.checked_sub(*k).is_some_and(|at| is_number_part(text, at))).count();
+        if before != 6 {
             return;
         }
-        let digits = text[start..end].iter().filter(|byte| byte.is_ascii_digit()).count();
-        let here = self.contexts_here();
-        let asked = self.judge.refusals.is_some();
-        for pattern in &set.numbers {
-            let detector = &set.patterns[usize::from(*pattern)];
-            let is_seen = detector.context_group.is_none_or(|group| here.has(group) || asked);
-            // Without letters all of a match lies in the run.
-            let too_short = detector.digits_min > 0 && end - start < detector.bytes_min;
-            if detector.digits_min > digits || too_short || !is_seen {
+        let end = (at..).find(|at| !is_number_part(text, *at)).unwrap_or(text.len());
+        let lowest = (at - before).saturating_sub(NUMBER_LEAD_BYTES_MAX).max(self.numbered);
+        let lead = text[lowest..at].iter().rev().take_while(|byte| set.numbers.may_hold(**byte)).count();
+        let mut fitting = std::mem::take(&mut self.caches.fitting);
+        for start in at - lead..end {
+            if !set.numbers.may_begin(text, start) {
                 continue;
             }
-            // A separator that the pattern does not know parts the run for it.
-            for at in start..end {
-                let parted = at == start || !detector.alphabet[usize::from(text[at - 1])];
-                if parted && detector.alphabet[usize::from(text[at])] {
-                    self.around(*pattern, at);
+            let looked = set.numbers.at(&mut self.caches.numbers, text, start, &mut fitting);
+            if !self.work.spend(looked) {
+                break;
+            }
+            for pattern in &fitting {
+                if start >= self.caches.searched[usize::from(*pattern)]
+                    && let Some(end) = self.try_at(*pattern, start)
+                {
+                    self.note_searched(*pattern, end);
                 }
             }
         }
+        self.numbered = end;
+        self.caches.fitting = fitting;
     }
 
     /// Compares the literals that begin with `byte`, and searches for the patterns of each that is there.
@@ -294,16 +283,13 @@ impl Finder<'_> {
             return;
         }
         let detector = &self.set.patterns[index];
-        if detector.context_group.is_some_and(|group| !self.judge.is_open(group)) {
-            return;
-        }
         if detector.reach == Reach::From {
             if let Some(end) = self.try_at(pattern, at) {
                 self.note_searched(pattern, end);
             }
             return;
         }
-        let possible = |byte: &&u8| detector.alphabet[usize::from(**byte)];
+        let possible = |byte: &&u8| detector.alphabet.has(**byte);
         let start = at - self.text[searched..at].iter().rev().take_while(possible).count();
         let end = at + self.text[at..].iter().take_while(possible).count();
         self.note_searched(pattern, end.max(1));
@@ -325,6 +311,9 @@ impl Finder<'_> {
     /// Tries `pattern` at `at` alone, and returns the end of a hit.
     fn try_at(&mut self, pattern: u16, at: usize) -> Option<usize> {
         let detector = &self.set.patterns[usize::from(pattern)];
+        if !is_shaped(&detector.shape, self.text, at) {
+            return None;
+        }
         let cache =
             self.caches.each[usize::from(pattern)].get_or_insert_with(|| Box::new(detector.matcher.cache()));
         let (end, looked) = detector.matcher.end_at(cache, self.text, at);
@@ -338,7 +327,7 @@ impl Finder<'_> {
     /// All valid hits of one pattern in `start..end`, with the text around as context.
     fn search(&mut self, pattern: u16, start: usize, end: usize) {
         let detector = &self.set.patterns[usize::from(pattern)];
-        let can_begin = |byte: &u8| detector.first[usize::from(*byte)];
+        let can_begin = |byte: &u8| detector.first.has(*byte);
         let mut from = start;
         // PERF: a run is most often one match from its first byte on; one try shows that, a search takes two passes.
         if let Some(skip) = self.text[start..end].iter().position(can_begin)

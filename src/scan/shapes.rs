@@ -26,7 +26,6 @@ pub(crate) struct Batch {
     digit: Row,
     hex: Row,
     alnum: Row,
-    upper: Row,
     escape: Row,
     equals: Row,
     separator: Row,
@@ -45,7 +44,6 @@ pub(crate) struct Batch {
     colon_pair: Row,
     sure: Row,
     number: Row,
-    long_number: Row,
     word: Row,
     base64: Row,
 }
@@ -61,16 +59,12 @@ pub(crate) struct Shapes {
     pub(crate) sure: u64,
     /// The seventh byte of a run of digits.
     pub(crate) number: u64,
-    /// The twelfth.
-    pub(crate) long_number: u64,
     /// Where words begin.
     pub(crate) word: u64,
     /// `0`-`9`
     pub(crate) digit: u64,
     /// `=`, `:`, `;`, `|`
     pub(crate) assigned: u64,
-    /// Bytes from 0x80 on.
-    pub(crate) high: u64,
     /// The twelfth byte of what may be base64.
     pub(crate) base64: u64,
 }
@@ -134,7 +128,6 @@ impl Batch {
         self.digit[i] = masks.digit;
         self.hex[i] = masks.hex;
         self.alnum[i] = masks.alnum;
-        self.upper[i] = masks.upper;
         self.escape[i] = masks.escape;
         self.equals[i] = masks.equals;
         self.separator[i] = masks.separator;
@@ -197,18 +190,13 @@ impl Batch {
 
         // A letter behind a backslash is an escape, and the next byte begins a word whatever it was.
         let inside = L::before::<1>(&self.alnum, i).and_not(L::before::<2>(&self.backslash, i));
-        let word = L::at(&self.alnum, i).and_not(inside).or(L::at(&self.upper, i));
-        word.put(&mut self.word, i);
+        L::at(&self.alnum, i).and_not(inside).put(&mut self.word, i);
 
         let run = &self.number_run;
         let three = L::at(run, i).and(L::before::<1>(run, i)).and(L::before::<2>(run, i));
         let six = three.and(L::before::<3>(run, i)).and(L::before::<4>(run, i)).and(L::before::<5>(run, i));
         let seven = six.and(L::before::<6>(run, i));
-        let more = L::before::<7>(run, i).and(L::before::<8>(run, i)).and(L::before::<9>(run, i));
-        let twelve = seven.and(more).and(L::before::<10>(run, i)).and(L::before::<11>(run, i));
-        let (number, long) = (seven.and_not(L::before::<7>(run, i)), twelve.and_not(L::before::<12>(run, i)));
-        number.put(&mut self.number, i);
-        long.put(&mut self.long_number, i);
+        seven.and_not(L::before::<7>(run, i)).put(&mut self.number, i);
         self.base64::<L>(i).put(&mut self.base64, i);
     }
 
@@ -249,11 +237,9 @@ impl Batch {
             backslash: self.backslash[i],
             sure: self.sure[i],
             number: self.number[i],
-            long_number: self.long_number[i],
             word: self.word[i],
             digit: self.digit[i],
             assigned: self.equals[i] | self.colon[i],
-            high: self.high[i],
             base64: self.base64[i],
         }
     }

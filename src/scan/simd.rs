@@ -39,8 +39,6 @@ pub(crate) struct Masks {
     pub(crate) hex: u64,
     /// `0`-`9`, `a`-`z`, `A`-`Z`
     pub(crate) alnum: u64,
-    /// `A`-`Z`
-    pub(crate) upper: u64,
     /// `u`, `/`: behind a backslash, what hides a byte that a literal may hold.
     pub(crate) escape: u64,
     /// `=`, `;`, `|`: what stands behind a name in some printed structure.
@@ -207,7 +205,6 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
         masks.digit |= bit(byte.is_ascii_digit());
         masks.hex |= bit(byte.is_ascii_hexdigit());
         masks.alnum |= bit(byte.is_ascii_alphanumeric());
-        masks.upper |= bit(byte.is_ascii_uppercase());
         masks.escape |= bit(matches!(byte, b'u' | b'/'));
         masks.equals |= bit(matches!(byte, b'=' | b';' | b'|'));
         masks.separator |= bit(matches!(byte, b' ' | b'-' | b'.' | b'/'));
@@ -340,7 +337,6 @@ mod avx2 {
             digit: join(a.digit, b.digit),
             hex: join(a.hex, b.hex),
             alnum: join(a.alnum, b.alnum),
-            upper: join(a.upper, b.upper),
             escape: join(a.escape, b.escape),
             equals: join(a.equals, b.equals),
             separator: join(a.separator, b.separator),
@@ -362,7 +358,6 @@ mod avx2 {
         digit: u32,
         hex: u32,
         alnum: u32,
-        upper: u32,
         escape: u32,
         equals: u32,
         separator: u32,
@@ -402,7 +397,6 @@ mod avx2 {
             digit: bits(digit),
             hex: bits(any(digit, between(folded, b'a', 5))),
             alnum: bits(any(digit, between(folded, b'a', 25))),
-            upper: bits(between(v, b'A', 25)),
             escape: bits(any(is(b'u'), slash)),
             equals: bits(any(is(b'='), any(is(b';'), is(b'|')))),
             separator: bits(any(any(is(b' '), dash), any(dot, slash))),

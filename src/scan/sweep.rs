@@ -27,8 +27,7 @@ pub(crate) enum Trigger {
     Dotted,
     /// `::` beside a hex digit, or the third colon of `1:22:4444:`.
     Colons,
-    /// The twelfth byte of a run of digits that single blanks, `-`, `.` or `/` may part; the seventh too where a
-    /// context word was seen, or right behind letters, a `+` or a bracket.
+    /// The seventh byte of a run of digits that single blanks, `-`, `.` or `/` may part.
     Number,
     /// The colon of `://` in a URL with user information.
     UserInfo,
@@ -49,9 +48,8 @@ pub(crate) struct Lookups {
     pub(crate) ends: Words,
     /// Literals that may stand anywhere.
     pub(crate) anywhere: Fingerprints,
-    pub(crate) numbers: Numbers,
-    /// Groups of context words of which one begins beyond ASCII: seen with any such byte.
-    pub(crate) foreign: Contexts,
+    /// Whether runs of digits count.
+    pub(crate) numbers: bool,
 }
 
 /// What a sweep looks for: literals of the patterns, names of the field rules.
@@ -59,19 +57,6 @@ pub(crate) struct Lookups {
 pub(crate) struct Sought<'a> {
     pub(crate) lookups: &'a Lookups,
     pub(crate) names: &'a Names,
-}
-
-/// Which runs of digits count.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Numbers {
-    /// Those of twelve bytes and more.
-    pub(crate) long: bool,
-    /// Those of seven and more right behind letters, a `+` or a bracket.
-    pub(crate) marked: bool,
-    /// Those of seven and more, always: some pattern's context words cannot be looked up.
-    pub(crate) always: bool,
-    /// Groups of context words with which those of seven count too.
-    pub(crate) short_with: Contexts,
 }
 
 impl Lookups {
@@ -82,7 +67,7 @@ impl Lookups {
             let word = |literal: &&str| Word {
                 literal: literal.as_bytes().to_vec(),
                 lead: 0,
-                meaning: Meaning { patterns: vec![0], ..Default::default() },
+                meaning: Meaning { patterns: vec![0], shapes: vec![Vec::new()], ..Default::default() },
             };
             literals.iter().map(word).collect()
         };
@@ -90,41 +75,8 @@ impl Lookups {
             starts: Words::new(Edge::Start, list(starts)),
             ends: Words::new(Edge::End, list(ends)),
             anywhere: Fingerprints::new(anywhere.iter().map(|literal| literal.as_bytes())),
-            numbers: Numbers { long: true, marked: true, ..Numbers::default() },
-            foreign: Contexts::default(),
+            numbers: true,
         }
-    }
-}
-
-/// Groups of context words of which one was seen, so that patterns that need another are not tried.
-///
-/// A group that finds no room is always seen.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Contexts([u64; Contexts::WORDS]);
-
-impl Contexts {
-    const WORDS: usize = 4;
-    /// Groups that are told apart.
-    pub(crate) const MAX: usize = Self::WORDS * 64;
-
-    pub(crate) fn note(&mut self, group: u16) {
-        if let Some(word) = self.0.get_mut(usize::from(group) / 64) {
-            *word |= 1 << (group % 64);
-        }
-    }
-
-    /// True if some group is in both.
-    /// Adds the groups of `other`.
-    pub(super) fn join(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
-    }
-
-    fn meets(self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
-    }
-
-    pub(crate) fn has(&self, group: u16) -> bool {
-        self.0.get(usize::from(group) / 64).is_none_or(|word| word & (1 << (group % 64)) != 0)
     }
 }
 
@@ -143,8 +95,6 @@ pub(crate) struct Sweep {
     classifier: Classifier,
     quotes: Vec<u64>,
     triggers: Vec<u64>,
-    /// The short runs of digits.
-    numbers: Vec<u64>,
     batch: Batch,
 }
 
@@ -154,33 +104,23 @@ impl Sweep {
             classifier: Classifier::detect(),
             quotes: Vec::new(),
             triggers: Vec::new(),
-            numbers: Vec::new(),
             batch: Batch::default(),
         }
     }
 
-    /// Fills the bitmaps from `bytes`, forgetting the buffer before, and adds to `seen` the context words in it.
-    pub(crate) fn run(
-        &mut self,
-        bytes: &[u8],
-        Sought { lookups, names }: Sought<'_>,
-        reading: Reading,
-        seen: &mut Contexts,
-    ) {
+    /// Fills the bitmaps from `bytes`, forgetting the buffer before.
+    pub(crate) fn run(&mut self, bytes: &[u8], Sought { lookups, names }: Sought<'_>, reading: Reading) {
         let blocks = bytes.len().div_ceil(BLOCK);
-        let Self { classifier, quotes, triggers, numbers, batch } = self;
-        for map in [&mut *quotes, triggers, numbers] {
+        let Self { classifier, quotes, triggers, batch } = self;
+        for map in [&mut *quotes, triggers] {
             map.clear();
             map.reserve(blocks);
         }
         let mut strings = (reading == Reading::Json).then(Strings::default);
-        let mut finder = Finder { bytes, lookups, names, seen, at: 0 };
+        let mut finder = Finder { bytes, lookups, names, at: 0 };
         classifier.for_each_batch(bytes, &lookups.anywhere, batch, |batch| {
-            finder.batch(batch, strings.as_mut(), Maps { quotes, triggers, numbers });
+            finder.batch(batch, strings.as_mut(), quotes, triggers);
         });
-        if lookups.numbers.always || seen.meets(&lookups.numbers.short_with) {
-            triggers.iter_mut().zip(&*numbers).for_each(|(all, short)| *all |= short);
-        }
         let used = bytes.len() % BLOCK;
         if used != 0 {
             // The blanks behind the end are no triggers, but what looks back from them may seem to be.
@@ -195,7 +135,7 @@ impl Sweep {
 
     /// Bytes kept for the next buffer.
     pub(crate) fn held_bytes(&self) -> usize {
-        (self.quotes.capacity() + self.triggers.capacity() + self.numbers.capacity()) * size_of::<u64>()
+        (self.quotes.capacity() + self.triggers.capacity()) * size_of::<u64>()
     }
 
     /// The quotes that begin and end strings. Only after a JSON reading.
@@ -209,28 +149,26 @@ impl Sweep {
     }
 }
 
-/// The bitmaps that are filled.
-struct Maps<'a> {
-    quotes: &'a mut Vec<u64>,
-    triggers: &'a mut Vec<u64>,
-    numbers: &'a mut Vec<u64>,
-}
-
 /// Shapes to bitmaps.
 struct Finder<'a> {
     bytes: &'a [u8],
     lookups: &'a Lookups,
     names: &'a Names,
-    seen: &'a mut Contexts,
     /// Where the block begins.
     at: usize,
 }
 
 impl Finder<'_> {
-    fn batch(&mut self, batch: &Batch, mut strings: Option<&mut Strings>, maps: Maps<'_>) {
-        let long = if self.lookups.numbers.long { u64::MAX } else { 0 };
+    fn batch(
+        &mut self,
+        batch: &Batch,
+        mut strings: Option<&mut Strings>,
+        all_quotes: &mut Vec<u64>,
+        all_triggers: &mut Vec<u64>,
+    ) {
         let words = if self.lookups.starts.some_begin_with_digit() { u64::MAX } else { 0 };
-        let (mut quotes, mut triggers, mut numbers) = ([0; BATCH], [0; BATCH], [0; BATCH]);
+        let numbers = if self.lookups.numbers { u64::MAX } else { 0 };
+        let (mut quotes, mut triggers) = ([0; BATCH], [0; BATCH]);
         for nth in 0..batch.len().min(BATCH) {
             let shapes = batch.block(nth);
             let counts = match &mut strings {
@@ -243,23 +181,18 @@ impl Finder<'_> {
             };
             let words = shapes.word & (!shapes.digit | words) & counts;
             // Numbers count outside strings too.
-            if shapes.high != 0 {
-                self.seen.join(&self.lookups.foreign);
-            }
-            triggers[nth] =
-                self.exact(&shapes, words, counts, &mut numbers[nth]) | (shapes.long_number & long);
+            triggers[nth] = self.exact(&shapes, words, shapes.number & numbers, counts);
             self.at += BLOCK;
         }
         if strings.is_some() {
-            maps.quotes.extend_from_slice(&quotes[..batch.len()]);
+            all_quotes.extend_from_slice(&quotes[..batch.len()]);
         }
-        maps.triggers.extend_from_slice(&triggers[..batch.len()]);
-        maps.numbers.extend_from_slice(&numbers[..batch.len()]);
+        all_triggers.extend_from_slice(&triggers[..batch.len()]);
     }
 
-    /// The triggers among `counts`, with words and runs of base64 looked at one by one; in `short` the short numbers.
+    /// The triggers among `counts`, with words, numbers and runs of base64 looked at one by one.
     #[inline(always)]
-    fn exact(&mut self, found: &Shapes, mut words: u64, counts: u64, short: &mut u64) -> u64 {
+    fn exact(&mut self, found: &Shapes, mut words: u64, numbers: u64, counts: u64) -> u64 {
         let mut triggers = found.sure & counts;
         while words != 0 {
             let bit = words & words.wrapping_neg();
@@ -269,39 +202,24 @@ impl Finder<'_> {
                 triggers |= bit;
             }
         }
-        let mut numbers = found.number & counts;
-        let mut each = numbers;
-        while each != 0 {
-            let bit = each & each.wrapping_neg();
-            each ^= bit;
-            if !is_number(self.bytes, self.at + bit.trailing_zeros() as usize) {
-                numbers ^= bit;
-            }
-        }
-        *short = numbers;
-        let numbers = if self.lookups.numbers.marked { numbers } else { 0 };
-        let mut rare = (found.assigned | found.base64 | numbers) & counts;
+        let mut rare = (found.assigned | found.base64) & counts | numbers;
         while rare != 0 {
             let bit = rare & rare.wrapping_neg();
             let at = self.at + bit.trailing_zeros() as usize;
             rare ^= bit;
-            let stands = (found.assigned & bit != 0 && self.is_assigned(at))
-                || (found.base64 & bit != 0 && is_wrapped_text(self.bytes, at))
-                || (numbers & bit != 0 && is_marked_number(self.bytes, at));
+            let stands = (found.assigned & counts & bit != 0 && self.is_assigned(at))
+                || (found.base64 & counts & bit != 0 && is_wrapped_text(self.bytes, at))
+                || (numbers & bit != 0 && is_number(self.bytes, at));
             triggers |= if stands { bit } else { 0 };
         }
         triggers
     }
 
-    /// Notes the context words at `at`; true if a literal that a pattern or a layer needs stands there.
+    /// True if a literal that a pattern or a layer needs stands at `at`.
     #[cold]
-    fn word_stands(&mut self, at: usize) -> bool {
+    fn word_stands(&self, at: usize) -> bool {
         let mut stands = false;
-        let Self { lookups, bytes, seen, .. } = self;
-        lookups.starts.each_at(bytes, at, |word| {
-            word.meaning.contexts.iter().for_each(|group| seen.note(*group));
-            stands |= !word.meaning.patterns.is_empty() || word.meaning.mark.is_some();
-        });
+        self.lookups.starts.each_at(self.bytes, at, |word| stands |= word.may_lead(self.bytes, at));
         stands
     }
 
@@ -333,20 +251,6 @@ fn is_number(bytes: &[u8], at: usize) -> bool {
 
 /// Bytes from the beginning of a run in which seven digits must stand.
 const NUMBER_PROBE_BYTES: usize = 20;
-
-/// True if the run of digits whose seventh byte is at `at` stands right behind two letters, a `+` or a bracket, or
-/// behind a blank and a capital or a bracket: `DE89 3704`, `+1 202`, `(202) 555`.
-fn is_marked_number(bytes: &[u8], at: usize) -> bool {
-    let before = |k: usize| at.checked_sub(6 + k).map(|at| bytes[at]);
-    match before(1) {
-        Some(byte) if byte.is_ascii_alphabetic() => before(2).is_some_and(|byte| byte.is_ascii_alphabetic()),
-        Some(b'+' | b'(' | b')') => true,
-        Some(b' ' | b'-') => before(2).is_some_and(|byte| byte.is_ascii_uppercase() || byte == b')'),
-        // The last byte of a blank that does not break.
-        Some(byte) => byte >= 0x80,
-        None => false,
-    }
-}
 
 /// The end of the name that a printed structure has before the `=` or `:` at `at`.
 fn name_end(bytes: &[u8], at: usize) -> usize {
@@ -531,7 +435,7 @@ mod tests {
         let mut sweep = Sweep::new();
         let lookups = Lookups::of(&["quux"], &["pass"], &["foo"]);
         let names = Names::new([b"colour".as_slice()].into_iter());
-        sweep.run(text, Sought { lookups: &lookups, names: &names }, reading, &mut Contexts::default());
+        sweep.run(text, Sought { lookups: &lookups, names: &names }, reading);
         (Places::from(sweep.quotes(), 0).collect(), Places::from(sweep.triggers(), 0).collect())
     }
 
@@ -563,10 +467,10 @@ mod tests {
     fn triggers_are_set_where_something_may_be_and_not_beside() {
         for (text, places) in [
             ("a@b", vec![1]),
-            ("10.22.333.4", vec![9]),
+            ("10.22.333.4", vec![6, 9]),
             ("1.2.3.4.5", vec![5, 7]),
             ("1.2.3", vec![]),
-            ("v1.23.4567.8", vec![]),
+            ("v1.23.4567.8", vec![7]),
             ("12:34:56", vec![]),
             ("1:22:4444:5", vec![9]),
             ("1:22:4444:5:", vec![9, 11]),
@@ -583,17 +487,17 @@ mod tests {
             (r"a\nb", vec![]),
             (r"a\/b", vec![2]),
             ("a&#64;b", vec![2]),
-            ("a quux1 xquux1 _QUUX1 aQuux1", vec![2, 16, 23]),
+            ("a quux1 xquux1 _QUUX1 aQuux1", vec![2, 16]),
             (r"a\nquux1", vec![3]),
             ("pass=1 xpass: 'pass' =1 passx=1", vec![4, 12, 21]),
             ("a://b/@", vec![6]),
             ("a://b@", vec![1, 5]),
-            ("4111 1111 1111", vec![11]),
+            ("4111 1111 1111", vec![6]),
             ("x +1 202 555", vec![9]),
-            ("41\u{a0}1111\u{a0}111111", vec![11]),
-            ("411111 1111111", vec![11]),
+            ("41\u{a0}1111\u{a0}111111", vec![6]),
+            ("411111 1111111", vec![6]),
             ("41  11111", vec![]),
-            ("2026-11-22", vec![]),
+            ("2026-11-22", vec![6]),
             ("cXV1eEBmb28=", vec![]),
             ("cXV1eEBmb29v", vec![11]),
             ("x/cXV1eEBmb29v", vec![13]),
@@ -603,11 +507,12 @@ mod tests {
             ("s:5:x", vec![1]),
             ("colour|x other|y colour;", vec![6, 23]),
             ("integrations_wsgi", vec![]),
-            ("v1.23.4567", vec![]),
+            ("v1.23.4567", vec![7]),
             ("NL91ABNA0417164300", vec![14]),
+            ("1234567", vec![6]),
             ("ab2026-11-22T10:00", vec![]),
-            ("0123456789abcdef0123", vec![]),
-            ("1760520026781239000", vec![11]),
+            ("0123456789abcdef0123", vec![6]),
+            ("1760520026781239000", vec![6]),
         ] {
             for pad in 0..130 {
                 let bytes = [vec![b' '; pad], text.as_bytes().to_vec()].concat();

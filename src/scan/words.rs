@@ -5,18 +5,27 @@
 //! bytes, so looking at four bytes of each costs less than looking for every literal at every byte, and the
 //! cost does not depend on how many literals there are: all are one table.
 //!
+//! Three looks, each at what the one before let by: a bit for the four bytes at the place; for their first three a list of
+//! literals, of which eight bytes are compared at once; the whole literal.
+//!
 //! Comparison ignores ASCII case.
 
-/// Bytes of a word that are looked up; of a literal of three, as many.
-const KEY_BYTES: usize = 4;
+use super::bytes::ByteSet;
+
+/// Bytes of a word that the first look takes together.
+const PROBE_BYTES: usize = 4;
+/// Bytes by which its literals are listed.
+const KEY_BYTES: usize = 3;
+/// Bytes of a literal that are compared at once.
+const HEAD_BYTES: usize = 8;
 
 /// What a literal stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Meaning {
     /// Patterns whose matches hold it.
     pub(crate) patterns: Vec<u16>,
-    /// Groups of context words that it is one of.
-    pub(crate) contexts: Vec<u16>,
+    /// For each of them what its matches begin with, byte by byte, as far as that is known.
+    pub(crate) shapes: Vec<Vec<ByteSet>>,
     /// The layer that it shows.
     pub(crate) mark: Option<Mark>,
 }
@@ -49,93 +58,88 @@ pub(crate) enum Edge {
     End,
 }
 
-/// Literals by three or four of their bytes.
+/// Literals, found by their first or last bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Words {
     edge: Edge,
-    four: Table,
-    three: Table,
+    /// One bit per hash of four bytes. Eight kilobytes: they stay in the nearest cache, and a thousand literals fill a
+    /// hundredth.
+    bits: Box<[u64; Words::BITS / 64]>,
+    /// Open addressing: a key stands at its hash or behind it; a slot without literals ends the search.
+    slots: Vec<Slot>,
+    /// The literals of all keys, key by key.
+    heads: Vec<Head>,
     some_begin_with_digit: bool,
     list: Vec<Word>,
-}
-
-/// Keys, each with its words.
-#[derive(Debug, Clone)]
-struct Table {
-    /// One bit per hash of a key. Eight kilobytes: they stay in the nearest cache, and a thousand literals fill a
-    /// hundredth.
-    bits: Box<[u64; Table::BITS / 64]>,
-    /// Open addressing: a key stands at its hash or behind it; a slot without words ends the search.
-    slots: Vec<Slot>,
-    /// The words of all keys, key by key.
-    words: Vec<u16>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
     key: u32,
-    /// Where its words begin, and how many there are.
+    /// Where its literals begin, and how many there are.
     first: u16,
     count: u16,
 }
 
-impl Table {
-    const BITS: usize = 1 << 16;
+/// The outer bytes of a literal.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    mask: u64,
+    bytes: u64,
+    word: u16,
+}
 
-    fn new(mut keys: Vec<(u32, u16)>) -> Self {
-        keys.sort_unstable();
-        let room = (keys.len() * 2).next_power_of_two().max(2);
-        let mut table = Self {
-            bits: Box::new([0; Self::BITS / 64]),
-            slots: vec![Slot::default(); room],
-            words: keys.iter().map(|(_, word)| *word).collect(),
-        };
-        let mut first = 0;
-        for group in keys.chunk_by(|a, b| a.0 == b.0) {
-            let (key, hash) = (group[0].0, hash(group[0].0));
-            table.bits[hash / 64] |= 1 << (hash % 64);
-            let free = (hash..).find(|place| table.slots[place % room].count == 0).unwrap_or(hash);
-            let count = u16::try_from(group.len()).unwrap_or(u16::MAX);
-            table.slots[free % room] = Slot { key, first, count };
-            first += count;
-        }
-        table
+impl Word {
+    /// False if no match begins with the literal that stands at `at`, whatever follows what is known of them.
+    ///
+    /// PERF: `in_app` and `user` begin as ids of vendors do, and stand in every event.
+    pub(crate) fn may_lead(&self, text: &[u8], at: usize) -> bool {
+        let fits = |shape: &Vec<ByteSet>| is_shaped(shape, text, at - self.lead);
+        self.meaning.mark.is_some() || self.meaning.shapes.iter().any(fits)
     }
+}
 
-    #[inline(always)]
-    fn may_hold(&self, key: u32) -> bool {
-        let hash = hash(key);
-        self.bits[hash / 64] & (1 << (hash % 64)) != 0
-    }
-
-    fn words(&self, key: u32) -> &[u16] {
-        // PERF: the room is a power of two, which the compiler cannot know.
-        let last = self.slots.len() - 1;
-        let found = (hash(key)..)
-            .map(|place| self.slots[place & last])
-            .find(|slot| slot.count == 0 || slot.key == key);
-        let Slot { first, count, .. } = found.unwrap_or_default();
-        &self.words[usize::from(first)..usize::from(first) + usize::from(count)]
-    }
+/// True if the bytes from `at` on may begin a match of this shape.
+#[inline]
+pub(crate) fn is_shaped(shape: &[ByteSet], text: &[u8], at: usize) -> bool {
+    let here = text.get(at..).unwrap_or_default();
+    shape.len() <= here.len() && shape.iter().zip(here).all(|(set, byte)| set.has(*byte))
 }
 
 impl Words {
     /// Shortest literal that can be looked up.
-    pub(crate) const LITERAL_BYTES_MIN: usize = KEY_BYTES - 1;
+    pub(crate) const LITERAL_BYTES_MIN: usize = KEY_BYTES;
+    const BITS: usize = 1 << 16;
 
     /// A table of literals, of which each has [`Words::LITERAL_BYTES_MIN`] bytes from its lead on.
     pub(crate) fn new(edge: Edge, list: Vec<Word>) -> Self {
-        let some_begin_with_digit = list.iter().any(|word| word.literal[word.lead].is_ascii_digit());
-        let (mut four, mut three) = (Vec::new(), Vec::new());
-        for (index, word) in (0_u16..).zip(&list) {
-            let part = &word.literal[word.lead..];
-            match (Self::key4(edge, part, edge.place_in(part)), Self::key3(edge, part, edge.place_in(part))) {
-                (Some(key), _) => four.push((key, index)),
-                (None, Some(key)) => three.push((key, index)),
-                (None, None) => debug_assert!(false, "literals are long enough"),
+        let room = (list.len() * 2).next_power_of_two().max(2);
+        let mut words = Self {
+            edge,
+            bits: Box::new([0; Self::BITS / 64]),
+            slots: vec![Slot::default(); room],
+            heads: Vec::new(),
+            some_begin_with_digit: list.iter().any(|word| word.literal[word.lead].is_ascii_digit()),
+            list,
+        };
+        let mut heads: Vec<(u32, Head)> =
+            (0_u16..).zip(&words.list).map(|(n, word)| edge.head(n, word)).collect();
+        heads.sort_by_key(|(key, _)| *key);
+        for group in heads.chunk_by(|a, b| a.0 == b.0) {
+            let (key, hash) = (group[0].0, hash(group[0].0));
+            let free = (hash..).find(|place| words.slots[place % room].count == 0).unwrap_or(hash);
+            let number = |n: usize| u16::try_from(n).expect("sets are bounded far below 65,536 literals");
+            words.slots[free % room] =
+                Slot { key, first: number(words.heads.len()), count: number(group.len()) };
+            words.heads.extend(group.iter().map(|(_, head)| *head));
+        }
+        for word in 0..words.list.len() {
+            for probe in edge.probes(&words.list[word]) {
+                let hash = hash(probe);
+                words.bits[hash / 64] |= 1 << (hash % 64);
             }
         }
-        Self { edge, four: Table::new(four), three: Table::new(three), some_begin_with_digit, list }
+        words
     }
 
     /// False if words that begin with a digit need not be asked about.
@@ -145,24 +149,35 @@ impl Words {
 
     /// False if no literal stands at `at`. Asked for every word of a text.
     ///
-    /// PERF: two multiplications and two loads from the nearest cache.
+    /// PERF: one multiplication and one load from the nearest cache.
     #[inline(always)]
     pub(crate) fn may_stand(&self, text: &[u8], at: usize) -> bool {
-        if let Some(key) = Self::key4(self.edge, text, at) {
-            let short = if self.edge == Edge::Start { key & 0x00ff_ffff } else { key >> 8 };
-            return self.four.may_hold(key) | self.three.may_hold(short);
-        }
-        Self::key3(self.edge, text, at).is_some_and(|key| self.three.may_hold(key))
+        let hash = hash(self.edge.probe(text, at));
+        self.bits[hash / 64] & (1 << (hash % 64)) != 0
     }
 
     /// Calls `each` with the words that stand at `at`.
+    #[inline]
     pub(crate) fn each_at<'w>(&'w self, text: &[u8], at: usize, mut each: impl FnMut(&'w Word)) {
-        let four = Self::key4(self.edge, text, at).map_or(&[][..], |key| self.four.words(key));
-        let three = Self::key3(self.edge, text, at).map_or(&[][..], |key| self.three.words(key));
-        for index in four.iter().chain(three) {
-            let word = &self.list[usize::from(*index)];
-            if self.stands(word, text, at) {
-                each(word);
+        let head = self.edge.bytes(text, at);
+        let key = self.edge.key(head);
+        // PERF: the room is a power of two, which the compiler cannot know.
+        let last = self.slots.len() - 1;
+        let mut place = hash(key);
+        let slot = loop {
+            let slot = self.slots[place & last];
+            if slot.key == key || slot.count == 0 {
+                break slot;
+            }
+            place += 1;
+        };
+        let first = usize::from(slot.first);
+        for known in &self.heads[first..first + usize::from(slot.count)] {
+            if head & known.mask == known.bytes {
+                let word = &self.list[usize::from(known.word)];
+                if self.stands(word, text, at) {
+                    each(word);
+                }
             }
         }
     }
@@ -172,21 +187,6 @@ impl Words {
         let mut some = false;
         self.each_at(text, at, |_| some = true);
         some
-    }
-
-    /// The four bytes at a place, letters of both cases as one; other bytes may fall together, which costs a look and
-    /// no more.
-    #[inline(always)]
-    fn key4(edge: Edge, text: &[u8], at: usize) -> Option<u32> {
-        let four = text.get(edge.from(at, KEY_BYTES)..)?.first_chunk::<KEY_BYTES>()?;
-        Some(u32::from_le_bytes(*four) | 0x2020_2020)
-    }
-
-    /// The three bytes at a place.
-    #[inline(always)]
-    fn key3(edge: Edge, text: &[u8], at: usize) -> Option<u32> {
-        let [a, b, c] = text.get(edge.from(at, KEY_BYTES - 1)..)?.first_chunk::<3>()?;
-        Some(u32::from_le_bytes([*a, *b, *c, 0]) | 0x0020_2020)
     }
 
     fn stands(&self, word: &Word, text: &[u8], at: usize) -> bool {
@@ -199,19 +199,98 @@ impl Words {
     }
 }
 
+/// Letters of both cases as one; other bytes may fall together, which costs a look and no more.
+const FOLD: u64 = 0x2020_2020_2020_2020;
+
 impl Edge {
-    /// Where the bytes of a key begin; past every text if there are not as many.
+    /// The eight bytes at a place, folded; where the text has less, blanks. The byte at the edge is the lowest of them at
+    /// the start of a word, and the highest at its end.
     #[inline(always)]
-    fn from(self, at: usize, count: usize) -> usize {
-        match self {
-            Self::Start => at,
-            Self::End => at.wrapping_sub(count),
+    fn bytes(self, text: &[u8], at: usize) -> u64 {
+        let here = match self {
+            Self::Start => text.get(at..).and_then(<[u8]>::first_chunk::<HEAD_BYTES>),
+            Self::End => text.get(..at).and_then(<[u8]>::last_chunk::<HEAD_BYTES>),
+        };
+        match here {
+            Some(eight) => u64::from_le_bytes(*eight) | FOLD,
+            None => self.padded(text, at),
         }
     }
 
-    /// Where a literal stands in itself.
-    fn place_in(self, literal: &[u8]) -> usize {
-        if self == Self::Start { 0 } else { literal.len() }
+    #[cold]
+    fn padded(self, text: &[u8], at: usize) -> u64 {
+        let mut eight = [0; HEAD_BYTES];
+        let at = at.min(text.len());
+        match self {
+            Self::Start => {
+                let here = &text[at..text.len().min(at + HEAD_BYTES)];
+                eight[..here.len()].copy_from_slice(here);
+            }
+            Self::End => {
+                let here = &text[at.saturating_sub(HEAD_BYTES)..at];
+                eight[HEAD_BYTES - here.len()..].copy_from_slice(here);
+            }
+        }
+        u64::from_le_bytes(eight) | FOLD
+    }
+
+    /// The four bytes at a place, as [`Edge::bytes`].
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)] // the bytes that are wanted
+    fn probe(self, text: &[u8], at: usize) -> u32 {
+        let four = match self {
+            Self::Start => text.get(at..).and_then(<[u8]>::first_chunk::<PROBE_BYTES>),
+            Self::End => text.get(..at).and_then(<[u8]>::last_chunk::<PROBE_BYTES>),
+        };
+        match (four, self) {
+            (Some(four), _) => u32::from_le_bytes(*four) | FOLD as u32,
+            (None, Self::Start) => self.padded(text, at) as u32,
+            (None, Self::End) => (self.padded(text, at) >> 32) as u32,
+        }
+    }
+
+    /// The three bytes of those at the edge.
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)] // as above
+    fn key(self, bytes: u64) -> u32 {
+        match self {
+            Self::Start => bytes as u32 & 0x00ff_ffff,
+            Self::End => (bytes >> 40) as u32,
+        }
+    }
+
+    /// What a literal is listed under, and what is compared first.
+    fn head(self, number: u16, word: &Word) -> (u32, Head) {
+        let part = &word.literal[word.lead..];
+        let at = if self == Self::Start { 0 } else { part.len() };
+        let bytes = self.bytes(part, at);
+        let open = 64 - 8 * part.len().min(HEAD_BYTES);
+        let mask = if self == Self::Start { u64::MAX >> open } else { u64::MAX << open };
+        (self.key(bytes), Head { mask, bytes: bytes & mask, word: number })
+    }
+
+    /// The four bytes that may stand at a place where a literal does.
+    fn probes(self, word: &Word) -> Vec<u32> {
+        let part = &word.literal[word.lead..];
+        let at = if self == Self::Start { 0 } else { part.len() };
+        let probe = self.probe(part, at);
+        if part.len() >= PROBE_BYTES {
+            return vec![probe];
+        }
+        // The fourth may be any that the patterns allow there.
+        let place = word.lead + part.len();
+        let allowed = |byte: u8| {
+            let shapes = &word.meaning.shapes;
+            self == Self::End
+                || shapes.is_empty()
+                || shapes.iter().any(|shape| shape.get(place).is_none_or(|set| set.has(byte)))
+        };
+        let shift = if self == Self::Start { 24 } else { 0 };
+        let rest = probe & !(0xff << shift);
+        (0..=u8::MAX)
+            .filter(|byte| allowed(*byte))
+            .map(|byte| rest | (u32::from(byte) | 0x20) << shift)
+            .collect()
     }
 }
 
