@@ -120,6 +120,9 @@ impl Learnt {
 
     /// From here on, all values so far are searched for.
     pub(super) fn seek(&mut self) {
+        if self.sought == self.values.len() {
+            return;
+        }
         self.sought = self.values.len();
         self.table
             .fill(self.values.iter().map(|value| &self.arena[value.bytes.clone()][value.anchor.clone()]));
