@@ -28,7 +28,7 @@ pub(super) fn run(config: Option<&Path>, format: Format, reveal: bool, files: &[
             let mut text = String::new();
             for event in &events {
                 match event.fate {
-                    Fate::Hit(_) | Fate::Unscanned => hits += 1,
+                    Fate::Hit(_) | Fate::Learnt(_) | Fate::Unscanned => hits += 1,
                     Fate::Miss(_) => misses += 1,
                 }
                 text.push_str(&line(event, &plan, (files.len() > 1).then(|| name(file)).as_deref()));
@@ -117,6 +117,7 @@ fn fate(event: &Event, plan: &Plan) -> String {
     let pattern = plan.set().patterns().get(usize::from(event.detector.0));
     match event.fate {
         Fate::Hit(action) => format!("replaced, {}", action.as_str()),
+        Fate::Learnt(action) => format!("replaced, {}, learnt from a field of that rule", action.as_str()),
         Fate::Unscanned => "replaced unread, too deep or too much work".to_owned(),
         Fate::Miss(Stage::Validator) => match pattern.and_then(|pattern| pattern.spec.validate.as_deref()) {
             Some(validator) => format!("left, validator {validator} refuses it"),

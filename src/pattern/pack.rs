@@ -164,6 +164,9 @@ pub struct FieldSpec {
     /// Numbers here are hits too and become 0.
     #[serde(default)]
     pub numbers: bool,
+    /// What stands here names the person of the event, so it is replaced wherever else the event says it.
+    #[serde(default)]
+    pub learn: bool,
     /// Keys below the field whose short values stay: `type`, `role`.
     #[serde(default)]
     pub keep: Vec<String>,

@@ -88,6 +88,7 @@ const FIELD: &[Key] = &[
         "Which documents it is for.",
     ),
     may("numbers", Shape::Flag, "Numbers are hits too and become 0."),
+    may("learn", Shape::Flag, "The value is replaced wherever else the event says it."),
     may("keep", Shape::Texts, "Keys below the field whose short words stay."),
     may("rewrite", Shape::Texted, "Whole values exchanged for others."),
     must("why", Shape::Text, "The reason it is here."),

@@ -493,6 +493,10 @@ impl Builder {
                 return None;
             }
         };
+        if spec.learn && (kind == FieldKind::Exempt || !spec.rewrite.is_empty()) {
+            let message = format!("field `{}` takes no value away, so there is nothing to learn", spec.name);
+            self.problems.push(spec.at("learn").problem(message));
+        }
         let mut paths = Vec::new();
         for path in &spec.paths {
             match FieldPath::parse(path) {

@@ -59,6 +59,7 @@ impl Engine<'_> {
             return self.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
         };
         let first = self.pool.edits.list.len();
+        self.note_unpacked(plain);
         self.text(plain, None, context);
         let edits = &mut self.pool.edits;
         edits.settle(first);

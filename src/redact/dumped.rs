@@ -115,6 +115,7 @@ impl Engine<'_> {
                 let Some(range) = bare_range(reader, text, from, joint, rule, found.key) else { return };
                 if matches!(joint, Joint::Colon | Joint::Element) && is_number(&text[range.clone()]) {
                     if text[range.clone()] != *b"0" {
+                        self.learn(rule, &text[range.clone()], acting == found.own, found.key);
                         self.push_text(range, b"0", rule);
                     }
                     return;
@@ -169,8 +170,14 @@ impl Engine<'_> {
                 Decision::Look => continue,
                 Decision::Leave => {}
                 Decision::Inside
-                    if self.nested(value, Context { state: found.state, under: Some(id), ..around }) => {}
-                _ => self.replace(0..value.len(), rule.detector, rule.class, rule.action, value),
+                    if self.nested(value, Context { state: found.state, under: Some(id), ..around }) =>
+                {
+                    self.note_decoded(&view);
+                }
+                _ => {
+                    self.learn(rule, value, found.own == Some(id), found.key);
+                    self.replace(0..value.len(), rule.detector, rule.class, rule.action, value);
+                }
             }
             settled = true;
             break;

@@ -23,6 +23,8 @@ pub(crate) struct Edit {
     pub(crate) inner: Range<usize>,
     /// False for what only belongs to another edit, such as the suffix of a key.
     pub(crate) counted: bool,
+    /// True for what another field taught: what stands under the rule itself wins over it.
+    pub(crate) learnt: bool,
 }
 
 /// The edits of one item.
@@ -118,12 +120,17 @@ impl Edits {
 }
 
 /// The order in which overlapping finds name their union: the smaller, the graver. Ties go to the
-/// detector that comes first in the packs.
-pub(crate) fn gravity(edit: &Edit) -> (u8, DetectorIndex) {
+/// detector that comes first in the packs, and then to what was not learnt.
+pub(crate) fn gravity(edit: &Edit) -> (u8, DetectorIndex, bool) {
+    // It says nothing about the bytes that go, so it may not name them.
+    let class = if edit.counted { rank(edit.class) } else { u8::MAX };
+    (class, edit.detector, edit.learnt)
+}
+
+/// How grave a class is: the smaller, the graver.
+pub(crate) fn rank(class: Option<Class>) -> u8 {
     use Class as C;
-    let class = match edit.class {
-        // It says nothing about the bytes that go, so it may not name them.
-        _ if !edit.counted => u8::MAX,
+    match class {
         None => 0,
         Some(C::Credential) => 1,
         Some(C::Payment | C::NationalId) => 2,
@@ -132,8 +139,7 @@ pub(crate) fn gravity(edit: &Edit) -> (u8, DetectorIndex) {
         Some(C::Email | C::Phone | C::Person | C::PostalAddress) => 5,
         Some(C::IpAddress) => 6,
         Some(C::UserId) => 7,
-    };
-    (class, edit.detector)
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +157,7 @@ mod tests {
                 action: Action::Token,
                 inner: 0..0,
                 counted: true,
+                learnt: false,
             });
         }
         edits.settle(0);

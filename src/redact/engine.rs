@@ -12,7 +12,7 @@ use super::decision::{Decision, address_decision, is_identity, is_kept, redacts}
 use super::edit::{Edit, gravity};
 use super::plan::{Plan, Rule};
 use super::pool::Pool;
-use super::scrubber::ScanLimits;
+use super::scrubber::{ItemFormat, ScanLimits};
 use super::stand_in;
 use super::strings::Strings;
 use super::trace::Trace;
@@ -85,6 +85,17 @@ impl<'a> Engine<'a> {
             keys: 0,
             trace: None,
         }
+    }
+
+    /// An item in its format. True if JSON was promised and it is none.
+    pub(super) fn item(&mut self, format: ItemFormat, bytes: &[u8]) -> bool {
+        match format {
+            ItemFormat::Json => return !self.document(bytes, false),
+            ItemFormat::JsonOrText => return !self.document(bytes, true),
+            ItemFormat::Text => self.plain(bytes, 0),
+            ItemFormat::Form => self.form(bytes),
+        }
+        false
     }
 
     /// A whole JSON document. Where it is none: true text from there on if `or_text`. True if it is JSON.
@@ -161,7 +172,7 @@ impl<'a> Engine<'a> {
         sweep.run(bytes, self.plan.sought(), Reading::Json);
         let mut triggers = Places::from(sweep.triggers(), 0);
         let next_trigger = triggers.next().unwrap_or(usize::MAX);
-        let everywhere = !self.plan.set.everywhere.is_empty();
+        let everywhere = !self.plan.set.everywhere.is_empty() || self.pool.learnt.is_sought();
         let (fields, depth_max) = (self.fields, self.limits.depth_max);
         let mut visitor =
             Strings { engine: self, triggers, next_trigger, map: sweep.triggers(), depth, outer, everywhere };
@@ -173,6 +184,7 @@ impl<'a> Engine<'a> {
     /// A document inside a text. False, and nothing done, if it is none.
     pub(super) fn nested(&mut self, text: &[u8], context: Context<'_>) -> bool {
         let (first, keys, kept) = (self.pool.edits.list.len(), self.keys, self.kept.len());
+        let learnt = self.pool.learnt.len();
         let mark = self.trace_nested();
         let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(context.state));
         walker.begin(context.state, context.under);
@@ -182,6 +194,7 @@ impl<'a> Engine<'a> {
         if walked.is_err() {
             self.pool.edits.list.truncate(first);
             self.kept.truncate(kept);
+            self.pool.learnt.truncate(learnt);
             self.keys = keys;
         }
         walked.is_ok()
@@ -197,6 +210,7 @@ impl<'a> Engine<'a> {
         } else {
             let mut view = self.pool.views.pop().unwrap_or_default();
             view.read(Layer::JsonString, raw);
+            self.note_decoded(&view);
             self.trace_enter(Layer::JsonString);
             self.text(&view.text, None, context);
             self.trace_leave();
@@ -261,6 +275,7 @@ impl<'a> Engine<'a> {
             // asks whether the budget lasted.
             self.unscanned(0..text.len());
         } else if !plain {
+            self.note_decoded(&view);
             self.trace_enter(layer);
             self.text(&view.text, None, context);
             self.trace_leave();
@@ -305,6 +320,9 @@ impl<'a> Engine<'a> {
             }
         }
         self.pool.hits = hits;
+        if self.pool.learnt.is_sought() {
+            self.search_learnt(text);
+        }
         hidden
     }
 
@@ -355,7 +373,8 @@ impl<'a> Engine<'a> {
         action: Action,
     ) {
         let text = at..self.pool.edits.arena.len();
-        self.pool.edits.list.push(Edit { range, text, detector, class, action, inner: 0..0, counted: true });
+        let edit = Edit { range, text, detector, class, action, inner: 0..0, counted: true, learnt: false };
+        self.pool.edits.list.push(edit);
     }
 
     pub(super) fn push_text(&mut self, range: Range<usize>, text: &[u8], rule: &Rule) {
@@ -483,19 +502,25 @@ impl<'a> Engine<'a> {
         let quoted = site.range.start - 1..site.range.end + 1;
         let first = self.pool.edits.list.len();
         let under = if redacts(rule) { Some(id) } else { site.under };
+        let is_own = site.rule == Some(id);
         let keys = Keys::walked(site.path, outer);
         let context = Context { state: site.state, under: None, depth, keys: &keys };
         match decision {
             Decision::Leave | Decision::Look => {}
-            Decision::Null => self.push_text(quoted, b"null", rule),
+            Decision::Null => {
+                self.learn(rule, value, is_own, key.as_deref());
+                self.push_text(quoted, b"null", rule);
+            }
             Decision::Exchange(other) => self.push_text(site.range.clone(), &other, rule),
             Decision::Inside if self.nested(value, Context { under, ..context }) => {
                 if escaped {
+                    self.note_decoded(&view);
                     self.map_back(first, &view, Layer::JsonString);
                 }
                 self.shift(first, site.range.start);
             }
             Decision::Inside | Decision::Replace => {
+                self.learn(rule, value, is_own, key.as_deref());
                 self.replace(0..value.len(), rule.detector, rule.class, rule.action, value);
                 if escaped {
                     self.map_back(first, &view, Layer::JsonString);
@@ -534,13 +559,19 @@ impl<'a> Engine<'a> {
                 match rule.map(|(id, rule)| (id, rule, self.decide(rule, &value.text, None, false, 0))) {
                     None | Some((_, _, Decision::Look)) => self.form_text(raw, range.start, context),
                     Some((_, _, Decision::Leave)) => {}
-                    Some((_, rule, Decision::Null)) => self.push_text(range, b"", rule),
+                    Some((_, rule, Decision::Null)) => {
+                        self.learn(rule, &value.text, true, None);
+                        self.push_text(range, b"", rule);
+                    }
                     Some((_, rule, Decision::Exchange(other))) => self.push_text(range, &other, rule),
                     Some((id, rule, Decision::Inside | Decision::Replace)) => {
                         let first = self.pool.edits.list.len();
                         let inside = looks_like_document(&value.text)
                             && self.nested(&value.text, Context { under: Some(id), ..context });
-                        if !inside {
+                        if inside {
+                            self.note_decoded(&value);
+                        } else {
+                            self.learn(rule, &value.text, true, None);
                             self.replace(
                                 0..value.text.len(),
                                 rule.detector,
@@ -577,6 +608,7 @@ impl<'a> Engine<'a> {
             action: Action::Token,
             inner: 0..0,
             counted: false,
+            learnt: false,
         });
     }
 

@@ -10,6 +10,7 @@ mod decision;
 mod dumped;
 mod edit;
 mod engine;
+mod learnt;
 mod plan;
 mod pool;
 mod scrubber;
@@ -21,6 +22,8 @@ mod trace;
 mod tracing;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
+#[doc(hidden)] // for the tests' own writing of the engine
+pub use learnt::COMMON as COMMON_WORDS;
 pub use plan::Plan;
 pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};
 pub use trace::{Event, Fate, Stage};

@@ -26,6 +26,8 @@ pub struct Plan {
     pub(crate) rules: Vec<Rule>,
     /// By rule number: it never changes a value itself.
     pub(crate) spares: Vec<bool>,
+    /// Some rule's values are looked for in the rest of the item.
+    pub(crate) teaches: bool,
     /// The names that field rules know, for printed structures.
     names: Names,
     any: FieldAutomaton,
@@ -43,6 +45,8 @@ pub(crate) struct Rule {
     pub(crate) kind: FieldKind,
     pub(crate) action: Action,
     pub(crate) numbers: bool,
+    /// Its values are looked for in the rest of the item.
+    pub(crate) teaches: bool,
     pub(crate) keep: Vec<String>,
     pub(crate) rewrite: BTreeMap<String, String>,
 }
@@ -71,6 +75,7 @@ impl Plan {
                 kind: FieldKind::Value,
                 action: rule.action,
                 numbers: true,
+                teaches: false,
                 keep: Vec::new(),
                 rewrite: BTreeMap::new(),
             });
@@ -95,6 +100,8 @@ impl Plan {
                     kind: field.kind,
                     action,
                     numbers: field.spec.numbers,
+                    teaches: field.spec.learn
+                        && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
                     keep: field.spec.keep.clone(),
                     rewrite: field.spec.rewrite.clone(),
                 });
@@ -120,6 +127,7 @@ impl Plan {
             query: automaton(Scope::Query)?,
             pattern_actions: set.patterns.iter().map(|pattern| policy.action(pattern.class)).collect(),
             spares: rules.iter().map(only_spares).collect(),
+            teaches: rules.iter().any(|rule| rule.teaches),
             rules,
             policy,
             set,

@@ -1,6 +1,7 @@
 //! Buffers that outlive an item, and the place where they wait for the next scrubber.
 
 use super::edit::Edits;
+use super::learnt::Learnt;
 use super::plan::Plan;
 use crate::scan::json::Walker;
 use crate::scan::layer::View;
@@ -22,6 +23,8 @@ pub(super) struct Pool {
     pub(super) views: Vec<View>,
     pub(super) walkers: Vec<Walker>,
     pub(super) scratch: Vec<u8>,
+    /// What the fields of the item at hand taught.
+    pub(super) learnt: Learnt,
 }
 
 impl Pool {
@@ -34,12 +37,13 @@ impl Pool {
             views: Vec::new(),
             walkers: Vec::new(),
             scratch: Vec::new(),
+            learnt: Learnt::default(),
         })
     }
 
     fn view_bytes(&self) -> usize {
         let views: usize = self.views.iter().map(|view| view.text.capacity()).sum();
-        views + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
+        views + self.learnt.held_bytes() + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
     }
 }
 

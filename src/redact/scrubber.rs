@@ -124,28 +124,25 @@ impl Scrubber {
 
     /// Scrubs a whole item and appends the result to `out`.
     pub fn item(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8], out: &mut Vec<u8>) -> Verdict {
+        self.pool.learnt.clear();
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), bytes.len());
         engine.trace = self.trace.as_deref_mut();
         engine.trace_item();
-        let broken = match format {
-            ItemFormat::Json => !engine.document(bytes, false),
-            ItemFormat::JsonOrText => !engine.document(bytes, true),
-            ItemFormat::Text => {
-                engine.plain(bytes, 0);
-                false
-            }
-            ItemFormat::Form => {
-                engine.form(bytes);
-                false
-            }
-        };
-        let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
+        let mark = engine.trace_mark();
+        let broken = engine.item(format, bytes);
         let given_up = broken && format == ItemFormat::Json;
+        if !given_up && engine.begins_again(bytes) {
+            engine.trace_undo(mark);
+            engine.item(format, bytes);
+        }
+        engine.pool.learnt.clear();
+        let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
         self.finish(bytes, found, given_up, broken, out)
     }
 
     /// Begins a JSON document that is too long to be held.
     pub fn begin_long(&mut self, scope: ItemScope) {
+        self.pool.learnt.clear();
         if let Some(trace) = &mut self.trace {
             trace.begin_item();
         }
@@ -164,9 +161,13 @@ impl Scrubber {
         let mut walker = self.long.take()?;
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), window.len());
         engine.trace = self.trace.as_deref_mut();
+        engine.pool.learnt.seek();
         let used = engine.walk(&mut walker, window, last, 0, &Keys::NONE);
         let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
         let used = used.ok()?;
+        if last {
+            self.pool.learnt.clear();
+        }
         walker.carry_keys(window);
         self.pool.edits.list.retain(|edit| edit.range.end <= used);
         self.long = Some(walker);
@@ -184,8 +185,12 @@ impl Scrubber {
     ) -> (usize, Verdict) {
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), window.len());
         engine.trace = self.trace.as_deref_mut();
+        engine.pool.learnt.seek();
         engine.plain(window, 0);
         let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
+        if last {
+            self.pool.learnt.clear();
+        }
         let used = if last { window.len() } else { cut_place(window, &self.pool.edits) };
         self.pool.edits.list.retain(|edit| edit.range.end <= used);
         (used, self.finish(&window[..used], found, false, false, out))

@@ -4,7 +4,7 @@ use super::action::Action;
 use super::decision::redacts;
 use super::engine::{Context, Engine};
 use crate::pattern::{DetectorIndex, FieldKind};
-use crate::scan::context::Keys;
+use crate::scan::context::{Keys, as_read};
 use crate::scan::json::{Path, Site, Visitor};
 use crate::scan::sweep::Places;
 use std::ops::Range;
@@ -124,12 +124,14 @@ impl Visitor for Strings<'_, '_> {
             return;
         }
         let rules = &self.engine.plan.rules;
-        let mut asked = self.engine.rules_for(site.rule, site.under).map(|id| &rules[usize::from(id)]);
-        if let Some(rule) = asked.find(|rule| rule.numbers && redacts(rule)) {
+        let mut asked = self.engine.rules_for(site.rule, site.under).map(|id| (id, &rules[usize::from(id)]));
+        if let Some((id, rule)) = asked.find(|(_, rule)| rule.numbers && redacts(rule)) {
             if rule.action == Action::DropItem {
                 self.engine.drop_item = true;
             }
             self.engine.trace_at(|| Keys::walked(site.path, self.outer));
+            let key = site.path.key().map(as_read);
+            self.engine.learn(rule, &bytes[site.range.clone()], site.rule == Some(id), key.as_deref());
             self.engine.push_text(site.range, b"0", rule);
         } else if self.has_trigger(&site.range) && bytes[site.range.clone()].iter().all(u8::is_ascii_digit) {
             // What has a fraction or a sign is measured, not given.

@@ -41,6 +41,8 @@ pub enum Stage {
 pub enum Fate {
     /// Replaced, by this action.
     Hit(Action),
+    /// Replaced, by this action, since a field of the same item says that it names somebody.
+    Learnt(Action),
     /// Left, because of this.
     Miss(Stage),
     /// Replaced unread: too many layers, too deep, or the budget of work was used up.
@@ -246,6 +248,7 @@ misses = []
             let detector = names.get(usize::from(event.detector.0)).unwrap_or(&"unscanned");
             let fate = match event.fate {
                 Fate::Hit(action) => action.as_str().to_owned(),
+                Fate::Learnt(action) => format!("learnt, {}", action.as_str()),
                 Fate::Miss(stage) => format!("{stage:?}"),
                 Fate::Unscanned => "Unscanned".to_owned(),
             };

@@ -49,6 +49,17 @@ impl Engine<'_> {
         }
     }
 
+    pub(super) fn trace_mark(&mut self) -> Option<Mark> {
+        self.trace.as_mut().map(|trace| trace.mark())
+    }
+
+    /// Forgets what was told since: the item is walked again.
+    pub(super) fn trace_undo(&mut self, mark: Option<Mark>) {
+        if let (Some(trace), Some(mark)) = (&mut self.trace, mark) {
+            trace.back_to(mark, true);
+        }
+    }
+
     pub(super) fn trace_nested(&mut self) -> Option<Mark> {
         let trace = self.trace.as_mut()?;
         let mark = trace.mark();
@@ -114,6 +125,19 @@ impl Engine<'_> {
         if let Some(trace) = &mut self.trace {
             let fate = if action == Action::Keep { Fate::Miss(Stage::Policy) } else { Fate::Hit(action) };
             trace.note(detector, class, fate, value.len(), Some(value));
+        }
+    }
+
+    /// A value that a field of the same item taught.
+    pub(super) fn trace_learnt(
+        &mut self,
+        detector: DetectorIndex,
+        class: Option<Class>,
+        action: Action,
+        value: &[u8],
+    ) {
+        if let Some(trace) = &mut self.trace {
+            trace.note(detector, class, Fate::Learnt(action), value.len(), Some(value));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::document::Place;
 use super::layers::{Decoded, Layer};
+use super::learnt;
 use super::naive::{
     Decision, Edit, Kind, Rule, Scan, edit, looks_like_document, mapped, replace, settled, shift, splice,
 };
@@ -145,9 +146,13 @@ impl Scan<'_> {
                 };
                 let value = &text[range.clone()];
                 if matches!(joint, Joint::Colon | Joint::Element) && is_number(value) {
+                    let is_own = self.own_rule(&found.place) == Some(id);
                     return match value {
                         b"0" => Vec::new(),
-                        _ => vec![edit(range, b"0".to_vec(), rule.detector, rule.class)],
+                        _ => {
+                            learnt::learn(&mut self.taught, rule, value, is_own, found.key);
+                            vec![edit(range, b"0".to_vec(), rule.detector, rule.class)]
+                        }
                     };
                 }
                 let layer = match joint {
@@ -176,16 +181,19 @@ impl Scan<'_> {
         let own = self.own_rule(&found.place);
         for id in self.rules_for(&found.place).into_iter().filter(|id| self.takes(*id)).collect::<Vec<_>>() {
             let rule = &self.oracle.rules[id];
-            let whole = || replace(0..value.len(), rule.detector, rule.class, rule.action, value);
-            let edits = match self.decide(id, value, found.key, own != Some(id), layers) {
+            let nested = match self.decide(id, value, found.key, own != Some(id), layers) {
                 Decision::Look => continue,
-                Decision::Leave => Vec::new(),
+                Decision::Leave => Some(Vec::new()),
                 Decision::Inside => {
                     let under = Place { under: Some(id), ..found.place.clone() };
-                    self.nested(value, &under, layers).unwrap_or_else(whole)
+                    self.nested(value, &under, layers)
                 }
-                _ => whole(),
+                _ => None,
             };
+            let edits = nested.unwrap_or_else(|| {
+                learnt::learn(&mut self.taught, rule, value, own == Some(id), found.key);
+                replace(0..value.len(), rule.detector, rule.class, rule.action, value)
+            });
             let mut edits = match &decoded {
                 Some((decoded, layer)) => mapped(edits, decoded, *layer),
                 None => edits,
@@ -290,7 +298,7 @@ pub(crate) fn with_lengths(edits: Vec<Edit>, text: &[u8]) -> Vec<Edit> {
         let less: usize = within.iter().map(|edit| edit.range.len()).sum();
         let length = (string.content.len() + more).saturating_sub(less).to_string().into_bytes();
         if length != text[string.number.clone()] {
-            let gravity = (u8::MAX, usize::MAX);
+            let gravity = (u8::MAX, usize::MAX, false);
             all.push(Edit { range: string.number, text: length, gravity, null_when_whole: false });
         }
     }

@@ -125,6 +125,17 @@ const DOCUMENTS: &[&str] = &[
     // A document that is read as text is read once: its escapes belong to its strings.
     "{\"ip\":\"192.0.2.7\",\"b\":\"a \\\"quoted\\\" c\"}",
     "[\"%7B%22jane@example.com%22:%22Cookie: a=%22%7D\"]",
+    // What a field teaches: before and behind it, in keys, numbers, layers and other cases.
+    "{\"user\":{\"username\":\"jroe_77\",\"name\":\"Jane Roe\"},\"message\":\"login of Jane Roe (jroe_77) failed, see /u/Jane%20Roe\"}",
+    "{\"a\":\"JROE_77 jroe_778\",\"jroe_77\":{\"jroe_77\":1},\"username\":\"jroe_77\",\"b\":[\"\\n\\u006aroe_77\",\"%256aroe%5F77\"]}",
+    "{\"phone\":2025550143,\"a\":2025550143,\"b\":\"2025550143 12025550143\",\"c\":-2025550143}",
+    "{\"username\":\"[Filtered]\",\"name\":\"Filtered\",\"email\":\"email\",\"a\":\"[email] email\"}",
+    "{\"a\":\"{\\\"username\\\":\\\"jroe_77\\\"}\",\"b\":\"{\\\"username\\\":\\\"wroe_78\\\",]\",\"c\":\"jroe_77 wroe_78\"}",
+    "{\"user\":{\"email\":{\"value\":\"jroe at x\",\"kind\":\"homely\"}},\"a\":\"jroe at x homely\"}",
+    "{\"a\":\"{'username': 'jroe_77', 'by': u'jroe\\\\x5f77'}\",\"b\":\"dG9sZCBqcm9lXzc3IHNv\",\"c\":\"&#106;roe_77 jroe&lowbar;77\"}",
+    "{\"ip\":\"192.0.2.77\",\"a\":\"x192.0.2.77, v192.0.2.77.1 192-0-2-77\",\"b\":\"192.0.2.77\"}",
+    "{\"username\":\"roe ann roe\",\"a\":\"Roe Ann Roe Ann Roe\",\"release\":\"roe_ann_roe\"}",
+    "{\"username\":\"jroe_77\",\"prompt\":\"jroe_77\",\"a\":\"s:7:\\\"jroe_77\\\";\",\"b\":\"jroe_77@example.com\"}",
 ];
 
 const BYTES: &[&[u8]] = &[
@@ -169,4 +180,5 @@ const FORMS: &[&str] = &[
     "jane%40example.com=1",
     "password{\"a\":\"b\"}=1",
     "gen_ai.prompt=a&user.email=b&messages.0.content=c",
+    "a=by+Jane+Roe&username=Jane+Roe&Jane%20Roe=1&b=%256aane_roe&ip=192.0.2.77&c=v192.0.2.77",
 ];

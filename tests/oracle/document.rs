@@ -89,11 +89,11 @@ impl Reader<'_, '_> {
             b'{' | b'[' if self.open == self.scan.depth_max() => self.too_deep(at, byte),
             b'{' => self.object(),
             b'[' => self.array(around),
-            _ => self.scalar(at),
+            _ => self.scalar(at, key),
         }
     }
 
-    fn scalar(&mut self, at: usize) -> Result<(), Stop> {
+    fn scalar(&mut self, at: usize, key: Option<&[u8]>) -> Result<(), Stop> {
         static SCALAR: LazyLock<Regex> = LazyLock::new(|| {
             let number = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?";
             Regex::new(&format!("(?-u)^(?:true|false|null|NaN|-?Infinity|{number})$")).expect("a regex")
@@ -104,7 +104,7 @@ impl Reader<'_, '_> {
         if !SCALAR.is_match(text) {
             return Err(Stop);
         }
-        self.scan.scalar(self.bytes, at..at + text.len(), &self.here, self.edits);
+        self.scan.scalar(self.bytes, at..at + text.len(), &self.here, key, self.edits);
         self.at = at + text.len();
         Ok(())
     }

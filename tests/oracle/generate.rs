@@ -444,3 +444,65 @@ pub(crate) fn wraps() -> impl Strategy<Value = Vec<Wrap>> {
     ];
     prop::collection::vec(wrap, 0..7)
 }
+
+/// What the fields of a person hold.
+pub(crate) const NAMES: &[&str] = &[
+    "jroe_77",
+    "Jane Roe",
+    "J\u{f6}rg M\u{fc}ller",
+    "\u{674e}\u{96f7}",
+    "O'Hare \"Jo\" \\x",
+    "jane at example",
+    "u/4711-roe",
+    "a+b%40c&roe",
+    "555-0143",
+    "20255501",
+    "Roe Ann Roe",
+    "1 Example Road",
+    "admin",
+    "jo",
+];
+
+/// A document that names somebody in a field and, perhaps in another case or spelling, elsewhere behind layers.
+pub(crate) fn person() -> impl Strategy<Value = String> {
+    let field = prop::sample::select(
+        &["username", "email", "phone", "user.name", "street", "first_name", "ip", "messages", "a"][..],
+    );
+    let name = || prop::sample::select(NAMES).prop_map(str::to_owned);
+    let spelled = (name(), 0..5_u8).prop_map(|(name, how)| match how {
+        0 => name.to_uppercase(),
+        1 => name.replace(' ', "_"),
+        2 => format!("{name}s"),
+        _ => name,
+    });
+    let around =
+        prop::sample::select(&["", " ", "/", "x", "\n", "\u{e9}", "(", "username=", "=", ".", "0"][..]);
+    let text =
+        (around.clone(), spelled, around).prop_map(|(before, name, after)| format!("{before}{name}{after}"));
+    let text = (text, wraps().prop_map(|wraps| wraps.into_iter().take(2).collect::<Vec<_>>()))
+        .prop_map(|(text, wraps)| wraps.iter().fold(text, |text, wrap| wrap.apply(&text)));
+    let named = (field, name(), any::<u64>(), 0..4_u8).prop_map(|(field, name, seed, how)| {
+        let value = literal(&name, seed);
+        match how {
+            0 => format!("\"{field}\":[{value}]"),
+            1 => format!("\"{field}\":{{\"type\":\"string\",\"value\":{value}}}"),
+            _ => format!("\"{field}\":{value}"),
+        }
+    });
+    let says = (text, any::<u64>(), 0..6_u8).prop_map(|(text, seed, how)| match how {
+        0 => format!("{}:1", literal(&text, seed)),
+        1 if !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("\"n\":{text}")
+        }
+        _ => format!("\"note\":{}", literal(&text, seed)),
+    });
+    let members = prop::collection::vec(prop_oneof![2 => named, 3 => says], 1..6);
+    (members, any::<u64>(), 0..4_u8).prop_map(|(members, seed, how)| {
+        let document = format!("{{{}}}", members.join(","));
+        match how {
+            0 => format!("[{},{document}]", literal(&document, seed | 1)),
+            1 => document[..document.len() - 1].to_owned(),
+            _ => document,
+        }
+    })
+}

@@ -9,6 +9,7 @@ use super::behind;
 use super::context::{Context, Key};
 use super::document::{self, Broken, Place};
 use super::layers::{self, Decoded, Layer};
+use super::learnt::{self, Taught};
 use super::paths::{self, Pattern as Path, Step};
 use super::stand_in::{address, is_stand_in, stand_in};
 use regex::bytes::{Regex, RegexBuilder};
@@ -48,6 +49,7 @@ pub(crate) struct Rule {
     pub(crate) paths: Vec<Path>,
     pub(crate) action: Action,
     pub(crate) numbers: bool,
+    pub(crate) learn: bool,
     keep: Vec<String>,
     rewrite: BTreeMap<String, String>,
 }
@@ -71,19 +73,24 @@ pub(crate) struct Oracle {
 /// Rules by scope and path, found before: the same paths come again and again.
 type Known = HashMap<(&'static str, Vec<Step>), Option<usize>>;
 
-/// A replacement, and how grave what it hides is: the smaller, the graver.
+/// A replacement, and how grave what it hides is: the smaller, the graver. What was learnt comes last of its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edit {
     pub(crate) range: Range<usize>,
     pub(crate) text: Vec<u8>,
-    pub(crate) gravity: (u8, usize),
+    pub(crate) gravity: (u8, usize, bool),
     pub(crate) null_when_whole: bool,
 }
 
 impl Edit {
     /// What a bound keeps us from looking at.
     pub(crate) fn unscanned(range: Range<usize>, text: &[u8]) -> Self {
-        Self { range, text: text.to_vec(), gravity: (0, usize::from(u16::MAX)), null_when_whole: false }
+        Self {
+            range,
+            text: text.to_vec(),
+            gravity: (0, usize::from(u16::MAX), false),
+            null_when_whole: false,
+        }
     }
 }
 
@@ -122,6 +129,7 @@ impl Oracle {
             paths: vec![Path::parse(&rule.path)],
             action: rule.action,
             numbers: true,
+            learn: false,
             keep: Vec::new(),
             rewrite: BTreeMap::new(),
         });
@@ -149,6 +157,7 @@ impl Oracle {
                     scope: spec.scope.clone().unwrap_or("any".to_owned()),
                     paths: spec.paths.iter().map(|path| Path::parse(path)).collect(),
                     numbers: spec.numbers,
+                    learn: spec.learn,
                     keep: spec.keep.clone(),
                     rewrite: spec.rewrite.clone(),
                 });
@@ -157,25 +166,37 @@ impl Oracle {
         Self { patterns, rules, limits, known: RefCell::default() }
     }
 
-    /// The bytes that the engine must append for this item, and whether it must call it broken.
-    pub(crate) fn item(&self, format: ItemFormat, scope: ItemScope, bytes: &[u8]) -> (Vec<u8>, bool) {
+    /// The bytes that the engine must append for this item, one or the other, and whether it must call it broken.
+    ///
+    /// What was learnt, where a rule takes it away already, may change how many times over a stand-in is percent-encoded.
+    /// The engine does not read an item again for that, so either is right.
+    pub(crate) fn item(&self, format: ItemFormat, scope: ItemScope, bytes: &[u8]) -> ([Vec<u8>; 2], bool) {
         let scope = match scope {
             ItemScope::Any => "any",
             ItemScope::Sentry => "sentry",
             ItemScope::EnvelopeHeader => "envelope_header",
             ItemScope::Query => "query",
         };
-        let mut scan = Scan { oracle: self, scope, keys: 0 };
-        let (edits, broken) = match format {
-            ItemFormat::Json | ItemFormat::JsonOrText => scan.whole(bytes, format == ItemFormat::JsonOrText),
-            ItemFormat::Text => (scan.plain(bytes, 0), false),
-            ItemFormat::Form => (scan.form(bytes), false),
-        };
+        // Once to learn, and once with all that was learnt.
+        let mut scan = Scan { oracle: self, scope, keys: 0, taught: Vec::new(), sought: Vec::new() };
+        let (first, _) = scan.item(format, bytes);
+        let sought = scan.taught;
+        let mut scan = Scan { oracle: self, scope, keys: 0, taught: Vec::new(), sought };
+        let (edits, broken) = scan.item(format, bytes);
         if broken && format == ItemFormat::Json {
-            return (Vec::new(), true);
+            return ([Vec::new(), Vec::new()], true);
         }
-        (splice(bytes, &edits), broken)
+        let spelled_alike = first.len() == edits.len()
+            && first.iter().zip(&edits).all(|(a, b)| a.range == b.range && plain(&a.text) == plain(&b.text));
+        let other = if spelled_alike { &first } else { &edits };
+        ([splice(bytes, &edits), splice(bytes, other)], broken)
     }
+}
+
+/// A stand-in without any percent-encoding.
+fn plain(text: &[u8]) -> Vec<u8> {
+    let decoded = Decoded::read(Layer::Percent, text).text;
+    if decoded == text { decoded } else { plain(&decoded) }
 }
 
 pub(crate) fn splice(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
@@ -195,9 +216,21 @@ pub(crate) struct Scan<'o> {
     pub(crate) scope: &'static str,
     /// Keys replaced so far.
     keys: usize,
+    /// What fields say so far.
+    pub(crate) taught: Vec<Taught>,
+    /// What they said when the item was read first.
+    sought: Vec<Taught>,
 }
 
 impl Scan<'_> {
+    fn item(&mut self, format: ItemFormat, bytes: &[u8]) -> (Vec<Edit>, bool) {
+        match format {
+            ItemFormat::Json | ItemFormat::JsonOrText => self.whole(bytes, format == ItemFormat::JsonOrText),
+            ItemFormat::Text => (self.plain(bytes, 0), false),
+            ItemFormat::Form => (self.form(bytes), false),
+        }
+    }
+
     pub(crate) fn depth_max(&self) -> usize {
         self.oracle.limits.depth_max
     }
@@ -324,11 +357,15 @@ impl Scan<'_> {
         match self.decide(id, value, None, false, 0) {
             Decision::Look => self.through(Layer::Form, raw, place, 0),
             Decision::Leave => Vec::new(),
-            Decision::Null => vec![edit(all, Vec::new(), rule.detector, rule.class)],
+            Decision::Null => {
+                learnt::learn(&mut self.taught, rule, value, true, None);
+                vec![edit(all, Vec::new(), rule.detector, rule.class)]
+            }
             Decision::Exchange(other) => vec![edit(all, other, rule.detector, rule.class)],
             Decision::Inside | Decision::Replace => {
                 let under = Place { under: Some(id), ..place.clone() };
                 let edits = self.nested(value, &under, 0).unwrap_or_else(|| {
+                    learnt::learn(&mut self.taught, rule, value, true, None);
                     replace(0..value.len(), rule.detector, rule.class, rule.action, value)
                 });
                 mapped(edits, &decoded, Layer::Form)
@@ -358,12 +395,19 @@ impl Scan<'_> {
         if found.iter().any(|edit| edit.text != bytes[edit.range.clone()]) {
             self.keys += 1;
             let text = format!("{mark}{}", self.keys).into_bytes();
-            found.push(Edit { range: end..end, text, gravity: (u8::MAX, 0), null_when_whole: false });
+            found.push(Edit { range: end..end, text, gravity: (u8::MAX, 0, false), null_when_whole: false });
         }
     }
 
     /// A number, `true`, `false` or `null` of a document.
-    pub(crate) fn scalar(&mut self, bytes: &[u8], range: Range<usize>, place: &Place, edits: &mut Vec<Edit>) {
+    pub(crate) fn scalar(
+        &mut self,
+        bytes: &[u8],
+        range: Range<usize>,
+        place: &Place,
+        key: Option<&[u8]>,
+        edits: &mut Vec<Edit>,
+    ) {
         let text = &bytes[range.clone()];
         if !(text[0].is_ascii_digit() || text[0] == b'-') || text == b"0" {
             return;
@@ -371,6 +415,8 @@ impl Scan<'_> {
         let rules = &self.oracle.rules;
         let takes = |id: &usize| rules[*id].redacts() && rules[*id].numbers;
         if let Some(id) = self.rules_for(place).into_iter().find(takes) {
+            let is_own = self.own_rule(place) == Some(id);
+            learnt::learn(&mut self.taught, &rules[id], text, is_own, key);
             edits.push(edit(range, b"0".to_vec(), rules[id].detector, rules[id].class));
         } else if text.iter().all(u8::is_ascii_digit) {
             let found = self.patterns(text, &place.keys);
@@ -400,7 +446,10 @@ impl Scan<'_> {
             let found = match self.decide(id, value, key, own != Some(id), layers) {
                 Decision::Look => continue,
                 Decision::Leave => return,
-                Decision::Null => return edits.push(put(quoted, b"null".to_vec())),
+                Decision::Null => {
+                    learnt::learn(&mut self.taught, rule, value, own == Some(id), key);
+                    return edits.push(put(quoted, b"null".to_vec()));
+                }
                 Decision::Exchange(other) => return edits.push(put(range, other)),
                 Decision::Inside => {
                     let under = if rule.redacts() { Some(id) } else { place.under };
@@ -409,7 +458,10 @@ impl Scan<'_> {
                 Decision::Replace => None,
             };
             let rule = &self.oracle.rules[id];
-            let whole = || replace(0..value.len(), rule.detector, rule.class, rule.action, value);
+            let whole = || {
+                learnt::learn(&mut self.taught, rule, value, own == Some(id), key);
+                replace(0..value.len(), rule.detector, rule.class, rule.action, value)
+            };
             let mut found = mapped(found.unwrap_or_else(whole), &decoded, Layer::Json);
             shift(&mut found, range.start);
             return edits.extend(found);
@@ -474,11 +526,11 @@ impl Scan<'_> {
         if !looks_like_document(text) || layers >= self.oracle.limits.layers_max {
             return None;
         }
-        let keys = self.keys;
+        let (keys, taught) = (self.keys, self.taught.clone());
         let mut edits = Vec::new();
         let read = document::read(self, text, place.clone(), layers + 1, &mut edits);
         if read.is_err() {
-            self.keys = keys;
+            (self.keys, self.taught) = (keys, taught);
         }
         read.ok().map(|()| edits)
     }
@@ -517,7 +569,7 @@ impl Scan<'_> {
         mapped(edits, &decoded, layer)
     }
 
-    /// Every pattern over the whole text.
+    /// Every pattern over the whole text, and all that was learnt.
     fn patterns(&self, text: &[u8], keys: &[Key]) -> Vec<Edit> {
         let mut edits = Vec::new();
         for (detector, pattern) in self.oracle.patterns.iter().enumerate() {
@@ -552,6 +604,7 @@ impl Scan<'_> {
                 }
             }
         }
+        edits.extend(learnt::find(&self.sought, text));
         edits
     }
 }
@@ -610,7 +663,7 @@ pub(crate) fn edit(range: Range<usize>, text: Vec<u8>, detector: usize, class: O
         Some(C::IpAddress) => 6,
         Some(C::UserId) => 7,
     };
-    Edit { range, text, gravity: (rank, detector), null_when_whole: false }
+    Edit { range, text, gravity: (rank, detector, false), null_when_whole: false }
 }
 
 pub(crate) fn shift(edits: &mut [Edit], by: usize) {

@@ -74,7 +74,10 @@ fn row(entry: &Entry) -> Row<'_> {
         Spec::Pattern(spec) => {
             (spec.class.as_str(), "pattern", spec.stability.as_deref().unwrap_or("stable"), &spec.why)
         }
-        Spec::Field(spec) => (spec.class.as_deref().unwrap_or("-"), "field", "stable", &spec.why),
+        Spec::Field(spec) => {
+            let kind = if spec.learn { "field, learn" } else { "field" };
+            (spec.class.as_deref().unwrap_or("-"), kind, "stable", &spec.why)
+        }
     };
     let state = match (&entry.state, &entry.overrides) {
         (State::InForce, None) => "on".to_owned(),
@@ -118,13 +121,14 @@ fn object(entry: &Entry) -> Value {
         State::Disabled => ("disabled", None),
         State::Overridden(by) => ("overridden", Some(place(by))),
     };
-    let source = match &entry.spec {
-        Spec::Pattern(spec) => &spec.source,
-        Spec::Field(spec) => &spec.source,
+    let (kind, source, learn) = match &entry.spec {
+        Spec::Pattern(spec) => ("pattern", &spec.source, false),
+        Spec::Field(spec) => ("field", &spec.source, spec.learn),
     };
     json!({
         "name": row.name,
-        "kind": row.kind,
+        "kind": kind,
+        "learn": learn,
         "class": if row.class == "-" { Value::Null } else { row.class.into() },
         "stability": row.stability,
         "state": state,

@@ -96,6 +96,13 @@ impl View {
         self.escapes.is_empty()
     }
 
+    /// True if some escape stands for a letter or digit, or a byte beyond ASCII, and not only for punctuation.
+    pub(crate) fn spells_letters(&self) -> bool {
+        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
+        let stands_for = |escape: &Escape| &self.text[escape.decoded..escape.decoded + escape.decoded_len];
+        self.escapes.iter().any(|escape| stands_for(escape).iter().any(is_letter))
+    }
+
     /// True if some escape lies in this range of the decoded text.
     pub(crate) fn is_escaped(&self, range: &Range<usize>) -> bool {
         let first = self.escapes.partition_point(|escape| escape.decoded < range.start);

@@ -1,0 +1,1088 @@
+//! Values that fields of an item name, replaced wherever else the item says them: names that no pattern can know.
+//!
+//! In: values of field rules with `learn = true`, as the walk comes across them. Out: edits for their other
+//! occurrences, in any layer and in keys, by the rule, class and stand-in of the field. Holds up to [`VALUES_MAX`]
+//! values of one item, and the few decoded texts in which a value may have been spelled in escapes. Never looks at
+//! what a field rule or an exemption has decided already.
+//!
+//! An item is walked once. If something was learnt, one quick pass over its bytes asks whether a value occurs outside of
+//! what is replaced anyway; only then the item is walked again, now with the values as further needles. Each walk has a
+//! budget of work of its own. A document that comes in windows is walked once: what a window teaches holds from the next
+//! one on, since what came before is gone.
+//!
+//! What is learnt: 4 to 128 bytes with a word of three letters or digits; numbers from six digits on; no common word, no
+//! stand-in. Of a name in two words the parts alone are not learnt: `Mark` in `Mark Roe` is a word of every day. Of what
+//! lies below a field, list elements and the `value` of an attribute are learnt, other members are details.
+//! How it is found: without ASCII case, not inside a longer word, and a blank of it may be written as `+`, `_`, `.` or `-`.
+//!
+//! PERF: values change from item to item, and most items teach some and repeat none. An automaton for them (as of
+//! `aho-corasick`) takes longer to build than a small item takes to scan. So the quick pass samples: any three bytes
+//! of a value's longest word are looked up in a table of 2 KiB, at every n-th byte only, where n grows with the
+//! shortest of these words (Wu and Manber, "A Fast Algorithm for Multi-Pattern Searching", 1994). A word survives
+//! every encoding that escapes only what it must; of what escapes letters too, the decoded text is kept for the pass.
+
+use super::action::Action;
+use super::decision::same_key;
+use super::edit::{Edit, gravity, rank};
+use super::engine::Engine;
+use super::plan::Rule;
+use super::stand_in;
+use crate::pattern::{Class, DetectorIndex};
+use crate::scan::layer::View;
+use crate::scan::sweep::Contexts;
+use crate::scan::{Work, is_stand_in};
+use std::fmt;
+use std::ops::Range;
+
+/// Values of one item; the first that come. More are not one person's.
+const VALUES_MAX: usize = 16;
+/// Shortest and longest value.
+const VALUE_BYTES: std::ops::RangeInclusive<usize> = 4..=128;
+/// Letters and digits, all beyond ASCII included, that a value needs; digits if it has nothing else.
+const LETTERS_MIN: usize = 4;
+const DIGITS_MIN: usize = 6;
+/// Bytes of the longest word of a value by which it is found, and shortest such word.
+const ANCHOR_BYTES: std::ops::RangeInclusive<usize> = GRAM..=16;
+/// Bytes that are looked up at once.
+const GRAM: usize = 3;
+/// Entries of that table, as a power of two.
+const TABLE_BITS: u32 = 10;
+/// Bytes of decoded texts that are kept for the quick pass. Past it the item is walked again unasked.
+const SPELLED_BYTES_MAX: usize = 256 << 10;
+/// Longest escape of one character, all encodings: `&#x0000000000000040;`.
+const ESCAPE_BYTES_MAX: usize = 24;
+/// What a byte of a value that is compared costs, in looks of a regex at a byte.
+const COMPARE_COST: usize = 4;
+/// Between the texts that are kept: part of no word.
+const PARTING: u8 = b'\n';
+
+/// What the fields of an item taught.
+#[derive(Default)]
+pub(super) struct Learnt {
+    values: Vec<Value>,
+    /// The bytes of the values.
+    arena: Vec<u8>,
+    /// How many of the values are searched for.
+    sought: usize,
+    /// The item is walked again: nothing more is learnt.
+    is_second_walk: bool,
+    /// Decoded texts of which some letters were spelled in escapes.
+    spelled: Vec<u8>,
+    spelled_too_much: bool,
+    table: Table,
+    /// Finds in the text at hand: where, and which value.
+    finds: Vec<(usize, usize)>,
+}
+
+/// Shows lengths only: the values are somebody's.
+impl fmt::Debug for Learnt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Learnt({} values, {} sought)", self.values.len(), self.sought)
+    }
+}
+
+/// A value and who taught it.
+#[derive(Debug, Clone)]
+struct Value {
+    /// In the arena.
+    bytes: Range<usize>,
+    /// Its longest word, in the value.
+    anchor: Range<usize>,
+    detector: DetectorIndex,
+    class: Option<Class>,
+    action: Action,
+}
+
+impl Learnt {
+    /// Forgets all of it: another item begins, or none.
+    pub(super) fn clear(&mut self) {
+        self.values.clear();
+        self.arena.clear();
+        self.spelled.clear();
+        self.spelled_too_much = false;
+        self.sought = 0;
+        self.is_second_walk = false;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Goes back to the first `len` values: what came since stood in what turned out to be no document.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.values.truncate(len);
+    }
+
+    /// True while values are searched for, so that every text deserves a look.
+    pub(super) fn is_sought(&self) -> bool {
+        self.sought > 0
+    }
+
+    /// From here on, all values so far are searched for.
+    pub(super) fn seek(&mut self) {
+        if self.sought == self.values.len() {
+            return;
+        }
+        self.sought = self.values.len();
+        self.table
+            .fill(self.values.iter().map(|value| &self.arena[value.bytes.clone()][value.anchor.clone()]));
+    }
+
+    /// Bytes kept for the next item.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.arena.capacity() + self.spelled.capacity() + self.finds.capacity() * size_of::<(usize, usize)>()
+    }
+
+    fn bytes(&self, value: &Value) -> &[u8] {
+        &self.arena[value.bytes.clone()]
+    }
+
+    fn learn(&mut self, rule: &Rule, bytes: &[u8]) {
+        if self.is_second_walk || self.values.len() == VALUES_MAX {
+            return;
+        }
+        let Some(anchor) = anchor_if_telling(bytes) else { return };
+        let is_known =
+            |value: &Value| value.detector == rule.detector && self.arena[value.bytes.clone()] == *bytes;
+        if self.values.iter().any(is_known) {
+            return;
+        }
+        let from = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        self.values.push(Value {
+            bytes: from..self.arena.len(),
+            anchor,
+            detector: rule.detector,
+            class: rule.class,
+            action: rule.action,
+        });
+    }
+
+    /// Keeps a decoded text for the quick pass.
+    fn keep_spelled(&mut self, text: &[u8]) {
+        if self.spelled.len() + text.len() >= SPELLED_BYTES_MAX {
+            self.spelled_too_much = true;
+            return;
+        }
+        self.spelled.extend_from_slice(text);
+        self.spelled.push(PARTING);
+    }
+
+    /// True if a second walk may replace more of `bytes` than `edits` do, which are settled. Detectors from `fields_from`
+    /// on are field rules.
+    fn may_occur(&self, bytes: &[u8], edits: &[Edit], fields_from: usize) -> bool {
+        let mut work = Work::for_item(bytes.len());
+        let is_replaced = |near: &Near, value: &Value| {
+            let first = edits.partition_point(|edit| edit.range.end <= near.range.start);
+            edits.get(first).is_some_and(|edit| replaces(edit, near, value, fields_from))
+        };
+        self.spelled_too_much
+            || self.any_near(bytes, &mut work, |near, value| !is_replaced(near, value))
+            || self.any_near(&self.spelled, &mut work, |_, _| true)
+    }
+
+    /// True if `counts` is for something that some value may read as, or the work is used up.
+    fn any_near(&self, text: &[u8], work: &mut Work, counts: impl Fn(&Near, &Value) -> bool) -> bool {
+        self.table.any_at(text, |at, nth| {
+            let value = &self.values[nth];
+            if !self.is_anchor(text, at, value) {
+                return false;
+            }
+            let bytes = self.bytes(value);
+            !work.spend(bytes.len() * COMPARE_COST)
+                || near(text, at, bytes, &value.anchor).is_some_and(|near| counts(&near, value))
+        })
+    }
+
+    /// True if the longest word of a value stands at `at`.
+    fn is_anchor(&self, text: &[u8], at: usize, value: &Value) -> bool {
+        let anchor = &self.bytes(value)[value.anchor.clone()];
+        text.get(at..at + anchor.len()).is_some_and(|here| here.eq_ignore_ascii_case(anchor))
+    }
+
+    /// Gathers in `finds` where the values stand in a text, in order, as far as the work lasts.
+    fn find_in(&mut self, text: &[u8], work: &mut Work) {
+        let mut finds = std::mem::take(&mut self.finds);
+        finds.clear();
+        self.table.any_at(text, |at, nth| {
+            let value = &self.values[nth];
+            if !self.is_anchor(text, at, value) {
+                return false;
+            }
+            if let Some(start) = at.checked_sub(value.anchor.start)
+                && stands_at(text, start, self.bytes(value))
+            {
+                finds.push((start, nth));
+            }
+            !work.spend(value.bytes.len() * COMPARE_COST)
+        });
+        finds.sort_unstable();
+        self.finds = finds;
+    }
+}
+
+impl Engine<'_> {
+    /// Learns a value that a rule takes away. `is_own`: the rule names this very field, and no container around it.
+    pub(super) fn learn(&mut self, rule: &Rule, value: &[u8], is_own: bool, key: Option<&[u8]>) {
+        if rule.teaches && (is_own || key.is_none_or(is_value_key)) {
+            self.pool.learnt.learn(rule, value);
+        }
+    }
+
+    /// Notes a decoded text in which letters may have become readable only now.
+    pub(super) fn note_decoded(&mut self, view: &View) {
+        if self.plan.teaches && !self.pool.learnt.is_second_walk && view.spells_letters() {
+            self.pool.learnt.keep_spelled(&view.text);
+        }
+    }
+
+    /// The same for what an opaque run says.
+    pub(super) fn note_unpacked(&mut self, text: &[u8]) {
+        if self.plan.teaches && !self.pool.learnt.is_second_walk {
+            self.pool.learnt.keep_spelled(text);
+        }
+    }
+
+    /// After the first walk: true if the item must be walked again, for which everything is then ready.
+    pub(super) fn begins_again(&mut self, bytes: &[u8]) -> bool {
+        let learnt = &mut self.pool.learnt;
+        if learnt.values.is_empty() || self.drop_item {
+            return false;
+        }
+        learnt.seek();
+        if !learnt.may_occur(bytes, &self.pool.edits.list, self.plan.set.patterns.len()) {
+            return false;
+        }
+        learnt.is_second_walk = true;
+        self.pool.edits.clear();
+        self.pool.seen = Contexts::default();
+        self.work = Work::for_item(bytes.len());
+        self.kept.clear();
+        self.keys = 0;
+        true
+    }
+
+    /// Makes edits of the values that stand in `text`.
+    pub(super) fn search_learnt(&mut self, text: &[u8]) {
+        if !self.work.spend(text.len()) {
+            return;
+        }
+        let mut learnt = std::mem::take(&mut self.pool.learnt);
+        learnt.find_in(text, &mut self.work);
+        for &(start, nth) in &learnt.finds {
+            let value = &learnt.values[nth];
+            let bytes = learnt.bytes(value);
+            let range = start..start + bytes.len();
+            self.trace_learnt(value.detector, value.class, value.action, &text[range.clone()]);
+            let at = self.pool.edits.arena.len();
+            // Counts of a field's text say nothing about another place.
+            let action = if value.action == Action::Stats { Action::Token } else { value.action };
+            let key = self.plan.policy.key.as_ref();
+            stand_in::write(action, value.class, key, bytes, &mut self.pool.edits.arena);
+            self.push(range, at, value.detector, value.class, value.action);
+            self.pool.edits.list.last_mut().expect("pushed just now").learnt = true;
+        }
+        self.pool.learnt = learnt;
+    }
+}
+
+/// The key that a structured attribute has its value under.
+fn is_value_key(key: &[u8]) -> bool {
+    same_key(key, b"value") || same_key(key, b"string_value")
+}
+
+/// Letters, digits and all beyond ASCII.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+/// True if `byte` of a text may stand for `want` of a value.
+fn reads_as(want: u8, byte: u8) -> bool {
+    want.eq_ignore_ascii_case(&byte) || want == b' ' && matches!(byte, b'+' | b'_' | b'.' | b'-')
+}
+
+/// True if `value` stands at `start`, and no word goes on at its ends.
+fn stands_at(text: &[u8], start: usize, value: &[u8]) -> bool {
+    let end = start + value.len();
+    let Some(here) = text.get(start..end) else { return false };
+    let goes_on = |inside: u8, outside: Option<&u8>| is_word(inside) && outside.is_some_and(|b| is_word(*b));
+    let before = start.checked_sub(1).map(|before| &text[before]);
+    value.iter().zip(here).all(|(want, byte)| reads_as(*want, *byte))
+        && !goes_on(value[0], before)
+        && !goes_on(value[value.len() - 1], text.get(end))
+}
+
+/// The longest word of a value that is worth looking for, at most as long as an anchor; `None` if it says too little.
+/// The first part of an e-mail address wins: the other one may be in every URL.
+fn anchor_if_telling(value: &[u8]) -> Option<Range<usize>> {
+    let letters = value.iter().filter(|byte| is_word(**byte)).count();
+    let is_number = !value.iter().any(|byte| is_word(*byte) && !byte.is_ascii_digit());
+    let letters_min = if is_number { DIGITS_MIN } else { LETTERS_MIN };
+    let says_nothing = !VALUE_BYTES.contains(&value.len())
+        || letters < letters_min
+        || value.iter().all(|byte| *byte == value[0])
+        || std::str::from_utf8(value).is_err()
+        || is_common(value)
+        || is_stand_in(value)
+        || value.ends_with(b"@pseudonym.invalid");
+    if says_nothing {
+        return None;
+    }
+    let local = memchr::memchr(b'@', value).unwrap_or(0);
+    longest_word(&value[..local]).or_else(|| longest_word(value))
+}
+
+/// The first of the longest runs of letters and digits.
+fn longest_word(text: &[u8]) -> Option<Range<usize>> {
+    let (mut longest, mut at) = (0..0, 0);
+    for word in text.split(|byte| !is_word(*byte)) {
+        if word.len() > longest.len() {
+            longest = at..at + word.len();
+        }
+        at += word.len() + 1;
+    }
+    let len = longest.len().min(*ANCHOR_BYTES.end());
+    ANCHOR_BYTES.contains(&len).then(|| longest.start..longest.start + len)
+}
+
+/// Something that a value may read as.
+struct Near {
+    /// Its bytes, up to the first escape on either side.
+    range: Range<usize>,
+    /// An escape, which may be anything, came before all of the value was compared.
+    is_guess: bool,
+}
+
+/// True if an edit of the first walk leaves nothing to a second one: what it replaces is under a field rule, or is the very
+/// value; and the find of that value, which is the less grave, would change nothing about it.
+fn replaces(edit: &Edit, near: &Near, value: &Value, fields_from: usize) -> bool {
+    let Range { start, end } = near.range;
+    let is_graver = gravity(edit) < (rank(value.class), value.detector, true);
+    let is_field = usize::from(edit.detector.0) >= fields_from && edit.detector != DetectorIndex::UNSCANNED;
+    let holds = edit.range.start <= start && end <= edit.range.end;
+    // A string that becomes null goes with its quotes.
+    let is_same = edit.range == near.range || (edit.range.start + 1, edit.range.end) == (start, end + 1);
+    is_graver && (is_field && holds || is_same && !near.is_guess)
+}
+
+/// What a value may read as around its longest word, which stands at `at`. `None` if it cannot be the value.
+fn near(text: &[u8], at: usize, value: &[u8], anchor: &Range<usize>) -> Option<Near> {
+    let goes_on = |inside: u8, outside: Option<&u8>| is_word(inside) && outside.is_some_and(|b| is_word(*b));
+    let (mut end, mut is_guess) = (at + anchor.len(), false);
+    for want in &value[anchor.end..] {
+        let byte = *text.get(end)?;
+        end += 1;
+        is_guess = begins_escape(byte);
+        if is_guess {
+            break;
+        }
+        if !reads_as(*want, byte) {
+            return None;
+        }
+    }
+    if !is_guess && goes_on(value[value.len() - 1], text.get(end)) {
+        return None;
+    }
+    let mut start = at;
+    for want in value[..anchor.start].iter().rev() {
+        start = start.checked_sub(1)?;
+        if !reads_as(*want, text[start]) {
+            return ends_escape(text, start).then_some(Near { range: start..end, is_guess: true });
+        }
+    }
+    let before = start.checked_sub(1);
+    if goes_on(value[0], before.map(|before| &text[before])) && !ends_escape(text, start - 1) {
+        return None;
+    }
+    Some(Near { range: start..end, is_guess })
+}
+
+/// `\n`, `%20`, `&amp;`: the escapes of all layers.
+fn begins_escape(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'%' | b'&')
+}
+
+/// True if the byte at `at` may be part of an escape.
+fn ends_escape(text: &[u8], at: usize) -> bool {
+    let before = &text[at.saturating_sub(ESCAPE_BYTES_MAX)..at];
+    let inside = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b';' | b'{' | b'}');
+    begins_escape(text[at])
+        || before.iter().rev().find(|byte| !inside(byte)).is_some_and(|b| begins_escape(*b))
+}
+
+/// By three bytes, which anchors hold them within the first few places.
+#[derive(Default)]
+struct Table {
+    /// A bit per value.
+    values: Vec<u16>,
+    /// Places at which the three bytes may stand in an anchor: one of them is looked at.
+    stride: usize,
+    /// The anchors, folded, as far as they are looked at.
+    heads: Vec<(u16, [u8; GRAM], usize)>,
+}
+
+impl Table {
+    fn fill<'v>(&mut self, anchors: impl Iterator<Item = &'v [u8]> + Clone) {
+        self.values.clear();
+        self.values.resize(1 << TABLE_BITS, 0);
+        self.heads.clear();
+        let shortest = anchors.clone().map(<[u8]>::len).min().unwrap_or(GRAM);
+        self.stride = shortest + 1 - GRAM;
+        for (nth, anchor) in anchors.enumerate() {
+            let bit = 1 << nth;
+            for (place, gram) in anchor.windows(GRAM).take(self.stride).enumerate() {
+                let gram = [gram[0], gram[1], gram[2]];
+                self.values[slot(gram)] |= bit;
+                self.heads.push((bit, gram, place));
+            }
+        }
+    }
+
+    /// True as soon as `is_it` is, which is asked about places where the anchor of a value may begin.
+    fn any_at(&self, text: &[u8], mut is_it: impl FnMut(usize, usize) -> bool) -> bool {
+        let Some(table) = self.values.first_chunk::<{ 1 << TABLE_BITS }>() else { return false };
+        for (nth, gram) in text.windows(GRAM).step_by(self.stride).enumerate() {
+            let gram = [gram[0], gram[1], gram[2]];
+            let values = table[slot(gram)];
+            if values == 0 {
+                continue;
+            }
+            let at = nth * self.stride;
+            for (bit, head, place) in &self.heads {
+                if values & bit != 0
+                    && head.eq_ignore_ascii_case(&gram)
+                    && let Some(start) = at.checked_sub(*place)
+                    && is_it(start, bit.trailing_zeros() as usize)
+                {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Without case, and some more that does not matter.
+#[inline(always)]
+fn slot([a, b, c]: [u8; GRAM]) -> usize {
+    let gram = u32::from_le_bytes([a, b, c, 0]) | 0x0020_2020;
+    (gram.wrapping_mul(0x9e37_79b1) >> (u32::BITS - TABLE_BITS)) as usize
+}
+
+/// True for a word that stands for nobody, or says too many other things.
+fn is_common(value: &[u8]) -> bool {
+    let mut folded = [0; COMMON_BYTES_MAX];
+    let Some(folded) = folded.get_mut(..value.len()) else { return false };
+    folded.copy_from_slice(value);
+    folded.make_ascii_lowercase();
+    let is_ours = |class: &Class| class.word().as_bytes() == folded;
+    COMMON.binary_search_by(|word| word.as_bytes().cmp(folded)).is_ok() || Class::ALL.iter().any(is_ours)
+}
+
+/// Longest common word.
+const COMMON_BYTES_MAX: usize = 16;
+
+/// Words that log-in names and placeholders share with everything else in an event, in order: roles, machines and
+/// their programs, the vocabulary of telemetry and of screens, and first names that are words of every day.
+pub const COMMON: &[&str] = &[
+    "about",
+    "above",
+    "account",
+    "accounts",
+    "active",
+    "address",
+    "admin",
+    "administrator",
+    "after",
+    "again",
+    "agent",
+    "alpha",
+    "alpine",
+    "also",
+    "amazon",
+    "android",
+    "angel",
+    "angular",
+    "anon",
+    "anonymized",
+    "anonymous",
+    "apache",
+    "apartment",
+    "api-key",
+    "april",
+    "array",
+    "audio",
+    "august",
+    "autumn",
+    "azure",
+    "back",
+    "backend",
+    "banks",
+    "basic",
+    "because",
+    "been",
+    "before",
+    "being",
+    "below",
+    "beta",
+    "between",
+    "bill",
+    "billing",
+    "bishop",
+    "black",
+    "blank",
+    "body",
+    "boolean",
+    "both",
+    "bots",
+    "breadcrumb",
+    "breadcrumbs",
+    "brook",
+    "brown",
+    "browser",
+    "business",
+    "button",
+    "bytes",
+    "came",
+    "canary",
+    "cancel",
+    "cart",
+    "celery",
+    "chars",
+    "chase",
+    "checkout",
+    "chip",
+    "chrome",
+    "city",
+    "clerk",
+    "click",
+    "client",
+    "cliff",
+    "close",
+    "cloudflare",
+    "come",
+    "comment",
+    "comments",
+    "company",
+    "connect",
+    "contact",
+    "container",
+    "context",
+    "contexts",
+    "continue",
+    "cook",
+    "cookie",
+    "cookies",
+    "could",
+    "count",
+    "country",
+    "crawler",
+    "create",
+    "critical",
+    "cron",
+    "culprit",
+    "custom",
+    "customer",
+    "customers",
+    "daemon",
+    "dale",
+    "darwin",
+    "data",
+    "date",
+    "dawn",
+    "debian",
+    "debug",
+    "december",
+    "default",
+    "delete",
+    "deleted",
+    "demo",
+    "description",
+    "destiny",
+    "devel",
+    "develop",
+    "development",
+    "directory",
+    "disabled",
+    "django",
+    "do-not-reply",
+    "docker",
+    "does",
+    "done",
+    "down",
+    "e-mail",
+    "each",
+    "ec2-user",
+    "edit",
+    "email",
+    "empty",
+    "enabled",
+    "enterprise",
+    "environment",
+    "error",
+    "errors",
+    "even",
+    "event",
+    "events",
+    "ever",
+    "every",
+    "example",
+    "exception",
+    "express",
+    "extra",
+    "fail",
+    "failed",
+    "failure",
+    "faith",
+    "false",
+    "fastapi",
+    "fatal",
+    "february",
+    "field",
+    "fields",
+    "file",
+    "filename",
+    "files",
+    "filtered",
+    "find",
+    "firefox",
+    "first",
+    "fisher",
+    "flask",
+    "floor",
+    "folder",
+    "forest",
+    "form",
+    "forward",
+    "frame",
+    "frames",
+    "frank",
+    "free",
+    "friday",
+    "from",
+    "frontend",
+    "full",
+    "function",
+    "gardener",
+    "gene",
+    "general",
+    "github",
+    "gitlab",
+    "give",
+    "global",
+    "goes",
+    "good",
+    "google",
+    "grace",
+    "grant",
+    "gray",
+    "great",
+    "green",
+    "grey",
+    "guest",
+    "gunicorn",
+    "handled",
+    "harmony",
+    "have",
+    "head",
+    "header",
+    "headers",
+    "heaven",
+    "hello",
+    "help",
+    "here",
+    "heroku",
+    "hidden",
+    "hide",
+    "high",
+    "hill",
+    "home",
+    "honor",
+    "hope",
+    "host",
+    "hostmaster",
+    "hostname",
+    "html",
+    "http",
+    "httpd",
+    "https",
+    "hunter",
+    "icon",
+    "image",
+    "inactive",
+    "index",
+    "info",
+    "input",
+    "insert",
+    "into",
+    "invalid",
+    "invoice",
+    "ipad",
+    "iphone",
+    "iris",
+    "item",
+    "items",
+    "jack",
+    "january",
+    "java",
+    "javascript",
+    "jenkins",
+    "json",
+    "july",
+    "june",
+    "just",
+    "justice",
+    "kafka",
+    "keep",
+    "king",
+    "know",
+    "kubernetes",
+    "label",
+    "lake",
+    "lambda",
+    "lance",
+    "laravel",
+    "last",
+    "latest",
+    "less",
+    "level",
+    "liberty",
+    "like",
+    "link",
+    "linux",
+    "list",
+    "local",
+    "localhost",
+    "logger",
+    "logging",
+    "login",
+    "logout",
+    "long",
+    "look",
+    "macos",
+    "made",
+    "mail",
+    "main",
+    "make",
+    "manager",
+    "many",
+    "march",
+    "mark",
+    "masked",
+    "mason",
+    "master",
+    "maybe",
+    "melody",
+    "member",
+    "members",
+    "menu",
+    "mercy",
+    "message",
+    "messages",
+    "method",
+    "miles",
+    "miller",
+    "mine",
+    "misc",
+    "missing",
+    "mixed",
+    "moderator",
+    "module",
+    "modules",
+    "monday",
+    "mongo",
+    "mongodb",
+    "month",
+    "more",
+    "most",
+    "mozilla",
+    "much",
+    "must",
+    "mysql",
+    "name",
+    "need",
+    "netlify",
+    "never",
+    "news",
+    "next",
+    "nginx",
+    "nick",
+    "no-reply",
+    "nobody",
+    "node",
+    "nodejs",
+    "none",
+    "noreply",
+    "norm",
+    "note",
+    "notes",
+    "notice",
+    "november",
+    "null",
+    "number",
+    "nuxt",
+    "object",
+    "october",
+    "office",
+    "olive",
+    "only",
+    "open",
+    "operator",
+    "optional",
+    "options",
+    "order",
+    "orders",
+    "organization",
+    "other",
+    "others",
+    "over",
+    "owner",
+    "package",
+    "packages",
+    "page",
+    "pages",
+    "part",
+    "passwd",
+    "password",
+    "patch",
+    "path",
+    "patience",
+    "payment",
+    "pending",
+    "penny",
+    "people",
+    "person",
+    "personal",
+    "pierce",
+    "piper",
+    "platform",
+    "please",
+    "port",
+    "post",
+    "postgres",
+    "postgresql",
+    "posthog",
+    "postmaster",
+    "premium",
+    "preview",
+    "previous",
+    "price",
+    "private",
+    "prod",
+    "product",
+    "production",
+    "products",
+    "profile",
+    "prudence",
+    "pseudonym",
+    "public",
+    "puma",
+    "python",
+    "python3",
+    "query",
+    "rabbitmq",
+    "rails",
+    "react",
+    "ready",
+    "redacted",
+    "redis",
+    "region",
+    "release",
+    "remove",
+    "removed",
+    "request",
+    "requests",
+    "required",
+    "response",
+    "rich",
+    "rick",
+    "right",
+    "rivers",
+    "robin",
+    "robot",
+    "root",
+    "rose",
+    "ruby",
+    "runner",
+    "rusty",
+    "safari",
+    "said",
+    "sales",
+    "same",
+    "sample",
+    "sandy",
+    "saturday",
+    "save",
+    "says",
+    "scheduler",
+    "search",
+    "secret",
+    "seen",
+    "segment",
+    "select",
+    "send",
+    "sentry",
+    "september",
+    "server",
+    "service",
+    "services",
+    "session",
+    "sessions",
+    "shepherd",
+    "should",
+    "show",
+    "sign-in",
+    "sign-up",
+    "signin",
+    "signup",
+    "since",
+    "skip",
+    "some",
+    "soon",
+    "span",
+    "spider",
+    "spring",
+    "sqlite",
+    "stable",
+    "stacktrace",
+    "staff",
+    "stage",
+    "staging",
+    "standard",
+    "status",
+    "stone",
+    "stop",
+    "storm",
+    "street",
+    "string",
+    "stripe",
+    "submit",
+    "success",
+    "successful",
+    "such",
+    "suite",
+    "summary",
+    "summer",
+    "sunday",
+    "sunny",
+    "support",
+    "sure",
+    "symfony",
+    "system",
+    "tags",
+    "take",
+    "team",
+    "test",
+    "tester",
+    "testing",
+    "tests",
+    "testuser",
+    "text",
+    "than",
+    "thank",
+    "thanks",
+    "that",
+    "their",
+    "them",
+    "then",
+    "there",
+    "these",
+    "they",
+    "thing",
+    "this",
+    "those",
+    "thread",
+    "threads",
+    "through",
+    "thursday",
+    "time",
+    "title",
+    "today",
+    "token",
+    "tomorrow",
+    "total",
+    "trace",
+    "transaction",
+    "transactions",
+    "trial",
+    "trinity",
+    "true",
+    "trunk",
+    "tuesday",
+    "turn",
+    "type",
+    "types",
+    "typescript",
+    "ubuntu",
+    "undefined",
+    "under",
+    "unhandled",
+    "unit",
+    "unity",
+    "unknown",
+    "unscanned",
+    "until",
+    "unverified",
+    "update",
+    "upon",
+    "used",
+    "user",
+    "username",
+    "users",
+    "uvicorn",
+    "vagrant",
+    "valid",
+    "value",
+    "values",
+    "various",
+    "vercel",
+    "verified",
+    "version",
+    "very",
+    "victor",
+    "video",
+    "view",
+    "violet",
+    "wade",
+    "wait",
+    "walker",
+    "want",
+    "ward",
+    "warn",
+    "warning",
+    "webmaster",
+    "wednesday",
+    "week",
+    "well",
+    "went",
+    "were",
+    "what",
+    "when",
+    "where",
+    "which",
+    "while",
+    "white",
+    "will",
+    "windows",
+    "winter",
+    "wish",
+    "with",
+    "without",
+    "woods",
+    "words",
+    "work",
+    "worker",
+    "workers",
+    "world",
+    "would",
+    "www-data",
+    "year",
+    "yesterday",
+    "young",
+    "your",
+    "yours",
+];
+
+#[cfg(test)]
+#[path = "learnt/tests.rs"]
+mod tests;
