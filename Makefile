@@ -9,7 +9,7 @@ SDK     := tests/sdk
 NODE_OK := $(SDK)/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-cargo test-sdk tools browser lint doc bench bench-check capture
+.PHONY: help test test-cargo test-sdk tools browser lint doc bench bench-vectorscan bench-check capture
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ doc: ## Build the documentation, warnings as errors
 
 bench: ## Run the benchmarks
 	$(CARGO) bench --locked
+
+bench-vectorscan: ## Run the comparison with Vectorscan, which is installed where that is possible
+	@pkg-config --exists libhs 2>/dev/null || $(call install,pkg-config libvectorscan-dev,pkg-config and the library of Vectorscan)
+	$(CARGO) bench --locked --features vectorscan --bench vectorscan
 
 bench-check: ## Check that the benchmarks build and run, once each, without measuring
 	$(CARGO) bench --locked --profile dev -- --test

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Fails (exit 1) when resident memory grows by more than [`GROWTH_MIB_MAX`], when a line is missing, or when
-//! a planted value came through. `--test`, and any run without `--bench`, uses 64 MiB instead of 1 GiB; `--mib N`
+//! a planted value came through. `--test`, and any run without `--bench`, uses 16 MiB instead of 1 GiB; `--mib N`
 //! sets another length, `--tamis PATH` another binary. Nothing is written to disk but logs and the configuration.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark reports to the terminal")]
@@ -30,7 +30,8 @@ use support::tamis;
 /// The bound that is promised, in MiB.
 const GROWTH_MIB_MAX: f64 = 64.0;
 const MEASURE_MIB: u64 = 1024;
-const SMOKE_MIB: u64 = 64;
+/// PERF: a debug build scans about 1 MiB/s on a busy machine, and a sender has half a minute for its request.
+const SMOKE_MIB: u64 = 16;
 const SEED: u64 = 1;
 
 fn main() -> ExitCode {
@@ -138,8 +139,10 @@ fn run(name: &str, case: Case, options: &Options) -> io::Result<()> {
     if outcome.seen.residue > 0 {
         return Err(io::Error::other(format!("{} planted values came out", outcome.seen.residue)));
     }
-    if growth > GROWTH_MIB_MAX {
-        return Err(io::Error::other(format!("memory grew by {growth:.1} MiB, more than {GROWTH_MIB_MAX}")));
+    // Of a short input, growth by half of it shows that the body is held.
+    let growth_max = GROWTH_MIB_MAX.min(options.mib as f64 / 2.0);
+    if growth > growth_max {
+        return Err(io::Error::other(format!("memory grew by {growth:.1} MiB, more than {growth_max}")));
     }
     Ok(())
 }

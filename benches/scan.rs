@@ -8,10 +8,10 @@
 mod payload;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use payload::scrubber;
 use std::hint::black_box;
-use std::sync::Arc;
-use tamis::pattern::{Pack, PatternSet, embedded};
-use tamis::redact::{ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber};
+use tamis::pattern::{Pack, embedded};
+use tamis::redact::{ItemFormat, ItemScope};
 
 fn main() {
     let mut criterion = payload::criterion();
@@ -48,10 +48,4 @@ fn scan(criterion: &mut Criterion) {
         }
         group.finish();
     }
-}
-
-fn scrubber(packs: &[Pack]) -> Scrubber {
-    let set = Arc::new(PatternSet::compile(packs, &[]).expect("the embedded packs compile"));
-    let plan = Arc::new(Plan::compile(set, Policy::default()).expect("a plan"));
-    Scrubber::new(plan, ScanLimits::default())
 }

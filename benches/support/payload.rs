@@ -9,11 +9,14 @@
 use criterion::Criterion;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tamis::frame::sentry::{EnvelopeFramer, EnvelopePart};
+use tamis::pattern::{Pack, PatternSet};
+use tamis::redact::{Plan, Policy, ScanLimits, Scrubber};
 
 #[path = "event.rs"]
-mod event;
+pub(crate) mod event;
 
 use event::Density;
 
@@ -74,6 +77,13 @@ fn json_items(body: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     items
+}
+
+/// A scrubber with `packs`, policy `strict` and the default limits.
+pub(crate) fn scrubber(packs: &[Pack]) -> Scrubber {
+    let set = Arc::new(PatternSet::compile(packs, &[]).expect("the packs compile"));
+    let plan = Arc::new(Plan::compile(set, Policy::default()).expect("a plan"));
+    Scrubber::new(plan, ScanLimits::default())
 }
 
 /// Every input of the engine. `is_hit` tells whether the engine changes an item.

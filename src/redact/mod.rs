@@ -23,7 +23,7 @@ mod tracing;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
 #[doc(hidden)] // for the tests' own writing of the engine
-pub use learnt::COMMON as COMMON_WORDS;
+pub use learnt::common::COMMON as COMMON_WORDS;
 pub use plan::Plan;
 pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};
 pub use trace::{Event, Fate, Stage};

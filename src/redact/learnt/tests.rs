@@ -451,8 +451,8 @@ fn every_anchor_is_found() {
 
 #[test]
 fn common_words_are_in_order() {
-    assert!(COMMON.is_sorted_by(|a, b| a < b));
-    assert!(COMMON.iter().all(|word| (4..=COMMON_BYTES_MAX).contains(&word.len())));
+    assert!(common::COMMON.is_sorted_by(|a, b| a < b));
+    assert!(common::COMMON.iter().all(|word| (4..=COMMON_BYTES_MAX).contains(&word.len())));
 }
 
 /// Nothing of a value is printed.
