@@ -6,8 +6,9 @@
 //! what a field rule or an exemption has decided already.
 //!
 //! An item is walked once. If something was learnt, one quick pass over its bytes asks whether a value occurs outside of
-//! what is replaced anyway; only then the item is walked again, now with the values as further needles. Each walk has a
-//! budget of work of its own. A document that comes in windows is walked once: what a window teaches holds from the next
+//! what is replaced anyway. Where all such places lie in strings of a JSON document, those strings alone are looked at again, now
+//! with the values as further needles; else (a key, a number, text that was spelled in escapes, an item that is no
+//! document) the whole item is walked again. Each walk has a budget of work of its own. A document that comes in windows is walked once: what a window teaches holds from the next
 //! one on, since what came before is gone.
 //!
 //! What is learnt: 4 to 128 bytes with a word of three letters or digits; numbers from six digits on; no common word, no
@@ -16,9 +17,8 @@
 //! How it is found: without ASCII case, not inside a longer word, and a blank of it may be written as `+`, `_`, `.` or `-`.
 //!
 //! PERF: values change from item to item, and most items teach some and repeat none. An automaton for them (as of
-//! `aho-corasick`) takes longer to build than a small item takes to scan. So the quick pass samples: any three bytes
-//! of a value's longest word are looked up in a table of 2 KiB, at every n-th byte only, where n grows with the
-//! shortest of these words (Wu and Manber, "A Fast Algorithm for Multi-Pattern Searching", 1994). A word survives
+//! `aho-corasick`) takes longer to build than a small item takes to scan. So the quick pass looks for the first bytes of each
+//! value's longest word with the sweep's fingerprints, 32 bytes of the item at a time. A word survives
 //! every encoding that escapes only what it must; of what escapes letters too, the decoded text is kept for the pass.
 
 pub(super) mod common;
@@ -31,23 +31,24 @@ use super::plan::Rule;
 use super::stand_in;
 use crate::pattern::{Class, DetectorIndex};
 use crate::scan::layer::View;
+use crate::scan::simd::{BLOCK, Classifier, Fingerprints};
+use crate::scan::sweep::Places;
 use crate::scan::{Work, is_stand_in};
+use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 
 /// Values of one item; the first that come. More are not one person's.
 const VALUES_MAX: usize = 16;
+/// Places that are looked at again one by one; where there are more, the whole item is.
+const PLACES_MAX: usize = 4 << 10;
 /// Shortest and longest value.
 const VALUE_BYTES: std::ops::RangeInclusive<usize> = 4..=128;
 /// Letters and digits, all beyond ASCII included, that a value needs; digits if it has nothing else.
 const LETTERS_MIN: usize = 4;
 const DIGITS_MIN: usize = 6;
 /// Bytes of the longest word of a value by which it is found, and shortest such word.
-const ANCHOR_BYTES: std::ops::RangeInclusive<usize> = GRAM..=16;
-/// Bytes that are looked up at once.
-const GRAM: usize = 3;
-/// Entries of that table, as a power of two.
-const TABLE_BITS: u32 = 10;
+const ANCHOR_BYTES: std::ops::RangeInclusive<usize> = 3..=16;
 /// Bytes of decoded texts that are kept for the quick pass. Past it the item is walked again unasked.
 const SPELLED_BYTES_MAX: usize = 256 << 10;
 /// Longest escape of one character, all encodings: `&#x0000000000000040;`.
@@ -70,7 +71,7 @@ pub(super) struct Learnt {
     /// Decoded texts of which some letters were spelled in escapes.
     spelled: Vec<u8>,
     spelled_too_much: bool,
-    table: Table,
+    anchors: Anchors,
     /// Finds in the text at hand: where, and which value.
     finds: Vec<(usize, usize)>,
 }
@@ -125,7 +126,7 @@ impl Learnt {
             return;
         }
         self.sought = self.values.len();
-        self.table
+        self.anchors
             .fill(self.values.iter().map(|value| &self.arena[value.bytes.clone()][value.anchor.clone()]));
     }
 
@@ -169,22 +170,35 @@ impl Learnt {
         self.spelled.push(PARTING);
     }
 
-    /// True if a second walk may replace more of `bytes` than `edits` do, which are settled. Detectors from `fields_from`
-    /// on are field rules.
-    fn may_occur(&self, bytes: &[u8], edits: &[Edit], fields_from: usize) -> bool {
+    /// Where a second walk may replace more of `bytes` than `edits` do, which are settled. Detectors from `fields_from`
+    /// on are field rules. `None`: anywhere.
+    fn places(&self, bytes: &[u8], edits: &[Edit], fields_from: usize) -> Option<Vec<usize>> {
         let mut work = Work::for_item(bytes.len());
         let is_replaced = |near: &Near, value: &Value| {
             let first = edits.partition_point(|edit| edit.range.end <= near.range.start);
             edits.get(first).is_some_and(|edit| replaces(edit, near, value, fields_from))
         };
-        self.spelled_too_much
-            || self.any_near(bytes, &mut work, |near, value| !is_replaced(near, value))
-            || self.any_near(&self.spelled, &mut work, |_, _| true)
+        if self.spelled_too_much || self.any_near(&self.spelled, &mut work, |_, _| true) {
+            return None;
+        }
+        let places = Cell::new(Vec::new());
+        let gave_up = self.any_near(bytes, &mut work, |near, value| {
+            let mut found = places.take();
+            if !is_replaced(near, value) {
+                found.push(near.at);
+            }
+            let too_many = found.len() > PLACES_MAX;
+            places.set(found);
+            too_many
+        });
+        let mut places = places.into_inner();
+        places.sort_unstable();
+        (!gave_up).then_some(places)
     }
 
     /// True if `counts` is for something that some value may read as, or the work is used up.
     fn any_near(&self, text: &[u8], work: &mut Work, counts: impl Fn(&Near, &Value) -> bool) -> bool {
-        self.table.any_at(text, |at, nth| {
+        self.anchors.any_at(text, |at, nth| {
             let value = &self.values[nth];
             if !self.is_anchor(text, at, value) {
                 return false;
@@ -205,7 +219,7 @@ impl Learnt {
     fn find_in(&mut self, text: &[u8], work: &mut Work) {
         let mut finds = std::mem::take(&mut self.finds);
         finds.clear();
-        self.table.any_at(text, |at, nth| {
+        self.anchors.any_at(text, |at, nth| {
             let value = &self.values[nth];
             if !self.is_anchor(text, at, value) {
                 return false;
@@ -244,22 +258,53 @@ impl Engine<'_> {
         }
     }
 
-    /// After the first walk: true if the item must be walked again, for which everything is then ready.
-    pub(super) fn begins_again(&mut self, bytes: &[u8]) -> bool {
+    /// After the first walk: looks again at the strings of a document in which a value stands. True if the whole item must
+    /// be walked again, for which everything is then ready.
+    pub(super) fn begins_again(&mut self, bytes: &[u8], is_document: bool) -> bool {
         let learnt = &mut self.pool.learnt;
         if learnt.values.is_empty() || self.drop_item {
             return false;
         }
         learnt.seek();
-        if !learnt.may_occur(bytes, &self.pool.edits.list, self.plan.set.patterns.len()) {
-            return false;
-        }
+        let places = learnt.places(bytes, &self.pool.edits.list, self.plan.set.patterns.len());
         learnt.is_second_walk = true;
+        match places {
+            Some(places) if places.is_empty() => return false,
+            Some(places) if is_document && self.trace.is_none() && self.looks_again(bytes, &places) => {
+                return false;
+            }
+            _ => {}
+        }
         self.pool.edits.clear();
         self.work = Work::for_item(bytes.len());
         self.kept.clear();
         self.keys = 0;
         true
+    }
+
+    /// Walks a document again, and replaces the edits in those strings that hold one of `places` by what is found now.
+    /// False, and nothing done, if a place lies in a key or outside of strings.
+    fn looks_again(&mut self, bytes: &[u8], places: &[usize]) -> bool {
+        // The sweep that was given back last is that of the document.
+        let Some(sweep) = self.pool.sweeps.pop() else { return false };
+        // It leaves out a byte order mark.
+        let is_ours =
+            sweep.quotes().len() == bytes.len().div_ceil(BLOCK) && !bytes.starts_with(b"\xef\xbb\xbf");
+        let mut map = vec![0_u64; sweep.quotes().len()];
+        let in_values = is_ours && are_in_values(bytes, sweep.quotes(), places);
+        if in_values {
+            places.iter().for_each(|place| map[place / BLOCK] |= 1 << (place % BLOCK));
+        }
+        if in_values {
+            self.work = Work::for_item(bytes.len());
+            let kept = self.kept.len();
+            self.walk_places(bytes, &sweep, &map);
+            // What is let by in these strings was noted before.
+            self.kept.truncate(kept);
+            self.pool.edits.settle(0);
+        }
+        self.pool.sweeps.push(sweep);
+        in_values
     }
 
     /// Makes edits of the values that stand in `text`.
@@ -284,6 +329,21 @@ impl Engine<'_> {
         }
         self.pool.learnt = learnt;
     }
+}
+
+/// True if each of `places`, which are in order, lies in a string of a document, and in none that is a key.
+fn are_in_values(bytes: &[u8], quotes: &[u64], places: &[usize]) -> bool {
+    let (mut block, mut before) = (0, 0);
+    places.iter().all(|place| {
+        let within = place / BLOCK;
+        before += quotes[block..within].iter().map(|word| word.count_ones()).sum::<u32>();
+        block = within;
+        let so_far = before + (quotes[block] & ((1 << (place % BLOCK)) - 1)).count_ones();
+        let close = Places::from(quotes, *place).next();
+        let behind =
+            close.and_then(|close| bytes[close + 1..].iter().find(|byte| !byte.is_ascii_whitespace()));
+        so_far % 2 == 1 && behind != Some(&b':')
+    })
 }
 
 /// The key that a structured attribute has its value under.
@@ -347,6 +407,8 @@ fn longest_word(text: &[u8]) -> Option<Range<usize>> {
 
 /// Something that a value may read as.
 struct Near {
+    /// Where its longest word begins.
+    at: usize,
     /// Its bytes, up to the first escape on either side.
     range: Range<usize>,
     /// An escape, which may be anything, came before all of the value was compared.
@@ -387,14 +449,14 @@ fn near(text: &[u8], at: usize, value: &[u8], anchor: &Range<usize>) -> Option<N
     for want in value[..anchor.start].iter().rev() {
         start = start.checked_sub(1)?;
         if !reads_as(*want, text[start]) {
-            return ends_escape(text, start).then_some(Near { range: start..end, is_guess: true });
+            return ends_escape(text, start).then_some(Near { at, range: start..end, is_guess: true });
         }
     }
     let before = start.checked_sub(1);
     if goes_on(value[0], before.map(|before| &text[before])) && !ends_escape(text, start - 1) {
         return None;
     }
-    Some(Near { range: start..end, is_guess })
+    Some(Near { at, range: start..end, is_guess })
 }
 
 /// `\n`, `%20`, `&amp;`: the escapes of all layers.
@@ -410,63 +472,32 @@ fn ends_escape(text: &[u8], at: usize) -> bool {
         || before.iter().rev().find(|byte| !inside(byte)).is_some_and(|b| begins_escape(*b))
 }
 
-/// By three bytes, which anchors hold them within the first few places.
-#[derive(Default)]
-struct Table {
-    /// A bit per value.
-    values: Vec<u16>,
-    /// Places at which the three bytes may stand in an anchor: one of them is looked at.
-    stride: usize,
-    /// The anchors, folded, as far as they are looked at.
-    heads: Vec<(u16, [u8; GRAM], usize)>,
+/// Where the anchors may begin.
+struct Anchors {
+    classifier: Classifier,
+    fingerprints: Fingerprints,
+    count: usize,
 }
 
-impl Table {
-    fn fill<'v>(&mut self, anchors: impl Iterator<Item = &'v [u8]> + Clone) {
-        self.values.clear();
-        self.values.resize(1 << TABLE_BITS, 0);
-        self.heads.clear();
-        let shortest = anchors.clone().map(<[u8]>::len).min().unwrap_or(GRAM);
-        self.stride = shortest + 1 - GRAM;
-        for (nth, anchor) in anchors.enumerate() {
-            let bit = 1 << nth;
-            for (place, gram) in anchor.windows(GRAM).take(self.stride).enumerate() {
-                let gram = [gram[0], gram[1], gram[2]];
-                self.values[slot(gram)] |= bit;
-                self.heads.push((bit, gram, place));
-            }
-        }
+impl Default for Anchors {
+    fn default() -> Self {
+        Self { classifier: Classifier::detect(), fingerprints: Fingerprints::default(), count: 0 }
+    }
+}
+
+impl Anchors {
+    fn fill<'v>(&mut self, anchors: impl Iterator<Item = &'v [u8]>) {
+        let folded: Vec<Vec<u8>> = anchors.map(<[u8]>::to_ascii_lowercase).collect();
+        self.fingerprints = Fingerprints::new(folded.iter().map(Vec::as_slice));
+        self.count = folded.len();
     }
 
     /// True as soon as `is_it` is, which is asked about places where the anchor of a value may begin.
     fn any_at(&self, text: &[u8], mut is_it: impl FnMut(usize, usize) -> bool) -> bool {
-        let Some(table) = self.values.first_chunk::<{ 1 << TABLE_BITS }>() else { return false };
-        for (nth, gram) in text.windows(GRAM).step_by(self.stride).enumerate() {
-            let gram = [gram[0], gram[1], gram[2]];
-            let values = table[slot(gram)];
-            if values == 0 {
-                continue;
-            }
-            let at = nth * self.stride;
-            for (bit, head, place) in &self.heads {
-                if values & bit != 0
-                    && head.eq_ignore_ascii_case(&gram)
-                    && let Some(start) = at.checked_sub(*place)
-                    && is_it(start, bit.trailing_zeros() as usize)
-                {
-                    return true;
-                }
-            }
-        }
-        false
+        let count = self.count;
+        count > 0
+            && self.classifier.any_start(text, &self.fingerprints, |at| (0..count).any(|nth| is_it(at, nth)))
     }
-}
-
-/// Without case, and some more that does not matter.
-#[inline(always)]
-fn slot([a, b, c]: [u8; GRAM]) -> usize {
-    let gram = u32::from_le_bytes([a, b, c, 0]) | 0x0020_2020;
-    (gram.wrapping_mul(0x9e37_79b1) >> (u32::BITS - TABLE_BITS)) as usize
 }
 
 /// True for a word that stands for nobody, or says too many other things.

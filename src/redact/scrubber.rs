@@ -131,7 +131,8 @@ impl Scrubber {
         let mark = engine.trace_mark();
         let broken = engine.item(format, bytes);
         let given_up = broken && format == ItemFormat::Json;
-        if !given_up && engine.begins_again(bytes) {
+        let is_document = matches!(format, ItemFormat::Json | ItemFormat::JsonOrText) && !broken;
+        if !given_up && engine.begins_again(bytes, is_document) {
             engine.trace_undo(mark);
             engine.item(format, bytes);
         }

@@ -159,6 +159,67 @@ impl Classifier {
     }
 }
 
+impl Classifier {
+    /// Asks `each` about every place where a literal may begin, in order, until it says true; true if it does.
+    ///
+    /// Never passes over a place where one does begin.
+    pub(crate) fn any_start(
+        self,
+        bytes: &[u8],
+        literals: &Fingerprints,
+        each: impl FnMut(usize) -> bool,
+    ) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if self.avx2 {
+            #[allow(unsafe_code)]
+            // SAFETY: `avx2` is only ever true where the processor reported the features.
+            return unsafe { avx2::any_start(bytes, literals, each) };
+        }
+        any_start_with(bytes, each, |block| starts_portable(block, literals))
+    }
+}
+
+/// Cuts `bytes` into blocks with their look-ahead, and asks about each bit that `starts` sets.
+#[inline(always)]
+fn any_start_with(
+    bytes: &[u8],
+    mut each: impl FnMut(usize) -> bool,
+    starts: impl Fn(&[u8; BLOCK + AHEAD]) -> u64,
+) -> bool {
+    let mut padded = [b' '; BLOCK + AHEAD];
+    for at in (0..bytes.len()).step_by(BLOCK) {
+        let rest = &bytes[at..];
+        let block = match rest.first_chunk() {
+            Some(block) => block,
+            None => {
+                padded.fill(b' ');
+                padded[..rest.len()].copy_from_slice(rest);
+                &padded
+            }
+        };
+        let mut places = starts(block);
+        while places != 0 {
+            let place = at + places.trailing_zeros() as usize;
+            places &= places - 1;
+            if place < bytes.len() && each(place) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Where in a block a literal may begin.
+fn starts_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerprints) -> u64 {
+    (0..BLOCK).fold(0, |mask, i| {
+        let survives = (0..FINGERPRINT).fold(0xff_u8, |buckets, k| {
+            let folded = block[i + k] | 0x20;
+            buckets & literals.low[k][usize::from(folded & 0x0f)] & literals.high[k][usize::from(folded >> 4)]
+        });
+        mask | u64::from(survives != 0) << i
+    })
+}
+
 /// Cuts `bytes` into blocks with their look-ahead; the last ones come from a padded copy.
 #[inline(always)]
 fn for_each_batch_with<L: Lanes>(
@@ -212,12 +273,8 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
         masks.high |= bit(byte >= 0x80);
         masks.hash |= bit(byte == b'#');
         masks.ampersand |= bit(byte == b'&');
-        let survives = (0..FINGERPRINT).fold(0xff_u8, |buckets, k| {
-            let folded = block[i + k] | 0x20;
-            buckets & literals.low[k][usize::from(folded & 0x0f)] & literals.high[k][usize::from(folded >> 4)]
-        });
-        masks.literal |= bit(survives != 0);
     }
+    masks.literal = starts_portable(block, literals);
     masks
 }
 
@@ -225,7 +282,9 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
 #[allow(unsafe_code)]
 mod avx2 {
     use super::super::shapes::Row;
-    use super::{AHEAD, BLOCK, Batch, FINGERPRINT, Fingerprints, Lanes, Masks, for_each_batch_with};
+    use super::{
+        AHEAD, BLOCK, Batch, FINGERPRINT, Fingerprints, Lanes, Masks, any_start_with, for_each_batch_with,
+    };
     use std::arch::x86_64::*;
 
     /// PERF: what `each` does with the masks is inlined, so that it too is compiled for this processor.
@@ -251,6 +310,23 @@ mod avx2 {
                 classify::<true>(block, &tables)
             });
         }
+    }
+
+    /// # Safety
+    /// The processor must have AVX2, BMI1 and BMI2.
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
+    pub(super) unsafe fn any_start(
+        bytes: &[u8],
+        literals: &Fingerprints,
+        each: impl FnMut(usize) -> bool,
+    ) -> bool {
+        // SAFETY: AVX2 is there by this function's contract; both halves lie in the block with its look-ahead.
+        let tables = unsafe { Tables::load(literals) };
+        any_start_with(bytes, each, |block| unsafe {
+            let load = |from: usize, k: usize| _mm256_loadu_si256(block.as_ptr().add(from + k).cast());
+            let (a, b) = (literal(|k| load(0, k), &tables), literal(|k| load(32, k), &tables));
+            u64::from(a) | u64::from(b) << 32
+        })
     }
 
     /// The masks of four blocks. Only made and used below [`for_each_batch`], which has AVX2.
@@ -468,7 +544,32 @@ mod tests {
         }
     }
 
+    fn starts(classifier: Classifier, bytes: &[u8]) -> Vec<usize> {
+        let mut places = Vec::new();
+        classifier.any_start(bytes, &foo_bar(), |at| {
+            places.push(at);
+            false
+        });
+        places
+    }
+
+    #[test]
+    fn every_literal_is_asked_about_until_one_is_it() {
+        let text = [b"-".repeat(61).as_slice(), b"foo", b"-".repeat(70).as_slice(), b"barbar"].concat();
+        for classifier in [Classifier::detect(), Classifier::portable()] {
+            let places = starts(classifier, &text);
+            assert!(places.contains(&61) && places.contains(&134), "{places:?}");
+            assert!(classifier.any_start(&text, &foo_bar(), |at| at == 134));
+            assert!(!classifier.any_start(&text, &foo_bar(), |at| at == 135));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_twins_agree_on_starts(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert_eq!(starts(Classifier::detect(), &bytes), starts(Classifier::portable(), &bytes));
+        }
+
         #[test]
         fn the_twins_agree(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let literals = foo_bar();

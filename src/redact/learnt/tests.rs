@@ -392,7 +392,7 @@ fn an_item_that_repeats_nothing_is_walked_once() {
         let scope = crate::pattern::Scope::Any;
         let mut engine = Engine::new(&plan, ScanLimits::default(), &mut pool, scope, item.len());
         engine.item(ItemFormat::Json, item.as_bytes());
-        assert_eq!(engine.begins_again(item.as_bytes()), again, "{item}");
+        assert_eq!(engine.begins_again(item.as_bytes(), false), again, "{item}");
     }
 }
 
@@ -417,19 +417,19 @@ fn windows_teach_the_windows_behind_them() {
     assert!(out.ends_with(b"x [person]"));
 }
 
-/// The table finds what a search at every place finds, whatever the lengths and places.
+/// The fingerprints find what a search at every place finds, whatever the lengths and places.
 #[test]
 fn every_anchor_is_found() {
     let words: [&[u8]; 5] = [b"abc", b"abcd", b"bcdabcda", b"dcbaabcdabcdabcd", b"\xc3\xb6a"];
     for subset in 1_usize..1 << words.len() {
         let chosen: Vec<&[u8]> =
             (0..words.len()).filter(|n| subset & (1 << n) != 0).map(|n| words[n]).collect();
-        let mut table = Table::default();
-        table.fill(chosen.iter().copied());
+        let mut anchors = Anchors::default();
+        anchors.fill(chosen.iter().copied());
         for pad in 0..20 {
             let text = ["x".repeat(pad).as_bytes(), b"abcdabCDAbcdcbaabcdabcdabcd\xc3\xb6aabc"].concat();
             let mut found = Vec::new();
-            table.any_at(&text, |at, nth| {
+            anchors.any_at(&text, |at, nth| {
                 let here = text.get(at..at + chosen[nth].len());
                 if here.is_some_and(|here| here.eq_ignore_ascii_case(chosen[nth])) {
                     found.push((at, nth));
