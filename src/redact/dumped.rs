@@ -9,6 +9,7 @@ use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
 use crate::pattern::{Class, FieldKind};
 use crate::scan::fields::State;
+use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
 use std::ops::Range;
@@ -212,6 +213,9 @@ fn bare_range(
     let word = reader.bare(from, joint, Reach::Word);
     let value = &text[word.clone()];
     if value.is_empty() || says_nothing(value) || is_code(&text[word.start..], value.len(), key) {
+        return None;
+    }
+    if is_working_directory(&text[..word.start], value) {
         return None;
     }
     let is_content = matches!(

@@ -27,14 +27,24 @@ const EMPTY_WORDS: &[&[u8]] = &[
 
 /// True unless the value is a placeholder, a word that says there is none, or a key that is public.
 pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
-    let value = &text[candidate];
+    let value = &text[candidate.clone()];
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
     let bare = trimmed(bare, b"<>{}$_\\\"'");
     !(bare.is_empty()
         || bare.iter().all(|byte| b"*x.-#".contains(byte))
         || EMPTY_WORDS.iter().any(|word| bare.eq_ignore_ascii_case(word))
         || super::is_public_key(value)
+        || is_working_directory(&text[..candidate.start], value)
         || crate::scan::is_stand_in(value))
+}
+
+/// `PWD=/app` in a printed environment. In a connection string `;` stands before it, and then it is a password.
+///
+/// SPEC: POSIX.1-2017, XBD 8.3: an absolute path.
+pub(crate) fn is_working_directory(head: &[u8], value: &[u8]) -> bool {
+    let Some(head) = head.strip_suffix(b"PWD=") else { return false };
+    let starts = matches!(head, [] | [.., b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\''] | [.., b'\\', b'n']);
+    starts && value.starts_with(b"/")
 }
 
 /// True for base64 that could be `user:password`: length and padding fit, and it is no plain word.
@@ -89,6 +99,21 @@ mod tests {
             ("phc_0123456789abcdefghijABCDEFGHIJ", false),
         ] {
             assert_eq!(secret_value(value.as_bytes(), 0..value.len()), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_working_directory_is_no_password() {
+        for (text, want) in [
+            ("PWD=/app", false),
+            ("LANG=C\nPWD=/srv/app", false),
+            ("LANG=C\\nPWD=/srv/app", false),
+            ("PWD=app1", true),
+            ("pwd=/app", true),
+            ("UID=app;PWD=/x1y2", true),
+        ] {
+            let start = text.find("/").or(text.find("app1")).expect("a value is there");
+            assert_eq!(secret_value(text.as_bytes(), start..text.len()), want, "{text}");
         }
     }
 

@@ -97,6 +97,7 @@ pub(crate) fn validator(name: &str) -> Option<Validator> {
     VALIDATORS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
 }
 
+pub(crate) use credential::is_working_directory;
 pub(crate) use ipv6::parse_address;
 pub use public_key::is_public_key;
 
