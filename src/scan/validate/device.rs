@@ -1,6 +1,6 @@
 //! Other names of a person's device: hardware addresses, and addresses written backwards for the DNS.
 
-use super::{before, is_word};
+use super::{before, is_in_escape, is_word};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
@@ -29,6 +29,9 @@ pub(super) fn mac(text: &[u8], candidate: Range<usize>) -> bool {
 ///
 /// SPEC: RFC 1035, section 3.5; RFC 3596, section 2.5. Loopback names nobody.
 pub(super) fn reversed(text: &[u8], candidate: Range<usize>) -> bool {
+    if is_in_escape(text, candidate.start) {
+        return false;
+    }
     let behind = &text[candidate.end..];
     let is_in =
         |zone: &[u8]| behind.get(..zone.len()).is_some_and(|zone_here| zone_here.eq_ignore_ascii_case(zone));

@@ -1,6 +1,6 @@
 //! IPv4 addresses in dotted decimal, told from versions, object identifiers and section numbers.
 
-use super::{before, is_word, word_before};
+use super::{before, is_in_escape, is_word, word_before};
 use std::ops::Range;
 
 /// Words that an address may be joined to: `ip192.0.2.7`, `client_ip_192.0.2.7`.
@@ -57,7 +57,8 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
     if octets[1..] == [0, 0, 0] || octets[0] == 127 {
         return false;
     }
-    !(is_joined(text, &candidate)
+    !(is_in_escape(text, candidate.start)
+        || is_joined(text, &candidate)
         || NUMBERED.iter().any(|word| word_before(text, candidate.start).eq_ignore_ascii_case(word))
         || is_staged(&text[candidate.end..])
         || is_product_version(text, candidate.start, octets)
@@ -143,7 +144,9 @@ fn is_object_identifier(text: &[u8], candidate: &Range<usize>) -> bool {
     let dotted = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
     let head = text[..candidate.start].iter().rev().take(64).take_while(|byte| dotted(byte)).count();
     let tail = text[candidate.end..].iter().take(64).take_while(|byte| dotted(byte)).count();
-    let run = &text[candidate.start - head..candidate.end + tail];
+    let start = candidate.start - head;
+    let start = if is_in_escape(text, start) { (start + 2).min(candidate.start) } else { start };
+    let run = &text[start..candidate.end + tail];
     let numbers = run.split(|byte| *byte == b'.').filter(|part| !part.is_empty());
     numbers.clone().count() > 4
         && numbers.clone().next().is_some_and(|first| matches!(first, b"0" | b"1" | b"2"))
@@ -183,6 +186,11 @@ mod tests {
             ("libfoo_1.2.3.4_amd64.deb", "1.2.3.4", false),
             ("1.2.3.4rc1", "1.2.3.4", false),
             ("1192.0.2.7", "192.0.2.7", false),
+            ("a%207.6.1.8", "207.6.1.8", false),
+            ("a%20192.0.2.7", "192.0.2.7", false),
+            ("a%281.3.6.1.4.1.9", "3.6.1.4", false),
+            ("100%192.0.2.7", "192.0.2.7", false),
+            ("% 192.0.2.7", "192.0.2.7", true),
             ("Shop/4.12.0.3 (Android 14)", "4.12.0.3", false),
             ("Shop/192.0.2.7", "192.0.2.7", true),
             ("example.com/10.1.2.3:80", "10.1.2.3", true),

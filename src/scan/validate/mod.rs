@@ -106,6 +106,12 @@ fn before(text: &[u8], at: usize) -> Option<u8> {
     at.checked_sub(1).and_then(|i| text.get(i)).copied()
 }
 
+/// Whether what begins at `at` begins with the two digits of a percent-escape: `%207.6.1.8` is a blank and `7.6.1.8`.
+fn is_in_escape(text: &[u8], at: usize) -> bool {
+    before(text, at) == Some(b'%')
+        && text[at..].iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2
+}
+
 /// Part of a name, a number or a non-ASCII word.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
