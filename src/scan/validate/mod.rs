@@ -117,13 +117,13 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// The last word before `at`, at most 24 bytes back, past blanks and one of `:=("'`.
+/// The last word before `at`, at most 24 bytes back, past blanks and any of `:=("'#+`; the last is a blank in forms.
 ///
 /// A context word: `version 1.2.3.4`, `OID=1.3.6.1`.
 fn word_before(text: &[u8], at: usize) -> &[u8] {
     let from = at.saturating_sub(24);
     let near = &text[from..at];
-    let end = near.iter().rposition(|byte| !b" \t:=(\"'#".contains(byte)).map_or(0, |i| i + 1);
+    let end = near.iter().rposition(|byte| !b" \t:=(\"'#+".contains(byte)).map_or(0, |i| i + 1);
     let start = near[..end].iter().rposition(|byte| !is_word(*byte)).map_or(0, |i| i + 1);
     &near[start..end]
 }
