@@ -56,7 +56,8 @@ pub(super) fn basic_auth(text: &[u8], candidate: Range<usize>) -> bool {
             .any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase() || b"+/".contains(byte)))
 }
 
-/// True for the user-info of a URL that holds a password, or a name that is not the key of a DSN.
+/// True for the user-info of a URL that holds a password, or a name that is neither the key of a DSN nor the one that
+/// everybody has at hosts of source code.
 pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
     let value = &text[candidate];
     let (user, password) = match value.iter().position(|byte| *byte == b':') {
@@ -64,7 +65,8 @@ pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
         None => (value, &value[..0]),
     };
     let is_key = user.len() == 32 && user.iter().all(u8::is_ascii_hexdigit);
-    !crate::scan::is_stand_in(value) && (!password.is_empty() || !is_key)
+    let is_anybody = matches!(user, b"git" | b"hg" | b"svn");
+    !crate::scan::is_stand_in(value) && (!password.is_empty() || !(is_key || is_anybody))
 }
 
 fn trimmed<'a>(mut value: &'a [u8], bytes: &[u8]) -> &'a [u8] {
@@ -120,9 +122,13 @@ mod tests {
     #[test]
     fn a_dsn_keeps_its_key_and_loses_its_secret() {
         let key = "0123456789abcdef0123456789abcdef";
-        for (value, want) in
-            [(key.to_owned(), false), (format!("{key}:s3cret"), true), ("jane:pw".to_owned(), true)]
-        {
+        for (value, want) in [
+            (key.to_owned(), false),
+            (format!("{key}:s3cret"), true),
+            ("jane:pw".to_owned(), true),
+            ("git".to_owned(), false),
+            ("git:pw".to_owned(), true),
+        ] {
             assert_eq!(userinfo(value.as_bytes(), 0..value.len()), want, "{value}");
         }
     }

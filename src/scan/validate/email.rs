@@ -25,8 +25,9 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     // `pkg@4.17.21.tgz`: all labels are numbers. One of three digits is a provider: `163.com`.
     let numbered = labels.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
         && (labels.len() < 3 || labels.contains(&b'.'));
-    // `git@host.example:org/repo` is a remote, `@user@instance.example` a handle.
-    let remote = local == b"git" && text.get(candidate.end) == Some(&b':');
+    // `git@host.example:org/repo` and `ssh://git@host.example/org/repo` are remotes, `@user@instance.example` a handle.
+    let remote = matches!(local, b"git" | b"hg" | b"svn")
+        && (text.get(candidate.end) == Some(&b':') || text[..candidate.start].ends_with(b"://"));
     let handle = before(text, candidate.start) == Some(b'@');
     // The end of a longer local part, whose whole was refused. What is longer than the pattern reads was not.
     let is_cut = local.len() >= LOCAL_BYTES_MAX;
@@ -69,6 +70,8 @@ mod tests {
             ("jane@example.com", "jane@example.com", true),
             ("mailto:jane+x@mail.example.org.", "jane+x@mail.example.org", true),
             ("logo@2x.png", "logo@2x.png", false),
+            ("ssh://git@example.com/a.git", "git@example.com", false),
+            ("to git@example.com", "git@example.com", true),
             ("jane@163.com", "jane@163.com", true),
             ("react@18.next", "react@18.next", false),
             ("jane@example.so", "jane@example.so", true),
