@@ -243,7 +243,8 @@ fn bare_range(
 /// `None`, `null`, `%s`, `${name}`: nothing was printed, or will be.
 fn says_nothing(value: &[u8]) -> bool {
     let words: [&[u8]; 8] = [b"none", b"null", b"nil", b"undefined", b"true", b"false", b"nan", b"..."];
-    if words.iter().any(|word| value.eq_ignore_ascii_case(word)) {
+    let ended = value.iter().rposition(|byte| !b"!?.`".contains(byte)).map_or(value, |last| &value[..=last]);
+    if words.iter().any(|word| ended.eq_ignore_ascii_case(word)) {
         return true;
     }
     match value {

@@ -231,7 +231,7 @@ fn bare_range(
     static NOTHING: LazyLock<Regex> = LazyLock::new(|| {
         let words = r"(?i:none|null|nil|undefined|true|false|nan|\.\.\.)";
         let holders = r"%[srdviqT][^A-Za-z0-9]*|%\+v.*|\$\{.*|%\(|\$|%|\*[*?]*|\?";
-        Regex::new(&format!(r"(?s-u)^(?:{words}|{holders})$")).expect("a regex")
+        Regex::new(&format!(r"(?s-u)^(?:{words}[!?.`]*|{holders})$")).expect("a regex")
     });
     static NAME: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?-u)^[A-Za-z_.$][A-Za-z0-9_.$]*$").expect("a regex"));

@@ -29,7 +29,7 @@ const EMPTY_WORDS: &[&[u8]] = &[
 pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     let value = &text[candidate.clone()];
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
-    let bare = trimmed(bare, b"<>{}$_\\\"'");
+    let bare = trimmed(bare, b"<>{}$_\\\"'!?.`");
     !(bare.is_empty()
         || bare.iter().all(|byte| b"*x.-#".contains(byte))
         || EMPTY_WORDS.iter().any(|word| bare.eq_ignore_ascii_case(word))
@@ -98,6 +98,9 @@ mod tests {
             ("None", false),
             ("${PASSWORD}", true),
             ("null", false),
+            ("false!", false),
+            ("null.", false),
+            ("no!", true),
             ("phc_0123456789abcdefghijABCDEFGHIJ", false),
         ] {
             assert_eq!(secret_value(value.as_bytes(), 0..value.len()), want, "{value}");
