@@ -33,6 +33,7 @@ pub const VALIDATORS: &[(&str, Validator)] = &[
     ("ipv4", ipv4::ipv4),
     ("ipv6", ipv6::ipv6),
     ("mac", device::mac),
+    ("phone_double_zero", phone::phone_double_zero),
     ("phone_international", phone::phone_international),
     ("phone_nanp", phone::phone_nanp),
     ("phone_national", phone::phone_national),
