@@ -25,8 +25,6 @@ const NUMBERED: &[&[u8]] = &[
     b"firmware",
     b"fw",
     b"driver",
-    b"\xc2\xa7",
-    b"\xc2\xa7\xc2\xa7",
     b"oid",
     b"snmp",
     b"assemblyversion",
@@ -64,10 +62,16 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
     }
     !(is_in_escape(text, candidate.start)
         || is_joined(text, &candidate)
-        || NUMBERED.iter().any(|word| word_before(text, candidate.start).eq_ignore_ascii_case(word))
+        || is_numbered(word_before(text, candidate.start), octets)
         || is_staged(&text[candidate.end..])
         || is_product_version(text, candidate.start, octets)
         || is_object_identifier(text, &candidate))
+}
+
+/// A word that announces a version or a section stands before it, and the first number is as small as theirs.
+fn is_numbered(word: &[u8], octets: [u8; 4]) -> bool {
+    octets[0] < 100
+        && (word.ends_with("§".as_bytes()) || NUMBERED.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
 /// Letters or digits right beside it, as in `netty4.1.0.3` and `libfoo_1.2.3.4_amd64`, that do not announce an address.
@@ -177,6 +181,8 @@ mod tests {
             ("version 1.2.3.4", "1.2.3.4", false),
             ("Version=4.0.0.0, Culture", "4.0.0.0", false),
             ("section 3.1.4.1", "3.1.4.1", false),
+            ("v=192.0.2.7", "192.0.2.7", true),
+            ("「§ 3.2.1.4」", "3.2.1.4", false),
             ("§ 3.2.1.4", "3.2.1.4", false),
             ("firmware 3.13.9.6", "3.13.9.6", false),
             ("?q=version+1.2.3.4", "1.2.3.4", false),
