@@ -145,7 +145,7 @@ fn is_product_version(text: &[u8], start: usize, octets: [u8; 4]) -> bool {
         && octets.iter().all(|octet| *octet < 100);
     (octets[3] == 0 || is_release)
         && name.first().is_some_and(u8::is_ascii_alphabetic)
-        && led_by.is_none_or(|byte| b" \t\n\"'(;,".contains(&byte))
+        && led_by.is_none_or(|byte| b" \t\n\"'([{<>;,:=|`".contains(&byte))
 }
 
 /// A run of five or more dotted numbers whose first is 0, 1 or 2.
@@ -206,6 +206,7 @@ mod tests {
             ("100%192.0.2.7", "192.0.2.7", false),
             ("% 192.0.2.7", "192.0.2.7", true),
             ("Shop/4.12.0.3 (Android 14)", "4.12.0.3", false),
+            ("{Shop/4.12.0.3}", "4.12.0.3", false),
             ("Shop/192.0.2.7", "192.0.2.7", true),
             ("example.com/10.1.2.3:80", "10.1.2.3", true),
             ("reversion 192.0.2.7", "192.0.2.7", true),
