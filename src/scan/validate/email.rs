@@ -25,6 +25,9 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     // `pkg@4.17.21.tgz`: all labels are numbers. One of three digits is a provider: `163.com`.
     let numbered = labels.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
         && (labels.len() < 3 || labels.contains(&b'.'));
+    // `pkg@18.3.3-canary.fb7172b`: the first two labels are.
+    let is_number = |label: &[u8]| !label.is_empty() && label.iter().all(u8::is_ascii_digit);
+    let versioned = labels.contains(&b'.') && labels.split(|byte| *byte == b'.').take(2).all(is_number);
     // `git@host.example:org/repo` and `ssh://git@host.example/org/repo` are remotes, `@user@instance.example` a handle.
     let remote = matches!(local, b"git" | b"hg" | b"svn")
         && (text.get(candidate.end) == Some(&b':') || text[..candidate.start].ends_with(b"://"));
@@ -36,6 +39,7 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     let partial = !is_cut && before(text, candidate.start).is_some_and(continues);
     let own_pseudonym = domain.eq_ignore_ascii_case(b"pseudonym.invalid");
     !(numbered
+        || versioned
         || remote
         || handle
         || partial
@@ -74,6 +78,8 @@ mod tests {
             ("to git@example.com", "git@example.com", true),
             ("jane@163.com", "jane@163.com", true),
             ("react@18.next", "react@18.next", false),
+            ("react@18.3.3-canary.fb7172b", "react@18.3.3-canary.fb7172b", false),
+            ("jane@1.example.com", "jane@1.example.com", true),
             ("jane@example.so", "jane@example.so", true),
             ("\u{201c}jane@example.com", "jane@example.com", true),
             ("\u{ff1a}jane@example.com", "jane@example.com", true),
