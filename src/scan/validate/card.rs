@@ -86,6 +86,7 @@ pub(super) fn card(text: &[u8], candidate: Range<usize>) -> bool {
         && is_grouped_as_one(written)
         && stands_alone(text, &candidate)
         && !is_dialled(text, &candidate)
+        && !is_article(text, &candidate, digits)
 }
 
 fn has_issuer(digits: &[u8]) -> bool {
@@ -113,6 +114,13 @@ fn is_grouped_as_one(written: &[u8]) -> bool {
     let mut gaps = written.split(u8::is_ascii_digit).filter(|gap| !gap.is_empty());
     let first = gaps.next();
     longer && gaps.all(|gap| Some(gap) == first)
+}
+
+/// Thirteen digits or fourteen behind a word for numbers of goods (GS1 General Specifications, 3.2).
+fn is_article(text: &[u8], candidate: &Range<usize>, digits: &[u8]) -> bool {
+    let words: [&[u8]; 6] = [b"ean", b"ean13", b"gtin", b"gtin13", b"gtin14", b"barcode"];
+    let word = super::word_before(text, candidate.start);
+    digits.len() < 15 && words.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// `+` before the digits of a telephone number: that is one. In a form the sign is a blank.
@@ -148,6 +156,8 @@ mod tests {
             ("4111\u{a0}1111\u{a0}1111\u{a0}1111", "4111\u{a0}1111\u{a0}1111\u{a0}1111", true),
             ("(4111111111111111)", "4111111111111111", true),
             // Neighbours and look-alikes.
+            ("EAN 4222222222222", "4222222222222", false),
+            ("gtin=4222222222222", "4222222222222", false),
             ("4111111111111112", "4111111111111112", false),
             ("4111 1111-1111 1111", "4111 1111-1111 1111", false),
             ("41 11 11 11 11 11 11 11", "41 11 11 11 11 11 11 11", false),
