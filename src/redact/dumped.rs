@@ -9,6 +9,7 @@ use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
 use crate::pattern::{Class, FieldKind};
 use crate::scan::fields::State;
+use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
 use std::ops::Range;
@@ -230,6 +231,9 @@ fn bare_range(
     if value.is_empty() || says_nothing(value) || is_code(&text[word.start..], value.len(), key) {
         return None;
     }
+    if is_working_directory(&text[..word.start], value) {
+        return None;
+    }
     let is_content = matches!(
         rule.class,
         Some(Class::PromptText | Class::CompletionText | Class::ToolIo | Class::Project)
@@ -255,7 +259,8 @@ fn bare_range(
 /// `None`, `null`, `%s`, `${name}`: nothing was printed, or will be.
 fn says_nothing(value: &[u8]) -> bool {
     let words: [&[u8]; 8] = [b"none", b"null", b"nil", b"undefined", b"true", b"false", b"nan", b"..."];
-    if words.iter().any(|word| value.eq_ignore_ascii_case(word)) {
+    let ended = value.iter().rposition(|byte| !b"!?.`".contains(byte)).map_or(value, |last| &value[..=last]);
+    if words.iter().any(|word| ended.eq_ignore_ascii_case(word)) {
         return true;
     }
     match value {

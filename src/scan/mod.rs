@@ -21,6 +21,7 @@ pub(crate) mod validate;
 pub(crate) mod words;
 
 pub use fields::{FieldPath, PathError};
+pub(crate) use validate::is_working_directory;
 pub use validate::{VALIDATORS, Validator, is_public_key};
 
 /// Readers of layers that the tests' own writing of the engine shares with it.

@@ -239,7 +239,7 @@ fn bare_range(
     static NOTHING: LazyLock<Regex> = LazyLock::new(|| {
         let words = r"(?i:none|null|nil|undefined|true|false|nan|\.\.\.)";
         let holders = r"%[srdviqT][^A-Za-z0-9]*|%\+v.*|\$\{.*|%\(|\$|%|\*[*?]*|\?";
-        Regex::new(&format!(r"(?s-u)^(?:{words}|{holders})$")).expect("a regex")
+        Regex::new(&format!(r"(?s-u)^(?:{words}[!?.`]*|{holders})$")).expect("a regex")
     });
     static NAME: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?-u)^[A-Za-z_.$][A-Za-z0-9_.$]*$").expect("a regex"));
@@ -252,7 +252,10 @@ fn bare_range(
     let last = value.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     let named = key.is_some_and(|key| paths::fold(key) == paths::fold(last));
     let is_code = NAME.is_match(value) && (called || named || CHAIN.is_match(value));
-    if value.is_empty() || NOTHING.is_match(value) || is_code {
+    static DIRECTORY: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?-u)(?:^|[ \t\r\n"']|\\n)PWD=$"#).expect("a regex"));
+    let is_directory = value.starts_with(b"/") && DIRECTORY.is_match(&text[..word.start]);
+    if value.is_empty() || NOTHING.is_match(value) || is_code || is_directory {
         return None;
     }
     use Class as C;

@@ -85,7 +85,8 @@ pub(super) fn card(text: &[u8], candidate: Range<usize>) -> bool {
         && !is_one_digit_repeated(digits)
         && is_grouped_as_one(written)
         && stands_alone(text, &candidate)
-        && !is_dialled(text, &candidate, digits)
+        && !is_dialled(text, &candidate)
+        && !is_article(text, &candidate, digits)
 }
 
 fn has_issuer(digits: &[u8]) -> bool {
@@ -115,9 +116,17 @@ fn is_grouped_as_one(written: &[u8]) -> bool {
     longer && gaps.all(|gap| Some(gap) == first)
 }
 
-/// `+` and no more digits than a telephone number has (E.164, 6.2.1): that is one.
-fn is_dialled(text: &[u8], candidate: &Range<usize>, digits: &[u8]) -> bool {
-    super::before(text, candidate.start) == Some(b'+') && digits.len() < 16
+/// Thirteen digits or fourteen behind a word for numbers of goods (GS1 General Specifications, 3.2).
+fn is_article(text: &[u8], candidate: &Range<usize>, digits: &[u8]) -> bool {
+    let words: [&[u8]; 6] = [b"ean", b"ean13", b"gtin", b"gtin13", b"gtin14", b"barcode"];
+    let word = super::word_before(text, candidate.start);
+    digits.len() < 15 && words.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// `+` before the digits of a telephone number: that is one. In a form the sign is a blank.
+fn is_dialled(text: &[u8], candidate: &Range<usize>) -> bool {
+    super::before(text, candidate.start) == Some(b'+')
+        && super::phone::phone_international(text, candidate.start - 1..candidate.end)
 }
 
 #[cfg(test)]
@@ -147,6 +156,8 @@ mod tests {
             ("4111\u{a0}1111\u{a0}1111\u{a0}1111", "4111\u{a0}1111\u{a0}1111\u{a0}1111", true),
             ("(4111111111111111)", "4111111111111111", true),
             // Neighbours and look-alikes.
+            ("EAN 4222222222222", "4222222222222", false),
+            ("gtin=4222222222222", "4222222222222", false),
             ("4111111111111112", "4111111111111112", false),
             ("4111 1111-1111 1111", "4111 1111-1111 1111", false),
             ("41 11 11 11 11 11 11 11", "41 11 11 11 11 11 11 11", false),
@@ -160,7 +171,8 @@ mod tests {
             ("1760025600123456789", "1760025600123456789", false),
             ("20261122100000", "20261122100000", false),
             ("0.4111111111111111", "4111111111111111", false),
-            ("+4222222222222", "4222222222222", false),
+            ("+4930123456783", "4930123456783", false),
+            ("card:+30569309025904", "30569309025904", true),
             ("a1b2c3d4-4111111111111111", "4111111111111111", false),
         ] {
             let start = text.find(candidate).expect("the candidate is part of the text");

@@ -1,6 +1,6 @@
 //! Other names of a person's device: hardware addresses, and addresses written backwards for the DNS.
 
-use super::{before, is_word};
+use super::{before, is_in_escape, is_word};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use std::ops::Range;
 /// Refused: broadcast and all zeros, which are nobody's; a part of a longer run, as a certificate's fingerprint is.
 /// SPEC: IEEE Std 802-2014, section 8.
 pub(super) fn mac(text: &[u8], candidate: Range<usize>) -> bool {
-    let part = |byte: Option<u8>| byte.is_some_and(|byte| is_word(byte) || byte == b':');
+    let part = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii() && is_word(byte) || byte == b':');
     let more = matches!(text.get(candidate.end), Some(b'-' | b'.'))
         && text.get(candidate.end + 1).is_some_and(u8::is_ascii_hexdigit);
     if part(before(text, candidate.start)) || part(text.get(candidate.end).copied()) || more {
@@ -29,6 +29,9 @@ pub(super) fn mac(text: &[u8], candidate: Range<usize>) -> bool {
 ///
 /// SPEC: RFC 1035, section 3.5; RFC 3596, section 2.5. Loopback names nobody.
 pub(super) fn reversed(text: &[u8], candidate: Range<usize>) -> bool {
+    if is_in_escape(text, candidate.start) {
+        return false;
+    }
     let behind = &text[candidate.end..];
     let is_in =
         |zone: &[u8]| behind.get(..zone.len()).is_some_and(|zone_here| zone_here.eq_ignore_ascii_case(zone));
@@ -77,6 +80,7 @@ mod tests {
             ("07:00:00:5e:00:53:af", "00:00:5e:00:53:af", false),
             ("00-00-5e-00-53-af-07", "00-00-5e-00-53-af", false),
             ("00:00:5e:00:53:af.", "00:00:5e:00:53:af", true),
+            ("\u{201c}00:00:5e:00:53:af\u{201d}", "00:00:5e:00:53:af", true),
         ] {
             let start = text.find(candidate).expect("the candidate is part of the text");
             assert_eq!(mac(text.as_bytes(), start..start + candidate.len()), want, "{text}");

@@ -25,8 +25,12 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     // `pkg@4.17.21.tgz`: all labels are numbers. One of three digits is a provider: `163.com`.
     let numbered = labels.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
         && (labels.len() < 3 || labels.contains(&b'.'));
-    // `git@host.example:org/repo` is a remote, `@user@instance.example` a handle.
-    let remote = local == b"git" && text.get(candidate.end) == Some(&b':');
+    // `pkg@18.3.3-canary.fb7172b`: the first two labels are.
+    let is_number = |label: &[u8]| !label.is_empty() && label.iter().all(u8::is_ascii_digit);
+    let versioned = labels.contains(&b'.') && labels.split(|byte| *byte == b'.').take(2).all(is_number);
+    // `git@host.example:org/repo` and `ssh://git@host.example/org/repo` are remotes, `@user@instance.example` a handle.
+    let remote = matches!(local, b"git" | b"hg" | b"svn")
+        && (text.get(candidate.end) == Some(&b':') || text[..candidate.start].ends_with(b"://"));
     let handle = before(text, candidate.start) == Some(b'@');
     // The end of a longer local part, whose whole was refused. What is longer than the pattern reads was not.
     let is_cut = local.len() >= LOCAL_BYTES_MAX;
@@ -35,6 +39,7 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     let partial = !is_cut && before(text, candidate.start).is_some_and(continues);
     let own_pseudonym = domain.eq_ignore_ascii_case(b"pseudonym.invalid");
     !(numbered
+        || versioned
         || remote
         || handle
         || partial
@@ -69,8 +74,12 @@ mod tests {
             ("jane@example.com", "jane@example.com", true),
             ("mailto:jane+x@mail.example.org.", "jane+x@mail.example.org", true),
             ("logo@2x.png", "logo@2x.png", false),
+            ("ssh://git@example.com/a.git", "git@example.com", false),
+            ("to git@example.com", "git@example.com", true),
             ("jane@163.com", "jane@163.com", true),
             ("react@18.next", "react@18.next", false),
+            ("react@18.3.3-canary.fb7172b", "react@18.3.3-canary.fb7172b", false),
+            ("jane@1.example.com", "jane@1.example.com", true),
             ("jane@example.so", "jane@example.so", true),
             ("\u{201c}jane@example.com", "jane@example.com", true),
             ("\u{ff1a}jane@example.com", "jane@example.com", true),

@@ -1,6 +1,6 @@
 //! IPv4 addresses in dotted decimal, told from versions, object identifiers and section numbers.
 
-use super::{before, is_word, word_before};
+use super::{before, is_in_escape, is_word, word_before};
 use std::ops::Range;
 
 /// Words that an address may be joined to: `ip192.0.2.7`, `client_ip_192.0.2.7`.
@@ -22,6 +22,9 @@ const NUMBERED: &[&[u8]] = &[
     b"sec",
     b"chapter",
     b"clause",
+    b"firmware",
+    b"fw",
+    b"driver",
     b"oid",
     b"snmp",
     b"assemblyversion",
@@ -57,12 +60,18 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
     if octets[1..] == [0, 0, 0] || octets[0] == 127 {
         return false;
     }
-    let lead = word_before(text, candidate.start);
-    !(is_joined(text, &candidate)
-        || NUMBERED.iter().any(|word| lead.eq_ignore_ascii_case(word))
+    !(is_in_escape(text, candidate.start)
+        || is_joined(text, &candidate)
+        || is_numbered(word_before(text, candidate.start), octets)
         || is_staged(&text[candidate.end..])
         || is_product_version(text, candidate.start, octets)
         || is_object_identifier(text, &candidate))
+}
+
+/// A word that announces a version or a section stands before it, and the first number is as small as theirs.
+fn is_numbered(word: &[u8], octets: [u8; 4]) -> bool {
+    octets[0] < 100
+        && (word.ends_with("§".as_bytes()) || NUMBERED.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
 /// Letters or digits right beside it, as in `netty4.1.0.3` and `libfoo_1.2.3.4_amd64`, that do not announce an address.
@@ -136,7 +145,7 @@ fn is_product_version(text: &[u8], start: usize, octets: [u8; 4]) -> bool {
         && octets.iter().all(|octet| *octet < 100);
     (octets[3] == 0 || is_release)
         && name.first().is_some_and(u8::is_ascii_alphabetic)
-        && led_by.is_none_or(|byte| b" \t\n\"'(;,".contains(&byte))
+        && led_by.is_none_or(|byte| b" \t\n\"'([{<>;,:=|`".contains(&byte))
 }
 
 /// A run of five or more dotted numbers whose first is 0, 1 or 2.
@@ -144,7 +153,9 @@ fn is_object_identifier(text: &[u8], candidate: &Range<usize>) -> bool {
     let dotted = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
     let head = text[..candidate.start].iter().rev().take(64).take_while(|byte| dotted(byte)).count();
     let tail = text[candidate.end..].iter().take(64).take_while(|byte| dotted(byte)).count();
-    let run = &text[candidate.start - head..candidate.end + tail];
+    let start = candidate.start - head;
+    let start = if is_in_escape(text, start) { (start + 2).min(candidate.start) } else { start };
+    let run = &text[start..candidate.end + tail];
     let numbers = run.split(|byte| *byte == b'.').filter(|part| !part.is_empty());
     numbers.clone().count() > 4
         && numbers.clone().next().is_some_and(|first| matches!(first, b"0" | b"1" | b"2"))
@@ -170,6 +181,11 @@ mod tests {
             ("version 1.2.3.4", "1.2.3.4", false),
             ("Version=4.0.0.0, Culture", "4.0.0.0", false),
             ("section 3.1.4.1", "3.1.4.1", false),
+            ("v=192.0.2.7", "192.0.2.7", true),
+            ("「§ 3.2.1.4」", "3.2.1.4", false),
+            ("§ 3.2.1.4", "3.2.1.4", false),
+            ("firmware 3.13.9.6", "3.13.9.6", false),
+            ("?q=version+1.2.3.4", "1.2.3.4", false),
             ("1.3.6.1.4.1.311", "1.3.6.1", false),
             ("OID 1.3.6.1", "1.3.6.1", false),
             ("flux-1.0.3.1-dev", "1.0.3.1", false),
@@ -184,7 +200,13 @@ mod tests {
             ("libfoo_1.2.3.4_amd64.deb", "1.2.3.4", false),
             ("1.2.3.4rc1", "1.2.3.4", false),
             ("1192.0.2.7", "192.0.2.7", false),
+            ("a%207.6.1.8", "207.6.1.8", false),
+            ("a%20192.0.2.7", "192.0.2.7", false),
+            ("a%281.3.6.1.4.1.9", "3.6.1.4", false),
+            ("100%192.0.2.7", "192.0.2.7", false),
+            ("% 192.0.2.7", "192.0.2.7", true),
             ("Shop/4.12.0.3 (Android 14)", "4.12.0.3", false),
+            ("{Shop/4.12.0.3}", "4.12.0.3", false),
             ("Shop/192.0.2.7", "192.0.2.7", true),
             ("example.com/10.1.2.3:80", "10.1.2.3", true),
             ("reversion 192.0.2.7", "192.0.2.7", true),

@@ -33,6 +33,7 @@ pub const VALIDATORS: &[(&str, Validator)] = &[
     ("ipv4", ipv4::ipv4),
     ("ipv6", ipv6::ipv6),
     ("mac", device::mac),
+    ("phone_double_zero", phone::phone_double_zero),
     ("phone_international", phone::phone_international),
     ("phone_nanp", phone::phone_nanp),
     ("phone_national", phone::phone_national),
@@ -97,6 +98,7 @@ pub(crate) fn validator(name: &str) -> Option<Validator> {
     VALIDATORS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
 }
 
+pub(crate) use credential::is_working_directory;
 pub(crate) use ipv6::parse_address;
 pub use public_key::is_public_key;
 
@@ -105,18 +107,24 @@ fn before(text: &[u8], at: usize) -> Option<u8> {
     at.checked_sub(1).and_then(|i| text.get(i)).copied()
 }
 
+/// Whether what begins at `at` begins with the two digits of a percent-escape: `%207.6.1.8` is a blank and `7.6.1.8`.
+fn is_in_escape(text: &[u8], at: usize) -> bool {
+    before(text, at) == Some(b'%')
+        && text[at..].iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2
+}
+
 /// Part of a name, a number or a non-ASCII word.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// The last word before `at`, at most 24 bytes back, past blanks and one of `:=("'`.
+/// The last word before `at`, at most 24 bytes back, past blanks and any of `:=("'#+`; the last is a blank in forms.
 ///
 /// A context word: `version 1.2.3.4`, `OID=1.3.6.1`.
 fn word_before(text: &[u8], at: usize) -> &[u8] {
     let from = at.saturating_sub(24);
     let near = &text[from..at];
-    let end = near.iter().rposition(|byte| !b" \t:=(\"'#".contains(byte)).map_or(0, |i| i + 1);
+    let end = near.iter().rposition(|byte| !b" \t:=(\"'#+".contains(byte)).map_or(0, |i| i + 1);
     let start = near[..end].iter().rposition(|byte| !is_word(*byte)).map_or(0, |i| i + 1);
     &near[start..end]
 }

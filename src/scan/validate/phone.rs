@@ -43,6 +43,13 @@ pub(super) fn phone_international(text: &[u8], candidate: Range<usize>) -> bool 
     !joined && is_assigned(digits) && !is_one_digit_repeated(digits) && !runs_on(text, candidate.end)
 }
 
+/// The same for a number that begins with `00` instead of `+`.
+pub(super) fn phone_double_zero(text: &[u8], candidate: Range<usize>) -> bool {
+    let Some(digits) = Digits::read(&without_trunk(&text[candidate.clone()])) else { return false };
+    let Some(digits) = digits.values().strip_prefix(&[0, 0]) else { return false };
+    is_assigned(digits) && !is_one_digit_repeated(digits) && is_free(text, &candidate)
+}
+
 /// `(0)` is dialled inside the country only and is no part of the number.
 fn without_trunk(written: &[u8]) -> Vec<u8> {
     match written.windows(3).position(|three| three == b"(0)") {
@@ -122,6 +129,20 @@ fn is_free(text: &[u8], candidate: &Range<usize>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_that_dial_two_zeros_have_a_country_and_its_length() {
+        check(
+            phone_double_zero,
+            &[
+                ("0049 30 23125123", "0049 30 23125123", true),
+                ("0044 (0)20 7946 0958", "0044 (0)20 7946 0958", true),
+                ("0033 1 99 00 12 3", "0033 1 99 00 12 3", false),
+                ("0028 1 99 00 12 34", "0028 1 99 00 12 34", false),
+                ("7.0049 30 23125123", "0049 30 23125123", false),
+            ],
+        );
+    }
 
     #[track_caller]
     fn check(validate: super::super::Validator, cases: &[(&str, &str, bool)]) {
