@@ -67,6 +67,8 @@ impl Pair {
 
     fn scrubbed(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8]) -> (Vec<u8>, Verdict) {
         let mut out = Vec::new();
+        // Each item is a body of its own: what others used of a body's budget does not count.
+        self.engine = Scrubber::new(Arc::clone(self.engine.plan()), ScanLimits::default());
         let verdict = self.engine.item(format, scope, bytes, &mut out);
         (out, verdict)
     }

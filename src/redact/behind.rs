@@ -9,6 +9,7 @@ use super::action::Action;
 use super::edit::{Edit, gravity};
 use super::engine::{Context, Engine, UNSCANNED};
 use crate::pattern::DetectorIndex;
+use crate::scan::Work;
 use crate::scan::layer::Layer;
 use crate::scan::layer::base64::{self, Style};
 use crate::scan::layer::data_uri::{Content, data_uris};
@@ -24,12 +25,20 @@ impl Engine<'_> {
         if hidden.html {
             self.through(Layer::Html, text, deeper);
         }
-        if hidden.base64 {
-            for run in base64::runs(text) {
+        // LEAK: past the budget the whole text is replaced, so nothing of it need be looked at any more.
+        if hidden.base64 && self.work.spend(text.len() * Work::DECODE) {
+            let mut runs = base64::runs(text);
+            loop {
+                runs = runs.within(self.work.room());
+                let Some(run) = runs.next() else { break };
+                let begin = if run.style.is_packed() { Work::UNPACK } else { 0 };
+                if !self.work.spend(begin + run.plain.as_ref().map_or(0, Vec::len) * Work::DECODE) {
+                    return;
+                }
                 self.opaque(run.range, run.plain.as_deref(), run.style, deeper);
             }
         }
-        if hidden.data_uri {
+        if hidden.data_uri && self.work.spend(text.len()) {
             self.declared_texts(text, deeper);
         }
         if hidden.pairs {

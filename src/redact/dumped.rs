@@ -35,7 +35,7 @@ struct Found<'k> {
 impl Engine<'_> {
     /// Applies the field rules to what is printed in `text`.
     pub(super) fn dumped(&mut self, text: &[u8], context: Context<'_>) {
-        if !self.may_hold_pair(text) || !self.work.spend(text.len()) {
+        if !self.work.spend(text.len()) || !self.may_hold_pair(text) || !self.work.spend(text.len()) {
             return;
         }
         let fields = self.fields;

@@ -12,7 +12,7 @@ use super::decision::{Decision, address_decision, is_identity, is_kept, redacts}
 use super::edit::{Edit, gravity};
 use super::plan::{Plan, Rule};
 use super::pool::Pool;
-use super::scrubber::{ItemFormat, ScanLimits};
+use super::scrubber::{Found, ItemFormat, ScanLimits};
 use super::stand_in;
 use super::strings::Strings;
 use super::trace::Trace;
@@ -74,12 +74,13 @@ impl<'a> Engine<'a> {
         bytes: usize,
     ) -> Self {
         pool.edits.clear();
+        let work = Work::for_item(bytes, pool.credit);
         Self {
             fields: plan.fields(scope),
             plan,
             limits,
             pool,
-            work: Work::for_item(bytes),
+            work,
             drop_item: false,
             kept: Vec::new(),
             keys: 0,
@@ -96,6 +97,12 @@ impl<'a> Engine<'a> {
             ItemFormat::Form => self.form(bytes),
         }
         false
+    }
+
+    /// Ends the scan: what it found beside its edits. What is left of the budget goes to the next item.
+    pub(super) fn found(&mut self) -> Found {
+        self.pool.credit = self.work.credit();
+        Found { drop_item: self.drop_item, kept: std::mem::take(&mut self.kept) }
     }
 
     /// A whole JSON document. Where it is none: true text from there on if `or_text`. True if it is JSON.
@@ -168,7 +175,7 @@ impl<'a> Engine<'a> {
         outer: &Keys<'_>,
     ) -> Result<usize, Broken> {
         let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
-        self.work.spend(bytes.len());
+        self.work.spend(bytes.len() * Work::DECODE + Work::BEGIN);
         sweep.run(bytes, self.plan.sought(), Reading::Json);
         let mut triggers = Places::from(sweep.triggers(), 0);
         let next_trigger = triggers.next().unwrap_or(usize::MAX);
@@ -215,6 +222,9 @@ impl<'a> Engine<'a> {
 
     /// A document inside a text. False, and nothing done, if it is none.
     pub(super) fn nested(&mut self, text: &[u8], context: Context<'_>) -> bool {
+        if self.work.is_exhausted() {
+            return false;
+        }
         let (first, keys, kept) = (self.pool.edits.list.len(), self.keys, self.kept.len());
         let learnt = self.pool.learnt.len();
         let mark = self.trace_nested();
@@ -235,6 +245,9 @@ impl<'a> Engine<'a> {
     /// A string of a JSON document, `range` of `bytes` between its quotes.
     pub(super) fn string(&mut self, bytes: &[u8], range: Range<usize>, map: &[u64], context: Context<'_>) {
         let raw = &bytes[range.clone()];
+        if self.work.is_exhausted() {
+            return self.unscanned(range);
+        }
         let first = self.pool.edits.list.len();
         if memchr::memchr(b'\\', raw).is_none() {
             self.text(raw, Some((map, range.start)), context);
@@ -257,6 +270,10 @@ impl<'a> Engine<'a> {
     /// `map` is a bitmap of triggers in which the text begins at the given place; without one, the text is swept.
     /// True if the text is a document and was walked.
     pub(super) fn text(&mut self, text: &[u8], map: Option<(&[u64], usize)>, context: Context<'_>) -> bool {
+        if self.work.is_exhausted() {
+            self.unscanned(0..text.len());
+            return false;
+        }
         let deeper = context.depth < self.limits.layers_max;
         let first = self.pool.edits.list.len();
         if looks_like_document(text) {
@@ -272,7 +289,7 @@ impl<'a> Engine<'a> {
             Some((map, base)) => self.search(text, map, base, context.keys),
             None => {
                 let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
-                self.work.spend(text.len());
+                self.work.spend(text.len() * Work::DECODE + Work::BEGIN);
                 sweep.run(text, self.plan.sought(), Reading::Text);
                 let hidden = self.search(text, sweep.triggers(), 0, context.keys);
                 self.pool.sweeps.push(sweep);
@@ -280,7 +297,7 @@ impl<'a> Engine<'a> {
             }
         };
         for (is_there, layer) in [(hidden.percent, Layer::Percent), (hidden.escape, Layer::JsonString)] {
-            if is_there {
+            if is_there && !self.work.is_exhausted() {
                 self.through(layer, text, Context { depth: context.depth + 1, ..context });
             }
         }
@@ -296,13 +313,16 @@ impl<'a> Engine<'a> {
 
     /// A text through one layer. What lies behind too many of them is replaced, not read.
     pub(super) fn through(&mut self, layer: Layer, text: &[u8], context: Context<'_>) {
+        if self.work.is_exhausted() {
+            return self.unscanned(0..text.len());
+        }
         let first = self.pool.edits.list.len();
         let mut view = self.pool.views.pop().unwrap_or_default();
         view.read(layer, text);
         let plain = view.is_plain() && layer != Layer::Form;
         if !plain && context.depth > self.limits.layers_max {
             self.unscanned(0..text.len());
-        } else if !plain && !self.work.spend(text.len()) {
+        } else if !plain && !self.work.spend(text.len() * Work::DECODE) {
             // LEAK: form pairs and the second reading of a text come here directly, and nobody above them
             // asks whether the budget lasted.
             self.unscanned(0..text.len());

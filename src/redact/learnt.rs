@@ -173,7 +173,7 @@ impl Learnt {
     /// Where a second walk may replace more of `bytes` than `edits` do, which are settled. Detectors from `fields_from`
     /// on are field rules. `None`: anywhere.
     fn places(&self, bytes: &[u8], edits: &[Edit], fields_from: usize) -> Option<Vec<usize>> {
-        let mut work = Work::for_item(bytes.len());
+        let mut work = Work::for_item(bytes.len(), 0);
         let is_replaced = |near: &Near, value: &Value| {
             let first = edits.partition_point(|edit| edit.range.end <= near.range.start);
             edits.get(first).is_some_and(|edit| replaces(edit, near, value, fields_from))
@@ -276,7 +276,7 @@ impl Engine<'_> {
             _ => {}
         }
         self.pool.edits.clear();
-        self.work = Work::for_item(bytes.len());
+        self.work = Work::for_item(bytes.len(), self.work.credit());
         self.kept.clear();
         self.keys = 0;
         true
@@ -296,7 +296,7 @@ impl Engine<'_> {
             places.iter().for_each(|place| map[place / BLOCK] |= 1 << (place % BLOCK));
         }
         if in_values {
-            self.work = Work::for_item(bytes.len());
+            self.work = Work::for_item(bytes.len(), self.work.credit());
             let kept = self.kept.len();
             self.walk_places(bytes, &sweep, &map);
             // What is let by in these strings was noted before.

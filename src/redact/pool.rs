@@ -3,6 +3,7 @@
 use super::edit::Edits;
 use super::learnt::Learnt;
 use super::plan::Plan;
+use crate::scan::Work;
 use crate::scan::json::Walker;
 use crate::scan::layer::View;
 use crate::scan::search::{Caches, Hit};
@@ -17,6 +18,8 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Default)]
 pub(super) struct Pool {
     pub(super) edits: Edits,
+    /// What the items so far have left of their common budget of work.
+    pub(super) credit: usize,
     pub(super) caches: Caches,
     pub(super) hits: Vec<Hit>,
     pub(super) sweeps: Vec<Sweep>,
@@ -31,6 +34,7 @@ impl Pool {
     pub(super) fn new(plan: &Plan) -> Box<Self> {
         Box::new(Self {
             edits: Edits::default(),
+            credit: Work::CREDIT,
             caches: Caches::new(&plan.set),
             hits: Vec::new(),
             sweeps: Vec::new(),

@@ -12,6 +12,7 @@ use super::pool::Pool;
 use super::trace::{Event, Trace};
 use crate::pattern::{Class, DetectorIndex, Scope};
 use crate::pipeline::Count;
+use crate::scan::Work;
 use crate::scan::context::Keys;
 use crate::scan::json::Walker;
 use std::ops::Range;
@@ -96,7 +97,8 @@ impl Scrubber {
     /// Prepares for items under one plan.
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: ScanLimits) -> Self {
-        let pool = plan.pools.take().unwrap_or_else(|| Pool::new(&plan));
+        let mut pool = plan.pools.take().unwrap_or_else(|| Pool::new(&plan));
+        pool.credit = Work::CREDIT;
         Self { plan, limits, pool, counts: Vec::new(), long: None, trace: None }
     }
 
@@ -137,7 +139,7 @@ impl Scrubber {
             engine.item(format, bytes);
         }
         engine.pool.learnt.clear();
-        let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
+        let found = engine.found();
         self.finish(bytes, found, given_up, broken, out)
     }
 
@@ -164,7 +166,7 @@ impl Scrubber {
         engine.trace = self.trace.as_deref_mut();
         engine.pool.learnt.seek();
         let used = engine.walk(&mut walker, window, last, 0, &Keys::NONE);
-        let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
+        let found = engine.found();
         let used = used.ok()?;
         if last {
             self.pool.learnt.clear();
@@ -188,7 +190,7 @@ impl Scrubber {
         engine.trace = self.trace.as_deref_mut();
         engine.pool.learnt.seek();
         engine.plain(window, 0);
-        let found = Found { drop_item: engine.drop_item, kept: std::mem::take(&mut engine.kept) };
+        let found = engine.found();
         if last {
             self.pool.learnt.clear();
         }
@@ -244,9 +246,10 @@ impl Scrubber {
     }
 }
 
-struct Found {
-    drop_item: bool,
-    kept: Vec<Kept>,
+/// What an item's scan found beside its edits.
+pub(super) struct Found {
+    pub(super) drop_item: bool,
+    pub(super) kept: Vec<Kept>,
 }
 
 fn count(

@@ -11,6 +11,7 @@ use super::json::{Path, PathStep};
 use super::layer::{Layer, View};
 use crate::pattern::{Context, Letter, Words};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 /// Innermost keys that are looked at.
@@ -75,6 +76,16 @@ impl<'a> Keys<'a> {
             }
         }
         path
+    }
+
+    /// Bytes that a look at all of the keys reads.
+    pub(super) fn bytes(&self) -> usize {
+        let bytes = Cell::new(0);
+        self.any(|key| {
+            bytes.set(bytes.get() + key.len());
+            false
+        });
+        bytes.get()
     }
 
     /// True if `is_wanted` says so about one of the keys, as their receiver reads them.

@@ -114,6 +114,15 @@ impl Matcher {
         self.automata().regex.find(&mut cache.regex, input).map(|found| found.range())
     }
 
+    /// What finding the part of a match that counts costs per byte, as looks.
+    pub(crate) fn value_cost(&self) -> usize {
+        match self.automata().value {
+            None => 1,
+            Some((Groups::OnePass(_), _)) => 4,
+            Some((Groups::PikeVm(_), _)) => 64,
+        }
+    }
+
     /// The part of a match that counts: the group `value` if the regex has one and the match took part in it.
     pub(crate) fn value(&self, cache: &mut Cache, text: &[u8], found: Range<usize>) -> Option<Range<usize>> {
         let Some((groups, group)) = &self.automata().value else { return Some(found) };

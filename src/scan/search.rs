@@ -23,6 +23,12 @@ use std::ops::Range;
 /// Bytes before a known word that may belong to it: `x_amz_server_side_access_` is longer than any we know.
 const KEY_BYTES_MAX: usize = 40;
 
+/// What the check of a candidate costs, as looks: some read what stands beside it.
+const CHECK_COST: usize = 64;
+
+/// What the words around a candidate cost, as looks, beside those in its keys.
+const CONTEXT_COST: usize = 128;
+
 /// Bytes before a run of digits in which a match that holds it may begin: an IBAN with its blanks has 42.
 const NUMBER_LEAD_BYTES_MAX: usize = 48;
 
@@ -58,7 +64,7 @@ pub(crate) struct Hit {
 pub(crate) struct Hidden {
     /// `%` and a hex digit.
     pub(crate) percent: bool,
-    /// `\u`, `\/`: an escape of JSON or JavaScript in what should be read by now.
+    /// `\u`, `\/`, `\n`: an escape of JSON or JavaScript in what should be read by now.
     pub(crate) escape: bool,
     /// A reference of HTML.
     pub(crate) html: bool,
@@ -105,10 +111,16 @@ pub(crate) fn find_hits(
     hits: &mut Vec<Hit>,
 ) -> Hidden {
     let mut hidden = Hidden::default();
-    let mut finder = Finder { set, caches, text, judge, work, hits, numbered: 0 };
+    let mut is_triggered = false;
+    let mut finder = Finder { set, caches, text, judge, work, hits, numbered: 0, key_bytes: None };
     for place in places {
         let at = place - base;
         let Some(&byte) = text.get(at) else { break };
+        is_triggered = true;
+        // LEAK: past its budget the text is replaced whole.
+        if finder.work.is_exhausted() {
+            break;
+        }
         let before = at.checked_sub(1).map(|i| text[i]);
         match byte {
             b'@' => finder.at_sign(at, before),
@@ -143,13 +155,21 @@ pub(crate) fn find_hits(
         hidden.base64 = hidden.base64 || is_wrapped_text(text, at);
         finder.literals(at, byte);
     }
+    // LEAK: `x\n4111…` is one word as it stands, and a card behind the end of a line for who wrote it.
+    hidden.escape = hidden.escape || is_triggered && has_printed_gap(text);
     for pattern in &set.everywhere {
+        // Each of them reads all of it.
         finder.search(*pattern, 0, text.len());
     }
     for pattern in finder.caches.touched.drain(..) {
         finder.caches.searched[usize::from(pattern)] = 0;
     }
     hidden
+}
+
+/// True if the end of a line or a tab is printed in the text as its escape.
+fn has_printed_gap(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', text).any(|at| matches!(text.get(at + 1), Some(b'n' | b'r' | b't')))
 }
 
 struct Finder<'a> {
@@ -161,6 +181,8 @@ struct Finder<'a> {
     hits: &'a mut Vec<Hit>,
     /// Matches of numbers that begin before this place were looked for.
     numbered: usize,
+    /// Bytes of the keys around the text, once somebody has asked.
+    key_bytes: Option<usize>,
 }
 
 impl Finder<'_> {
@@ -311,7 +333,7 @@ impl Finder<'_> {
     /// Tries `pattern` at `at` alone, and returns the end of a hit.
     fn try_at(&mut self, pattern: u16, at: usize) -> Option<usize> {
         let detector = &self.set.patterns[usize::from(pattern)];
-        if !is_shaped(&detector.shape, self.text, at) {
+        if !is_shaped(&detector.shape, self.text, at) || self.work.is_exhausted() {
             return None;
         }
         let cache =
@@ -351,7 +373,12 @@ impl Finder<'_> {
     fn settle(&mut self, pattern: u16, found: Range<usize>) -> bool {
         let detector = &self.set.patterns[usize::from(pattern)];
         let Some(cache) = &mut self.caches.each[usize::from(pattern)] else { return false };
-        if !self.work.spend(found.len()) {
+        let context = match &detector.context {
+            Some(_) => CONTEXT_COST + *self.key_bytes.get_or_insert_with(|| self.judge.keys.bytes()),
+            None => 0,
+        };
+        let value = found.len() * detector.matcher.value_cost();
+        if !self.work.spend(CHECK_COST + value + context) {
             return false;
         }
         let Some(value) = detector.matcher.value(cache, self.text, found) else { return false };

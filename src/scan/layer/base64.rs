@@ -54,6 +54,13 @@ pub struct Style {
     packing: Packing,
 }
 
+impl Style {
+    /// True if the bytes are packed with gzip or zlib.
+    pub(crate) fn is_packed(self) -> bool {
+        self.packing != Packing::None
+    }
+}
+
 /// A run of base64 that says text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Run {
@@ -86,7 +93,7 @@ impl std::fmt::Debug for Run {
 /// Linear: what did not decode from one place is not tried again from another that stands at the same distance
 /// in fours.
 pub fn runs(text: &[u8]) -> Runs<'_> {
-    Runs { text, at: 0, dead: [0; 4], dead_lines: 0, known: (0, 0, None) }
+    Runs { text, at: 0, dead: [0; 4], dead_lines: 0, known: (0, 0, None), room: packed::UNPACKED_BYTES_MAX }
 }
 
 /// See [`runs`].
@@ -100,6 +107,8 @@ pub struct Runs<'t> {
     /// End, last mark and alphabet of the letters that were measured last: they are the same from any place
     /// before that mark.
     known: (usize, usize, Option<bool>),
+    /// Most bytes that one run may unpack to.
+    room: u64,
 }
 
 impl Iterator for Runs<'_> {
@@ -128,6 +137,13 @@ impl Iterator for Runs<'_> {
 }
 
 impl Runs<'_> {
+    /// Allows no further run to unpack to more than `bytes`.
+    #[must_use]
+    pub(crate) fn within(mut self, bytes: usize) -> Self {
+        self.room = packed::UNPACKED_BYTES_MAX.min(bytes as u64);
+        self
+    }
+
     fn run_at(&mut self, start: usize) -> Option<Run> {
         if start >= self.dead_lines {
             let lines = lines_at(self.text, start);
@@ -142,7 +158,7 @@ impl Runs<'_> {
             return None;
         }
         let (end, url) = self.letters(start);
-        match said(&self.text[start..end], url) {
+        match said(&self.text[start..end], url, self.room) {
             Said::Text(plain, packing) => Some(self.run(start..end, url, plain, packing)),
             Said::TextUpTo(bytes) => {
                 let run = self.cut_run(start..end, url, bytes);
@@ -188,7 +204,7 @@ impl Runs<'_> {
             return None;
         }
         let url = url.filter(|_| self.text[part.clone()].iter().any(|byte| is_mark(*byte)));
-        match said(&self.text[part.clone()], url) {
+        match said(&self.text[part.clone()], url, self.room) {
             Said::Text(plain, packing) => {
                 // What follows is a mark, so there is no padding, and none was left out by chance.
                 let style = Style { url: url == Some(true), padded: false, lines: None, packing };
@@ -206,7 +222,7 @@ impl Runs<'_> {
         if letters < joined.len() {
             return None;
         }
-        let Said::Text(plain, packing) = said(&joined, url) else { return None };
+        let Said::Text(plain, packing) = said(&joined, url, self.room) else { return None };
         let pads = pads_at(self.text, lines.end);
         let padded = pads > 0 || (letters % 4 == 0 && url != Some(true));
         let style =
@@ -296,7 +312,7 @@ enum Said {
 /// What letters of one alphabet say. A cut end, with bits that make no whole byte, is left out.
 ///
 /// Stops at the first block that says something else, so that a refused run costs what it said.
-fn said(letters: &[u8], url: Option<bool>) -> Said {
+fn said(letters: &[u8], url: Option<bool>, room: u64) -> Said {
     if letters.len() < RUN_CHARS_MIN {
         return Said::TextUpTo(0);
     }
@@ -307,7 +323,7 @@ fn said(letters: &[u8], url: Option<bool>) -> Said {
     let packing = Packing::of(&first);
     if packing != Packing::None {
         let again = letters[..whole].chunks(BLOCK_CHARS).map_while(|block| engine.decode(block).ok());
-        match packed::unpack(packing, again) {
+        match packed::unpack(packing, again, room) {
             Unpacked::Text(plain) => return Said::Text(Some(plain), packing),
             Unpacked::PastBound => return Said::Text(None, packing),
             Unpacked::No => {}

@@ -98,8 +98,9 @@ pub enum Reach {
 /// True if the text may hold a pair whose key `is_named`: a quick test, at most 128 bytes
 /// looked at for every `=`, `:`, `;` and `|`.
 pub fn may_hold(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
-    let joint = |byte: &u8| matches!(byte, b'=' | b':' | b';' | b'|');
-    text.iter().enumerate().filter(|(_, byte)| joint(byte)).any(|(at, _)| {
+    // PERF: byte by byte this was a tenth of what a text costs.
+    let mut joints = memchr::memchr3_iter(b'=', b':', b';', text).chain(memchr::memchr_iter(b'|', text));
+    joints.any(|at| {
         let decor = |byte: &&u8| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b']' | b':' | b'\\');
         let decor = text[..at].iter().rev().take(GAP_BYTES_MAX + 3).take_while(decor).count();
         let end = at - decor;

@@ -11,7 +11,7 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use std::io::Write;
 
 /// Most bytes that one run may unpack to. An event has a megabyte; a session recording more, and comes plain.
-const UNPACKED_BYTES_MAX: u64 = 4 << 20;
+pub(super) const UNPACKED_BYTES_MAX: u64 = 4 << 20;
 
 /// Most bytes per packed one, past the first 64 KiB; what buffered bodies are held to.
 const RATIO_MAX: u32 = 100;
@@ -51,14 +51,17 @@ pub(super) enum Unpacked {
     No,
 }
 
-/// Unpacks blocks of bytes, up to the first that is wrong.
-pub(super) fn unpack(packing: Packing, blocks: impl Iterator<Item = Vec<u8>>) -> Unpacked {
+/// Unpacks blocks of bytes, up to the first that is wrong, to at most `bytes_max`.
+pub(super) fn unpack(packing: Packing, blocks: impl Iterator<Item = Vec<u8>>, bytes_max: u64) -> Unpacked {
     let coding = match packing {
         Packing::None => return Unpacked::No,
         Packing::Gzip => Coding::Gzip,
         Packing::Zlib => Coding::Deflate,
     };
-    let limits = DecodeLimits { bytes_max: Some(UNPACKED_BYTES_MAX), ratio_max: RATIO_MAX };
+    if bytes_max == 0 {
+        return Unpacked::PastBound;
+    }
+    let limits = DecodeLimits { bytes_max: Some(bytes_max), ratio_max: RATIO_MAX };
     let mut plain = Vec::new();
     let unpacked = inflate(Decoder::new(coding, limits), blocks, &mut plain);
     let is_text = text_up_to(&plain, unpacked.is_err()) == plain.len();
@@ -105,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn unpack(bytes: &[u8]) -> Unpacked {
-        super::unpack(Packing::of(bytes), bytes.chunks(1000).map(<[u8]>::to_vec))
+        super::unpack(Packing::of(bytes), bytes.chunks(1000).map(<[u8]>::to_vec), UNPACKED_BYTES_MAX)
     }
 
     fn text_of(unpacked: Unpacked) -> Option<Vec<u8>> {
