@@ -270,7 +270,13 @@ impl Engine<'_> {
         learnt.is_second_walk = true;
         match places {
             Some(places) if places.is_empty() => return false,
-            Some(places) if is_document && self.trace.is_none() && self.looks_again(bytes, &places) => {
+            // Keys that were replaced are numbered as they come.
+            Some(places)
+                if is_document
+                    && self.keys == 0
+                    && self.trace.is_none()
+                    && self.looks_again(bytes, &places) =>
+            {
                 return false;
             }
             _ => {}
