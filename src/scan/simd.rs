@@ -179,6 +179,20 @@ impl Classifier {
     }
 }
 
+/// The block that begins at `at`, with its look-ahead; at the end of the bytes filled up with blanks in `padded`.
+#[inline(always)]
+fn block_at<'b>(bytes: &'b [u8], at: usize, padded: &'b mut [u8; BLOCK + AHEAD]) -> &'b [u8; BLOCK + AHEAD] {
+    let rest = &bytes[at..];
+    match rest.first_chunk() {
+        Some(block) => block,
+        None => {
+            padded.fill(b' ');
+            padded[..rest.len()].copy_from_slice(rest);
+            padded
+        }
+    }
+}
+
 /// Cuts `bytes` into blocks with their look-ahead, and asks about each bit that `starts` sets.
 #[inline(always)]
 fn any_start_with(
@@ -188,15 +202,7 @@ fn any_start_with(
 ) -> bool {
     let mut padded = [b' '; BLOCK + AHEAD];
     for at in (0..bytes.len()).step_by(BLOCK) {
-        let rest = &bytes[at..];
-        let block = match rest.first_chunk() {
-            Some(block) => block,
-            None => {
-                padded.fill(b' ');
-                padded[..rest.len()].copy_from_slice(rest);
-                &padded
-            }
-        };
+        let block = block_at(bytes, at, &mut padded);
         let mut places = starts(block);
         while places != 0 {
             let place = at + places.trailing_zeros() as usize;
@@ -234,15 +240,7 @@ fn for_each_batch_with<L: Lanes>(
     while at < bytes.len() {
         batch.clear();
         while !batch.is_full() && at < bytes.len() {
-            let rest = &bytes[at..];
-            let block = match rest.first_chunk() {
-                Some(block) => block,
-                None => {
-                    padded.fill(b' ');
-                    padded[..rest.len()].copy_from_slice(rest);
-                    &padded
-                }
-            };
+            let block = block_at(bytes, at, &mut padded);
             batch.push(&classify(block));
             at += BLOCK;
         }
@@ -254,8 +252,7 @@ fn for_each_batch_with<L: Lanes>(
 /// What each mask means, one byte at a time.
 pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerprints) -> Masks {
     let mut masks = Masks::default();
-    for i in 0..BLOCK {
-        let byte = block[i];
+    for (i, &byte) in block[..BLOCK].iter().enumerate() {
         let bit = |is_set: bool| u64::from(is_set) << i;
         masks.quote |= bit(byte == b'"');
         masks.backslash |= bit(byte == b'\\');
