@@ -5,7 +5,8 @@
 //! JSON, layers or actions.
 //!
 //! A pattern whose matches begin with a literal is tried at that literal and nowhere else, and one that names the word
-//! before a `=` at the places in that word. A match of any other
+//! before a `=` at the places in that word. The patterns that a run of digits leads to are tried together wherever a match may
+//! begin (`numbers`). A match of any other
 //! pattern that holds the trigger at `p` lies within the longest run around `p` of bytes that the pattern can match
 //! at all. So the regex runs over that run only, and finds there what a search of the whole text would: the runs
 //! between hold no trigger, hence no match. A run that lacks a byte which every match holds (a `.` for an
@@ -158,7 +159,6 @@ pub(crate) fn find_hits(
     // LEAK: `x\n4111…` is one word as it stands, and a card behind the end of a line for who wrote it.
     hidden.escape = hidden.escape || is_triggered && has_printed_gap(text);
     for pattern in &set.everywhere {
-        // Each of them reads all of it.
         finder.search(*pattern, 0, text.len());
     }
     for pattern in finder.caches.touched.drain(..) {
