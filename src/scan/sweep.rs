@@ -95,7 +95,8 @@ pub(crate) struct Sweep {
     classifier: Classifier,
     quotes: Vec<u64>,
     triggers: Vec<u64>,
-    batch: Batch,
+    /// PERF: four kilobytes, which would be copied whenever a sweep is taken from its pool for a string.
+    batch: Box<Batch>,
 }
 
 impl Sweep {
@@ -104,7 +105,7 @@ impl Sweep {
             classifier: Classifier::detect(),
             quotes: Vec::new(),
             triggers: Vec::new(),
-            batch: Batch::default(),
+            batch: Box::default(),
         }
     }
 
