@@ -342,8 +342,9 @@ fn nothing_passes_once_the_work_is_used_up() {
     }
 }
 
-/// Items from this size on may hide so much behind so many layers that the budget for looking is used up.
-const LAYERED_BYTES_MIN: usize = 512;
+/// Items from this size on may hide so much behind so many layers that the budget for looking is used up: three encodings
+/// that are read in every order, four deep.
+const LAYERED_BYTES_MIN: usize = 256;
 
 /// What is planted, and the part of it that must be gone.
 const PLANTS: &[(&str, &str)] = &[
