@@ -82,14 +82,6 @@ impl Engine<'_> {
 
     /// The path after a printed key: `user[email]` is `user.email`.
     fn after(&mut self, state: State, key: &[u8]) -> State {
-        // PERF: as in `may_hold_pair`; digits alone are the place in a list.
-        let is_plain = key.iter().all(|byte| !matches!(byte, b'.' | b'[' | b']'));
-        if is_plain
-            && !key.iter().all(u8::is_ascii_digit)
-            && !self.plan.sought().names.may_end(key, key.len())
-        {
-            return self.fields.unnamed(state);
-        }
         let mut scratch = std::mem::take(&mut self.pool.scratch);
         let state = if key.contains(&b'[') {
             let path: Vec<u8> =

@@ -288,12 +288,6 @@ impl FieldAutomaton {
         self.step(state, INDEX)
     }
 
-    /// After a key that is no name and ends as none.
-    #[inline]
-    pub(crate) fn unnamed(&self, state: State) -> State {
-        self.step(state, OTHER)
-    }
-
     /// After one symbol.
     #[inline]
     pub(crate) fn step(&self, state: State, symbol: Symbol) -> State {

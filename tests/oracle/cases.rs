@@ -55,6 +55,8 @@ pub(crate) fn agreed() -> Vec<(ItemFormat, Vec<u8>)> {
 }
 
 const DOCUMENTS: &[&str] = &[
+    // A printed key that ends in a backslash, and is named all the same.
+    r#""\"\\\"\"prompt\":\u0020\"a \\\"teal\\\" fox\"\"""#,
     // Keys in a string that is looked at again, and are numbered once.
     r#"{"user":{"email":"jroe_77@example.com","username":"jroe_77"},"a":"{\"jane@example.com\":\"jroe_77\"}"}"#,
     // The end of a line that is printed as its escape ends a word.
