@@ -72,9 +72,12 @@ impl Engine<'_> {
         let (fields, names) = (self.fields, self.plan.sought().names);
         let mut scratch = std::mem::take(&mut self.pool.scratch);
         let is_named = dump::may_hold(text, |key| {
-            let letters =
-                key.iter().rposition(|byte| !matches!(byte, b'.' | b'[')).map_or(0, |last| last + 1);
-            names.may_end(&key[..letters], letters) && fields.is_named(key, &mut scratch)
+            // Those that count: `i_p` is `ip`.
+            let mut last = [0; 3];
+            let counts = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte >= 0x80;
+            let found = key.iter().rev().filter(counts).zip(last.iter_mut().rev());
+            let found = found.map(|(byte, place)| *place = *byte).count();
+            names.may_end(&last[3 - found..], found) && fields.is_named(key, &mut scratch)
         });
         self.pool.scratch = scratch;
         is_named
