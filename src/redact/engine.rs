@@ -383,6 +383,14 @@ impl<'a> Engine<'a> {
         let first = self.pool.edits.list.len();
         self.search(&bytes[range.clone()], map, range.start, keys);
         let edits = &mut self.pool.edits;
+        // LEAK: past the budget nothing is found any more, and a number is not let by for that.
+        if self.work.is_exhausted() {
+            edits.list.truncate(first);
+            let at = edits.arena.len();
+            edits.arena.push(b'0');
+            self.trace_unscanned(range.len());
+            return self.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
+        }
         let Some(gravest) = edits.list[first..].iter().min_by_key(|edit| gravity(edit)).cloned() else {
             return;
         };
