@@ -340,11 +340,15 @@ fn nothing_passes_once_the_work_is_used_up() {
         assert!(memchr::memmem::find(&out, b"example.com").is_none(), "{format:?}");
         assert!(memchr::memmem::find(&out, b"unscanned").is_some(), "{format:?}");
     }
+    // A number of JSON has no room for words.
+    let numbers = format!("[\"{hostile}\",4111111111111111,{{\"a\":[4111111111111111]}}]");
+    let (out, _) = pair.scrubbed(ItemFormat::Json, ItemScope::Any, numbers.as_bytes());
+    assert!(out.ends_with(b",0,{\"a\":[0]}]"), "{}", out.escape_ascii());
 }
 
 /// Items from this size on may hide so much behind so many layers that the budget for looking is used up: three encodings
 /// that are read in every order, four deep.
-const LAYERED_BYTES_MIN: usize = 256;
+const LAYERED_BYTES_MIN: usize = 512;
 
 /// What is planted, and the part of it that must be gone.
 const PLANTS: &[(&str, &str)] = &[

@@ -50,7 +50,7 @@ impl Work {
     /// the middle and 5.4 at most.
     const PER_BYTE: usize = 16;
     /// What the items of one body may use together beyond that: even the smallest may be packed four deep.
-    pub(crate) const CREDIT: usize = 1 << 20;
+    pub(crate) const CREDIT: usize = 2 << 20;
     /// A byte that is decoded, or swept: it is written, read and classified.
     pub(crate) const DECODE: usize = 2;
     /// Beginning another sweep or walk.
