@@ -65,7 +65,7 @@ pub(crate) struct Hit {
 pub(crate) struct Hidden {
     /// `%` and a hex digit.
     pub(crate) percent: bool,
-    /// `\u`, `\/`, `\n`: an escape of JSON or JavaScript in what should be read by now.
+    /// `\u`, `\/`: an escape of JSON or JavaScript in what should be read by now.
     pub(crate) escape: bool,
     /// A reference of HTML.
     pub(crate) html: bool,
@@ -112,12 +112,10 @@ pub(crate) fn find_hits(
     hits: &mut Vec<Hit>,
 ) -> Hidden {
     let mut hidden = Hidden::default();
-    let mut is_triggered = false;
     let mut finder = Finder { set, caches, text, judge, work, hits, numbered: 0, key_bytes: None };
     for place in places {
         let at = place - base;
         let Some(&byte) = text.get(at) else { break };
-        is_triggered = true;
         // LEAK: past its budget the text is replaced whole.
         if finder.work.is_exhausted() {
             break;
@@ -156,8 +154,6 @@ pub(crate) fn find_hits(
         hidden.base64 = hidden.base64 || is_wrapped_text(text, at);
         finder.literals(at, byte);
     }
-    // LEAK: `x\n4111…` is one word as it stands, and a card behind the end of a line for who wrote it.
-    hidden.escape = hidden.escape || is_triggered && has_printed_gap(text);
     for pattern in &set.everywhere {
         finder.search(*pattern, 0, text.len());
     }
@@ -165,11 +161,6 @@ pub(crate) fn find_hits(
         finder.caches.searched[usize::from(pattern)] = 0;
     }
     hidden
-}
-
-/// True if the end of a line or a tab is printed in the text as its escape.
-fn has_printed_gap(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'\\', text).any(|at| matches!(text.get(at + 1), Some(b'n' | b'r' | b't')))
 }
 
 struct Finder<'a> {

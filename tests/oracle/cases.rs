@@ -59,8 +59,6 @@ const DOCUMENTS: &[&str] = &[
     r#""\"\\\"\"prompt\":\u0020\"a \\\"teal\\\" fox\"\"""#,
     // Keys in a string that is looked at again, and are numbered once.
     r#"{"user":{"email":"jroe_77@example.com","username":"jroe_77"},"a":"{\"jane@example.com\":\"jroe_77\"}"}"#,
-    // The end of a line that is printed as its escape ends a word.
-    r#"{"a":"x\\n4111 1111 1111 1111"}"#,
     "",
     " ",
     "\u{feff}",

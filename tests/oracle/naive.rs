@@ -549,7 +549,7 @@ impl Scan<'_> {
         if text.contains(&b'%') {
             edits.extend(self.through(Layer::Percent, text, place, layers + 1));
         }
-        if text.windows(2).any(|two| two[0] == b'\\' && b"u/nrt".contains(&two[1])) {
+        if text.windows(2).any(|two| two == b"\\u" || two == b"\\/") {
             edits.extend(self.through(Layer::Json, text, place, layers + 1));
         }
         edits.extend(self.behind(text, place, layers));
