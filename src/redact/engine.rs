@@ -110,6 +110,9 @@ impl<'a> Engine<'a> {
         let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(self.fields.start()));
         walker.begin(self.fields.start(), None);
+        if self.plan.teaches {
+            walker.keep_trail();
+        }
         let walked = self.walk(&mut walker, &bytes[bom..], true, 0, &Keys::NONE);
         self.pool.walkers.push(walker);
         self.shift(0, bom);
@@ -182,42 +185,10 @@ impl<'a> Engine<'a> {
         let everywhere = !self.plan.set.everywhere.is_empty() || self.pool.learnt.is_sought();
         let (fields, depth_max) = (self.fields, self.limits.depth_max);
         let map = sweep.triggers();
-        let mut visitor =
-            Strings { engine: self, triggers, next_trigger, map, depth, outer, everywhere, again: None };
+        let mut visitor = Strings { engine: self, triggers, next_trigger, map, depth, outer, everywhere };
         let result = walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor);
         self.pool.sweeps.push(sweep);
         result
-    }
-
-    /// Walks a document that was walked before, and looks at those strings again that hold a bit of `places`.
-    pub(super) fn walk_places(&mut self, bytes: &[u8], sweep: &Sweep, places: &[u64]) {
-        let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(self.fields.start()));
-        walker.begin(self.fields.start(), None);
-        let mut triggers = Places::from(places, 0);
-        let next_trigger = triggers.next().unwrap_or(usize::MAX);
-        let (fields, depth_max) = (self.fields, self.limits.depth_max);
-        let before = self.pool.edits.list.len();
-        let mut visitor = Strings {
-            engine: self,
-            triggers,
-            next_trigger,
-            map: sweep.triggers(),
-            depth: 0,
-            outer: &Keys::NONE,
-            everywhere: false,
-            again: Some(Vec::new()),
-        };
-        let walked = walker.walk(fields, depth_max, bytes, sweep.quotes(), true, &mut visitor);
-        debug_assert!(walked.is_ok(), "the document was walked before");
-        let strings = visitor.again.unwrap_or_default();
-        self.pool.walkers.push(walker);
-        let mut nth = 0;
-        self.pool.edits.list.retain(|edit| {
-            nth += 1;
-            // Each edit of a string lies within its quotes.
-            let string = strings.partition_point(|string| string.end <= edit.range.start);
-            nth > before || strings.get(string).is_none_or(|string| edit.range.end <= string.start)
-        });
     }
 
     /// A document inside a text. False, and nothing done, if it is none.

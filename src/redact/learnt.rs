@@ -29,7 +29,9 @@ use super::edit::{Edit, gravity, rank};
 use super::engine::Engine;
 use super::plan::Rule;
 use super::stand_in;
+use super::strings::Strings;
 use crate::pattern::{Class, DetectorIndex};
+use crate::scan::json::Visitor;
 use crate::scan::layer::View;
 use crate::scan::simd::{BLOCK, Classifier, Fingerprints};
 use crate::scan::sweep::Places;
@@ -288,29 +290,39 @@ impl Engine<'_> {
         true
     }
 
-    /// Walks a document again, and replaces the edits in those strings that hold one of `places` by what is found now.
-    /// False, and nothing done, if a place lies in a key or outside of strings.
+    /// Looks again at those strings of a document that hold one of `places`, and replaces their edits by what is found now.
+    /// False, and nothing done, if a place lies in a key or outside of strings, or the walk left no trail.
     fn looks_again(&mut self, bytes: &[u8], places: &[usize]) -> bool {
-        // The sweep that was given back last is that of the document.
-        let Some(sweep) = self.pool.sweeps.pop() else { return false };
-        // It leaves out a byte order mark.
-        let is_ours =
-            sweep.quotes().len() == bytes.len().div_ceil(BLOCK) && !bytes.starts_with(b"\xef\xbb\xbf");
-        let mut map = vec![0_u64; sweep.quotes().len()];
-        let in_values = is_ours && are_in_values(bytes, sweep.quotes(), places);
-        if in_values {
-            places.iter().for_each(|place| map[place / BLOCK] |= 1 << (place % BLOCK));
-        }
-        if in_values {
+        // Those that were given back last are the document's.
+        let (Some(sweep), Some(walker)) = (self.pool.sweeps.pop(), self.pool.walkers.pop()) else {
+            return false;
+        };
+        // The sweep leaves out a byte order mark.
+        let is_ours = sweep.quotes().len() == bytes.len().div_ceil(BLOCK)
+            && !bytes.starts_with(b"\xef\xbb\xbf")
+            && walker.trail().is_whole();
+        let strings = if is_ours { values_around(bytes, sweep.quotes(), places) } else { None };
+        if let Some(strings) = &strings {
             self.work = Work::for_item(bytes.len(), self.work.credit());
-            let kept = self.kept.len();
-            self.walk_places(bytes, &sweep, &map);
+            let (before, kept) = (self.pool.edits.list.len(), self.kept.len());
+            for string in strings {
+                let place = walker.trail().place(string.start, self.fields.start());
+                Strings::again(self, sweep.triggers()).string(bytes, place.site(bytes, string.clone()));
+            }
             // What is let by in these strings was noted before.
             self.kept.truncate(kept);
+            let mut nth = 0;
+            self.pool.edits.list.retain(|edit| {
+                nth += 1;
+                // Each edit of a string lies within its quotes.
+                let string = strings.partition_point(|string| string.end < edit.range.start);
+                nth > before || strings.get(string).is_none_or(|string| edit.range.end < string.start)
+            });
             self.pool.edits.settle(0);
         }
         self.pool.sweeps.push(sweep);
-        in_values
+        self.pool.walkers.push(walker);
+        strings.is_some()
     }
 
     /// Makes edits of the values that stand in `text`.
@@ -337,19 +349,25 @@ impl Engine<'_> {
     }
 }
 
-/// True if each of `places`, which are in order, lies in a string of a document, and in none that is a key.
-fn are_in_values(bytes: &[u8], quotes: &[u64], places: &[usize]) -> bool {
-    let (mut block, mut before) = (0, 0);
-    places.iter().all(|place| {
+/// The strings of a document that hold `places`, which are in order; `None` if one lies in no string, or in a key.
+fn values_around(bytes: &[u8], quotes: &[u64], places: &[usize]) -> Option<Vec<Range<usize>>> {
+    let (mut strings, mut block, mut before) = (Vec::<Range<usize>>::new(), 0, 0);
+    for &place in places {
+        if strings.last().is_some_and(|string| place < string.end) {
+            continue;
+        }
         let within = place / BLOCK;
         before += quotes[block..within].iter().map(|word| word.count_ones()).sum::<u32>();
         block = within;
         let so_far = before + (quotes[block] & ((1 << (place % BLOCK)) - 1)).count_ones();
-        let close = Places::from(quotes, *place).next();
-        let behind =
-            close.and_then(|close| bytes[close + 1..].iter().find(|byte| !byte.is_ascii_whitespace()));
-        so_far % 2 == 1 && behind != Some(&b':')
-    })
+        let (open, close) = (Places::last_before(quotes, place)?, Places::from(quotes, place).next()?);
+        let behind = bytes[close + 1..].iter().find(|byte| !byte.is_ascii_whitespace());
+        if so_far % 2 == 0 || behind == Some(&b':') {
+            return None;
+        }
+        strings.push(open + 1..close);
+    }
+    Some(strings)
 }
 
 /// The key that a structured attribute has its value under.

@@ -47,7 +47,8 @@ impl Pool {
 
     fn view_bytes(&self) -> usize {
         let views: usize = self.views.iter().map(|view| view.text.capacity()).sum();
-        views + self.learnt.held_bytes() + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
+        let trails: usize = self.walkers.iter().map(|walker| walker.trail().held_bytes()).sum();
+        views + trails + self.learnt.held_bytes() + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
     }
 }
 

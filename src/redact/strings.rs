@@ -20,11 +20,16 @@ pub(super) struct Strings<'v, 'a> {
     pub(super) outer: &'v Keys<'v>,
     /// Some pattern has no trigger, so every string is looked at.
     pub(super) everywhere: bool,
-    /// A second walk, for the strings with triggers alone: those that were looked at, with their quotes.
-    pub(super) again: Option<Vec<Range<usize>>>,
 }
 
-impl Strings<'_, '_> {
+impl<'v, 'a> Strings<'v, 'a> {
+    /// For strings of a document that are looked at again, one by one; `map` is of its triggers.
+    pub(super) fn again(engine: &'v mut Engine<'a>, map: &'v [u64]) -> Self {
+        let triggers = Places::from(&[], 0);
+        let next_trigger = usize::MAX;
+        Self { engine, triggers, next_trigger, map, depth: 0, outer: &Keys::NONE, everywhere: false }
+    }
+
     /// True if a trigger lies in the range. Ranges come in order.
     #[inline]
     fn has_trigger(&mut self, range: &Range<usize>) -> bool {
@@ -95,9 +100,6 @@ impl Visitor for Strings<'_, '_> {
         rule: Option<u16>,
         under: Option<u16>,
     ) -> bool {
-        if self.again.is_some() {
-            return self.has_trigger(range);
-        }
         // Such a rule lets by or looks, and where no trigger is there is nothing to see.
         let acts = match rule.or(under) {
             None => false,
@@ -107,9 +109,6 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {
-        if let Some(strings) = &mut self.again {
-            strings.push(site.range.start - 1..site.range.end + 1);
-        }
         if site.rule.or(site.under).is_some() {
             return self.engine.ruled(bytes, &site, self.map, self.depth, self.outer);
         }
@@ -123,7 +122,7 @@ impl Visitor for Strings<'_, '_> {
 
     #[inline]
     fn wants_scalar(&mut self, range: &Range<usize>, rule: Option<u16>, under: Option<u16>) -> bool {
-        self.again.is_none() && (rule.or(under).is_some() || self.has_trigger(range))
+        rule.or(under).is_some() || self.has_trigger(range)
     }
 
     fn scalar(&mut self, bytes: &[u8], site: Site<'_>) {
@@ -159,9 +158,6 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {
-        if self.again.is_some() {
-            return;
-        }
         self.engine.trace_at(|| *self.outer);
         self.engine.trace_unscanned(range.len());
         let at = self.engine.pool.edits.arena.len();

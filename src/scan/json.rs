@@ -11,10 +11,13 @@
 //! PERF: strings are most of a document and their ends come from the bitmap; the punctuation between is read
 //! byte by byte, since it is where it must be. Marking it in the bitmap too took three times the places.
 
+mod trail;
+
 use super::fields::{FieldAutomaton, KeyCache, KeyScratch, State};
 use super::sweep::Unpacked;
 use std::fmt;
 use std::ops::Range;
+pub(crate) use trail::Trail;
 
 /// Where a value stands and what the rules say about it.
 #[derive(Debug, Clone)]
@@ -170,11 +173,14 @@ pub(crate) struct Frame {
     index: u32,
     /// For an array in an array: the path of the outer one, for `[["name", "value"], …]`.
     outer: Option<State>,
+    /// What leads to it, in the trail.
+    link: trail::Link,
 }
 
 impl Frame {
     fn root(state: State, under: Option<u16>) -> Self {
-        Self { kind: Kind::Root, state, under, next: state, key: None, index: 0, outer: None }
+        let link = trail::Link::ROOT;
+        Self { kind: Kind::Root, state, under, next: state, key: None, index: 0, outer: None, link }
     }
 }
 
@@ -190,6 +196,7 @@ pub(crate) struct Walker {
     scratch: KeyScratch,
     /// Keys of containers that began in an earlier window.
     carried: Vec<u8>,
+    trail: Trail,
 }
 
 /// The debug form shows no bytes.
@@ -209,6 +216,7 @@ impl Walker {
             keys: KeyCache::new(),
             scratch: KeyScratch::default(),
             carried: Vec::new(),
+            trail: Trail::default(),
         }
     }
 
@@ -219,6 +227,17 @@ impl Walker {
         self.top = Frame::root(root, under);
         self.expect = Expect::Value;
         self.skipping = 0;
+        self.trail.forget();
+    }
+
+    /// From here to the end of the document, notes what leads to each string that is looked at or that a rule names.
+    pub(crate) fn keep_trail(&mut self) {
+        self.trail.keep();
+    }
+
+    /// What was noted.
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.trail
     }
 
     /// Copies the keys that lead to where the walk stands out of a window that goes away.
@@ -355,9 +374,13 @@ impl Run<'_> {
     fn string<V: Visitor>(&mut self, visitor: &mut V) -> Step {
         let (Some(open), Some(close)) = (self.quotes.next(), self.quotes.next()) else { return Step::Cut };
         let range = open + 1..close;
-        let top = &self.walker.top;
+        let Walker { top, trail, .. } = &mut *self.walker;
         let rule = self.rules.rule(top.next);
-        if visitor.wants_string(self.bytes, &range, rule, top.under) {
+        let is_wanted = visitor.wants_string(self.bytes, &range, rule, top.under);
+        if is_wanted || rule.or(top.under).is_some() {
+            trail.note(range.start, rule, top);
+        }
+        if is_wanted {
             visitor.string(self.bytes, self.site(range.clone(), rule));
         }
         if self.walker.top.outer.is_some() {
@@ -439,6 +462,7 @@ impl Run<'_> {
     fn open<V: Visitor>(&mut self, place: usize, visitor: &mut V) -> Step {
         if self.walker.stack.len() >= self.depth_max {
             self.walker.skipping = 1;
+            self.walker.trail.leave();
             self.deep = Some(place);
             return Step::Done(place + 1);
         }
@@ -450,7 +474,8 @@ impl Run<'_> {
             _ => (Kind::Array, self.rules.element(state), Expect::ValueOrEnd),
         };
         let outer = (kind == Kind::Array && top.kind == Kind::Array).then_some(top.state);
-        let inner = Frame { kind, state, under, next, key: None, index: 0, outer };
+        let link = self.walker.trail.link(&self.walker.top);
+        let inner = Frame { kind, state, under, next, key: None, index: 0, outer, link };
         self.walker.stack.push(std::mem::replace(&mut self.walker.top, inner));
         self.walker.expect = expect;
         Step::Done(place + 1)

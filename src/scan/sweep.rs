@@ -313,6 +313,16 @@ impl<'a> Places<'a> {
         let word = map.get(index).map_or(0, |word| word & (u64::MAX << (start % BLOCK)));
         Self { map, index, word }
     }
+
+    /// The last set bit before `end`.
+    pub(crate) fn last_before(map: &[u64], end: usize) -> Option<usize> {
+        let index = end / BLOCK;
+        let in_block = map.get(index).map_or(0, |word| word & ((1 << (end % BLOCK)) - 1));
+        let mut words = [in_block].into_iter().chain(map[..index.min(map.len())].iter().rev().copied());
+        let back = words.position(|word| word != 0)?;
+        let word = if back == 0 { in_block } else { map[index - back] };
+        Some((index - back) * BLOCK + (BLOCK - 1) - word.leading_zeros() as usize)
+    }
 }
 
 impl Iterator for Places<'_> {
