@@ -7,8 +7,9 @@
 use super::decision::{Decision, redacts, same_key};
 use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
+use super::pool::Pool;
 use crate::pattern::{Class, FieldKind};
-use crate::scan::fields::State;
+use crate::scan::fields::{KeyCache, State};
 use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
@@ -70,17 +71,16 @@ impl Engine<'_> {
     /// PERF: the last letters of a key refuse nearly all of them.
     fn may_hold_pair(&mut self, text: &[u8]) -> bool {
         let (fields, names) = (self.fields, self.plan.sought().names);
-        let mut scratch = std::mem::take(&mut self.pool.scratch);
-        let is_named = dump::may_hold(text, |key| {
+        let Pool { printed, scratch, .. } = &mut *self.pool;
+        let printed = printed.get_or_insert_with(KeyCache::new);
+        dump::may_hold(text, |key| {
             // Those that count: `i_p` is `ip`.
             let mut last = [0; 3];
             let counts = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte >= 0x80;
             let found = key.iter().rev().filter(counts).zip(last.iter_mut().rev());
             let found = found.map(|(byte, place)| *place = *byte).count();
-            names.may_end(&last[3 - found..], found) && fields.is_named(key, &mut scratch)
-        });
-        self.pool.scratch = scratch;
-        is_named
+            names.may_end(&last[3 - found..], found) && printed.is_named(fields, key, scratch)
+        })
     }
 
     /// The path after a printed key: `user[email]` is `user.email`.

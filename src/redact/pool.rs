@@ -4,6 +4,7 @@ use super::edit::Edits;
 use super::learnt::Learnt;
 use super::plan::Plan;
 use crate::scan::Work;
+use crate::scan::fields::KeyCache;
 use crate::scan::json::Walker;
 use crate::scan::layer::View;
 use crate::scan::search::{Caches, Hit};
@@ -26,6 +27,8 @@ pub(super) struct Pool {
     pub(super) views: Vec<View>,
     pub(super) walkers: Vec<Walker>,
     pub(super) scratch: Vec<u8>,
+    /// Keys of printed structures that were asked about.
+    pub(super) printed: Option<KeyCache>,
     /// What the fields of the item at hand taught.
     pub(super) learnt: Learnt,
 }
@@ -41,6 +44,7 @@ impl Pool {
             views: Vec::new(),
             walkers: Vec::new(),
             scratch: Vec::new(),
+            printed: None,
             learnt: Learnt::default(),
         })
     }

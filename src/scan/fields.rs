@@ -308,11 +308,10 @@ impl FieldAutomaton {
         key.split(|byte| *byte == b'.').fold(state, |state, part| self.step(state, self.part(part, scratch)))
     }
 
-    /// True if the last part of a printed key is a name, or ends as one: `user[email]`, `user.email`.
-    pub(crate) fn is_named(&self, key: &[u8], scratch: &mut Vec<u8>) -> bool {
+    /// What the last part of a printed key says: `user[email]`, `user.email`.
+    fn last_part(&self, key: &[u8], scratch: &mut Vec<u8>) -> Symbol {
         let mut parts = key.rsplit(|byte| matches!(byte, b'.' | b'[' | b']'));
-        let last = parts.find(|part| !part.is_empty()).unwrap_or_default();
-        !matches!(self.part(last, scratch), OTHER | INDEX)
+        self.part(parts.find(|part| !part.is_empty()).unwrap_or_default(), scratch)
     }
 
     /// The symbol of one part of a key.
@@ -396,29 +395,54 @@ impl KeyCache {
         key: &[u8],
         scratch: &mut KeyScratch,
     ) -> State {
-        let Some(words) = words(key) else { return scratch.key(automaton, state, key) };
-        // An id is never 0, and lengths are bounded by `KEY_BYTES_MAX`.
-        let tag = automaton.id << 8 | key.len() as u64;
-        let [first, second] = &mut self.slots[slot_of(tag, &words)];
-        // PERF: word by word; compared as a whole they go through memory, and wait for it.
-        let differs =
-            |slot: &Slot| (0..4).fold(slot.tag ^ tag, |so_far, k| so_far | (slot.key[k] ^ words[k])) != 0;
-        let symbols = if !differs(first) {
-            &first.symbols
-        } else if !differs(second) {
-            &second.symbols
-        } else {
-            let Some(symbols) = scratch.symbols(automaton, key) else {
-                return scratch.key(automaton, state, key);
-            };
-            *second = std::mem::replace(first, Slot { tag, key: words, symbols });
-            &first.symbols
+        let Some(symbols) = self.symbols(automaton, key, |key| scratch.symbols(automaton, key)) else {
+            return scratch.key(automaton, state, key);
         };
         let after = automaton.step(state, symbols.each[0]);
         // PERF: nearly every key has one part.
         symbols.each[1..usize::from(symbols.count)]
             .iter()
             .fold(after, |state, symbol| automaton.step(state, *symbol))
+    }
+
+    /// True if the last part of a printed key is a name, or ends as one. Only for a cache that no [`KeyCache::step`] uses: it remembers something else.
+    pub(crate) fn is_named(&mut self, automaton: &FieldAutomaton, key: &[u8], scratch: &mut Vec<u8>) -> bool {
+        let last = |key: &[u8], scratch: &mut Vec<u8>| {
+            let mut each = [OTHER; Symbols::MAX];
+            each[0] = automaton.last_part(key, scratch);
+            Some(Symbols { count: 1, each })
+        };
+        let symbol = match self.symbols(automaton, key, |key| last(key, scratch)) {
+            Some(symbols) => symbols.each[0],
+            None => automaton.last_part(key, scratch),
+        };
+        !matches!(symbol, OTHER | INDEX)
+    }
+
+    /// What is remembered of a key, or else `say` says about it; `None` if it is too long to be held, or nothing is said.
+    #[inline(always)]
+    fn symbols(
+        &mut self,
+        automaton: &FieldAutomaton,
+        key: &[u8],
+        say: impl FnOnce(&[u8]) -> Option<Symbols>,
+    ) -> Option<&Symbols> {
+        let words = words(key)?;
+        // An id is never 0, and lengths are bounded by `KEY_BYTES_MAX`.
+        let tag = automaton.id << 8 | key.len() as u64;
+        let [first, second] = &mut self.slots[slot_of(tag, &words)];
+        // PERF: word by word; compared as a whole they go through memory, and wait for it.
+        let differs =
+            |slot: &Slot| (0..4).fold(slot.tag ^ tag, |so_far, k| so_far | (slot.key[k] ^ words[k])) != 0;
+        if !differs(first) {
+            return Some(&first.symbols);
+        }
+        if !differs(second) {
+            return Some(&second.symbols);
+        }
+        let symbols = say(key)?;
+        *second = std::mem::replace(first, Slot { tag, key: words, symbols });
+        Some(&first.symbols)
     }
 }
 

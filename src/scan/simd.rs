@@ -395,72 +395,33 @@ mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn classify<const LITERALS: bool>(block: &[u8; BLOCK + AHEAD], tables: &Tables) -> Masks {
-        // SAFETY: AVX2 by contract; the halves read bytes 0..35 and 32..67 of 67.
-        let (a, b) = unsafe {
-            (half::<LITERALS>(block.as_ptr(), tables), half::<LITERALS>(block.as_ptr().add(32), tables))
+        // SAFETY: AVX2 by contract; four unaligned loads of 32 at offsets 0 to 3 of either half read bytes 0..67 of 67.
+        let load =
+            |half: usize, k: usize| unsafe { _mm256_loadu_si256(block.as_ptr().add(half * 32 + k).cast()) };
+        let both = [load(0, 0), load(1, 0)];
+        // PERF: each kind goes from the vectors to its mask at once; by way of a struct of halves all of them were
+        // written to memory and read again.
+        let bits = |[a, b]: [__m256i; 2]| {
+            let (low, high) = (_mm256_movemask_epi8(a), _mm256_movemask_epi8(b));
+            u64::from(low.cast_unsigned()) | u64::from(high.cast_unsigned()) << 32
         };
-        let join = |low: u32, high: u32| u64::from(low) | (u64::from(high) << 32);
-        Masks {
-            quote: join(a.quote, b.quote),
-            backslash: join(a.backslash, b.backslash),
-            colon: join(a.colon, b.colon),
-            dot: join(a.dot, b.dot),
-            at: join(a.at, b.at),
-            percent: join(a.percent, b.percent),
-            digit: join(a.digit, b.digit),
-            hex: join(a.hex, b.hex),
-            alnum: join(a.alnum, b.alnum),
-            escape: join(a.escape, b.escape),
-            equals: join(a.equals, b.equals),
-            separator: join(a.separator, b.separator),
-            joiner: join(a.joiner, b.joiner),
-            high: join(a.high, b.high),
-            hash: join(a.hash, b.hash),
-            ampersand: join(a.ampersand, b.ampersand),
-            literal: join(a.literal, b.literal),
-        }
-    }
-
-    struct Half {
-        quote: u32,
-        backslash: u32,
-        colon: u32,
-        dot: u32,
-        at: u32,
-        percent: u32,
-        digit: u32,
-        hex: u32,
-        alnum: u32,
-        escape: u32,
-        equals: u32,
-        separator: u32,
-        joiner: u32,
-        high: u32,
-        hash: u32,
-        ampersand: u32,
-        literal: u32,
-    }
-
-    /// # Safety
-    /// AVX2; `bytes` must have 35 readable bytes.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn half<const LITERALS: bool>(bytes: *const u8, tables: &Tables) -> Half {
-        // SAFETY: 35 readable bytes by contract: four unaligned loads of 32 at offsets 0 to 3.
-        let load = |k: usize| unsafe { _mm256_loadu_si256(bytes.add(k).cast()) };
-        let v = load(0);
-        let bits = |mask: __m256i| _mm256_movemask_epi8(mask).cast_unsigned();
-        let is = |byte: u8| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte.cast_signed()));
-        let folded = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
+        let is = |byte: u8| both.map(|v| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte.cast_signed())));
+        let any = |[a, b]: [__m256i; 2], [c, d]: [__m256i; 2]| [_mm256_or_si256(a, c), _mm256_or_si256(b, d)];
+        let folded = both.map(|v| _mm256_or_si256(v, _mm256_set1_epi8(0x20)));
         // Wrapping subtraction, then an unsigned comparison by way of the minimum.
-        let between = |x: __m256i, first: u8, span: u8| {
-            let distance = _mm256_sub_epi8(x, _mm256_set1_epi8(first.cast_signed()));
-            _mm256_cmpeq_epi8(_mm256_min_epu8(distance, _mm256_set1_epi8(span.cast_signed())), distance)
+        let between = |x: [__m256i; 2], first: u8, span: u8| {
+            x.map(|x| {
+                let distance = _mm256_sub_epi8(x, _mm256_set1_epi8(first.cast_signed()));
+                _mm256_cmpeq_epi8(_mm256_min_epu8(distance, _mm256_set1_epi8(span.cast_signed())), distance)
+            })
         };
-        let any = |a: __m256i, b: __m256i| _mm256_or_si256(a, b);
         let (dot, slash, dash) = (is(b'.'), is(b'/'), is(b'-'));
-        let digit = between(v, b'0', 9);
-        Half {
+        let digit = between(both, b'0', 9);
+        let starts = || {
+            let (a, b) = (literal(|k| load(0, k), tables), literal(|k| load(1, k), tables));
+            u64::from(a) | u64::from(b) << 32
+        };
+        Masks {
             quote: bits(is(b'"')),
             backslash: bits(is(b'\\')),
             colon: bits(is(b':')),
@@ -474,10 +435,10 @@ mod avx2 {
             equals: bits(any(is(b'='), any(is(b';'), is(b'|')))),
             separator: bits(any(any(is(b' '), dash), any(dot, slash))),
             joiner: bits(any(any(is(b'+'), is(b'_')), any(dash, slash))),
-            high: bits(v),
+            high: bits(both),
             hash: bits(is(b'#')),
             ampersand: bits(is(b'&')),
-            literal: if LITERALS { literal(load, tables) } else { 0 },
+            literal: if LITERALS { starts() } else { 0 },
         }
     }
 

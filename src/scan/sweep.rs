@@ -199,7 +199,7 @@ impl Finder<'_> {
             let bit = words & words.wrapping_neg();
             let at = self.at + bit.trailing_zeros() as usize;
             words ^= bit;
-            if self.lookups.starts.may_stand(self.bytes, at) && self.word_stands(at) {
+            if self.lookups.starts.may_begin(self.bytes, at) && self.word_stands(at) {
                 triggers |= bit;
             }
         }
@@ -232,7 +232,7 @@ impl Finder<'_> {
         self.names.may_end(bytes, name_end(bytes, at))
             || has_user_info(bytes, at)
             || is_php_string(bytes, at)
-            || ends.may_stand(bytes, end) && ends.some_at(bytes, end)
+            || ends.may_end(bytes, end) && ends.some_at(bytes, end)
     }
 }
 
@@ -254,7 +254,11 @@ fn is_number(bytes: &[u8], at: usize) -> bool {
 const NUMBER_PROBE_BYTES: usize = 20;
 
 /// The end of the name that a printed structure has before the `=` or `:` at `at`.
+#[inline]
 fn name_end(bytes: &[u8], at: usize) -> usize {
+    if is_behind_letter(bytes, at) {
+        return at;
+    }
     let decor = |byte: &&u8| byte.is_ascii() && !byte.is_ascii_alphanumeric();
     at - bytes[..at].iter().rev().take(DECOR_BYTES_MAX).take_while(decor).count()
 }
@@ -278,8 +282,18 @@ pub(crate) fn has_user_info(bytes: &[u8], at: usize) -> bool {
 /// Longest user information that is looked for.
 pub(crate) const USER_INFO_BYTES_MAX: usize = 512;
 
+/// True for most of what gives a value to a word: nothing stands between.
+#[inline(always)]
+fn is_behind_letter(bytes: &[u8], at: usize) -> bool {
+    at.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric())
+}
+
 /// The end of the word that the `=` or `:` at `at` gives a value to: before one blank, one quote and its escapes.
+#[inline]
 pub(crate) fn word_end(bytes: &[u8], at: usize) -> usize {
+    if is_behind_letter(bytes, at) {
+        return at;
+    }
     let strip = |end: usize, wanted: &[u8]| match end.checked_sub(1) {
         Some(before) if wanted.contains(&bytes[before]) => before,
         _ => end,

@@ -236,22 +236,37 @@ impl Runs<'_> {
 pub(crate) fn suspect(text: &[u8]) -> bool {
     let Some(probe) = text.first_chunk::<PROBE_CHARS>() else { return false };
     let mut bytes = [0_u8; PROBE_CHARS / 4 * 3];
-    let mut first = true;
-    for (four, three) in probe.chunks_exact(4).zip(bytes.chunks_exact_mut(3)) {
-        let mut bits = 0_u32;
-        for letter in four {
-            let Some(value) = value_of(*letter) else { return false };
-            bits = bits << 6 | u32::from(value);
-        }
-        three.copy_from_slice(&bits.to_be_bytes()[1..]);
+    for (nth, (four, three)) in probe.chunks_exact(4).zip(bytes.chunks_exact_mut(3)).enumerate() {
+        let Some([a, b, c]) = three_of(four) else { return false };
+        three.copy_from_slice(&[a, b, c]);
         // PERF: four characters of a name or a hash are seldom the beginning of a text.
-        if first && !may_begin([three[0], three[1], three[2]]) {
+        if nth == 0 && !may_begin([a, b, c]) {
             return false;
         }
-        first = false;
     }
     text_up_to(&bytes, true) == bytes.len() || Packing::of(&bytes) != Packing::None
 }
+
+/// What four characters stand for, if each is one of base64.
+#[inline(always)]
+fn three_of(four: &[u8]) -> Option<[u8; 3]> {
+    let values = [0, 1, 2, 3].map(|nth| u32::from(VALUES[usize::from(four[nth])]));
+    let bits = values.iter().fold(0, |bits, value| bits << 6 | value & 0x3f);
+    let [_, a, b, c] = bits.to_be_bytes();
+    values.iter().all(|value| *value < 64).then_some([a, b, c])
+}
+
+/// [`value_of`] by character; 0xff for what is none of base64.
+static VALUES: [u8; 256] = {
+    let (mut values, mut letter) = ([0xff; 256], 0);
+    while letter < 256 {
+        if let Some(value) = value_of(letter as u8) {
+            values[letter] = value;
+        }
+        letter += 1;
+    }
+    values
+};
 
 /// True if text, gzip or zlib may begin so: no control character, and above ASCII only what UTF-8 allows.
 fn may_begin(three: [u8; 3]) -> bool {
@@ -438,7 +453,7 @@ fn is_canonical(letters: &[u8]) -> bool {
     }
 }
 
-fn value_of(letter: u8) -> Option<u8> {
+const fn value_of(letter: u8) -> Option<u8> {
     match letter {
         b'A'..=b'Z' => Some(letter - b'A'),
         b'a'..=b'z' => Some(letter - b'a' + 26),
