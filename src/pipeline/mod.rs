@@ -329,6 +329,12 @@ impl Pipeline {
         &self.summary
     }
 
+    /// What happened, at the end.
+    #[must_use]
+    pub fn into_summary(self) -> Summary {
+        self.summary
+    }
+
     /// The coding of the output. Settled once the first bytes have come.
     #[must_use]
     pub fn coding_out(&self) -> Coding {

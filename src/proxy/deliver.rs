@@ -128,27 +128,28 @@ impl Flow {
 /// Sends a body that was scrubbed whole.
 async fn whole(
     exchange: &Exchange<'_>,
-    mut flow: Flow,
+    flow: Flow,
     receipt: Receipt,
 ) -> Result<Response<AnswerBody>, Refused> {
-    report(exchange, flow.scrub.summary(), flow.scrub.seconds());
-    let summary = flow.scrub.summary().clone();
-    let out = flow.scrub.take_out();
+    let Flow { format, mut scrub, came, charge, .. } = flow;
+    report(exchange, scrub.summary(), scrub.seconds());
+    let (out, coding_out) = (scrub.take_out(), scrub.coding_out());
+    let summary = scrub.into_summary();
     match &exchange.route.upstream {
         Upstream::Inbox(inbox) => {
-            let mut writer = inbox.receive(arrival(exchange, flow.format));
+            let mut writer = inbox.receive(arrival(exchange, format));
             writer.write(&out);
             Ok(store(exchange, writer, &summary, receipt))
         }
         Upstream::Http(upstream) => {
             let mut headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
             let body = if summary.changed || exchange.route.coding != UpstreamCoding::Same {
-                insert_coding(&mut headers, flow.scrub.coding_out());
+                insert_coding(&mut headers, coding_out);
                 out
             } else {
                 // Nothing was found, so the very bytes that came go on, labelled as they came.
                 copy_coding(&mut headers, &exchange.head.headers);
-                flow.came
+                came
             };
             if body.is_empty() {
                 // The connection says the length of any other body, but some servers insist on this one too.
@@ -161,7 +162,7 @@ async fn whole(
                     return Err(reason.into());
                 }
             };
-            let sent = Sent { summary, receipt, charge: Some(flow.charge) };
+            let sent = Sent { summary, receipt, charge: Some(charge) };
             exchange.pass_back(sent.see_through(exchange, response).await)
         }
     }

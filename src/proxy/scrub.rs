@@ -108,6 +108,14 @@ impl Scrub {
         self.pipeline.summary()
     }
 
+    /// What happened to the items, once no more come.
+    ///
+    /// PERF: gives the pipeline's buffers to the next body. Kept until the upstream has answered, as many of them were in turn
+    /// as there were requests under way, and none was left in the processor's caches when its turn came.
+    pub(crate) fn into_summary(self) -> Summary {
+        self.pipeline.into_summary()
+    }
+
     pub(crate) fn coding_out(&self) -> Coding {
         self.pipeline.coding_out()
     }
