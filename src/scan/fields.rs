@@ -7,10 +7,13 @@
 //! Path syntax: names joined by dots; `[]` an array element, `*` any one key or element, `**` any number
 //! of them, `*name` a key that ends in `name`.
 
+mod table;
+
 use super::layer::{Layer, View};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use table::Table;
 
 /// A state of the automaton: everything that a path so far may still become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -134,7 +137,7 @@ pub(crate) struct FieldAutomaton {
     /// Endings, longest first.
     endings: Vec<(Vec<u8>, Symbol)>,
     symbols: usize,
-    next: Vec<u32>,
+    next: Table,
     accept: Vec<Option<u16>>,
     /// States from which no rule can be reached any more, whatever follows.
     inert: Vec<bool>,
@@ -153,7 +156,7 @@ impl FieldAutomaton {
             names: HashMap::new(),
             endings: Vec::new(),
             symbols: 2,
-            next: Vec::new(),
+            next: Table::default(),
             accept: Vec::new(),
             inert: Vec::new(),
         };
@@ -225,6 +228,9 @@ impl FieldAutomaton {
             base_row[*symbol] = sets.state_of(beyond([base_other.as_slice(), items].concat()));
         }
         base_row[usize::from(INDEX.0)] = sets.state_of(base_index.clone());
+        self.next = Table::new(self.symbols);
+        // By what goes on in a state whatever the key, in most nothing.
+        let mut common = HashMap::from([(Vec::new(), self.next.add_common(&base_row).unwrap_or_default())]);
 
         let mut done = 0;
         while let Some(set) = sets.list.get(done).cloned() {
@@ -232,20 +238,25 @@ impl FieldAutomaton {
             let other = step(&mut set.iter().copied(), &Spelling::Other);
             let index = step(&mut set.iter().copied(), &Spelling::Index);
             let more = further(&mut set.iter().copied());
-            let mut row = base_row.clone();
             let mut target = |symbol: usize, own: &[Item]| {
                 let of_base = base_more.get(&symbol).map_or(&[][..], Vec::as_slice);
                 sets.state_of(beyond([base_other.as_slice(), &other, of_base, own].concat()))
             };
-            if !other.is_empty() {
-                // Something goes on whatever the key: no name leads where it does from the base.
-                (0..row.len()).for_each(|symbol| row[symbol] = target(symbol, &[]));
-            }
-            for (symbol, own) in &more {
-                row[*symbol] = target(*symbol, own);
-            }
-            row[usize::from(INDEX.0)] = sets.state_of(beyond([base_index.as_slice(), &index].concat()));
-            self.next.extend(row);
+            let mut steps: BTreeMap<usize, u32> =
+                more.iter().map(|(symbol, own)| (*symbol, target(*symbol, own))).collect();
+            let row = match common.get(&other) {
+                Some(row) => *row,
+                None => {
+                    // Something goes on whatever the key: no name leads where it does from the base.
+                    let row: Vec<u32> = (0..self.symbols).map(|symbol| target(symbol, &[])).collect();
+                    let row = self.next.add_common(&row).ok_or(PathError::TooManyStates)?;
+                    common.insert(other.clone(), row);
+                    row
+                }
+            };
+            let after_index = sets.state_of(beyond([base_index.as_slice(), &index].concat()));
+            steps.insert(usize::from(INDEX.0), after_index);
+            self.next.add_state(row, steps);
             done += 1;
             if sets.list.len() > STATES_MAX {
                 return Err(PathError::TooManyStates);
@@ -268,13 +279,18 @@ impl FieldAutomaton {
     }
 
     fn mark_inert(&mut self) {
-        let states = self.accept.len();
-        self.inert = (0..states)
-            .map(|state| {
-                let row = &self.next[state * self.symbols..(state + 1) * self.symbols];
-                self.accept[state].is_none() && row.iter().all(|next| *next as usize == state)
-            })
+        let goes_nowhere = |state: u32| {
+            (0..=u16::MAX).take(self.symbols).all(|symbol| self.next.step(state, symbol) == state)
+        };
+        self.inert = (0..)
+            .zip(&self.accept)
+            .map(|(state, accepted)| accepted.is_none() && goes_nowhere(state))
             .collect();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn table_bytes(&self) -> usize {
+        self.next.bytes()
     }
 
     /// Where every document begins.
@@ -291,7 +307,7 @@ impl FieldAutomaton {
     /// After one symbol.
     #[inline]
     pub(crate) fn step(&self, state: State, symbol: Symbol) -> State {
-        State(self.next[state.0 as usize * self.symbols + usize::from(symbol.0)])
+        State(self.next.step(state.0, symbol.0))
     }
 
     /// The rule that holds for a value here.
