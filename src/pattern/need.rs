@@ -547,47 +547,60 @@ fn run_of_digits(hir: &Hir, so_far: usize, most: &mut usize) -> usize {
     }
 }
 
-/// What the first two bytes of a match can be: bytes for the first, each with those that may follow it.
-pub(crate) fn first_two(hir: &Hir) -> Vec<(ByteSet, ByteSet)> {
-    let mut pairs = Vec::new();
-    collect_first_two(&[hir], &mut pairs);
-    pairs
+/// One way in which matches begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    pub(crate) first: ByteSet,
+    pub(crate) second: ByteSet,
+    /// No letter, digit or `_` stands before it if the first byte is one.
+    pub(crate) begins_word: bool,
 }
 
-/// The first two bytes of parts in a row.
-fn collect_first_two(parts: &[&Hir], pairs: &mut Vec<(ByteSet, ByteSet)>) {
+/// The first two bytes of every match, each way in which one may begin by itself. Only for what matches two bytes or more.
+pub(crate) fn first_two(hir: &Hir) -> Vec<Beginning> {
+    let mut beginnings = Vec::new();
+    collect_first_two(&[hir], false, &mut beginnings);
+    beginnings
+}
+
+/// The first two bytes of parts in a row, behind an assertion that a word begins or not.
+fn collect_first_two(parts: &[&Hir], begins_word: bool, found: &mut Vec<Beginning>) {
     let Some((head, rest)) = parts.split_first() else { return };
     let first_of = |parts: &[&Hir]| {
         let mut bytes = ByteSet::default();
         let open = parts.iter().all(|part| collect_outermost(part, Side::Front, &mut bytes));
         if open { ByteSet::ALL } else { bytes }
     };
-    let instead = |with: &[&Hir], pairs: &mut Vec<(ByteSet, ByteSet)>| {
-        collect_first_two(&[with, rest].concat(), pairs);
+    let instead = |with: &[&Hir], found: &mut Vec<Beginning>| {
+        collect_first_two(&[with, rest].concat(), begins_word, found);
     };
     match head.kind() {
-        HirKind::Empty | HirKind::Look(_) => collect_first_two(rest, pairs),
+        HirKind::Empty => collect_first_two(rest, begins_word, found),
+        HirKind::Look(_) => collect_first_two(rest, begins_word || self::begins_word(head), found),
         HirKind::Literal(literal) => {
             let second = literal.0.get(1).map_or_else(|| first_of(rest), |byte| ByteSet::from_iter([*byte]));
-            pairs.push((literal.0.iter().take(1).copied().collect(), second));
+            let first = literal.0.iter().take(1).copied().collect();
+            found.push(Beginning { first, second, begins_word });
         }
         HirKind::Class(Class::Unicode(class)) if class.maximum_len().is_some_and(|most| most > 1) => {
-            pairs.push((alphabet(head), ByteSet::ALL));
+            found.push(Beginning { first: alphabet(head), second: ByteSet::ALL, begins_word });
         }
-        HirKind::Class(_) => pairs.push((alphabet(head), first_of(rest))),
-        HirKind::Capture(capture) => instead(&[&capture.sub], pairs),
-        HirKind::Concat(parts) => instead(&parts.iter().collect::<Vec<_>>(), pairs),
-        HirKind::Alternation(branches) => branches.iter().for_each(|branch| instead(&[branch], pairs)),
+        HirKind::Class(_) => {
+            found.push(Beginning { first: alphabet(head), second: first_of(rest), begins_word });
+        }
+        HirKind::Capture(capture) => instead(&[&capture.sub], found),
+        HirKind::Concat(parts) => instead(&parts.iter().collect::<Vec<_>>(), found),
+        HirKind::Alternation(branches) => branches.iter().for_each(|branch| instead(&[branch], found)),
         HirKind::Repetition(repetition) => {
             if repetition.min == 0 {
-                collect_first_two(rest, pairs);
+                collect_first_two(rest, begins_word, found);
             }
             if repetition.min <= 1 && repetition.max != Some(0) {
-                instead(&[&repetition.sub], pairs);
+                instead(&[&repetition.sub], found);
             }
             // What is repeated may follow itself, at once or behind one byte of it.
             if repetition.max.is_none_or(|most| most > 1) {
-                instead(&[&repetition.sub, &repetition.sub], pairs);
+                instead(&[&repetition.sub, &repetition.sub], found);
             }
         }
     }
@@ -790,7 +803,7 @@ mod tests {
             ("a{1}b", vec!["ab"]),
         ] {
             let pairs = first_two(&hir(regex));
-            let may_begin = |a: u8, b: u8| pairs.iter().any(|(first, second)| first.has(a) && second.has(b));
+            let may_begin = |a: u8, b: u8| pairs.iter().any(|way| way.first.has(a) && way.second.has(b));
             let found: Vec<String> = (b'a'..=b'z')
                 .flat_map(|a| (b'a'..=b'z').map(move |b| (a, b)))
                 .filter(|(a, b)| may_begin(*a, *b))
@@ -799,7 +812,7 @@ mod tests {
             assert_eq!(found, want, "{regex}");
         }
         // One byte and nothing more: anything may follow.
-        assert_eq!(first_two(&hir("a"))[0].1, ByteSet::ALL);
+        assert_eq!(first_two(&hir("a"))[0].second, ByteSet::ALL);
     }
 
     #[test]

@@ -30,8 +30,8 @@ pub(crate) struct NumberPatterns {
     second: Box<[ByteSet; 256]>,
     /// Bytes that may occur in a match of one.
     alphabet: ByteSet,
-    /// Some match may begin inside a word.
-    inside_words: bool,
+    /// First bytes of matches that may begin inside a word.
+    inside_words: ByteSet,
     dfa: OnceLock<Option<DFA>>,
 }
 
@@ -47,16 +47,17 @@ impl NumberPatterns {
             hirs: Vec::new(),
             second: Box::new([ByteSet::default(); 256]),
             alphabet: ByteSet::default(),
-            inside_words: false,
+            inside_words: ByteSet::default(),
             dfa: OnceLock::new(),
         };
         for (number, hir) in patterns {
             joined.alphabet.join(&need::alphabet(&hir));
-            for (first, second) in need::first_two(&hir) {
-                let begun = (0..=u8::MAX).filter(|byte| first.has(*byte));
-                begun.for_each(|byte| joined.second[usize::from(byte)].join(&second));
-                let begins_outside = (0..=u8::MAX).all(|byte| !first.has(byte) || !is_word_byte(byte));
-                joined.inside_words |= !begins_outside && !need::begins_word(&hir);
+            for beginning in need::first_two(&hir) {
+                let first = (0..=u8::MAX).filter(|byte| beginning.first.has(*byte));
+                first.for_each(|byte| joined.second[usize::from(byte)].join(&beginning.second));
+                if !beginning.begins_word {
+                    joined.inside_words.join(&beginning.first);
+                }
             }
             joined.patterns.push(number);
             joined.hirs.push(hir);
@@ -79,7 +80,7 @@ impl NumberPatterns {
     pub(crate) fn may_begin(&self, text: &[u8], at: usize) -> bool {
         let is_word = |at: Option<usize>| at.is_some_and(|at| is_word_byte(text[at]));
         let begins = text.get(at + 1).is_some_and(|next| self.second[usize::from(text[at])].has(*next));
-        begins && (self.inside_words || !is_word(Some(at)) || !is_word(at.checked_sub(1)))
+        begins && (!is_word(Some(at)) || !is_word(at.checked_sub(1)) || self.inside_words.has(text[at]))
     }
 
     /// Puts the patterns of which a match begins at `at` into `found`, in order, and returns how many bytes were
@@ -196,6 +197,7 @@ mod tests {
     fn no_match_begins_inside_a_word_unless_some_pattern_says_so() {
         let strict = joined(&[r"\b\d{7}\b", r"\+\d{8}"]);
         let loose = joined(&[r"\b\d{7}\b", r"\d{8}"]);
+        let either = joined(&[r"(?:\b1)?(?:a\d{7}|\b\d{8})"]);
         for (text, at, want) in [
             ("x12", 1, false),
             ("_12", 1, false),
@@ -207,5 +209,7 @@ mod tests {
             assert_eq!(strict.may_begin(text.as_bytes(), at), want, "{text}");
         }
         assert!(loose.may_begin(b"x12", 1));
+        assert!(either.may_begin(b"xa1", 1) && either.may_begin(b"-12", 1));
+        assert!(!either.may_begin(b"x12", 1));
     }
 }
