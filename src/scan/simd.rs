@@ -405,16 +405,19 @@ mod avx2 {
             let (low, high) = (_mm256_movemask_epi8(a), _mm256_movemask_epi8(b));
             u64::from(low.cast_unsigned()) | u64::from(high.cast_unsigned()) << 32
         };
-        let is = |byte: u8| both.map(|v| _mm256_cmpeq_epi8(v, _mm256_set1_epi8(byte.cast_signed())));
-        let any = |[a, b]: [__m256i; 2], [c, d]: [__m256i; 2]| [_mm256_or_si256(a, c), _mm256_or_si256(b, d)];
-        let folded = both.map(|v| _mm256_or_si256(v, _mm256_set1_epi8(0x20)));
-        // Wrapping subtraction, then an unsigned comparison by way of the minimum.
-        let between = |x: [__m256i; 2], first: u8, span: u8| {
-            x.map(|x| {
-                let distance = _mm256_sub_epi8(x, _mm256_set1_epi8(first.cast_signed()));
-                _mm256_cmpeq_epi8(_mm256_min_epu8(distance, _mm256_set1_epi8(span.cast_signed())), distance)
-            })
+        let is = |byte: u8| {
+            let byte = _mm256_set1_epi8(byte.cast_signed());
+            [_mm256_cmpeq_epi8(both[0], byte), _mm256_cmpeq_epi8(both[1], byte)]
         };
+        let any = |[a, b]: [__m256i; 2], [c, d]: [__m256i; 2]| [_mm256_or_si256(a, c), _mm256_or_si256(b, d)];
+        let folded = any(both, [_mm256_set1_epi8(0x20); 2]);
+        // Wrapping subtraction, then an unsigned comparison by way of the minimum.
+        let within = |x: __m256i, first: u8, span: u8| {
+            let distance = _mm256_sub_epi8(x, _mm256_set1_epi8(first.cast_signed()));
+            _mm256_cmpeq_epi8(_mm256_min_epu8(distance, _mm256_set1_epi8(span.cast_signed())), distance)
+        };
+        let between =
+            |[a, b]: [__m256i; 2], first: u8, span: u8| [within(a, first, span), within(b, first, span)];
         let (dot, slash, dash) = (is(b'.'), is(b'/'), is(b'-'));
         let digit = between(both, b'0', 9);
         let starts = || {
