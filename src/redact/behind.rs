@@ -26,7 +26,8 @@ impl Engine<'_> {
             self.through(Layer::Html, text, deeper);
         }
         // LEAK: past the budget the whole text is replaced, so nothing of it need be looked at any more.
-        if hidden.base64 && self.work.spend(text.len() * Work::DECODE) {
+        // What is no text in the end was decoded too.
+        if hidden.base64 && self.work.spend(text.len() * Work::DECODE * 2) {
             let mut runs = base64::runs(text);
             loop {
                 runs = runs.within(self.work.room());

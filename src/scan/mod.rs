@@ -46,17 +46,17 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Looks per byte of an item: three layers around text, or as many patterns' tries. The events that we captured take 2.4 in
-    /// the middle and 5.4 at most.
-    const PER_BYTE: usize = 16;
+    /// Looks per byte of an item: two layers around text, or as many patterns' tries. The events that we captured take 1.5 in
+    /// the middle and 6.7 at most.
+    const PER_BYTE: usize = 8;
     /// What the items of one body may use together beyond that: even the smallest may be packed four deep.
-    pub(crate) const CREDIT: usize = 2 << 20;
+    pub(crate) const CREDIT: usize = 1 << 20;
     /// A byte that is decoded, or swept: it is written, read and classified.
-    pub(crate) const DECODE: usize = 2;
+    pub(crate) const DECODE: usize = 3;
     /// Beginning another sweep or walk.
-    pub(crate) const BEGIN: usize = 64;
+    pub(crate) const BEGIN: usize = 128;
     /// What every item may use beyond its bytes: a line of a log may have a few.
-    const PER_ITEM: usize = 16 * Self::BEGIN;
+    const PER_ITEM: usize = 8 * Self::BEGIN;
     /// Beginning to unpack: the tables of an inflater.
     pub(crate) const UNPACK: usize = 8 << 10;
 

@@ -24,6 +24,9 @@ use std::ops::Range;
 /// Bytes before a known word that may belong to it: `x_amz_server_side_access_` is longer than any we know.
 const KEY_BYTES_MAX: usize = 40;
 
+/// What it costs to try a pattern at a place, as looks, beside the bytes that it looks at.
+const TRY_COST: usize = 16;
+
 /// What the check of a candidate costs, as looks: some read what stands beside it.
 const CHECK_COST: usize = 64;
 
@@ -330,7 +333,7 @@ impl Finder<'_> {
         let cache =
             self.caches.each[usize::from(pattern)].get_or_insert_with(|| Box::new(detector.matcher.cache()));
         let (end, looked) = detector.matcher.end_at(cache, self.text, at);
-        if !self.work.spend(looked) {
+        if !self.work.spend(looked + TRY_COST) {
             return None;
         }
         let end = end?;
@@ -351,7 +354,7 @@ impl Finder<'_> {
         while from < end {
             let cache = self.caches.each[usize::from(pattern)]
                 .get_or_insert_with(|| Box::new(detector.matcher.cache()));
-            if !self.work.spend(end - from) {
+            if !self.work.spend(end - from + TRY_COST) {
                 return;
             }
             let Some(found) = detector.matcher.find(cache, self.text, from..end) else { return };
