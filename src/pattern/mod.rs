@@ -59,6 +59,9 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/vendors/anthropic.toml", include_str!("../../patterns/vendors/anthropic.toml")),
     ("patterns/vendors/supabase.toml", include_str!("../../patterns/vendors/supabase.toml")),
     ("patterns/vendors/posthog.toml", include_str!("../../patterns/vendors/posthog.toml")),
+    ("patterns/vendors/segment.toml", include_str!("../../patterns/vendors/segment.toml")),
+    ("patterns/vendors/langfuse.toml", include_str!("../../patterns/vendors/langfuse.toml")),
+    ("patterns/vendors/langsmith.toml", include_str!("../../patterns/vendors/langsmith.toml")),
 ];
 
 /// Reads the embedded packs and those in `dirs`, compiles them, and tries the latter: their examples, and whether

@@ -5,7 +5,7 @@
 //!
 //! Source: <https://json-schema.org/draft-07/json-schema-release-notes>
 
-use super::{Class, Stability};
+use super::{Class, Scope, Stability};
 use crate::scan::validate::VALIDATORS;
 use serde_json::{Map, Value, json};
 
@@ -84,7 +84,7 @@ const FIELD: &[Key] = &[
     may("kind", Shape::Choice(|| vec!["value", "address", "exempt"]), "How the value is read."),
     may(
         "scope",
-        Shape::Choice(|| vec!["any", "sentry", "envelope_header", "query"]),
+        Shape::Choice(|| Scope::NAMES.iter().map(|(name, _)| *name).collect()),
         "Which documents it is for.",
     ),
     may("numbers", Shape::Flag, "Numbers are hits too and become 0."),

@@ -67,6 +67,10 @@ fn field_scope(spec: &FieldSpec) -> ItemScope {
         Some("sentry") => ItemScope::Sentry,
         Some("envelope_header") => ItemScope::EnvelopeHeader,
         Some("query") => ItemScope::Query,
+        Some("posthog") => ItemScope::PostHog,
+        Some("segment") => ItemScope::Segment,
+        Some("langfuse") => ItemScope::Langfuse,
+        Some("langsmith") => ItemScope::LangSmith,
         _ => ItemScope::Any,
     }
 }

@@ -127,6 +127,34 @@ pub(crate) enum Scope {
     EnvelopeHeader,
     /// Query strings of requests.
     Query,
+    /// PostHog's events, flag requests and replays.
+    PostHog,
+    /// Events of Segment and RudderStack.
+    Segment,
+    /// Langfuse's events.
+    Langfuse,
+    /// LangSmith's runs.
+    LangSmith,
+}
+
+impl Scope {
+    /// All scopes by their names in packs.
+    pub(crate) const NAMES: [(&str, Self); 8] = [
+        ("any", Self::Any),
+        ("sentry", Self::Sentry),
+        ("envelope_header", Self::EnvelopeHeader),
+        ("query", Self::Query),
+        ("posthog", Self::PostHog),
+        ("segment", Self::Segment),
+        ("langfuse", Self::Langfuse),
+        ("langsmith", Self::LangSmith),
+    ];
+
+    /// The scope of a field rule; `any` if it names none.
+    pub(crate) fn parse(name: Option<&str>) -> Option<Self> {
+        let name = name.unwrap_or("any");
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, scope)| *scope)
+    }
 }
 
 /// A field rule, compiled but for its path.
@@ -474,16 +502,11 @@ impl Builder {
                 return None;
             }
         };
-        let scope = match spec.scope.as_deref() {
-            None | Some("any") => Scope::Any,
-            Some("sentry") => Scope::Sentry,
-            Some("envelope_header") => Scope::EnvelopeHeader,
-            Some("query") => Scope::Query,
-            Some(other) => {
-                let known = "any, sentry, envelope_header or query";
-                self.problems.push(spec.at("scope").problem(format!("unknown scope `{other}`; {known}")));
-                return None;
-            }
+        let Some(scope) = Scope::parse(spec.scope.as_deref()) else {
+            let known = Scope::NAMES.map(|(name, _)| name).join(", ");
+            let other = spec.scope.as_deref().unwrap_or_default();
+            self.problems.push(spec.at("scope").problem(format!("unknown scope `{other}`; one of {known}")));
+            return None;
         };
         let class = match (&spec.class, kind) {
             (Some(name), _) => Some(self.class(name, &spec.at("class"))?),
@@ -651,7 +674,7 @@ mod tests {
                 "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number or assigned",
                 "p.toml:21:9: unknown class `mail`",
                 "p.toml:29:8: unknown kind `id`; value, address or exempt",
-                "p.toml:37:9: unknown scope `all`; any, sentry, envelope_header or query",
+                "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, query, posthog, segment, langfuse, langsmith",
             ]
         );
     }

@@ -34,6 +34,10 @@ pub struct Plan {
     sentry: FieldAutomaton,
     envelope_header: FieldAutomaton,
     query: FieldAutomaton,
+    posthog: FieldAutomaton,
+    segment: FieldAutomaton,
+    langfuse: FieldAutomaton,
+    langsmith: FieldAutomaton,
     pub(super) pools: Pools,
 }
 
@@ -125,6 +129,10 @@ impl Plan {
             sentry: automaton(Scope::Sentry)?,
             envelope_header: automaton(Scope::EnvelopeHeader)?,
             query: automaton(Scope::Query)?,
+            posthog: automaton(Scope::PostHog)?,
+            segment: automaton(Scope::Segment)?,
+            langfuse: automaton(Scope::Langfuse)?,
+            langsmith: automaton(Scope::LangSmith)?,
             pattern_actions: set.patterns.iter().map(|pattern| policy.action(pattern.class)).collect(),
             spares: rules.iter().map(only_spares).collect(),
             teaches: rules.iter().any(|rule| rule.teaches),
@@ -147,6 +155,10 @@ impl Plan {
             Scope::Sentry => &self.sentry,
             Scope::EnvelopeHeader => &self.envelope_header,
             Scope::Query => &self.query,
+            Scope::PostHog => &self.posthog,
+            Scope::Segment => &self.segment,
+            Scope::Langfuse => &self.langfuse,
+            Scope::LangSmith => &self.langsmith,
         }
     }
 

@@ -42,6 +42,14 @@ pub enum ItemScope {
     EnvelopeHeader,
     /// The query string of a request.
     Query,
+    /// A PostHog event.
+    PostHog,
+    /// An event of Segment or RudderStack.
+    Segment,
+    /// A Langfuse event.
+    Langfuse,
+    /// A LangSmith run, or a field of one.
+    LangSmith,
 }
 
 impl From<ItemScope> for Scope {
@@ -51,6 +59,10 @@ impl From<ItemScope> for Scope {
             ItemScope::Sentry => Self::Sentry,
             ItemScope::EnvelopeHeader => Self::EnvelopeHeader,
             ItemScope::Query => Self::Query,
+            ItemScope::PostHog => Self::PostHog,
+            ItemScope::Segment => Self::Segment,
+            ItemScope::Langfuse => Self::Langfuse,
+            ItemScope::LangSmith => Self::LangSmith,
         }
     }
 }

@@ -176,6 +176,10 @@ impl Oracle {
             ItemScope::Sentry => "sentry",
             ItemScope::EnvelopeHeader => "envelope_header",
             ItemScope::Query => "query",
+            ItemScope::PostHog => "posthog",
+            ItemScope::Segment => "segment",
+            ItemScope::Langfuse => "langfuse",
+            ItemScope::LangSmith => "langsmith",
         };
         // Once to learn, and once with all that was learnt.
         let mut scan = Scan { oracle: self, scope, keys: 0, taught: Vec::new(), sought: Vec::new() };
