@@ -1,6 +1,7 @@
 //! Edited items to bytes again: frames, lengths, content-encoding.
 
 mod coding;
+pub mod multipart;
 pub mod sentry;
 
 pub use coding::Encoder;

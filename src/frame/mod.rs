@@ -4,8 +4,10 @@
 //! Every framer holds at most one item and the last chunk; where a chunk ends never changes a part.
 //! Nothing here reads a payload; that is `scan`'s work.
 
+pub mod batch;
 pub mod form;
 pub mod lines;
+pub mod multipart;
 pub mod sentry;
 
 mod carry;
@@ -56,6 +58,11 @@ pub enum FrameError {
         /// Where the body ends.
         offset: u64,
     },
+    /// A multipart body that is not framed as senders do: the part at `offset`, or what stands in its place.
+    PartMalformed {
+        /// Where the part, or what is none, begins.
+        offset: u64,
+    },
     /// More than `limit` items and empty lines.
     TooManyItems {
         /// Where the first one too many begins.
@@ -71,6 +78,7 @@ impl FrameError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::LengthWrong { .. } | Self::Truncated { .. } => Reason::LengthWrong,
+            Self::PartMalformed { .. } => Reason::NotForm,
             Self::HeaderTooLong { .. }
             | Self::HeaderNotJson { .. }
             | Self::HeaderKeyTwice { .. }
@@ -89,6 +97,7 @@ impl FrameError {
             | Self::LengthInvalid { offset }
             | Self::LengthWrong { offset }
             | Self::Truncated { offset }
+            | Self::PartMalformed { offset }
             | Self::TooManyItems { offset, .. } => offset,
         }
     }
@@ -103,6 +112,7 @@ impl FrameError {
             | Self::LengthInvalid { offset }
             | Self::LengthWrong { offset }
             | Self::Truncated { offset }
+            | Self::PartMalformed { offset }
             | Self::TooManyItems { offset, .. } => *offset += base,
         }
         self
@@ -127,6 +137,7 @@ impl fmt::Display for FrameError {
             Self::LengthWrong { offset } => {
                 write!(f, "no line feed at byte {offset}, where the item's length ends")
             }
+            Self::PartMalformed { offset } => write!(f, "no well-formed part at byte {offset}"),
             Self::Truncated { offset } => write!(f, "body ends inside an item at byte {offset}"),
             Self::TooManyItems { offset, limit } => {
                 write!(f, "more than {limit} items and empty lines at byte {offset}")
@@ -162,6 +173,7 @@ mod tests {
             ),
             (FrameError::LengthWrong { offset: 9 }, "no line feed at byte 9, where the item's length ends"),
             (FrameError::Truncated { offset: 9 }, "body ends inside an item at byte 9"),
+            (FrameError::PartMalformed { offset: 9 }, "no well-formed part at byte 9"),
             (FrameError::TooManyItems { offset: 9, limit: 2 }, "more than 2 items and empty lines at byte 9"),
         ];
         for (error, text) in cases {
