@@ -26,16 +26,30 @@
 mod codec;
 mod error;
 mod label;
+mod lz;
 mod sniff;
 #[cfg(test)]
 mod tests;
 
 pub use error::DecodeError;
 pub use label::parse_content_encoding;
+pub use lz::lz64;
 
 use codec::{Codec, CodecError, GRAIN_BYTES};
 use sniff::Verdict;
 use std::{fmt, mem};
+
+/// Decodes bytes that are held whole.
+///
+/// # Errors
+/// As [`Decoder::step`] and [`Decoder::finish`].
+pub fn whole(declared: Coding, limits: DecodeLimits, mut bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let mut decoder = Decoder::new(declared, limits);
+    let mut out = Vec::new();
+    while decoder.step(&mut bytes, &mut out)? == Progress::More {}
+    while decoder.finish(&mut out)? == Progress::More {}
+    Ok(out)
+}
 
 /// Most decoded bytes that one [`Decoder::step`] or [`Decoder::finish`] appends.
 pub const PIECE_BYTES_MAX: usize = 64 << 10;
