@@ -117,6 +117,8 @@ impl Splitter {
             BodyFormat::Json => Mode::Whole("json"),
             BodyFormat::Text => Mode::Whole("text"),
             BodyFormat::Form => Mode::Whole("form"),
+            BodyFormat::Events(_) => Mode::Whole("events"),
+            BodyFormat::Multipart(..) => Mode::Whole("multipart"),
             BodyFormat::Ndjson | BodyFormat::MixedLines => Mode::Lines,
             BodyFormat::Auto => Mode::FirstLine,
         };

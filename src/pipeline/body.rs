@@ -4,7 +4,8 @@
 //! [`Summary`]. Holds one item, or one window of a longer one. Knows no content-encoding.
 
 use super::long::{LongDocument, NotJson};
-use super::{BodyFormat, BodyLimits, Refusal, Summary};
+use super::multipart::Parts;
+use super::{BodyFormat, BodyLimits, Dialect, Refusal, Summary, forms};
 use crate::encode::sentry::write_item;
 use crate::frame::FrameError;
 use crate::frame::lines::{LineFramer, LinePart};
@@ -28,6 +29,14 @@ pub(super) enum Body {
     Long(LongDocument),
     Lines(Lines),
     Form(Vec<u8>),
+    /// One event or a batch of them, while it can be held.
+    Events {
+        held: Vec<u8>,
+        dialect: Dialect,
+        /// The document alone is wanted, without the form around it.
+        bare: bool,
+    },
+    Multipart(Box<Parts>),
 }
 
 pub(super) struct Lines {
@@ -70,12 +79,26 @@ impl Body {
             BodyFormat::Text => lines(LineKind::Text),
             BodyFormat::Form => Self::Form(Vec::new()),
             BodyFormat::Auto => Self::Undecided(Vec::new()),
+            BodyFormat::Events(dialect) => Self::Events { held: Vec::new(), dialect, bare: false },
+            BodyFormat::Multipart(dialect, boundary) => {
+                Self::Multipart(Box::new(Parts::new(dialect, boundary, limits.item_bytes_max)))
+            }
+        }
+    }
+
+    pub(super) fn set_bare(&mut self) {
+        if let Self::Events { bare, .. } = self {
+            *bare = true;
         }
     }
 
     pub(super) fn held_bytes(&self) -> usize {
         match self {
-            Self::Undecided(held) | Self::Document { held, .. } | Self::Form(held) => held.capacity(),
+            Self::Undecided(held)
+            | Self::Document { held, .. }
+            | Self::Form(held)
+            | Self::Events { held, .. } => held.capacity(),
+            Self::Multipart(parts) => parts.held_bytes(),
             Self::Envelope(framer) => framer.held_bytes(),
             Self::Long(long) => long.held_bytes(),
             Self::Lines(lines) => {
@@ -127,6 +150,21 @@ impl Body {
                 held.extend_from_slice(piece);
                 Ok(())
             }
+            Self::Events { held, dialect, .. } => {
+                held.extend_from_slice(piece);
+                if held.len() <= stage.limits.item_bytes_max {
+                    return Ok(());
+                }
+                // LEAK: what PostHog packs inside its strings is not seen in windows.
+                if *dialect == Dialect::PostHog {
+                    return Err(Reason::ItemTooLarge.into());
+                }
+                let (held, scope) = (std::mem::take(held), dialect.scope());
+                let window_max = stage.limits.item_bytes_max;
+                *self = Self::Long(LongDocument::json(stage.scrubber, scope, window_max, NotJson::Refuse));
+                self.push(&held, stage)
+            }
+            Self::Multipart(parts) => parts.push(piece, stage),
         }
     }
 
@@ -159,6 +197,16 @@ impl Body {
                 let verdict = stage.scrub(ItemFormat::Form, ItemScope::Any, &held);
                 stage.settle(verdict, Reason::NotForm)
             }
+            Self::Events { held, dialect, bare } => {
+                let held = std::mem::take(held);
+                if held.is_empty() {
+                    return Ok(());
+                }
+                let scrubbed = forms::body(*dialect, &held, *bare, stage)?;
+                stage.out.extend_from_slice(scrubbed.as_deref().unwrap_or(&held));
+                Ok(())
+            }
+            Self::Multipart(parts) => parts.finish(stage),
         }
     }
 

@@ -7,8 +7,14 @@
 //! which nothing was changed is reported as such (`Summary::changed` is false); a caller that still has
 //! the bytes that came then forwards those.
 
+mod batch;
 mod body;
+mod forms;
 mod long;
+mod multipart;
+mod packed;
+#[cfg(test)]
+mod service_tests;
 #[cfg(test)]
 mod tests;
 
@@ -16,12 +22,13 @@ use crate::decode::{DecodeError, DecodeLimits, Decoder, Progress};
 use crate::encode::Encoder;
 use crate::outcome::Reason;
 use crate::pattern::Class;
-use crate::redact::{Action, Plan, ScanLimits, Scrubber};
+use crate::redact::{Action, ItemScope, Plan, ScanLimits, Scrubber};
 use body::{Body, Stage};
 use std::fmt;
 use std::sync::Arc;
 
 pub use crate::decode::Coding;
+pub use crate::frame::multipart::Boundary;
 
 /// What a decoded body consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +49,62 @@ pub enum BodyFormat {
     Form,
     /// Decided by the first bytes: JSON, NDJSON or text.
     Auto,
+    /// JSON: one event, or a batch whose elements are items of their own.
+    Events(Dialect),
+    /// `multipart/form-data`, each part an item.
+    Multipart(Dialect, Boundary),
+}
+
+/// Whose events a body holds: which field rules are for it, and what its batches are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Nobody's in particular.
+    Any,
+    /// PostHog's, in whatever form its SDKs wrap them.
+    PostHog,
+    /// Segment's and RudderStack's.
+    Segment,
+    /// Langfuse's.
+    Langfuse,
+    /// LangSmith's.
+    LangSmith,
+}
+
+impl Dialect {
+    /// The field rules.
+    fn scope(self) -> ItemScope {
+        match self {
+            Self::Any => ItemScope::Any,
+            Self::PostHog => ItemScope::PostHog,
+            Self::Segment => ItemScope::Segment,
+            Self::Langfuse => ItemScope::Langfuse,
+            Self::LangSmith => ItemScope::LangSmith,
+        }
+    }
+
+    /// The members of a body's object whose elements are events.
+    fn arrays(self) -> &'static [&'static str] {
+        match self {
+            Self::Any => &[],
+            Self::LangSmith => &["post", "patch"],
+            Self::PostHog | Self::Segment | Self::Langfuse => &["batch"],
+        }
+    }
+
+    /// The name of the field that a part of a multipart body holds; `None` if it holds a whole event, or a file.
+    ///
+    /// SPEC: LangSmith names its parts `post.<id>`, `post.<id>.inputs`, `feedback.<id>`, `attachment.<id>.<name>`;
+    /// PostHog `event`, `event.properties`, `event.properties.$ai_input`.
+    fn part_key(self, name: &str) -> Option<&str> {
+        match self {
+            Self::LangSmith => match (name.split('.').next(), name.splitn(3, '.').nth(2)) {
+                (Some("post" | "patch"), field) => field,
+                _ => None,
+            },
+            Self::PostHog => name.rsplit_once('.').map(|(_, field)| field),
+            Self::Any | Self::Segment | Self::Langfuse => Some(name),
+        }
+    }
 }
 
 /// Bounds for one body.
@@ -213,6 +276,12 @@ impl Pipeline {
     /// Sets the coding of the output, whatever the body came in. Before the first `push`.
     pub fn set_coding_out(&mut self, coding: Coding) {
         self.coding_out = Some(coding);
+    }
+
+    /// Says that a person will read the output: of a body that wraps its document (PostHog's base64 and forms)
+    /// the document alone is given out. Before the first `push`.
+    pub fn set_bare(&mut self) {
+        self.body.set_bare();
     }
 
     /// Says that the caller holds the bytes that came: if nothing changes and the scrubbed body has at

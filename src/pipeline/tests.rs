@@ -10,8 +10,31 @@ static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
     Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"))
 });
 
-fn run(format: BodyFormat, limits: BodyLimits, chunks: &[&[u8]]) -> Result<(Vec<u8>, Summary), Refusal> {
-    let mut pipeline = Pipeline::new(Arc::clone(&PLAN), limits, format, Coding::Identity);
+pub(super) fn plan() -> Arc<Plan> {
+    Arc::clone(&PLAN)
+}
+
+/// All packs under another policy.
+pub(super) fn plan_for(policy: &Policy) -> Arc<Plan> {
+    let set = PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set");
+    Arc::new(Plan::compile(Arc::new(set), policy.clone()).expect("a plan"))
+}
+
+pub(super) fn run(
+    format: BodyFormat,
+    limits: BodyLimits,
+    chunks: &[&[u8]],
+) -> Result<(Vec<u8>, Summary), Refusal> {
+    run_with(&PLAN, format, limits, chunks)
+}
+
+pub(super) fn run_with(
+    plan: &Arc<Plan>,
+    format: BodyFormat,
+    limits: BodyLimits,
+    chunks: &[&[u8]],
+) -> Result<(Vec<u8>, Summary), Refusal> {
+    let mut pipeline = Pipeline::new(Arc::clone(plan), limits, format, Coding::Identity);
     let mut out = Vec::new();
     for chunk in chunks {
         pipeline.push(chunk, &mut out)?;
@@ -20,9 +43,17 @@ fn run(format: BodyFormat, limits: BodyLimits, chunks: &[&[u8]]) -> Result<(Vec<
     Ok((out, pipeline.summary().clone()))
 }
 
+/// Runs a body under another policy.
+#[track_caller]
+pub(super) fn check_under(policy: &Policy, format: BodyFormat, body: &str) -> (String, Summary) {
+    let ran = run_with(&plan_for(policy), format, BodyLimits::default(), &[body.as_bytes()]);
+    let (out, summary) = ran.expect("the body is accepted");
+    (String::from_utf8(out).expect("text"), summary)
+}
+
 /// Runs a body cut in two at every byte, and byte by byte: the cuts may never change what comes out.
 #[track_caller]
-fn check(format: BodyFormat, limits: BodyLimits, body: &[u8], want: &[u8]) -> Summary {
+pub(super) fn check(format: BodyFormat, limits: BodyLimits, body: &[u8], want: &[u8]) -> Summary {
     let (out, summary) = run(format, limits, &[body]).expect("the body is accepted");
     assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(want));
     for cut in 0..=body.len() {
