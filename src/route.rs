@@ -1,7 +1,8 @@
 //! Request to route: which protocol is spoken, where it goes, what is done with it.
 //!
-//! In: host and path of a request. Out: the first route that matches, in configured order. Never looks
-//! at headers beyond the host, nor at the body.
+//! In: the head of a request. Out: the first route that matches its host and path, in configured order.
+//! Never looks at the body. Where two protocols share a path and both go to the inbox, other headers tell
+//! them apart; between upstreams that is left to the configuration.
 
 pub use crate::config::{Match, Protocol, UpstreamCoding};
 
@@ -10,6 +11,8 @@ use crate::metrics::RouteMetrics;
 use crate::redact::Plan;
 use crate::upstream::HttpUpstream;
 use arc_swap::ArcSwap;
+use hyper::HeaderMap;
+use hyper::header;
 use std::sync::Arc;
 
 /// Where redacted requests go.
@@ -41,6 +44,59 @@ pub struct Route {
 
 /// The first route that a request for `host` (as sent, port and all) and `path` fits.
 #[must_use]
-pub fn find<'r>(routes: &'r [Route], host: Option<&str>, path: &str) -> Option<&'r Route> {
-    routes.iter().find(|route| route.matcher.matches(host, path))
+pub fn find<'r>(
+    routes: &'r [Route],
+    host: Option<&str>,
+    path: &str,
+    headers: &HeaderMap,
+) -> Option<&'r Route> {
+    let mut fitting = routes.iter().filter(|route| route.matcher.matches(host, path));
+    let first = fitting.next()?;
+    if first.protocol == Protocol::Segment && first.is_inbox() && is_rudderstack(headers) {
+        let other = fitting.find(|route| route.protocol == Protocol::RudderStack && route.is_inbox());
+        return Some(other.unwrap_or(first));
+    }
+    Some(first)
+}
+
+/// Whether some route takes `path` on another host.
+#[must_use]
+pub fn is_elsewhere(routes: &[Route], path: &str) -> bool {
+    routes.iter().any(|route| {
+        route.matcher.host.is_some() && route.matcher.path.as_ref().is_none_or(|glob| glob.matches(path))
+    })
+}
+
+impl Route {
+    fn is_inbox(&self) -> bool {
+        matches!(self.upstream, Upstream::Inbox(_))
+    }
+}
+
+/// RudderStack's SDKs speak as Segment's do, but for a header of their own that its gateway spreads load by
+/// and for their names. Source: <https://www.rudderstack.com/docs/api/http-api/>
+fn is_rudderstack(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).map(|value| value.as_bytes().to_ascii_lowercase());
+    headers.contains_key("anonymousid")
+        || agent.is_some_and(|agent| memchr::memmem::find(&agent, b"rudder").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn rudderstack_is_told_by_its_head() {
+        for (name, value, want) in [
+            ("anonymousid", "YW5vbg==", true),
+            ("user-agent", "RudderStack-Node/3", true),
+            ("user-agent", "analytics-python/2.4.0", false),
+            ("authorization", "Basic d3JpdGVrZXk6", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            assert_eq!(is_rudderstack(&headers), want, "{name}: {value}");
+        }
+    }
 }

@@ -131,6 +131,8 @@ pub struct PathGlob {
     segments: Vec<Segment>,
     /// Ends in `**`.
     rest: bool,
+    /// Other patterns that will do as well.
+    or: Vec<PathGlob>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,7 +161,17 @@ impl Segment {
 impl PathGlob {
     /// `/**`.
     fn every() -> Self {
-        Self { segments: Vec::new(), rest: true }
+        Self { segments: Vec::new(), rest: true, or: Vec::new() }
+    }
+
+    /// Any of several patterns; `None` for every path if there is none.
+    ///
+    /// # Errors
+    /// What is wrong with one of them, for the user.
+    pub fn any_of(texts: &[&str]) -> Result<Option<Self>, &'static str> {
+        let mut globs = texts.iter().map(|text| Self::parse(text));
+        let Some(first) = globs.next() else { return Ok(None) };
+        Ok(Some(Self { or: globs.collect::<Result<_, _>>()?, ..first? }))
     }
 
     /// Reads a pattern.
@@ -180,7 +192,7 @@ impl PathGlob {
             segments.pop();
         }
         let segments: Result<_, _> = segments.into_iter().map(Self::segment).collect();
-        Ok(Self { segments: segments?, rest })
+        Ok(Self { segments: segments?, rest, or: Vec::new() })
     }
 
     fn segment(text: &str) -> Result<Segment, &'static str> {
@@ -195,13 +207,23 @@ impl PathGlob {
     /// Whether `path`, which begins with `/` and has no query, is meant.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        let Some(path) = path.strip_prefix('/') else { return false };
-        let mut given = path.split('/');
+        let Some(below) = path.strip_prefix('/') else { return false };
+        let mut given = below.split('/');
         let all = self.segments.iter().all(|s| given.next().is_some_and(|segment| s.matches(segment)));
-        all && (self.rest || given.next().is_none())
+        all && (self.rest || given.next().is_none()) || self.or.iter().any(|other| other.matches(path))
     }
 
+    /// The patterns, one by one.
+    fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.or)
+    }
+
+    /// Whether every path of `other` is one of these too, as far as one pattern of these takes all of one of those.
     fn covers(&self, other: &Self) -> bool {
+        other.each().all(|theirs| self.each().any(|mine| mine.covers_one(theirs)))
+    }
+
+    fn covers_one(&self, other: &Self) -> bool {
         let (mine, theirs) = (&self.segments, &other.segments);
         let length_fits = if self.rest { mine.len() <= theirs.len() } else { mine.len() == theirs.len() };
         length_fits
@@ -218,7 +240,8 @@ impl fmt::Display for PathGlob {
                 Segment::One => f.write_str("/*")?,
             }
         }
-        f.write_str(if self.rest { "/**" } else { "" })
+        f.write_str(if self.rest { "/**" } else { "" })?;
+        self.or.iter().try_for_each(|other| write!(f, ", {other}"))
     }
 }
 
@@ -256,6 +279,21 @@ mod tests {
                 assert!(!glob(pattern).matches(path), "{pattern} {path}");
             }
         }
+    }
+
+    #[test]
+    fn one_of_several_paths_will_do() {
+        let several = PathGlob::any_of(&["/e/**", "/v1/batch"]).unwrap().unwrap();
+        assert_eq!(several.to_string(), "/e/**, /v1/batch");
+        for (path, want) in
+            [("/e", true), ("/e/", true), ("/v1/batch", true), ("/v1/batch/", false), ("/v1", false)]
+        {
+            assert_eq!(several.matches(path), want, "{path}");
+        }
+        assert!(several.covers(&glob("/e/x")) && several.covers(&several) && !several.covers(&glob("/v1/*")));
+        assert!(glob("/**").covers(&several) && !glob("/e/**").covers(&several));
+        assert_eq!(PathGlob::any_of(&[]), Ok(None));
+        assert!(PathGlob::any_of(&["/a", "b"]).is_err());
     }
 
     #[test]

@@ -33,7 +33,7 @@ const NAME_BYTES_MAX: usize = 64;
 /// Shortest key or token, in bytes: 128 bits if they are random.
 const SECRET_BYTES_MIN: usize = 16;
 /// Protocols that are known and come with a later version.
-const LATER_PROTOCOLS: [&str; 5] = ["otlp", "posthog", "segment", "rudderstack", "langfuse"];
+const LATER_PROTOCOLS: [&str; 1] = ["otlp"];
 
 /// What the configuration may look at outside of its own file, and where it notes problems.
 pub(super) struct World<'a, 'f> {

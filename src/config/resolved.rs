@@ -247,19 +247,42 @@ pub struct Patterns {
 pub enum Protocol {
     /// Sentry envelopes and store requests.
     Sentry,
-    /// JSON, NDJSON, forms and text by content type.
+    /// PostHog's capture, flags and session replay.
+    PostHog,
+    /// Segment's tracking API.
+    Segment,
+    /// RudderStack's data plane: Segment's wire.
+    RudderStack,
+    /// Langfuse's public API.
+    Langfuse,
+    /// LangSmith's run ingestion.
+    LangSmith,
+    /// JSON, NDJSON, forms, multipart and text by content type.
     Generic,
 }
 
 impl Protocol {
     /// All protocols of this version.
-    pub const ALL: [Self; 2] = [Self::Sentry, Self::Generic];
+    pub const ALL: [Self; 7] = [
+        Self::Sentry,
+        Self::PostHog,
+        Self::Segment,
+        Self::RudderStack,
+        Self::Langfuse,
+        Self::LangSmith,
+        Self::Generic,
+    ];
 
     /// The name in the configuration and in metric labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sentry => "sentry",
+            Self::PostHog => "posthog",
+            Self::Segment => "segment",
+            Self::RudderStack => "rudderstack",
+            Self::Langfuse => "langfuse",
+            Self::LangSmith => "langsmith",
             Self::Generic => "generic",
         }
     }
@@ -288,19 +311,91 @@ pub struct Route {
     pub policy_name: String,
 }
 
+/// The paths that are one protocol's own, in the order in which they are tried. Sentry's projects are
+/// below all of `/api`, so what others have there comes first. Segment and RudderStack share theirs:
+/// the head of a request tells them apart (`route::find`).
+const OWN_PATHS: [(Protocol, &[&str]); 7] = [
+    (Protocol::Langfuse, &["/api/public/**"]),
+    (
+        Protocol::LangSmith,
+        &["/runs/**", "/info", "/feedback/**", "/api/v1/runs/**", "/api/v1/info", "/api/v1/feedback/**"],
+    ),
+    (
+        Protocol::PostHog,
+        &[
+            "/e/**",
+            "/capture/**",
+            "/batch/**",
+            "/track/**",
+            "/engage/**",
+            "/s/**",
+            "/flags/**",
+            "/decide/**",
+            "/i/**",
+            "/array/**",
+            "/static/**",
+            "/api/surveys/**",
+            "/api/early_access_features/**",
+            "/api/product_tours/**",
+            "/api/web_experiments/**",
+            "/api/feature_flag/**",
+        ],
+    ),
+    (Protocol::Segment, SEGMENT_PATHS),
+    (Protocol::RudderStack, RUDDERSTACK_PATHS),
+    (Protocol::Sentry, &["/api/**"]),
+    (Protocol::Generic, &[]),
+];
+
+const SEGMENT_PATHS: &[&str] = &[
+    "/v1/batch",
+    "/v1/track",
+    "/v1/identify",
+    "/v1/page",
+    "/v1/screen",
+    "/v1/group",
+    "/v1/alias",
+    "/v1/import",
+    "/v1/b",
+    "/v1/t",
+    "/v1/i",
+    "/v1/p",
+    "/v1/s",
+    "/v1/g",
+    "/v1/a",
+    "/v1/m",
+];
+
+const RUDDERSTACK_PATHS: &[&str] = &[
+    "/v1/batch",
+    "/v1/track",
+    "/v1/identify",
+    "/v1/page",
+    "/v1/screen",
+    "/v1/group",
+    "/v1/alias",
+    "/v1/import",
+    "/v1/merge",
+    "/v1/webhook",
+    "/beacon/**",
+    "/pixel/**",
+];
+
 impl Route {
-    /// The routes of a configuration that writes none: both protocols, to the inbox.
+    /// The routes of a configuration that writes none: every protocol by its own paths, to the inbox.
     pub(super) fn to_inbox(policy: &Arc<Policy>) -> Vec<Self> {
-        let sentry = PathGlob::parse("/api/**").expect("a constant, tried by the tests");
-        let route = |protocol: Protocol, path| Self {
+        let route = |(protocol, paths): (Protocol, &[&str])| Self {
             name: protocol.to_string(),
             protocol,
-            matcher: Match { host: None, path },
+            matcher: Match {
+                host: None,
+                path: PathGlob::any_of(paths).expect("constants, tried by the tests"),
+            },
             upstream: Upstream::Inbox,
             policy: Arc::clone(policy),
             policy_name: DEFAULT_POLICY.to_owned(),
         };
-        vec![route(Protocol::Sentry, Some(sentry)), route(Protocol::Generic, None)]
+        OWN_PATHS.into_iter().map(route).collect()
     }
 }
 

@@ -100,12 +100,50 @@ disable = ["phone.us"]
 #[test]
 fn a_file_that_says_nothing_is_no_file() {
     assert_eq!(good("version = 1"), Config::without_file());
+    let summary = Config::without_file().summary();
+    let lines: Vec<&str> = summary.lines().collect();
+    assert_eq!(lines[0], "listen: ingest 127.0.0.1:8080, admin 127.0.0.1:9464");
+    assert_eq!(lines[1], "route langfuse: /api/public/** -> inbox  policy default (strict, enforce)");
     assert_eq!(
-        Config::without_file().summary(),
-        "listen: ingest 127.0.0.1:8080, admin 127.0.0.1:9464\n\
-         route sentry: /api/** -> inbox  policy default (strict, enforce)\n\
-         route generic: every request -> inbox  policy default (strict, enforce)\n"
+        lines[6..],
+        [
+            "route sentry: /api/** -> inbox  policy default (strict, enforce)",
+            "route generic: every request -> inbox  policy default (strict, enforce)",
+        ]
     );
+}
+
+#[test]
+fn without_a_file_the_path_tells_the_protocol() {
+    let config = Config::without_file();
+    let of = |path: &str| {
+        let route = config.routes.iter().find(|route| route.matcher.matches(None, path));
+        route.map(|route| route.protocol).expect("the last one takes everything")
+    };
+    for (path, want) in [
+        ("/api/42/envelope/", Protocol::Sentry),
+        ("/api/public/ingestion", Protocol::Langfuse),
+        ("/runs/multipart", Protocol::LangSmith),
+        ("/runs/0197c1f0", Protocol::LangSmith),
+        ("/api/v1/runs/batch", Protocol::LangSmith),
+        ("/info", Protocol::LangSmith),
+        ("/e/", Protocol::PostHog),
+        ("/e", Protocol::PostHog),
+        ("/batch/", Protocol::PostHog),
+        ("/batch", Protocol::PostHog),
+        ("/i/v0/e/", Protocol::PostHog),
+        ("/i/v1/analytics/events", Protocol::PostHog),
+        ("/flags/", Protocol::PostHog),
+        ("/array/phc_a/config.js", Protocol::PostHog),
+        ("/v1/batch", Protocol::Segment),
+        ("/v1/t", Protocol::Segment),
+        ("/v1/webhook", Protocol::RudderStack),
+        ("/pixel/v1/track", Protocol::RudderStack),
+        ("/v1/chat/completions", Protocol::Generic),
+        ("/events", Protocol::Generic),
+    ] {
+        assert_eq!(of(path), want, "{path}");
+    }
 }
 
 #[test]
@@ -321,7 +359,7 @@ match = "/api"
         &[
             "6:1: never reached: route `a` before it takes the same requests",
             "7:8: there is a route `a` before this one",
-            "8:12: protocol `otlp` is not supported yet by this version; supported are sentry, generic",
+            "8:12: protocol `otlp` is not supported yet by this version; supported are sentry, posthog, segment, rudderstack, langfuse, langsmith, generic",
             "9:12: an upstream is `\"inbox\"` or a URL such as `\"https://host:port/base\"`, with http or https",
             "11:8: the name of a route has 1 to 64 of A-Z a-z 0-9 - _ .",
             "13:18: `**` stands at the end of a path only",

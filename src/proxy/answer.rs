@@ -40,6 +40,12 @@ impl From<Reason> for Refused {
 
 impl Refused {
     pub(crate) const METHOD: Self = Self::because(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+    /// The path is taken, but not for this host.
+    pub(crate) const MISDIRECTED: Self = Self {
+        reason: Reason::NoRoute,
+        status: StatusCode::MISDIRECTED_REQUEST,
+        detail: "no route for this host",
+    };
     pub(crate) const EXPECTATION: Self = Self::because(StatusCode::EXPECTATION_FAILED, "unknown expectation");
 
     const fn because(status: StatusCode, detail: &'static str) -> Self {
@@ -48,11 +54,20 @@ impl Refused {
 
     /// The answer in the shape that the protocol's SDKs read. `origin`: the request came from a browser.
     pub(crate) fn answer(self, protocol: Protocol, origin: bool) -> Response<AnswerBody> {
+        let (detail, reason) = (self.detail, self.reason);
         let body = match protocol {
-            Protocol::Sentry => format!(r#"{{"detail":"{}","causes":["{}"]}}"#, self.detail, self.reason),
-            Protocol::Generic => format!(r#"{{"error":"{}","detail":"{}"}}"#, self.reason, self.detail),
+            Protocol::Sentry => format!(r#"{{"detail":"{detail}","causes":["{reason}"]}}"#),
+            // The error object of PostHog's API; SDKs read the status.
+            Protocol::PostHog => {
+                format!(r#"{{"type":"server_error","code":"{reason}","detail":"{detail}","attr":null}}"#)
+            }
+            Protocol::Segment => format!(r#"{{"success":false,"message":"{detail}","code":"{reason}"}}"#),
+            Protocol::RudderStack => format!(r#"{{"code":"{reason}","message":"{detail}"}}"#),
+            Protocol::Langfuse => format!(r#"{{"message":"{detail}","error":"{reason}"}}"#),
+            Protocol::LangSmith => format!(r#"{{"detail":"{detail}","error":"{reason}"}}"#),
+            Protocol::Generic => format!(r#"{{"error":"{reason}","detail":"{detail}"}}"#),
         };
-        let mut response = full(self.status, "application/json", Bytes::from(body));
+        let mut response = full(self.status_for(protocol), "application/json", Bytes::from(body));
         let headers = response.headers_mut();
         if protocol == Protocol::Sentry {
             headers.insert(X_SENTRY_ERROR, HeaderValue::from_static(self.detail));
@@ -67,6 +82,19 @@ impl Refused {
             cors::allow_any(headers);
         }
         response
+    }
+}
+
+impl Refused {
+    /// Segment's SDKs give a batch up at 400; at 403 they ask for a new log-in and send it again, and other
+    /// refusals are taken for something that passes.
+    /// Source: <https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/#errors>
+    fn status_for(self, protocol: Protocol) -> StatusCode {
+        let is_final = matches!(self.status, StatusCode::FORBIDDEN | StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        match protocol {
+            Protocol::Segment | Protocol::RudderStack if is_final => StatusCode::BAD_REQUEST,
+            _ => self.status,
+        }
     }
 }
 
@@ -209,6 +237,34 @@ impl Body for AnswerBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_protocol_is_refused_in_json() {
+        for protocol in Protocol::ALL {
+            for reason in Reason::ALL {
+                let AnswerBody(Kind::Full(body)) = Refused::from(*reason).answer(protocol, false).into_body()
+                else {
+                    panic!("our own answers are whole");
+                };
+                let read = serde_json::from_slice::<serde_json::Value>(&body);
+                assert!(read.is_ok_and(|value| value.is_object()), "{protocol} {reason}");
+            }
+        }
+    }
+
+    #[test]
+    fn segment_is_told_to_give_up() {
+        for (reason, protocol, want) in [
+            (Reason::Policy, Protocol::Segment, 400),
+            (Reason::UnknownCoding, Protocol::RudderStack, 400),
+            (Reason::Policy, Protocol::PostHog, 403),
+            (Reason::BodyTooLarge, Protocol::Segment, 413),
+            (Reason::UpstreamUnreachable, Protocol::Segment, 503),
+        ] {
+            let answer = Refused::from(reason).answer(protocol, false);
+            assert_eq!(answer.status().as_u16(), want, "{protocol} {reason}");
+        }
+    }
 
     #[test]
     fn every_reason_has_an_error_status() {

@@ -24,7 +24,8 @@ pub(crate) fn allow_any(headers: &mut HeaderMap) {
 
 /// The answer to a preflight where there is no upstream to ask.
 ///
-/// Mirrors the origin: a beacon is sent with credentials, and then `*` counts for nothing.
+/// Mirrors the origin: a beacon is sent with credentials, and then `*` counts for nothing. Mirrors the
+/// headers asked for: what is not on the list for the upstream goes no further than here.
 pub(crate) fn preflight(came: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     allow_any(&mut headers);
@@ -35,6 +36,9 @@ pub(crate) fn preflight(came: &HeaderMap) -> HeaderMap {
     }
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    if let Some(asked) = came.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.append(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS);
     headers
 }

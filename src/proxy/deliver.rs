@@ -9,15 +9,16 @@ use crate::ledger::{Receipt, framed};
 use crate::memory::Charge;
 use crate::metrics::RouteMetrics;
 use crate::outcome::Reason;
-use crate::pipeline::{BodyFormat, Coding, Pipeline, Summary};
+use crate::pattern::Class;
+use crate::pipeline::{BodyFormat, Coding, Dialect, Pipeline, Summary};
 use crate::proxy::answer::{self, AnswerBody, Refused};
 use crate::proxy::body::Reader;
 use crate::proxy::intake::{self, Intake};
 use crate::proxy::scrub::{Broken, Scrub};
 use crate::proxy::see_through::SeeThrough;
-use crate::proxy::{Exchange, headers};
-use crate::redact::Mode;
-use crate::route::{Upstream, UpstreamCoding};
+use crate::proxy::{Exchange, headers, inbox_answer, query_event};
+use crate::redact::{Action, Mode};
+use crate::route::{Protocol, Upstream, UpstreamCoding};
 use crate::upstream::{self, FEED_PIECES_MAX, Feed, HttpUpstream, Stopped, UpstreamBody};
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -38,11 +39,19 @@ pub(super) async fn deliver(
 ) -> Result<Response<AnswerBody>, Refused> {
     let mut receipt = exchange.settings.ledger.open(&exchange.route.metrics);
     let mut reader = Reader::new(body, &exchange.settings.limits);
+    // An event in the body and another in the address: PostHog reads one, and we would not know which.
+    if query_event::of(exchange).is_some() {
+        let refused = refuse(exchange, Reason::BadRequest.into(), receipt);
+        reader.discard().await;
+        return Err(refused);
+    }
     let taken = intake::intake(exchange.route.protocol, exchange.path(), exchange.content_type());
     let format = match taken {
         Intake::Scrub(format) => Ok(format),
         Intake::Refuse(reason) => Err(reason),
         Intake::NotFound => Err(Reason::NoRoute),
+        Intake::Announced if !exchange.media_passes() => return announced(exchange, reader, receipt).await,
+        Intake::Announced => Ok(BodyFormat::Events(Dialect::Langfuse)),
         Intake::Discard => {
             receipt.refuse(&Summary::default(), Reason::Binary);
             reader.discard().await;
@@ -95,8 +104,12 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     let held = reader.hold(limits.buffer_bytes_max, &mut charge).await?;
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
-    match (&exchange.route.upstream, exchange.route.coding) {
-        (Upstream::Inbox(_), _) | (_, UpstreamCoding::Identity) => pipeline.set_coding_out(Coding::Identity),
+    match (&exchange.route.upstream, exchange.coding()) {
+        (Upstream::Inbox(_), _) => {
+            pipeline.set_coding_out(Coding::Identity);
+            pipeline.set_bare();
+        }
+        (_, UpstreamCoding::Identity) => pipeline.set_coding_out(Coding::Identity),
         (_, UpstreamCoding::Gzip) => pipeline.set_coding_out(Coding::Gzip),
         // What came is held: it is what goes on if nothing is found.
         (_, UpstreamCoding::Same) if held.complete => pipeline.hold_while_unchanged(limits.buffer_bytes_max),
@@ -143,8 +156,8 @@ async fn whole(
         }
         Upstream::Http(upstream) => {
             let mut headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
-            let body = if summary.changed || exchange.route.coding != UpstreamCoding::Same {
-                insert_coding(&mut headers, coding_out);
+            let body = if summary.changed || exchange.coding() != UpstreamCoding::Same {
+                exchange.label(&mut headers, coding_out);
                 out
             } else {
                 // Nothing was found, so the very bytes that came go on, labelled as they came.
@@ -189,7 +202,7 @@ async fn longer(
         }
         Upstream::Http(upstream) => {
             let mut headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
-            insert_coding(&mut headers, flow.scrub.coding_out());
+            exchange.label(&mut headers, flow.scrub.coding_out());
             let (feed, body) = UpstreamBody::fed();
             match send(exchange, upstream, headers, body) {
                 Ok(response) => {
@@ -391,19 +404,23 @@ fn send(
 }
 
 /// Ends a request at the inbox.
-fn store(
+pub(super) fn store(
     exchange: &Exchange<'_>,
     writer: InboxWriter,
     summary: &Summary,
     receipt: Receipt,
 ) -> Response<AnswerBody> {
     let stored = writer.finish(summary.event_id);
+    if let Some(answer) = inbox_answer::stored(exchange.route.protocol, exchange.path()) {
+        receipt.settle(summary, Ok(answer.status().as_u16()));
+        return exchange.readable(answer);
+    }
     receipt.settle(summary, Ok(stored.status));
     let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
     exchange.readable(answer::full(status, stored.content_type, stored.body))
 }
 
-fn arrival(exchange: &Exchange<'_>, format: BodyFormat) -> Arrival {
+pub(super) fn arrival(exchange: &Exchange<'_>, format: BodyFormat) -> Arrival {
     Arrival {
         route: Arc::clone(&exchange.route.name),
         protocol: exchange.route.protocol.as_str(),
@@ -413,7 +430,7 @@ fn arrival(exchange: &Exchange<'_>, format: BodyFormat) -> Arrival {
 }
 
 /// Counts a body that goes no further.
-fn refuse(exchange: &Exchange<'_>, broken: Broken, receipt: Receipt) -> Refused {
+pub(super) fn refuse(exchange: &Exchange<'_>, broken: Broken, receipt: Receipt) -> Refused {
     if broken.reason == Reason::Panic {
         exchange.settings.metrics.panicked();
         tracing::error!(route = &*exchange.route.name, "a body panicked the engine and was refused");
@@ -424,7 +441,7 @@ fn refuse(exchange: &Exchange<'_>, broken: Broken, receipt: Receipt) -> Refused 
 }
 
 /// Counts what the pipeline found.
-fn report(exchange: &Exchange<'_>, summary: &Summary, seconds: f64) {
+pub(super) fn report(exchange: &Exchange<'_>, summary: &Summary, seconds: f64) {
     let metrics = &exchange.route.metrics;
     let name = |detector| exchange.plan.detector_name(detector);
     if summary.bytes_scanned > 0 {
@@ -437,14 +454,97 @@ fn report(exchange: &Exchange<'_>, summary: &Summary, seconds: f64) {
     exchange.items.store(framed(summary), Ordering::Relaxed);
 }
 
-fn insert_coding(headers: &mut HeaderMap, coding: Coding) {
-    if let Some(value) = headers::coding_value(coding) {
-        headers.insert(header::CONTENT_ENCODING, value);
-    }
-}
-
 fn copy_coding(headers: &mut HeaderMap, came: &HeaderMap) {
     for value in came.get_all(header::CONTENT_ENCODING) {
         headers.append(header::CONTENT_ENCODING, value.clone());
+    }
+}
+
+impl Exchange<'_> {
+    /// PostHog's script for browsers compresses bodies without a word: its server looks at them, as we do. Such a body
+    /// leaves without a word too, in the form in which it came, for a label may be what the server does not expect.
+    fn is_unlabelled(&self) -> bool {
+        self.route.protocol == Protocol::PostHog && !self.head.headers.contains_key(header::CONTENT_ENCODING)
+    }
+
+    /// The coding in which the body goes on.
+    fn coding(&self) -> UpstreamCoding {
+        if self.is_unlabelled() { UpstreamCoding::Same } else { self.route.coding }
+    }
+
+    /// Says in which coding the body is.
+    fn label(&self, headers: &mut HeaderMap, coding: Coding) {
+        if let Some(value) = headers::coding_value(coding).filter(|_| !self.is_unlabelled()) {
+            headers.insert(header::CONTENT_ENCODING, value);
+        }
+    }
+
+    /// Whether the policy lets pictures, sound and files through.
+    fn media_passes(&self) -> bool {
+        matches!(self.plan.policy.action(Class::Media), Action::Keep | Action::Scan)
+    }
+}
+
+/// Bytes of an announcement that are read for its digest.
+const ANNOUNCEMENT_BYTES_MAX: usize = 16 << 10;
+/// A digest in base64: 32 bytes.
+const DIGEST_CHARS: usize = 44;
+/// Characters of it that name the file.
+const MEDIA_ID_CHARS: usize = 22;
+
+/// Answers the announcement of a file that the policy does not let through: as if the service had it already,
+/// so that the sender does not bring it. What the sender was about to upload would not come this way.
+///
+/// SPEC: <https://langfuse.com/docs/observability/features/multi-modality>: `uploadUrl` is null for a known file, and
+/// its id is the beginning of its SHA-256, in base64url.
+async fn announced(
+    exchange: &Exchange<'_>,
+    mut reader: Reader<'_>,
+    receipt: Receipt,
+) -> Result<Response<AnswerBody>, Refused> {
+    let settings = exchange.settings;
+    let charge = settings.budget.charge(0, settings.limits.memory_wait).await;
+    let held = match charge {
+        Ok(mut charge) => reader.hold(ANNOUNCEMENT_BYTES_MAX, &mut charge).await,
+        Err(_) => Err(Reason::MemoryExhausted),
+    };
+    let held = match held {
+        Ok(held) => held,
+        Err(reason) => return Err(refuse(exchange, reason.into(), receipt)),
+    };
+    reader.discard().await;
+    let summary = Summary { dropped: vec![(Reason::Binary, 1)], ..Summary::default() };
+    receipt.settle(&summary, Ok(200));
+    let body = format!(r#"{{"mediaId":"{}","uploadUrl":null}}"#, media_id(&held.bytes));
+    Ok(exchange.readable(answer::full(StatusCode::CREATED, "application/json", Bytes::from(body))))
+}
+
+/// The id of the announced file.
+///
+/// LEAK: nothing but letters of base64 goes back to the sender, who sent them.
+fn media_id(announcement: &[u8]) -> String {
+    let value = serde_json::from_slice::<serde_json::Value>(announcement).unwrap_or_default();
+    let digest = value.get("sha256Hash").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    if digest.len() != DIGEST_CHARS || !digest.bytes().all(is_base64) {
+        return "0".repeat(MEDIA_ID_CHARS);
+    }
+    digest[..MEDIA_ID_CHARS].replace('+', "-").replace('/', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_by_its_digest() {
+        for (announcement, want) in [
+            (r#"{"sha256Hash":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}"#, "47DEQpj8HBSa-_TImW-5JC"),
+            (r#"{"sha256Hash":"\"x"}"#, "0000000000000000000000"),
+            (r#"{"sha256Hash":4}"#, "0000000000000000000000"),
+            ("no JSON", "0000000000000000000000"),
+        ] {
+            assert_eq!(media_id(announcement.as_bytes()), want, "{announcement}");
+        }
     }
 }

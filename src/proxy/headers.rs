@@ -68,10 +68,35 @@ fn fate(protocol: Protocol, name: &HeaderName) -> Fate {
         "origin" | "referer" => Fate::Origin,
         "authorization" if protocol == Protocol::Sentry => Fate::SentryAuthorization,
         "x-sentry-auth" if protocol == Protocol::Sentry => Fate::Pass,
-        "authorization" | "x-api-key" | "api-key" | "idempotency-key" if protocol == Protocol::Generic => {
-            Fate::Pass
-        }
+        name if own(protocol).contains(&name) => Fate::Pass,
         _ => Fate::Drop,
+    }
+}
+
+/// The headers that one protocol's servers need beside those of all: credentials, and what SDKs say about
+/// themselves and their attempt. Not among them: RudderStack's `AnonymousId`, which names a person.
+fn own(protocol: Protocol) -> &'static [&'static str] {
+    match protocol {
+        Protocol::Sentry => &[],
+        Protocol::PostHog => &[
+            "authorization",
+            "if-none-match",
+            "posthog-sdk-info",
+            "posthog-attempt",
+            "posthog-request-id",
+            "posthog-request-timestamp",
+        ],
+        Protocol::Segment | Protocol::RudderStack => &["authorization", "x-retry-count"],
+        Protocol::Langfuse => &[
+            "authorization",
+            "x-langfuse-public-key",
+            "x-langfuse-sdk-name",
+            "x-langfuse-sdk-version",
+            "x-langfuse-sdk-integration",
+            "x-langfuse-ingestion-version",
+        ],
+        Protocol::LangSmith => &["authorization", "x-api-key", "x-tenant-id"],
+        Protocol::Generic => &["authorization", "x-api-key", "api-key", "idempotency-key"],
     }
 }
 

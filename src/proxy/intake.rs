@@ -1,10 +1,12 @@
 //! What a request's path and content type say about its body.
 //!
-//! The path decides for Sentry, the content type for everything else. What no reader here understands
+//! The path decides for services, the content type for everything else. What no reader here understands
 //! is refused by name; nothing is guessed.
 
+mod service;
+
 use crate::outcome::Reason;
-use crate::pipeline::BodyFormat;
+use crate::pipeline::{BodyFormat, Boundary, Dialect};
 use crate::route::Protocol;
 
 /// What to do with a body.
@@ -17,6 +19,8 @@ pub(crate) enum Intake {
     /// A crash report, which is binary through and through: take it and throw it away. Crash reporters
     /// keep what is not taken and try again for ever.
     Discard,
+    /// The announcement of a file that the sender would then bring elsewhere, past this proxy.
+    Announced,
     /// The protocol has no such path.
     NotFound,
 }
@@ -25,8 +29,23 @@ pub(crate) enum Intake {
 pub(crate) fn intake(protocol: Protocol, path: &str, content_type: Option<&str>) -> Intake {
     match protocol {
         Protocol::Sentry => sentry(path, content_type),
+        Protocol::PostHog => service::posthog(path, content_type),
+        Protocol::Segment | Protocol::RudderStack => service::segment(path, content_type),
+        Protocol::Langfuse => service::langfuse(path, content_type),
+        Protocol::LangSmith => service::langsmith(content_type),
         Protocol::Generic => generic(content_type),
     }
+}
+
+/// The protocol whose SDK most likely asks for a path that no route takes: it decides the shape of the refusal
+/// and nothing else.
+pub(crate) fn guess(path: &str) -> Protocol {
+    let taken = |protocol| intake(protocol, path, Some("application/json")) != Intake::NotFound;
+    if path.contains("/runs") {
+        return Protocol::LangSmith;
+    }
+    let services = [Protocol::Langfuse, Protocol::Sentry, Protocol::Segment, Protocol::PostHog];
+    services.into_iter().find(|protocol| taken(*protocol)).unwrap_or(Protocol::Generic)
 }
 
 /// Whether a path looks like one of Sentry's ingest paths.
@@ -95,7 +114,11 @@ fn generic(content_type: Option<&str>) -> Intake {
     if charset(content_type).is_some_and(|charset| !is_utf8(charset)) {
         return Intake::Refuse(Reason::UnknownCharset);
     }
-    let format = format(&essence(content_type).to_ascii_lowercase());
+    let essence = essence(content_type).to_ascii_lowercase();
+    if essence == "multipart/form-data" {
+        return multipart(Dialect::Any, content_type);
+    }
+    let format = format(&essence);
     format.map_or(Intake::Refuse(Reason::UnknownContentType), Intake::Scrub)
 }
 
@@ -118,15 +141,27 @@ fn format(essence: &str) -> Option<BodyFormat> {
     }
 }
 
+/// A multipart body, if its type names a boundary that can be one.
+fn multipart(dialect: Dialect, content_type: &str) -> Intake {
+    let boundary = parameter(content_type, "boundary").and_then(|text| Boundary::new(text.as_bytes()));
+    boundary.map_or(Intake::Refuse(Reason::NotForm), |boundary| {
+        Intake::Scrub(BodyFormat::Multipart(dialect, boundary))
+    })
+}
+
 /// The type without its parameters.
 fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
 fn charset(content_type: &str) -> Option<&str> {
+    parameter(content_type, "charset")
+}
+
+fn parameter<'t>(content_type: &'t str, wanted: &str) -> Option<&'t str> {
     content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+        name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"'))
     })
 }
 
@@ -139,6 +174,24 @@ mod tests {
     use super::*;
     use BodyFormat as F;
     use Intake::{Discard, NotFound, Refuse, Scrub};
+
+    fn boundary(text: &[u8]) -> Boundary {
+        Boundary::new(text).expect("a boundary")
+    }
+
+    #[test]
+    fn a_refusal_takes_the_shape_that_the_path_suggests() {
+        for (path, want) in [
+            ("/api/42/envelope/", Protocol::Sentry),
+            ("/api/public/ingestion", Protocol::Langfuse),
+            ("/runs/multipart", Protocol::LangSmith),
+            ("/v1/batch", Protocol::Segment),
+            ("/ingest/e/", Protocol::PostHog),
+            ("/anything", Protocol::Generic),
+        ] {
+            assert_eq!(guess(path), want, "{path}");
+        }
+    }
 
     #[test]
     fn sentry_paths() {
@@ -185,7 +238,10 @@ mod tests {
             ("application/x-www-form-urlencoded", Scrub(F::Form)),
             ("application/json; charset=utf-16", Refuse(Reason::UnknownCharset)),
             ("text/plain; a=b; charset=latin1", Refuse(Reason::UnknownCharset)),
-            ("multipart/form-data; boundary=x", Refuse(Reason::UnknownContentType)),
+            ("multipart/form-data; boundary=x", Scrub(F::Multipart(Dialect::Any, boundary(b"x")))),
+            ("Multipart/Form-Data; Boundary=\"a b\"", Scrub(F::Multipart(Dialect::Any, boundary(b"a b")))),
+            ("multipart/form-data", Refuse(Reason::NotForm)),
+            ("multipart/mixed; boundary=x", Refuse(Reason::UnknownContentType)),
             ("application/x-protobuf", Refuse(Reason::UnknownContentType)),
             ("application/octet-stream", Refuse(Reason::UnknownContentType)),
             ("json", Refuse(Reason::UnknownContentType)),

@@ -9,7 +9,9 @@ mod body;
 mod cors;
 mod deliver;
 mod headers;
+mod inbox_answer;
 mod intake;
+mod query_event;
 mod scrub;
 mod see_through;
 mod settings;
@@ -37,7 +39,7 @@ use std::time::Instant;
 /// Answers one request.
 pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
-    let Some(route) = route::find(&settings.routes, host(&head), head.uri.path()) else {
+    let Some(route) = route::find(&settings.routes, host(&head), head.uri.path(), &head.headers) else {
         return unrouted(settings, &head, body).await;
     };
     let _in_flight = route.metrics.in_flight();
@@ -104,16 +106,33 @@ impl Exchange<'_> {
                 return Err(Reason::UnknownContentType.into());
             }
         }
+        if let Some(query) = query_event::of(self) {
+            return query_event::forward(self, query).await;
+        }
+        if let Upstream::Inbox(_) = &self.route.upstream
+            && let Some(answer) = inbox_answer::fetched(self.route.protocol, self.path())
+        {
+            return Ok(self.readable(answer));
+        }
         self.ask(headers::upstream(self.route.protocol, &self.head.headers)).await
     }
 
     /// Sends a request without a body and passes the answer back.
     async fn ask(&self, headers: HeaderMap) -> Result<Response<AnswerBody>, Refused> {
+        self.ask_for(self.target()?, headers).await
+    }
+
+    /// Sends a request without a body for `target`, which is scrubbed.
+    async fn ask_for(
+        &self,
+        target: PathAndQuery,
+        headers: HeaderMap,
+    ) -> Result<Response<AnswerBody>, Refused> {
         let Upstream::Http(upstream) = &self.route.upstream else {
             return Err(Refused::METHOD);
         };
         let method = self.head.method.clone();
-        let sent = upstream.send(method, self.target()?, headers, UpstreamBody::empty());
+        let sent = upstream.send(method, target, headers, UpstreamBody::empty());
         let response = sent.map_err(|_| Reason::BadRequest)?;
         let answered = match tokio::time::timeout(self.settings.limits.first_byte, response).await {
             Ok(answered) => answered.map_err(|error| upstream::reason(&error)),
@@ -194,10 +213,10 @@ fn host(head: &Parts) -> Option<&str> {
 /// Answers a request that no route takes, in the shape its SDK reads.
 async fn unrouted(settings: &ProxySettings, head: &Parts, body: Incoming) -> Response<AnswerBody> {
     let mut timer = RequestTimer::start(&settings.unrouted);
-    let sentry = intake::looks_like_sentry(head.uri.path());
-    let protocol = if sentry { Protocol::Sentry } else { Protocol::Generic };
+    let protocol = intake::guess(head.uri.path());
     turn_away(settings, &settings.unrouted, body, Reason::NoRoute).await;
-    let refused = Refused::from(Reason::NoRoute);
+    let elsewhere = route::is_elsewhere(&settings.routes, head.uri.path());
+    let refused = if elsewhere { Refused::MISDIRECTED } else { Refused::from(Reason::NoRoute) };
     let response = refused.answer(protocol, head.headers.contains_key(header::ORIGIN));
     timer.code = response.status().as_u16();
     response

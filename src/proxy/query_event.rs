@@ -1,0 +1,61 @@
+//! Events in the address of a request: PostHog's pixel, `GET /e/?data=…`.
+//!
+//! In: a request without a body. Out: the same with its event scrubbed and counted as a body's would be.
+
+use super::answer::{AnswerBody, Refused};
+use super::scrub::Scrub;
+use super::{Exchange, deliver, headers};
+use crate::decode::Coding;
+use crate::outcome::Reason;
+use crate::pipeline::{BodyFormat, Dialect, Pipeline};
+use crate::route::{Protocol, Upstream};
+use bytes::Bytes;
+use hyper::Response;
+use hyper::http::uri::PathAndQuery;
+use std::sync::Arc;
+
+/// The query that holds an event, if this protocol has such and this request does.
+pub(super) fn of<'e>(exchange: &'e Exchange<'_>) -> Option<&'e str> {
+    let query = exchange.head.uri.query()?;
+    let holds = exchange.route.protocol == Protocol::PostHog
+        && query.split('&').any(|pair| pair.starts_with("data="));
+    holds.then_some(query)
+}
+
+/// Scrubs the event and forwards the request.
+pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Response<AnswerBody>, Refused> {
+    let receipt = exchange.settings.ledger.open(&exchange.route.metrics);
+    let format = BodyFormat::Events(Dialect::PostHog);
+    let limits = exchange.settings.limits.buffered;
+    let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), limits, format, Coding::Identity);
+    if let Upstream::Inbox(_) = exchange.route.upstream {
+        pipeline.set_bare();
+    }
+    let scrub = Scrub::new(pipeline, Coding::Identity, query.as_bytes());
+    let stepped = scrub.step(Bytes::copy_from_slice(query.as_bytes()), true, usize::MAX).await;
+    let (mut scrub, _) = match stepped {
+        Ok(stepped) => stepped,
+        Err(broken) => return Err(deliver::refuse(exchange, broken, receipt)),
+    };
+    deliver::report(exchange, scrub.summary(), scrub.seconds());
+    let summary = scrub.summary().clone();
+    let out = scrub.take_out();
+    if let Upstream::Inbox(inbox) = &exchange.route.upstream {
+        let mut writer = inbox.receive(deliver::arrival(exchange, format));
+        writer.write(&out);
+        return Ok(deliver::store(exchange, writer, &summary, receipt));
+    }
+    let target = [exchange.plan.scrub_path(exchange.path()).as_bytes(), b"?", &out].concat();
+    let answered = match PathAndQuery::try_from(target) {
+        Ok(target) => {
+            let headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
+            exchange.ask_for(target, headers).await
+        }
+        Err(_) => Err(Reason::BadRequest.into()),
+    };
+    receipt.settle(
+        &summary,
+        answered.as_ref().map(|answer| answer.status().as_u16()).map_err(|refused| refused.reason),
+    );
+    answered
+}
