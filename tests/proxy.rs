@@ -8,8 +8,18 @@ mod answers;
 mod forwarding;
 #[path = "proxy/headers.rs"]
 mod headers;
+#[path = "proxy/langfuse.rs"]
+mod langfuse;
+#[path = "proxy/multipart.rs"]
+mod multipart;
+#[path = "proxy/posthog.rs"]
+mod posthog;
 #[path = "proxy/refusals.rs"]
 mod refusals;
+#[path = "proxy/routing.rs"]
+mod routing;
+#[path = "proxy/segment.rs"]
+mod segment;
 #[path = "proxy/shadow.rs"]
 mod shadow;
 #[path = "proxy/shutdown.rs"]

@@ -54,6 +54,31 @@ impl Proxy {
         Self::serve(ProxySettings::new(limits, routes, metrics)).await
     }
 
+    /// One protocol on every path, under the strict policy with a pseudonym key.
+    pub(crate) async fn speaking(protocol: Protocol, upstream: Upstream) -> Self {
+        Self::under(protocol, upstream, keyed_plan(), UpstreamCoding::Same).await
+    }
+
+    /// As [`Proxy::speaking`], under another plan and with another coding towards the upstream.
+    pub(crate) async fn under(
+        protocol: Protocol,
+        upstream: Upstream,
+        plan: Arc<Plan>,
+        coding: UpstreamCoding,
+    ) -> Self {
+        let metrics = Metrics::default();
+        let route = Route {
+            name: "test".into(),
+            protocol,
+            matcher: Match::default(),
+            coding,
+            upstream,
+            plan: ArcSwap::new(plan),
+            metrics: metrics.route("test", protocol.as_str()),
+        };
+        Self::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await
+    }
+
     pub(crate) async fn serve(settings: ProxySettings) -> Self {
         let settings = Arc::new(settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -216,6 +241,36 @@ pub(crate) fn lines(bytes: usize) -> Vec<u8> {
 pub(crate) const ENVELOPE: &str = "{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\"}\n\
     {\"type\":\"event\"}\n{\"message\":\"it broke\"}\n";
 pub(crate) const ENVELOPE_PATH: &str = "/api/42/envelope/";
+
+/// As [`plan`], with a pseudonym key: ids that join events leave as pseudonyms.
+pub(crate) fn keyed_plan() -> Arc<Plan> {
+    static PLAN: std::sync::LazyLock<Arc<Plan>> = std::sync::LazyLock::new(|| {
+        let key = tamis::redact::PseudonymKey(b"0123456789abcdef0123456789abcdef".to_vec());
+        plan_for(tamis::redact::Policy { key: Some(key), ..Default::default() })
+    });
+    Arc::clone(&PLAN)
+}
+
+/// All embedded packs under some policy.
+pub(crate) fn plan_for(policy: tamis::redact::Policy) -> Arc<Plan> {
+    let set = tamis::pattern::load(&[], &[]).expect("the embedded packs compile");
+    Arc::new(Plan::compile(Arc::new(set), policy).expect("no rules of its own"))
+}
+
+/// Bytes in a content-encoding.
+pub(crate) fn packed(coding: tamis::decode::Coding, bytes: &[u8]) -> Vec<u8> {
+    let (mut encoder, mut out) = (tamis::encode::Encoder::new(coding), Vec::new());
+    encoder.write(bytes, &mut out);
+    encoder.finish(&mut out);
+    out
+}
+
+/// What bytes in some content-encoding say.
+pub(crate) fn unpacked(bytes: &[u8]) -> String {
+    let limits = tamis::decode::DecodeLimits { bytes_max: Some(64 << 20), ratio_max: 10_000 };
+    let plain = tamis::decode::whole(tamis::decode::Coding::Identity, limits, bytes).expect("a coding");
+    String::from_utf8(plain).expect("text")
+}
 
 /// All embedded packs under the strict policy, compiled once.
 pub(crate) fn plan() -> Arc<Plan> {

@@ -1,0 +1,195 @@
+//! PostHog over loopback: its forms, its answers, what its servers need.
+
+use crate::support::{FakeUpstream, Proxy, Reply, bare, http, keyed_plan, packed, post, unpacked};
+use serde_json::{Value, json};
+use tamis::decode::Coding;
+use tamis::inbox::Inbox;
+use tamis::outcome::Outcome;
+use tamis::route::{Protocol, Upstream, UpstreamCoding};
+use tamis::upstream::TlsOptions;
+
+const TOKEN: &str = "phc_0123456789abcdefghijABCDEFGHIJKLMNOPQRSTUVWX";
+
+fn batch() -> Value {
+    json!({"api_key": TOKEN, "sent_at": "2026-01-01T00:00:00Z", "batch": [
+        {"event": "$identify", "uuid": "0197c1f0-0000-7000-8000-000000000001", "distinct_id": "jane@example.com",
+         "properties": {"$anon_distinct_id": "0197-anon", "$set": {"email": "jane@example.com"}, "$ip": "192.0.2.7"}},
+        {"event": "clean", "uuid": "0197c1f0-0000-7000-8000-000000000002", "properties": {"n": 1.5}},
+    ]})
+}
+
+async fn proxy(upstream: &FakeUpstream) -> Proxy {
+    Proxy::speaking(Protocol::PostHog, http(&upstream.url(), &TlsOptions::default())).await
+}
+
+#[tokio::test]
+async fn a_batch_keeps_count_order_and_what_ingest_needs() {
+    let upstream = FakeUpstream::start(Reply { body: r#"{"status":"Ok"}"#, ..Reply::default() }).await;
+    let proxy = proxy(&upstream).await;
+    let headers = [
+        ("content-type", "application/json"),
+        ("content-encoding", "gzip"),
+        ("authorization", "Bearer phc_x"),
+        ("x-forwarded-for", "192.0.2.7"),
+    ];
+    let answer =
+        proxy.send(post("/batch/", &headers, packed(Coding::Gzip, batch().to_string().as_bytes()))).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"Ok"}"#));
+    let seen = upstream.one();
+    assert_eq!(
+        (seen.header("content-encoding"), seen.header("authorization")),
+        (Some("gzip"), Some("Bearer phc_x"))
+    );
+    assert_eq!(seen.header("x-forwarded-for"), None);
+    let body = unpacked(&seen.body);
+    assert!(!body.contains("jane") && !body.contains("192.0.2.7"), "{body}");
+    let got: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(got["api_key"], TOKEN);
+    assert_eq!(got["batch"][0]["uuid"], batch()["batch"][0]["uuid"]);
+    assert_eq!(got["batch"][0]["properties"]["$set"]["email"], "[email]");
+    assert!(got["batch"][0]["distinct_id"].as_str().is_some_and(|id| id.starts_with("[user:")));
+    assert_eq!(got["batch"][0]["properties"]["$ip"], Value::Null);
+    assert_eq!(got["batch"][1], batch()["batch"][1]);
+    let totals = proxy.settled().await;
+    assert_eq!((totals.of(Outcome::Redacted), totals.of(Outcome::Forwarded)), (1, 1));
+}
+
+/// What browsers send: gzip that nobody labels, as `text/plain`, with a hint in the address or none.
+#[tokio::test]
+async fn gzip_without_a_label_leaves_as_gzip_without_a_label() {
+    for coding in [UpstreamCoding::Same, UpstreamCoding::Identity] {
+        for target in ["/e/?compression=gzip-js&ip=0&_=1760520026781&ver=1.2.3", "/i/v0/e/"] {
+            let upstream = FakeUpstream::ok().await;
+            let to = http(&upstream.url(), &TlsOptions::default());
+            let proxy = Proxy::under(Protocol::PostHog, to, keyed_plan(), coding).await;
+            let event = format!(
+                r#"{{"event":"$pageview","properties":{{"token":"{TOKEN}","m":"jane@example.com"}}}}"#
+            );
+            let body = packed(Coding::Gzip, event.as_bytes());
+            assert_eq!(proxy.send(post(target, &[("content-type", "text/plain")], &body)).await.status, 200);
+            let seen = upstream.one();
+            assert_eq!((seen.target.as_str(), seen.header("content-encoding")), (target, None));
+            assert!(seen.body.starts_with(b"\x1f\x8b"));
+            assert_eq!(unpacked(&seen.body), event.replace("jane@example.com", "[email]"));
+
+            let clean = packed(Coding::Gzip, br#"{"event":"clean"}"#);
+            proxy.send(post(target, &[("content-type", "text/plain")], &clean)).await;
+            assert_eq!(upstream.seen().pop().expect("a request").body, clean, "the very bytes that came");
+        }
+    }
+}
+
+#[tokio::test]
+async fn flags_are_asked_for_the_person_that_events_name() {
+    let upstream =
+        FakeUpstream::start(Reply { body: r#"{"flags":{"beta":{"enabled":true}}}"#, ..Reply::default() })
+            .await;
+    let proxy = proxy(&upstream).await;
+    let flags = json!({"token": TOKEN, "distinct_id": "jane@example.com", "$anon_distinct_id": "0197-anon", "person_properties": {"email": "jane@example.com", "plan": "gold"}});
+    let answer = proxy.send(post("/flags/?v=2", &[], flags.to_string())).await;
+    assert_eq!(answer.body, r#"{"flags":{"beta":{"enabled":true}}}"#);
+    proxy.send(post("/batch/", &[], batch().to_string())).await;
+    let bodies: Vec<Value> =
+        upstream.seen().iter().map(|seen| serde_json::from_slice(&seen.body).expect("JSON")).collect();
+    let (flags, events) = (&bodies[0], &bodies[1]);
+    assert_eq!(flags["token"], TOKEN);
+    assert_eq!(flags["distinct_id"], events["batch"][0]["distinct_id"]);
+    assert_eq!(flags["$anon_distinct_id"], events["batch"][0]["properties"]["$anon_distinct_id"]);
+    assert_eq!(flags["person_properties"]["plan"], "gold");
+}
+
+#[tokio::test]
+async fn an_event_in_the_address_is_scrubbed_and_counted() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = proxy(&upstream).await;
+    let target = "/e/?ip=1&data=%7B%22event%22%3A%22a%22%2C%22m%22%3A%22jane%40example.com%22%7D&ver=1";
+    assert_eq!(proxy.send(bare("GET", target, &[])).await.status, 200);
+    let want = "/e/?ip=1&data=%7B%22event%22%3A%22a%22%2C%22m%22%3A%22%5Bemail%5D%22%7D&ver=1";
+    assert_eq!(upstream.one().target, want);
+    let clean = "/e/?data=eyJldmVudCI6ImEifQ==";
+    proxy.send(bare("GET", clean, &[])).await;
+    assert_eq!(upstream.seen().pop().expect("a request").target, clean);
+    assert_eq!(proxy.send(bare("GET", "/e/?data=hello", &[])).await.status, 400);
+    // Whoever reads the body looks past the address, or the other way round.
+    assert_eq!(proxy.send(post(clean, &[], r#"{"event":"b"}"#)).await.status, 400);
+    assert_eq!(upstream.seen().len(), 2);
+    let totals = proxy.settled().await;
+    let ends = [Outcome::Redacted, Outcome::Forwarded, Outcome::Rejected].map(|outcome| totals.of(outcome));
+    assert_eq!(ends, [1, 1, 2]);
+}
+
+#[tokio::test]
+async fn the_answers_of_the_service_pass() {
+    for (status, headers, body) in [
+        (429, vec![("retry-after", "7")], r#"{"type":"rate_limited"}"#),
+        (413, vec![], "too large"),
+        (
+            200,
+            vec![("access-control-allow-origin", "https://shop.example.com")],
+            r#"{"status":1,"quota_limited":["recordings"]}"#,
+        ),
+    ] {
+        let upstream =
+            FakeUpstream::start(Reply { status, headers: headers.clone(), body, ..Reply::default() }).await;
+        let answer = proxy(&upstream).await.send(post("/e/", &[], r#"{"event":"a"}"#)).await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, body));
+        for (name, value) in headers {
+            assert_eq!(answer.header(name).as_deref(), Some(value));
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_have_the_shape_of_the_api() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = proxy(&upstream).await;
+    for (target, headers, body, want) in [
+        ("/e/", &[][..], "hello", 400),
+        ("/nowhere/", &[], "{}", 404),
+        ("/e/", &[("content-encoding", "snappy")], "{}", 415),
+        ("/i/v1/traces", &[("content-type", "application/x-protobuf")], "x", 415),
+    ] {
+        let answer = proxy.send(post(target, headers, body)).await;
+        assert_eq!(answer.status, want, "{target} {body}");
+        let told: Value = serde_json::from_str(&answer.body).expect("JSON");
+        assert!(told["detail"].is_string() && told["type"] == "server_error", "{told}");
+    }
+    assert_eq!(upstream.seen().len(), 0);
+    Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+}
+
+#[tokio::test]
+async fn the_inbox_answers_as_posthog_does() {
+    let inbox = Inbox::new(1 << 20);
+    let proxy = Proxy::speaking(Protocol::PostHog, Upstream::Inbox(inbox.clone())).await;
+    let form = "data=eyJldmVudCI6ImEiLCJtIjoiamFuZUBleGFtcGxlLmNvbSJ9&compression=base64";
+    for (target, body, want) in [
+        ("/e/", form, r#"{"status":1}"#),
+        (
+            "/flags/?v=2",
+            r#"{"distinct_id":"u"}"#,
+            r#"{"flags":{},"errorsWhileComputingFlags":false,"requestId":null}"#,
+        ),
+    ] {
+        let answer = proxy.send(post(target, &[("origin", "https://shop.example.com")], body)).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, want), "{target}");
+        assert!(answer.header("access-control-allow-origin").is_some());
+    }
+    let stored = inbox.after(0, 10);
+    assert_eq!(
+        stored[0].text(),
+        Some(r#"{"event":"a","m":"[email]"}"#),
+        "a person reads it without its form"
+    );
+    assert_eq!(proxy.send(bare("GET", "/array/phc_a/config", &[])).await.status, 200);
+    let asked = [
+        ("origin", "https://shop.example.com"),
+        ("access-control-request-headers", "posthog-sdk-info, x-own"),
+    ];
+    let preflight = proxy.send(bare("OPTIONS", "/e/", &asked)).await;
+    let allowed = preflight.header("access-control-allow-headers").expect("headers");
+    assert!(
+        allowed.contains("content-encoding") && allowed.ends_with("posthog-sdk-info, x-own"),
+        "{allowed}"
+    );
+}
