@@ -29,8 +29,8 @@ def tamis(tmp_path):
     """Starts Tamis in front of an upstream given by its URL."""
     started = []
 
-    def start(upstream):
-        started.append(servers.Tamis(tmp_path, upstream))
+    def start(upstream, protocol="sentry"):
+        started.append(servers.Tamis(tmp_path, upstream, protocol))
         return started[-1]
 
     yield start

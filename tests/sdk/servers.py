@@ -81,25 +81,31 @@ class Server:
 class Tamis(Server):
     """`tamis serve` in front of one upstream, with the `strict` preset."""
 
-    def __init__(self, directory, upstream):
+    def __init__(self, directory, upstream, protocol="sentry"):
         if not TAMIS.exists():
             raise RuntimeError(f"{TAMIS} is not there: run `cargo build`, or set TAMIS_BIN")
         ingest, admin = free_port(), free_port()
         self.url, self.admin = f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{admin}"
         config = directory / "tamis.toml"
+        paths = 'match = { path = "/api/**" }' if protocol == "sentry" else ""
+        # Ids that join events become pseudonyms only where there is a key.
+        key = directory / "pseudonym.key"
+        key.write_text("0123456789abcdef0123456789abcdef")
+        user_id = "" if protocol == "sentry" else f'actions = {{ user_id = {{ action = "pseudonym", key_file = "{key}" }} }}'
         config.write_text(
             f"""version = 1
 [listen]
 ingest = "127.0.0.1:{ingest}"
 admin = "127.0.0.1:{admin}"
 [[routes]]
-name = "sentry"
-protocol = "sentry"
-match = {{ path = "/api/**" }}
+name = "{protocol}"
+protocol = "{protocol}"
+{paths}
 upstream = "{upstream}"
 policy = "default"
 [policies.default]
 preset = "strict"
+{user_id}
 """
         )
         super().__init__([str(TAMIS), "serve", "-c", str(config)], self.admin + "/ready", directory / "tamis.log")
