@@ -18,10 +18,10 @@ struct Line<'a> {
     /// The payload as text, also when it is JSON: what left, not what a parser makes of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<&'a str>,
-    /// The header line of an envelope's item.
+    /// The header line of an envelope's item, the header lines of a form's part.
     #[serde(skip_serializing_if = "Option::is_none")]
     header: Option<&'a str>,
-    /// The header line of the envelope it came in.
+    /// The header line of the envelope it came in, the rest of the document of the batch it came in.
     #[serde(skip_serializing_if = "Option::is_none")]
     envelope: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,8 +47,8 @@ pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
         kind: received.kind,
         bytes,
         payload,
-        header: received.headers.as_ref().map(|lines| &*lines.item),
-        envelope: received.headers.as_ref().map(|lines| &*lines.envelope),
+        header: received.headers.as_ref().map(|lines| &*lines.item).filter(|text| !text.is_empty()),
+        envelope: received.headers.as_ref().map(|lines| &*lines.envelope).filter(|text| !text.is_empty()),
         note,
     };
     serde_json::to_writer(&mut *out, &line).expect("strings and numbers go into a vector");

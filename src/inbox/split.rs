@@ -1,12 +1,15 @@
 //! Splits a plain body into the items that the inbox shows.
 //!
 //! In: chunks. Out: kinds and payloads, cut at a number of bytes. Holds one item, up to that number; of an
-//! envelope one item up to [`ENVELOPE_ITEM_BYTES_MAX`], of which only the size is kept past it.
+//! envelope one item up to [`ENVELOPE_ITEM_BYTES_MAX`], of which only the size is kept past it. A batch or form is held up to
+//! the same number and is one item past it.
 
 use super::Payload;
 use crate::frame::FrameError;
+use crate::frame::batch::{self, PartKind};
+use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
 use crate::frame::sentry::{EnvelopeFramer, EnvelopePart};
-use crate::pipeline::BodyFormat;
+use crate::pipeline::{BodyFormat, Dialect};
 use std::sync::Arc;
 
 /// Bytes of an envelope item that are held to be shown. What Sentry takes of an event, log or span:
@@ -93,6 +96,70 @@ enum Mode {
     FirstLine,
     /// A Sentry envelope.
     Envelope(Box<Envelope>),
+    /// A body that comes apart at its end, when all of it is there.
+    Held(Vec<u8>, Apart),
+}
+
+/// How a body that was held comes apart.
+#[derive(Clone, Copy)]
+enum Apart {
+    Batch(Dialect),
+    Form(Boundary),
+}
+
+impl Apart {
+    /// The parts of a body. `None` where it is none, or one part alone.
+    fn parts(self, body: &[u8], bytes_max: usize) -> Option<Vec<Part>> {
+        match self {
+            Self::Batch(dialect) => events(body, dialect, bytes_max),
+            Self::Form(boundary) => form_parts(body, &boundary, bytes_max),
+        }
+    }
+
+    fn whole(self) -> &'static str {
+        match self {
+            Self::Batch(_) => "event",
+            Self::Form(_) => "form",
+        }
+    }
+}
+
+fn part(kind: &'static str, payload: &[u8], bytes_max: usize, headers: Headers) -> Part {
+    let mut capture = Capture::new(bytes_max);
+    capture.extend(payload);
+    Part { kind, payload: capture.take(), headers: Some(headers) }
+}
+
+/// The events of a batch, each with the document around them, which leaves too.
+fn events(body: &[u8], dialect: Dialect, bytes_max: usize) -> Option<Vec<Part>> {
+    let ranges = batch::split(body, dialect.arrays())?;
+    let (mut around, mut at, mut events) = (Vec::new(), 0, Vec::new());
+    for found in &ranges {
+        if found.kind != PartKind::Member {
+            around.extend_from_slice(&body[at..found.range.start]);
+            at = found.range.end;
+            events.push(&body[found.range.clone()]);
+        }
+    }
+    around.extend_from_slice(&body[at..]);
+    let around: Arc<str> = String::from_utf8_lossy(&around).into();
+    let headers = || Headers { envelope: Arc::clone(&around), item: Box::default() };
+    (!events.is_empty())
+        .then(|| events.into_iter().map(|event| part("event", event, bytes_max, headers())).collect())
+}
+
+fn form_parts(body: &[u8], boundary: &Boundary, bytes_max: usize) -> Option<Vec<Part>> {
+    let mut framer = MultipartFramer::new(boundary, body.len());
+    framer.feed(body);
+    framer.finish();
+    let mut parts = Vec::new();
+    while let Some(found) = framer.next().ok()? {
+        if let MultipartPart::Part { headers, content } = found {
+            let item = String::from_utf8_lossy(headers).trim_end().into();
+            parts.push(part("part", content, bytes_max, Headers { envelope: Arc::default(), item }));
+        }
+    }
+    (!parts.is_empty()).then_some(parts)
 }
 
 struct Envelope {
@@ -117,8 +184,8 @@ impl Splitter {
             BodyFormat::Json => Mode::Whole("json"),
             BodyFormat::Text => Mode::Whole("text"),
             BodyFormat::Form => Mode::Whole("form"),
-            BodyFormat::Events(_) => Mode::Whole("events"),
-            BodyFormat::Multipart(..) => Mode::Whole("multipart"),
+            BodyFormat::Events(dialect) => Mode::Held(Vec::new(), Apart::Batch(dialect)),
+            BodyFormat::Multipart(_, boundary) => Mode::Held(Vec::new(), Apart::Form(boundary)),
             BodyFormat::Ndjson | BodyFormat::MixedLines => Mode::Lines,
             BodyFormat::Auto => Mode::FirstLine,
         };
@@ -129,6 +196,15 @@ impl Splitter {
     pub(super) fn feed(&mut self, mut plain: &[u8], emit: &mut dyn FnMut(Part)) {
         if let Mode::Envelope(_) = self.mode {
             return plain.chunks(FEED_BYTES).for_each(|piece| self.feed_envelope(piece, false, emit));
+        }
+        if let Mode::Held(held, apart) = &mut self.mode {
+            held.extend_from_slice(plain);
+            if held.len() > ENVELOPE_ITEM_BYTES_MAX {
+                let held = std::mem::take(held);
+                self.mode = Mode::Whole(apart.whole());
+                self.current.extend(&held);
+            }
+            return;
         }
         while !plain.is_empty() {
             if let Mode::Whole(_) = self.mode {
@@ -146,10 +222,18 @@ impl Splitter {
     /// Gives out the item that was still open.
     pub(super) fn finish(&mut self, emit: &mut dyn FnMut(Part)) {
         self.feed_envelope(&[], true, emit);
-        let kind = match self.mode {
+        let kind = match &mut self.mode {
             Mode::Envelope(_) => return,
+            Mode::Held(held, apart) => {
+                let (held, apart) = (std::mem::take(held), *apart);
+                if let Some(parts) = apart.parts(&held, self.current.bytes_max) {
+                    return parts.into_iter().for_each(emit);
+                }
+                self.current.extend(&held);
+                apart.whole()
+            }
             Mode::Lines => return self.end_line(emit),
-            Mode::Whole(kind) => kind,
+            Mode::Whole(kind) => *kind,
             Mode::FirstLine if self.current.is_json() => "json",
             Mode::FirstLine => "text",
         };
@@ -266,6 +350,49 @@ mod tests {
             let got: Vec<_> = got.iter().map(|(kind, text)| (*kind, text.as_str())).collect();
             assert_eq!(got, want, "{body:?} cut at {cut}");
         }
+    }
+
+    #[test]
+    fn batches_and_forms_come_apart() {
+        let batch = BodyFormat::Events(Dialect::PostHog);
+        check(
+            batch,
+            r#"{"api_key":"k","batch":[{"a":1}, {"b":2}]}"#,
+            &[("event", r#"{"a":1}"#), ("event", r#"{"b":2}"#)],
+        );
+        check(batch, r#"{"event":"a"}"#, &[("event", r#"{"event":"a"}"#)]);
+        check(batch, r#"{"batch":[]}"#, &[("event", r#"{"batch":[]}"#)]);
+        check(batch, "", &[]);
+        let form = BodyFormat::Multipart(Dialect::Any, Boundary::new(b"b").expect("a boundary"));
+        check(form, "--b\r\nA: 1\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--", &[("part", "x"), ("part", "y")]);
+        check(form, "--b--", &[("form", "--b--")]);
+        let long = format!(r#"[{{"a":"{}"}}]"#, "x".repeat(ENVELOPE_ITEM_BYTES_MAX));
+        let mut got = Vec::new();
+        let mut splitter = Splitter::new(batch, 64);
+        splitter.feed(long.as_bytes(), &mut |part| got.push(part.kind));
+        splitter.finish(&mut |part| got.push(part.kind));
+        assert_eq!(got, ["event"]);
+    }
+
+    #[test]
+    fn what_is_around_is_shown_too() {
+        let headers = |format, body: &str| {
+            let mut seen = Vec::new();
+            let mut splitter = Splitter::new(format, 64);
+            splitter.feed(body.as_bytes(), &mut |_| {});
+            splitter.finish(&mut |part| {
+                let headers = part.headers.expect("headers");
+                seen.push((headers.envelope.to_string(), headers.item.to_string()));
+            });
+            seen
+        };
+        let batch = headers(BodyFormat::Events(Dialect::Segment), r#"{"batch":[{"a":1},2],"writeKey":"k"}"#);
+        assert_eq!(batch, vec![(r#"{"batch":[,],"writeKey":"k"}"#.to_owned(), String::new()); 2]);
+        let form = BodyFormat::Multipart(Dialect::Any, Boundary::new(b"b").expect("a boundary"));
+        assert_eq!(
+            headers(form, "--b\r\nA: 1\r\nB: 2\r\n\r\nx\r\n--b--"),
+            [(String::new(), "A: 1\r\nB: 2".to_owned())]
+        );
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Dialect {
     }
 
     /// The members of a body's object whose elements are events.
-    fn arrays(self) -> &'static [&'static str] {
+    pub(crate) fn arrays(self) -> &'static [&'static str] {
         match self {
             Self::Any => &[],
             Self::LangSmith => &["post", "patch"],
