@@ -8,6 +8,7 @@ mod payload;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::hint::black_box;
 use tamis::frame::lines::{LineFramer, LinePart};
+use tamis::frame::multipart::{Boundary, MultipartFramer};
 use tamis::frame::sentry::EnvelopeFramer;
 
 /// Bytes that come at once.
@@ -35,12 +36,40 @@ fn frame(criterion: &mut Criterion) {
     group.bench_function(BenchmarkId::new("sentry", "lines"), |bencher| {
         bencher.iter(|| lines_of(black_box(&lines)));
     });
+    let batch = [b"{\"batch\":[".as_slice(), &payload::corpus_items().join(&b','), b"]}"].concat();
+    group.throughput(Throughput::Bytes(batch.len() as u64));
+    group.bench_function(BenchmarkId::new("sentry", "batch"), |bencher| {
+        bencher.iter(|| tamis::frame::batch::split(black_box(&batch), &["batch"]).expect("a batch").len());
+    });
+    let parts = payload::corpus_items();
+    let parts = parts
+        .iter()
+        .map(|item| [b"--b\r\nContent-Type: application/json\r\n\r\n".as_slice(), item, b"\r\n"].concat());
+    let form = [parts.collect::<Vec<_>>().concat().as_slice(), b"--b--"].concat();
+    group.throughput(Throughput::Bytes(form.len() as u64));
+    group.bench_function(BenchmarkId::new("sentry", "multipart"), |bencher| {
+        bencher.iter(|| parts_of(black_box(&form)));
+    });
     let short = b"2026-03-02T09:41:07Z web-1 GET /api/orders/ 200\n".repeat(lines.len() / 48);
     group.throughput(Throughput::Bytes(short.len() as u64));
     group.bench_function(BenchmarkId::new("log_48b", "lines"), |bencher| {
         bencher.iter(|| lines_of(black_box(&short)));
     });
     group.finish();
+}
+
+fn parts_of(body: &[u8]) -> usize {
+    let boundary = Boundary::new(b"b").expect("a boundary");
+    let mut framer = MultipartFramer::new(&boundary, ITEM_BYTES_MAX);
+    let mut parts = 0;
+    for chunk in body.chunks(CHUNK_BYTES) {
+        framer.feed(chunk);
+        while let Some(part) = framer.next().expect("a form") {
+            black_box(part);
+            parts += 1;
+        }
+    }
+    parts
 }
 
 fn items_of(body: &[u8]) -> usize {

@@ -25,7 +25,7 @@ pub(super) fn document(
     out: &mut Vec<u8>,
 ) -> Result<bool, Refusal> {
     let Some(parts) = split(bytes, dialect.arrays()) else { return single(dialect, bytes, stage, out) };
-    let mut work = Work { dialect, stage, out, changed: false };
+    let mut work = Work::new(dialect, stage, out);
     let (mut at, mut kept, mut left, mut last_array) = (0, 0_u64, 0_u64, 0);
     // An element that is left out takes a comma with it: the one behind it where nothing is before it.
     let mut follows = false;
@@ -78,7 +78,7 @@ pub(super) fn document(
 
 /// A document that is no batch: one event.
 fn single(dialect: Dialect, bytes: &[u8], stage: &mut Stage<'_>, out: &mut Vec<u8>) -> Result<bool, Refusal> {
-    let mut work = Work { dialect, stage, out, changed: false };
+    let mut work = Work::new(dialect, stage, out);
     match work.event(bytes)? {
         Fate::Kept { changed } => {
             stage.summary.item(changed);
@@ -93,12 +93,20 @@ struct Work<'w, 's> {
     stage: &'w mut Stage<'s>,
     out: &'w mut Vec<u8>,
     changed: bool,
+    /// Bytes that may still be unpacked from strings.
+    room: usize,
 }
 
-impl Work<'_, '_> {
+impl<'w, 's> Work<'w, 's> {
+    fn new(dialect: Dialect, stage: &'w mut Stage<'s>, out: &'w mut Vec<u8>) -> Self {
+        let room = stage.limits.body_bytes_max.and_then(|bytes| usize::try_from(bytes).ok());
+        let room = room.unwrap_or(stage.limits.item_bytes_max);
+        Self { dialect, stage, out, changed: false, room }
+    }
+
     /// One event. What cannot be read meets the route's conduct.
     fn event(&mut self, bytes: &[u8]) -> Result<Fate, Refusal> {
-        let verdict = packed::event(self.dialect, bytes, self.stage, self.out);
+        let verdict = packed::event(self.dialect, bytes, &mut self.room, self.stage, self.out);
         let on_error = self.stage.scrubber.plan().on_error();
         match (verdict, on_error) {
             (Verdict { drop_item: true, .. }, _) => Ok(Fate::Left(Reason::Policy)),

@@ -18,6 +18,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 /// Forms inside forms.
 const FORMS_MAX: usize = 4;
+/// Pairs of a form; SDKs write a handful.
+const PAIRS_MAX: usize = 256;
+/// UTF-16 units of a document in lz-string. Writing it again takes time that grows faster than the document, and the SDKs
+/// that wrote it sent a few KiB.
+const LZ_UNITS_MAX: usize = 512 << 10;
 
 /// Scrubs a body. `None` if it leaves as it came.
 ///
@@ -81,6 +86,10 @@ impl Unwrap<'_, '_> {
 
     /// `data=…` and other pairs: the data by its own form, the others as any form's.
     fn form(&mut self, bytes: &[u8], depth: usize) -> Result<Option<Vec<u8>>, Refusal> {
+        let is_one = form::pairs(bytes).filter(|pair| is_data(&bytes[pair.key.clone()])).nth(1).is_none();
+        if !is_one || form::pairs(bytes).nth(PAIRS_MAX).is_some() {
+            return Err(Reason::NotForm.into());
+        }
         let mut out = Vec::with_capacity(bytes.len());
         let (mut at, mut changed) = (0, false);
         for pair in form::pairs(bytes) {
@@ -129,7 +138,7 @@ impl Unwrap<'_, '_> {
             let engine = if text.ends_with(b"=") || text.len().is_multiple_of(4) { engine } else { bare };
             return Ok(self.wrapped(inner, |inner| engine.encode(inner).into_bytes()));
         }
-        let packed = decode::lz64(text, self.stage.limits.item_bytes_max);
+        let packed = decode::lz64(text, self.stage.limits.item_bytes_max.min(LZ_UNITS_MAX));
         let Some(document) = packed.filter(|text| matches!(text.trim_start().as_bytes(), [b'{' | b'[', ..]))
         else {
             return Err(Reason::NotJson.into());

@@ -3,21 +3,31 @@
 //! In: an event. Out: the same event, scrubbed, and so is what was packed, packed again the same way. For the scan
 //! each packed string is exchanged for a short one that no pattern knows, and what was packed is an item's
 //! document of its own. What cannot be unpacked, or is no JSON, is replaced.
+//! What is unpacked of one body has a bound, and so has the number of packed strings in one event.
 //! Source: `compressedWithGzip` in <https://github.com/PostHog/posthog-js>, `cv` "2024-10".
 
 use super::Dialect;
 use super::body::Stage;
 use crate::decode::{self, Coding, DecodeLimits};
 use crate::encode::Encoder;
-use crate::redact::{ItemFormat, Verdict};
+use crate::redact::{ItemFormat, Mode, Verdict};
 use memchr::memmem;
 use std::ops::Range;
 
 /// What stands for a packed string that could not be looked at.
 const UNSCANNED: &[u8] = b"\"[unscanned]\"";
 
-/// Scrubs one event and appends it to `out`.
-pub(super) fn event(dialect: Dialect, bytes: &[u8], stage: &mut Stage<'_>, out: &mut Vec<u8>) -> Verdict {
+/// Packed strings of one event that are looked into; those behind them are replaced.
+const STRINGS_MAX: usize = 10_000;
+
+/// Scrubs one event and appends it to `out`. `room` is how much of the body may still be unpacked.
+pub(super) fn event(
+    dialect: Dialect,
+    bytes: &[u8],
+    room: &mut usize,
+    stage: &mut Stage<'_>,
+    out: &mut Vec<u8>,
+) -> Verdict {
     let scope = dialect.scope();
     let strings = if dialect == Dialect::PostHog { packed_strings(bytes) } else { Vec::new() };
     stage.summary.bytes_scanned += bytes.len() as u64;
@@ -38,7 +48,7 @@ pub(super) fn event(dialect: Dialect, bytes: &[u8], stage: &mut Stage<'_>, out: 
     if verdict.broken || verdict.drop_item {
         return verdict;
     }
-    let mut room = stage.limits.item_bytes_max;
+    let is_shadow = stage.scrubber.plan().mode() == Mode::Shadow;
     let mut at = 0;
     for (nth, string) in strings.into_iter().enumerate() {
         let stand_in = stand_in(&mark, nth);
@@ -46,13 +56,21 @@ pub(super) fn event(dialect: Dialect, bytes: &[u8], stage: &mut Stage<'_>, out: 
         let Some(found) = memmem::find(&scrubbed[at..], stand_in.as_bytes()) else { continue };
         out.extend_from_slice(&scrubbed[at..at + found]);
         at += found + stand_in.len();
-        match repacked(dialect, &bytes[string.clone()], &mut room, stage) {
+        let repacked = match nth < STRINGS_MAX {
+            true => repacked(dialect, &bytes[string.clone()], room, stage),
+            false => Repacked::Unreadable,
+        };
+        match repacked {
             Repacked::Same => out.extend_from_slice(&bytes[string]),
             Repacked::Changed(text) => {
                 verdict.changed = true;
                 out.extend_from_slice(&text);
             }
             Repacked::Dropped => verdict.drop_item = true,
+            Repacked::Unreadable if is_shadow => {
+                stage.summary.unscanned += 1;
+                out.extend_from_slice(&bytes[string]);
+            }
             Repacked::Unreadable => {
                 verdict.changed = true;
                 stage.summary.unscanned += 1;
@@ -71,9 +89,10 @@ enum Repacked {
     Unreadable,
 }
 
-/// Scrubs what is packed in a string, quotes and all. `room` is how much may still be unpacked in this event.
+/// Scrubs what is packed in a string, quotes and all.
 fn repacked(dialect: Dialect, quoted: &[u8], room: &mut usize, stage: &mut Stage<'_>) -> Repacked {
-    let limits = DecodeLimits { bytes_max: Some(*room as u64), ratio_max: stage.limits.ratio_max };
+    let bytes_max = stage.limits.item_bytes_max.min(*room);
+    let limits = DecodeLimits { bytes_max: Some(bytes_max as u64), ratio_max: stage.limits.ratio_max };
     let plain = latin1(quoted).and_then(|bytes| decode::whole(Coding::Gzip, limits, &bytes).ok());
     let Some(plain) = plain else { return Repacked::Unreadable };
     *room -= plain.len();
@@ -141,12 +160,19 @@ fn quoted_latin1(bytes: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&text).expect("a string is JSON")
 }
 
-/// A word that is nowhere in `bytes`.
+/// A word that is nowhere in `bytes`: the first number that none of those there has. One pass, whatever they are.
 fn unused_mark(bytes: &[u8]) -> String {
-    (0_usize..)
-        .map(|n| format!("packed~{n}~"))
-        .find(|mark| memmem::find(bytes, mark.as_bytes()).is_none())
-        .expect("a document has fewer words than there are numbers")
+    const WORD: &[u8] = b"packed~";
+    let number = |at: usize| {
+        let digits = bytes[at + WORD.len()..].iter().map_while(|byte| char::from(*byte).to_digit(10));
+        digits.fold(0_usize, |number, digit| number.saturating_mul(10).saturating_add(digit as usize))
+    };
+    let numbers: Vec<usize> = memmem::find_iter(bytes, WORD).map(number).collect();
+    // So many numbers cannot be all of one number more.
+    let mut is_taken = vec![false; numbers.len() + 1];
+    numbers.iter().for_each(|number| is_taken.get_mut(*number).into_iter().for_each(|taken| *taken = true));
+    let first = is_taken.iter().position(|taken| !taken).unwrap_or(numbers.len());
+    format!("packed~{first}~")
 }
 
 fn stand_in(mark: &str, nth: usize) -> String {

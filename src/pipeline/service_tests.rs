@@ -144,7 +144,17 @@ fn gzip_inside_a_form_is_opened_and_closed_again() {
 #[test]
 fn what_is_no_form_of_posthog_is_refused() {
     let nested = (0..5).fold(r#"{"event":"a"}"#.to_owned(), |inner, _| STANDARD.encode(inner));
-    for body in ["hello", "data=hello", "x=1&y=2", "192.0.2.7", &nested, "data=%1F%8B", "{\"a\":"] {
+    for body in [
+        "hello",
+        "data=hello",
+        "x=1&y=2",
+        "192.0.2.7",
+        &nested,
+        "data=%1F%8B",
+        "data=%7B%7D&data=%7B%7D",
+        &format!("data=%7B%7D{}", "&x=1".repeat(256)),
+        "{\"a\":",
+    ] {
         let refused = run(POSTHOG, BodyLimits::default(), &[body.as_bytes()]).map(|_| ());
         assert!(refused.is_err(), "{body}");
     }
@@ -232,8 +242,8 @@ fn what_cannot_be_unpacked_is_replaced() {
         );
         assert_eq!((summary.unscanned, summary.redacted), (1, 1));
     }
-    // What is unpacked of one event has a bound.
-    let limits = BodyLimits { item_bytes_max: 400, ..BodyLimits::default() };
+    // What is unpacked of one body has a bound.
+    let limits = BodyLimits { body_bytes_max: Some(400), ..BodyLimits::default() };
     let body = format!(
         r#"{{"a":{},"b":{}}}"#,
         latin1(&format!("[{}1]", " ".repeat(300))),
@@ -507,4 +517,38 @@ fn a_part_that_cannot_be_read_meets_the_conduct() {
     let (out, summary) = run(multipart(Dialect::Any), limits, &[body.as_bytes()]).expect("the rest goes on");
     assert_eq!(String::from_utf8_lossy(&out), form(&[good, good]));
     assert_eq!(summary.dropped, [(Reason::ItemTooLarge, 1)]);
+}
+
+/// A bound on the work, not on what is found: what is behind it is replaced.
+#[test]
+fn more_packed_strings_than_anybody_sends_are_not_looked_into() {
+    let one = latin1("1");
+    let body = format!("[[{}{one}]]", format!("{one},").repeat(10_000));
+    let (out, summary) = run(POSTHOG, BodyLimits::default(), &[body.as_bytes()]).expect("accepted");
+    assert_eq!(summary.unscanned, 1);
+    assert!(out.ends_with(br#","[unscanned]"]]"#));
+}
+
+#[test]
+fn a_sender_cannot_write_what_stands_for_a_packed_string() {
+    let packed = latin1(r#"{"m":"jane@example.com"}"#);
+    for note in
+        ["packed~0~0~", "packed~7~0~", "packed~18446744073709551615~0~", "packed~99999999999999999999999~0~"]
+    {
+        let body = format!(r#"{{"note":"{note}","data":{packed}}}"#);
+        let (out, _) = run(POSTHOG, BodyLimits::default(), &[body.as_bytes()]).expect("accepted");
+        let value: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+        assert_eq!(value["note"], note);
+        assert!(value["data"].as_str().is_some_and(|text| text.starts_with('\u{1f}')), "{note}");
+    }
+}
+
+#[test]
+fn in_shadow_mode_nothing_changes() {
+    let shadow = Policy { mode: crate::redact::Mode::Shadow, ..Policy::default() };
+    let bad = r#"{"m":"jane@example.com","data":"\u001f\u008bjane"}"#;
+    let (out, summary) = check_under(&shadow, POSTHOG, bad);
+    assert_eq!((out.as_str(), summary.changed, summary.unscanned), (bad, false, 1));
+    let form = form(&[("Content-Disposition: form-data; name=\"email\"", "jane@example.com")]);
+    assert_eq!(check_under(&shadow, multipart(Dialect::Any), &form).0, form);
 }
