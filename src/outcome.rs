@@ -83,6 +83,8 @@ reasons! {
     LengthWrong = "length_wrong",
     /// JSON was promised and something else, or a cut document, came.
     NotJson = "not_json",
+    /// Protobuf was promised and something else, or a cut message, came.
+    NotProtobuf = "not_protobuf",
     /// A form body that is not one.
     NotForm = "not_form",
     /// A charset other than UTF-8.

@@ -88,10 +88,14 @@ impl Edits {
             if self.list[next].range.start < self.list[kept].range.end {
                 let union =
                     self.list[kept].range.start..self.list[kept].range.end.max(self.list[next].range.end);
+                let drops = [kept, next].iter().any(|at| self.list[*at].action == Action::DropItem);
                 if gravity(&self.list[next]) < gravity(&self.list[kept]) {
                     self.list[kept] = self.list[next].clone();
                 }
                 self.list[kept].range = union;
+                if drops {
+                    self.list[kept].action = Action::DropItem;
+                }
             } else {
                 kept += 1;
                 self.list.swap(kept, next);

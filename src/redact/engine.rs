@@ -12,7 +12,7 @@ use super::decision::{Decision, address_decision, is_identity, is_kept, redacts}
 use super::edit::{Edit, gravity};
 use super::plan::{Plan, Rule};
 use super::pool::Pool;
-use super::scrubber::{Found, ItemFormat, ScanLimits};
+use super::scrubber::{Alike, Found, ItemFormat, ScanLimits};
 use super::stand_in;
 use super::strings::Strings;
 use super::trace::Trace;
@@ -58,6 +58,8 @@ pub(super) struct Engine<'a> {
     pub(super) pool: &'a mut Pool,
     pub(super) work: Work,
     pub(super) drop_item: bool,
+    /// How stand-ins of the action `token` are written.
+    pub(super) alike: Alike,
     pub(super) kept: Vec<Kept>,
     /// Keys that were replaced so far: the suffix that keeps each unique.
     pub(super) keys: usize,
@@ -82,6 +84,7 @@ impl<'a> Engine<'a> {
             pool,
             work,
             drop_item: false,
+            alike: Alike::Constant,
             kept: Vec::new(),
             keys: 0,
             trace: None,
@@ -365,10 +368,12 @@ impl<'a> Engine<'a> {
         let Some(gravest) = edits.list[first..].iter().min_by_key(|edit| gravity(edit)).cloned() else {
             return;
         };
+        let drops = edits.list[first..].iter().any(|edit| edit.action == Action::DropItem);
+        let action = if drops { Action::DropItem } else { gravest.action };
         let at = edits.arena.len();
         edits.arena.push(b'0');
         edits.list.truncate(first);
-        edits.list.push(Edit { range, text: at..at + 1, ..gravest });
+        edits.list.push(Edit { range, text: at..at + 1, action, ..gravest });
     }
 
     /// Notes what an action does to a range, whose value as its receiver reads it is `value`.
@@ -380,6 +385,7 @@ impl<'a> Engine<'a> {
         action: Action,
         value: &[u8],
     ) {
+        let action = self.told(action);
         self.trace_hit(detector, class, action, value);
         match action {
             Action::Keep => {
@@ -392,6 +398,14 @@ impl<'a> Engine<'a> {
         let at = self.pool.edits.arena.len();
         stand_in::write(action, class, self.plan.policy.key.as_ref(), value, &mut self.pool.edits.arena);
         self.push(range, at, detector, class, action);
+    }
+
+    /// The action that an action of the policy comes to in this item.
+    pub(super) fn told(&self, action: Action) -> Action {
+        match (self.alike, action) {
+            (Alike::Told, Action::Token) if self.plan.policy.key.is_some() => Action::Pseudonym,
+            _ => action,
+        }
     }
 
     /// Notes that a range goes for what the arena holds from `at` on.
@@ -467,7 +481,10 @@ impl<'a> Engine<'a> {
         match rule.kind {
             FieldKind::Exempt if is_identity(value) => Decision::Leave,
             FieldKind::Exempt => Decision::Look,
-            FieldKind::Address => address_decision(rule, value, inherited),
+            FieldKind::Address => match address_decision(rule, value, inherited) {
+                Decision::Null if self.told(rule.action) == Action::Pseudonym => Decision::Replace,
+                decision => decision,
+            },
             FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
             FieldKind::Value if value.is_empty() || is_stand_in(value) => Decision::Leave,
             // What ingest is authenticated by, in the body of some protocols: under `api_key`, and no secret.

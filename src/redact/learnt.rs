@@ -108,6 +108,16 @@ impl Learnt {
         self.is_second_walk = false;
     }
 
+    /// Goes on to another item of a body, the first `len` values of which hold for all of them.
+    pub(super) fn next_item(&mut self, len: usize) {
+        self.values.truncate(len);
+        self.arena.truncate(self.values.last().map_or(0, |value| value.bytes.end));
+        self.spelled.clear();
+        self.spelled_too_much = false;
+        self.sought = 0;
+        self.is_second_walk = false;
+    }
+
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
@@ -339,7 +349,7 @@ impl Engine<'_> {
             self.trace_learnt(value.detector, value.class, value.action, &text[range.clone()]);
             let at = self.pool.edits.arena.len();
             // Counts of a field's text say nothing about another place.
-            let action = if value.action == Action::Stats { Action::Token } else { value.action };
+            let action = if value.action == Action::Stats { Action::Token } else { self.told(value.action) };
             let key = self.plan.policy.key.as_ref();
             stand_in::write(action, value.class, key, bytes, &mut self.pool.edits.arena);
             self.push(range, at, value.detector, value.class, value.action);

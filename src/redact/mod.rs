@@ -25,5 +25,6 @@ pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey
 #[doc(hidden)] // for the tests' own writing of the engine
 pub use learnt::common::COMMON as COMMON_WORDS;
 pub use plan::Plan;
+pub(crate) use scrubber::{Alike, Around, Replacement, Replacements};
 pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};
 pub use trace::{Event, Fate, Stage};
