@@ -9,6 +9,7 @@
 //! what is stored has been through the engine.
 
 mod line;
+mod otlp;
 mod split;
 
 use crate::pipeline::BodyFormat;

@@ -2,6 +2,7 @@
 
 mod coding;
 pub mod multipart;
+pub(crate) mod otlp;
 pub mod sentry;
 
 pub use coding::Encoder;

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod form;
 pub mod lines;
 pub mod multipart;
+pub mod otlp;
 pub mod sentry;
 
 mod carry;

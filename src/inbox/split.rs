@@ -4,7 +4,7 @@
 //! envelope one item up to [`ENVELOPE_ITEM_BYTES_MAX`], of which only the size is kept past it. A batch or form is held up to
 //! the same number and is one item past it.
 
-use super::Payload;
+use super::{Payload, otlp};
 use crate::frame::FrameError;
 use crate::frame::batch::{self, PartKind};
 use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
@@ -98,6 +98,8 @@ enum Mode {
     Envelope(Box<Envelope>),
     /// A body that comes apart at its end, when all of it is there.
     Held(Vec<u8>, Apart),
+    /// A request of OTLP.
+    Otlp(BodyFormat),
 }
 
 /// How a body that was held comes apart.
@@ -170,6 +172,8 @@ struct Envelope {
 pub(super) struct Splitter {
     mode: Mode,
     current: Capture,
+    /// Bytes kept of each payload.
+    bytes_max: usize,
 }
 
 impl Splitter {
@@ -188,8 +192,10 @@ impl Splitter {
             BodyFormat::Multipart(_, boundary) => Mode::Held(Vec::new(), Apart::Form(boundary)),
             BodyFormat::Ndjson | BodyFormat::MixedLines => Mode::Lines,
             BodyFormat::Auto => Mode::FirstLine,
+            BodyFormat::Otlp(..) | BodyFormat::OtlpGrpc(..) => Mode::Otlp(format),
         };
-        Self { mode, current: Capture::new(bytes_max) }
+        let held_max = if let Mode::Otlp(_) = mode { otlp::BYTES_MAX } else { bytes_max };
+        Self { mode, current: Capture::new(held_max), bytes_max }
     }
 
     /// Takes the next chunk and gives the items that it completes to `emit`, in order.
@@ -207,7 +213,7 @@ impl Splitter {
             return;
         }
         while !plain.is_empty() {
-            if let Mode::Whole(_) = self.mode {
+            if let Mode::Whole(_) | Mode::Otlp(_) = self.mode {
                 return self.current.extend(plain);
             }
             let Some(end) = memchr::memchr(b'\n', plain) else {
@@ -233,6 +239,10 @@ impl Splitter {
                 apart.whole()
             }
             Mode::Lines => return self.end_line(emit),
+            Mode::Otlp(format) => {
+                let format = *format;
+                return self.end_otlp(format, emit);
+            }
             Mode::Whole(kind) => *kind,
             Mode::FirstLine if self.current.is_json() => "json",
             Mode::FirstLine => "text",
@@ -240,9 +250,21 @@ impl Splitter {
         self.emit(kind, emit);
     }
 
+    /// Gives out the items of a request, or its size if it is too long to be shown.
+    fn end_otlp(&mut self, format: BodyFormat, emit: &mut dyn FnMut(Part)) {
+        let shown = !self.current.is_cut() && otlp::emit(format, &self.current.kept, self.bytes_max, emit);
+        if !shown && self.current.bytes > 0 {
+            emit(Part {
+                kind: "otlp",
+                payload: Payload::Binary { bytes: self.current.bytes },
+                headers: None,
+            });
+        }
+    }
+
     /// Gives out the items that `piece` completes, if this is an envelope.
     fn feed_envelope(&mut self, piece: &[u8], last: bool, emit: &mut dyn FnMut(Part)) {
-        let bytes_max = self.current.bytes_max;
+        let bytes_max = self.bytes_max;
         let framed = match &mut self.mode {
             Mode::Envelope(envelope) => envelope.feed(piece, last, bytes_max, emit),
             _ => Ok(()),

@@ -5,6 +5,7 @@
 
 use super::long::{LongDocument, NotJson};
 use super::multipart::Parts;
+use super::otlp::{OtlpBody, OtlpWire};
 use super::{BodyFormat, BodyLimits, Dialect, Refusal, Summary, forms};
 use crate::encode::sentry::write_item;
 use crate::frame::FrameError;
@@ -37,6 +38,7 @@ pub(super) enum Body {
         bare: bool,
     },
     Multipart(Box<Parts>),
+    Otlp(OtlpBody),
 }
 
 pub(super) struct Lines {
@@ -83,6 +85,8 @@ impl Body {
             BodyFormat::Multipart(dialect, boundary) => {
                 Self::Multipart(Box::new(Parts::new(dialect, boundary, limits.item_bytes_max)))
             }
+            BodyFormat::Otlp(signal, encoding) => Self::Otlp(OtlpBody::new(signal, OtlpWire::Http(encoding))),
+            BodyFormat::OtlpGrpc(signal, coding) => Self::Otlp(OtlpBody::new(signal, OtlpWire::Grpc(coding))),
         }
     }
 
@@ -100,6 +104,7 @@ impl Body {
             | Self::Events { held, .. } => held.capacity(),
             Self::Multipart(parts) => parts.held_bytes(),
             Self::Envelope(framer) => framer.held_bytes(),
+            Self::Otlp(body) => body.held_bytes(),
             Self::Long(long) => long.held_bytes(),
             Self::Lines(lines) => {
                 lines.framer.held_bytes() + lines.long.as_ref().map_or(0, LongDocument::held_bytes)
@@ -165,6 +170,7 @@ impl Body {
                 self.push(&held, stage)
             }
             Self::Multipart(parts) => parts.push(piece, stage),
+            Self::Otlp(body) => body.push(piece, stage.limits.item_bytes_max),
         }
     }
 
@@ -207,6 +213,7 @@ impl Body {
                 Ok(())
             }
             Self::Multipart(parts) => parts.finish(stage),
+            Self::Otlp(body) => body.finish(stage),
         }
     }
 

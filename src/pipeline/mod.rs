@@ -12,6 +12,7 @@ mod body;
 mod forms;
 mod long;
 mod multipart;
+mod otlp;
 mod packed;
 #[cfg(test)]
 mod service_tests;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 pub use crate::decode::Coding;
 pub use crate::frame::multipart::Boundary;
+pub use crate::frame::otlp::{Encoding, Signal};
 
 /// What a decoded body consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,10 @@ pub enum BodyFormat {
     Events(Dialect),
     /// `multipart/form-data`, each part an item.
     Multipart(Dialect, Boundary),
+    /// An OTLP request.
+    Otlp(Signal, Encoding),
+    /// An OTLP request in a gRPC frame; compressed messages have this coding.
+    OtlpGrpc(Signal, Coding),
 }
 
 /// Whose events a body holds: which field rules are for it, and what its batches are called.

@@ -112,6 +112,7 @@ fn told(reason: Reason) -> (StatusCode, &'static str) {
         R::CodingBroken => (S::BAD_REQUEST, "body does not match its content encoding"),
         R::EnvelopeMalformed | R::LengthWrong => (S::BAD_REQUEST, "malformed envelope"),
         R::NotJson => (S::BAD_REQUEST, "invalid JSON"),
+        R::NotProtobuf => (S::BAD_REQUEST, "invalid protobuf"),
         R::NotForm => (S::BAD_REQUEST, "invalid form"),
         R::UnknownItem => (S::BAD_REQUEST, "unknown item"),
         R::BadRequest | R::SenderGone => (S::BAD_REQUEST, "bad request"),

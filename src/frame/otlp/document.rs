@@ -1,0 +1,349 @@
+//! One OTLP body as a tree of paths, and where each leaf of it came from.
+
+use super::table::Role;
+use super::{Encoding, ReadLimits, Unread};
+use crate::outcome::Reason;
+use std::fmt;
+use std::ops::Range;
+
+/// One body as JSON for the engine: what lies around the items, and each item as a document of its own, under the same path
+/// as in the whole. It cannot print what a sender sent.
+///
+/// So a value that one span teaches is looked for in that span, as it is in one event of other protocols.
+pub(crate) struct Document {
+    /// How the body is written.
+    pub(crate) encoding: Encoding,
+    /// What is being written: the tree around the items, or in between the items.
+    tree: Tree,
+    /// The other of the two.
+    aside: Tree,
+    /// Where each item begins and ends in the text of the items.
+    pub(crate) items: Vec<Range<usize>>,
+    /// Messages or objects, each after the one around it; the first is the body.
+    pub(crate) nodes: Vec<Node>,
+    /// Nodes with a role that could not be read; nothing of them is in the tree.
+    pub(crate) broken: Vec<(usize, Reason)>,
+    /// Values that could not be read.
+    pub(crate) opaque: Vec<Opaque>,
+    text_bytes_max: usize,
+}
+
+/// The debug form shows no bytes.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.tree.text.len() + self.aside.text.len();
+        write!(f, "Document({bytes} bytes, {} items)", self.items.len())
+    }
+}
+
+/// JSON, and where its leaves come from: attributes as members, no numbers of the protocol.
+#[derive(Default)]
+pub(crate) struct Tree {
+    pub(crate) text: Vec<u8>,
+    /// In the order of `text`.
+    pub(crate) leaves: Vec<Leaf>,
+}
+
+/// One step of the way from the body to a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    /// It leads to an element of a list.
+    pub(super) many: bool,
+}
+
+/// A text or number of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    /// Where it stands in the tree, a text without its quotes.
+    pub(crate) flat: Range<usize>,
+    /// Where it stands in the body, without what says its length, and without quotes.
+    pub(crate) source: Range<usize>,
+    /// The message that it belongs to.
+    pub(crate) node: usize,
+    pub(crate) form: Form,
+}
+
+/// How a leaf stands in the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As many bytes as the varint of `prefix` bytes before it says.
+    Delimited { prefix: usize, escaped: bool },
+    /// The same, of a length that its receiver insists on.
+    Sized,
+    /// The same, and also a message: the node `inner`. This leaf is the reading as text.
+    Ambiguous { prefix: usize, escaped: bool, inner: usize },
+    /// A number, zero of which has `bytes` bytes.
+    Binary { bytes: usize },
+    /// JSON, copied as it was.
+    Verbatim,
+    /// A string of JSON, copied with its escapes.
+    Quoted,
+    /// Digits in JSON, within quotation marks or without.
+    Digits,
+    /// Base64 in a string of JSON.
+    Base64 { escaped: bool },
+    /// Hexadecimal digits in a string of JSON.
+    Hex,
+}
+
+/// A message on the wire, or an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// The one around it; of the body itself, itself.
+    pub(crate) parent: usize,
+    pub(crate) role: Role,
+    /// Where its tag begins; of an object its brace.
+    pub(crate) start: usize,
+    pub(crate) content: Range<usize>,
+    /// Bytes of the varint before the content; 0 for the body and for objects.
+    pub(crate) prefix: usize,
+}
+
+/// A value that nobody here can read, and that therefore may not stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Opaque {
+    pub(crate) node: usize,
+    pub(crate) source: Range<usize>,
+    pub(crate) prefix: usize,
+    pub(crate) fill: Fill,
+}
+
+/// What may stand for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fill {
+    /// Nothing.
+    Empty,
+    /// `[unscanned]`.
+    StandIn,
+    /// That in base64.
+    StandInBase64,
+}
+
+/// How far a document has been written, to come back to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    text: usize,
+    leaves: usize,
+    aside_text: usize,
+    aside_leaves: usize,
+    items: usize,
+    nodes: usize,
+    broken: usize,
+    opaque: usize,
+}
+
+/// What stands beside a value in its container: what nobody knows is put there too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    Members,
+    Elements,
+}
+
+impl Document {
+    pub(super) fn new(encoding: Encoding, source: &[u8], limits: ReadLimits) -> Self {
+        let body = Node { parent: 0, role: Role::Part, start: 0, content: 0..source.len(), prefix: 0 };
+        Self {
+            tree: Tree::default(),
+            aside: Tree { text: Vec::with_capacity(source.len() + source.len() / 4), leaves: Vec::new() },
+            items: Vec::new(),
+            encoding,
+            nodes: vec![body],
+            broken: Vec::new(),
+            opaque: Vec::new(),
+            text_bytes_max: limits.text_bytes_max,
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            text: self.tree.text.len(),
+            leaves: self.tree.leaves.len(),
+            aside_text: self.aside.text.len(),
+            aside_leaves: self.aside.leaves.len(),
+            items: self.items.len(),
+            nodes: self.nodes.len(),
+            broken: self.broken.len(),
+            opaque: self.opaque.len(),
+        }
+    }
+
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.tree.text.truncate(mark.text);
+        self.tree.leaves.truncate(mark.leaves);
+        self.aside.text.truncate(mark.aside_text);
+        self.aside.leaves.truncate(mark.aside_leaves);
+        self.items.truncate(mark.items);
+        self.nodes.truncate(mark.nodes);
+        self.broken.truncate(mark.broken);
+        self.opaque.truncate(mark.opaque);
+    }
+
+    /// What lies around the items. Once all is written.
+    pub(crate) fn around(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The items, one document behind the other. Once all is written.
+    pub(crate) fn of_items(&self) -> &Tree {
+        &self.aside
+    }
+
+    /// Begins an item, to which `trail` leads. Between this and its end no other begins.
+    pub(super) fn begin_item(&mut self, trail: &[Step]) -> Mark {
+        std::mem::swap(&mut self.tree, &mut self.aside);
+        let mark = self.mark();
+        for step in trail {
+            self.raw("{");
+            // A document begins, whatever stands before it.
+            self.tree.text.push(b'"');
+            self.raw(step.name);
+            self.raw(if step.many { "\":[" } else { "\":" });
+        }
+        mark
+    }
+
+    /// Ends the item that began at `mark`.
+    pub(super) fn end_item(&mut self, trail: &[Step], mark: Mark) {
+        for step in trail.iter().rev() {
+            self.raw(if step.many { "]}" } else { "}" });
+        }
+        self.items.push(mark.text..self.tree.text.len());
+        std::mem::swap(&mut self.tree, &mut self.aside);
+    }
+
+    /// Forgets the item that began at `mark`.
+    pub(super) fn forget_item(&mut self, mark: Mark) {
+        self.back_to(mark);
+        std::mem::swap(&mut self.tree, &mut self.aside);
+    }
+
+    /// Adds a node and returns its place.
+    ///
+    /// # Errors
+    /// `TooLarge` past the bound.
+    pub(super) fn node(&mut self, node: Node) -> Result<usize, Unread> {
+        if self.tree.text.len() + self.aside.text.len() > self.text_bytes_max {
+            return Err(Unread::TooLarge);
+        }
+        self.nodes.push(node);
+        Ok(self.nodes.len() - 1)
+    }
+
+    /// Writes the comma that the next member or element needs.
+    pub(super) fn separate(&mut self) {
+        if !matches!(self.tree.text.last(), None | Some(b'{' | b'[' | b':')) {
+            self.tree.text.push(b',');
+        }
+    }
+
+    /// Begins another member or element of no name.
+    pub(super) fn beside(&mut self, beside: Beside) {
+        self.separate();
+        if beside == Beside::Members {
+            self.tree.text.extend_from_slice(b"\"\":");
+        }
+    }
+
+    /// Begins the member of a field.
+    pub(super) fn name(&mut self, name: &str) {
+        self.separate();
+        self.tree.text.push(b'"');
+        self.tree.text.extend_from_slice(name.as_bytes());
+        self.tree.text.extend_from_slice(b"\":");
+    }
+
+    pub(super) fn raw(&mut self, text: &str) {
+        self.tree.text.extend_from_slice(text.as_bytes());
+    }
+
+    /// Writes a string and escapes what JSON needs; `form` is told whether something was.
+    pub(super) fn text_leaf(
+        &mut self,
+        text: &[u8],
+        source: Range<usize>,
+        node: usize,
+        form: impl FnOnce(bool) -> Form,
+    ) {
+        self.tree.text.push(b'"');
+        let start = self.tree.text.len();
+        let escaped = needs_escape(text);
+        if escaped {
+            escape(text, &mut self.tree.text);
+        } else {
+            self.tree.text.extend_from_slice(text);
+        }
+        let flat = start..self.tree.text.len();
+        self.tree.text.push(b'"');
+        self.tree.leaves.push(Leaf { flat, source, node, form: form(escaped) });
+    }
+
+    /// Writes bytes of JSON as they are; `quotes` are added around them and belong to no leaf.
+    pub(super) fn copied_leaf(
+        &mut self,
+        bytes: &[u8],
+        quotes: bool,
+        source: Range<usize>,
+        node: usize,
+        form: Form,
+    ) {
+        if quotes {
+            self.tree.text.push(b'"');
+        }
+        let start = self.tree.text.len();
+        self.tree.text.extend_from_slice(bytes);
+        self.tree.leaves.push(Leaf { flat: start..self.tree.text.len(), source, node, form });
+        if quotes {
+            self.tree.text.push(b'"');
+        }
+    }
+
+    pub(super) fn number_leaf(
+        &mut self,
+        number: impl fmt::Display,
+        source: Range<usize>,
+        node: usize,
+        form: Form,
+    ) {
+        use std::io::Write as _;
+        let start = self.tree.text.len();
+        write!(self.tree.text, "{number}").expect("a vector takes everything");
+        self.tree.leaves.push(Leaf { flat: start..self.tree.text.len(), source, node, form });
+    }
+}
+
+/// PERF: no early end, so that it is done many bytes at a time.
+fn needs_escape(text: &[u8]) -> bool {
+    text.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'))
+}
+
+fn escape(text: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    for byte in text {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..0x20 => {
+                out.extend_from_slice(b"\\u00");
+                out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            }
+            _ => out.push(*byte),
+        }
+    }
+}
+
+/// UTF-8 without what only binary formats have.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
+}
+
+/// True if a number can be found by what its digits say: those of a whole one that is not negative.
+pub(super) fn whole(number: f64) -> Option<u64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
+    let fits = (0.0..=EXACT_MAX).contains(&number) && number.fract() == 0.0;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it fits, exactly
+    fits.then_some(number as u64)
+}

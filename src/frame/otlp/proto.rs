@@ -1,0 +1,503 @@
+//! Protobuf to the tree, field by field as they stand on the wire.
+//!
+//! LEAK: what two receivers could read differently is not guessed at but malformed: a known field of another wire type, a
+//! key or a value given twice, text that is no UTF-8.
+
+use super::document::{Beside, Document, Fill, Form, Node, Opaque, Step, is_text, whole};
+use super::table::{self, Field, Kind, Message, Role, Wire};
+use super::wire::{Record, Value, record, varint};
+use super::{Encoding, ReadLimits, Unread};
+use crate::outcome::Reason;
+use std::ops::Range;
+
+/// Smallest number of an unknown field that is looked at: no pattern knows one of fewer than seven digits.
+const UNKNOWN_NUMBER_MIN: u64 = 1_000_000;
+
+/// Reads a request.
+pub(super) fn read(request: &'static Message, source: &[u8], limits: ReadLimits) -> Result<Document, Unread> {
+    let mut reader = Reader {
+        trail: Vec::new(),
+        source,
+        doc: Document::new(Encoding::Protobuf, source, limits),
+        depth_max: limits.depth_max,
+    };
+    reader.doc.raw("{");
+    reader.fields(request, 0..source.len(), 0, 1)?;
+    reader.doc.raw("}");
+    Ok(reader.doc)
+}
+
+struct Reader<'s> {
+    source: &'s [u8],
+    /// The way to the message at hand.
+    trail: Vec<Step>,
+    doc: Document,
+    depth_max: usize,
+}
+
+impl Reader<'_> {
+    /// The fields of a message as members. `depth` counts the containers of the tree around them.
+    fn fields(
+        &mut self,
+        message: &'static Message,
+        range: Range<usize>,
+        node: usize,
+        depth: usize,
+    ) -> Result<(), Unread> {
+        let mut at = range.start;
+        // The list that the last field belongs to.
+        let mut open: Option<&'static Field> = None;
+        while at < range.end {
+            let record = record(self.source, &mut at, range.end)?;
+            let field = message.numbered(record.number);
+            if let Some(list) = open
+                && !field.is_some_and(|field| std::ptr::eq(field, list))
+            {
+                self.doc.raw(closing(list.kind));
+                open = None;
+            }
+            match field {
+                Some(field) => {
+                    if open.is_none() && !closing(field.kind).is_empty() {
+                        self.doc.name(field.name);
+                        self.doc.raw(if matches!(field.kind, Kind::Attributes) { "{" } else { "[" });
+                        open = Some(field);
+                    }
+                    self.field(field, record, node, depth)?;
+                }
+                None => self.unknown(record, node, depth, Beside::Members)?,
+            }
+        }
+        if let Some(list) = open {
+            self.doc.raw(closing(list.kind));
+        }
+        Ok(())
+    }
+
+    fn field(
+        &mut self,
+        field: &'static Field,
+        record: Record,
+        node: usize,
+        depth: usize,
+    ) -> Result<(), Unread> {
+        let Record { start, value, .. } = record;
+        match (field.kind, value) {
+            (Kind::Number(wire), value) => is_number(wire, &value).then_some(()).ok_or(Unread::Malformed),
+            (Kind::Numbers(wire), Value::Delimited { content, .. }) => self.packed(wire, content),
+            (Kind::Numbers(wire), value) => is_number(wire, &value).then_some(()).ok_or(Unread::Malformed),
+            (Kind::Text, Value::Delimited { prefix, content }) => {
+                if content.is_empty() {
+                    return Ok(());
+                }
+                self.doc.name(field.name);
+                self.text(content, prefix, node)
+            }
+            (Kind::Texts, Value::Delimited { prefix, content }) => {
+                self.doc.separate();
+                self.text(content, prefix, node)
+            }
+            (Kind::Id, Value::Delimited { prefix, content }) => {
+                self.id(field.name, content, prefix, node);
+                Ok(())
+            }
+            (Kind::Bytes, Value::Delimited { prefix, content }) => {
+                self.doc.name(field.name);
+                self.bytes(content, prefix, node);
+                Ok(())
+            }
+            (Kind::One(message), Value::Delimited { prefix, content }) => {
+                let inner = self.node(node, Role::Part, start, prefix, &content)?;
+                self.doc.name(field.name);
+                self.doc.raw("{");
+                self.trail.push(Step { name: field.name, many: false });
+                let read = self.fields(message, content, inner, depth + 1);
+                self.trail.pop();
+                self.doc.raw("}");
+                read
+            }
+            (Kind::Many(message), Value::Delimited { prefix, content }) => {
+                self.trail.push(Step { name: field.name, many: true });
+                let read = self.element(message, (start, prefix, content), node, depth + 2);
+                self.trail.pop();
+                read
+            }
+            (Kind::Attributes, Value::Delimited { prefix, content }) => {
+                let inner = self.node(node, Role::Part, start, prefix, &content)?;
+                self.key_value(content, inner, depth + 1)
+            }
+            (Kind::Any, Value::Delimited { prefix, content }) => {
+                let inner = self.node(node, Role::Part, start, prefix, &content)?;
+                self.doc.name(field.name);
+                self.any(content, inner, depth, Beside::Members)
+            }
+            _ => Err(Unread::Malformed),
+        }
+    }
+
+    /// One message of a list. One with a role that is malformed is left out of the tree, and noted.
+    fn element(
+        &mut self,
+        message: &'static Message,
+        (start, prefix, content): (usize, usize, Range<usize>),
+        parent: usize,
+        depth: usize,
+    ) -> Result<(), Unread> {
+        let is_item = message.role == Role::Item;
+        let mark = if is_item { self.doc.begin_item(&self.trail) } else { self.doc.mark() };
+        self.doc.separate();
+        self.doc.raw("{");
+        let inner = self.node(parent, message.role, start, prefix, &content)?;
+        match self.fields(message, content.clone(), inner, depth) {
+            Ok(()) => {
+                self.doc.raw("}");
+                if is_item {
+                    self.doc.end_item(&self.trail, mark);
+                }
+            }
+            Err(Unread::Malformed) if message.role != Role::Part => {
+                if is_item {
+                    self.doc.forget_item(mark);
+                } else {
+                    self.doc.back_to(mark);
+                }
+                let broken = self.node(parent, message.role, start, prefix, &content)?;
+                self.doc.broken.push((broken, Reason::NotProtobuf));
+            }
+            Err(unread) => return Err(unread),
+        }
+        Ok(())
+    }
+
+    /// A key and its value as a member.
+    fn key_value(&mut self, range: Range<usize>, node: usize, depth: usize) -> Result<(), Unread> {
+        // The value may come before its key.
+        let (mut key, mut value, mut unknown) = (None, None, false);
+        let mut at = range.start;
+        while at < range.end {
+            let Record { number, start, value: given } = record(self.source, &mut at, range.end)?;
+            match (number, given) {
+                (1, Value::Delimited { prefix, content }) if key.is_none() => key = Some((prefix, content)),
+                (2, Value::Delimited { prefix, content }) if value.is_none() => {
+                    value = Some((start, prefix, content));
+                }
+                // A place in the dictionary of profiles.
+                (3, Value::Varint { .. }) => {}
+                (1..=3, _) => return Err(Unread::Malformed),
+                _ => unknown = true,
+            }
+        }
+        self.doc.separate();
+        match key {
+            Some((prefix, content)) => self.text(content, prefix, node)?,
+            None => self.doc.raw("\"\""),
+        }
+        self.doc.raw(":");
+        match value {
+            Some((start, prefix, content)) => {
+                let inner = self.node(node, Role::Part, start, prefix, &content)?;
+                self.any(content, inner, depth, Beside::Members)?;
+            }
+            None => self.doc.raw("null"),
+        }
+        if unknown {
+            self.unknown_beyond(3, range, node, depth, Beside::Members)?;
+        }
+        Ok(())
+    }
+
+    /// A value of any type.
+    fn any(&mut self, range: Range<usize>, node: usize, depth: usize, beside: Beside) -> Result<(), Unread> {
+        const KNOWN_MAX: u32 = 8;
+        let (mut has_value, mut unknown) = (false, false);
+        let mut at = range.start;
+        while at < range.end {
+            let Record { number, start, value } = record(self.source, &mut at, range.end)?;
+            if number > KNOWN_MAX {
+                unknown = true;
+                continue;
+            }
+            if std::mem::replace(&mut has_value, true) {
+                return Err(Unread::Malformed);
+            }
+            match (number, value) {
+                (1, Value::Delimited { prefix, content }) => self.text(content, prefix, node)?,
+                (2 | 8, Value::Varint { .. }) => self.doc.raw("null"),
+                (3, Value::Varint { value, range }) => {
+                    self.doc.number_leaf(value.cast_signed(), range, node, Form::Binary { bytes: 1 });
+                }
+                (4, Value::Fixed64(range)) => match whole(f64::from_bits(self.fixed64(&range))) {
+                    Some(number) => self.doc.number_leaf(number, range, node, Form::Binary { bytes: 8 }),
+                    None => self.doc.raw("null"),
+                },
+                (5 | 6, Value::Delimited { prefix, content }) if depth >= self.depth_max => {
+                    self.doc.raw("null");
+                    self.doc.opaque.push(Opaque { node, source: content, prefix, fill: Fill::Empty });
+                }
+                (5, Value::Delimited { prefix, content }) => {
+                    let inner = self.node(node, Role::Part, start, prefix, &content)?;
+                    self.doc.raw("[");
+                    self.values(content, inner, depth + 1)?;
+                    self.doc.raw("]");
+                }
+                (6, Value::Delimited { prefix, content }) => {
+                    let inner = self.node(node, Role::Part, start, prefix, &content)?;
+                    self.doc.raw("{");
+                    self.members(content, inner, depth + 1)?;
+                    self.doc.raw("}");
+                }
+                (7, Value::Delimited { prefix, content }) => self.bytes(content, prefix, node),
+                _ => return Err(Unread::Malformed),
+            }
+        }
+        if !has_value {
+            self.doc.raw("null");
+        }
+        if unknown {
+            self.unknown_beyond(KNOWN_MAX, range, node, depth, beside)?;
+        }
+        Ok(())
+    }
+
+    /// The values of an array.
+    fn values(&mut self, range: Range<usize>, node: usize, depth: usize) -> Result<(), Unread> {
+        let mut at = range.start;
+        while at < range.end {
+            let record = record(self.source, &mut at, range.end)?;
+            match record {
+                Record { number: 1, start, value: Value::Delimited { prefix, content } } => {
+                    let inner = self.node(node, Role::Part, start, prefix, &content)?;
+                    self.doc.separate();
+                    self.any(content, inner, depth, Beside::Elements)?;
+                }
+                Record { number: 1, .. } => return Err(Unread::Malformed),
+                record => self.unknown(record, node, depth, Beside::Elements)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The pairs of a list of keys and values.
+    fn members(&mut self, range: Range<usize>, node: usize, depth: usize) -> Result<(), Unread> {
+        let mut at = range.start;
+        while at < range.end {
+            let record = record(self.source, &mut at, range.end)?;
+            match record {
+                Record { number: 1, start, value: Value::Delimited { prefix, content } } => {
+                    let inner = self.node(node, Role::Part, start, prefix, &content)?;
+                    self.key_value(content, inner, depth)?;
+                }
+                Record { number: 1, .. } => return Err(Unread::Malformed),
+                record => self.unknown(record, node, depth, Beside::Members)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Text of the protocol, which is UTF-8.
+    fn text(&mut self, content: Range<usize>, prefix: usize, node: usize) -> Result<(), Unread> {
+        let text = &self.source[content.clone()];
+        if std::str::from_utf8(text).is_err() {
+            return Err(Unread::Malformed);
+        }
+        self.doc.text_leaf(text, content, node, |escaped| Form::Delimited { prefix, escaped });
+        Ok(())
+    }
+
+    /// Bytes that may be text.
+    fn bytes(&mut self, content: Range<usize>, prefix: usize, node: usize) {
+        let bytes = &self.source[content.clone()];
+        if is_text(bytes) {
+            self.doc.text_leaf(bytes, content, node, |escaped| Form::Delimited { prefix, escaped });
+        } else {
+            self.doc.raw("null");
+            self.doc.opaque.push(Opaque { node, source: content, prefix, fill: Fill::StandIn });
+        }
+    }
+
+    /// An id. One that spells something is looked at: `jane@example.com` has sixteen bytes.
+    fn id(&mut self, name: &str, content: Range<usize>, prefix: usize, node: usize) {
+        let bytes = &self.source[content.clone()];
+        let is_sized = matches!(bytes.len(), 0 | 8 | 16);
+        if is_sized && !spells(bytes) {
+            return;
+        }
+        if !is_sized && !is_text(bytes) {
+            return self.doc.opaque.push(Opaque { node, source: content, prefix, fill: Fill::Empty });
+        }
+        self.doc.name(name);
+        self.doc.text_leaf(bytes, content, node, |escaped| match is_sized {
+            true => Form::Sized,
+            false => Form::Delimited { prefix, escaped },
+        });
+    }
+
+    /// A list of numbers in one piece.
+    fn packed(&self, wire: Wire, content: Range<usize>) -> Result<(), Unread> {
+        let fits = match wire {
+            Wire::Fixed64 => content.len().is_multiple_of(8),
+            Wire::Fixed32 => content.len().is_multiple_of(4),
+            Wire::Varint => {
+                let mut at = content.start;
+                while at < content.end {
+                    varint(self.source, &mut at, content.end)?;
+                }
+                true
+            }
+        };
+        fits.then_some(()).ok_or(Unread::Malformed)
+    }
+
+    /// The fields of a message with a higher number than all that are known of it.
+    fn unknown_beyond(
+        &mut self,
+        known_max: u32,
+        range: Range<usize>,
+        node: usize,
+        depth: usize,
+        beside: Beside,
+    ) -> Result<(), Unread> {
+        let mut at = range.start;
+        while at < range.end {
+            let record = record(self.source, &mut at, range.end)?;
+            if record.number > known_max {
+                self.unknown(record, node, depth, beside)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A field that the table does not know: read as whatever it may be.
+    fn unknown(&mut self, record: Record, node: usize, depth: usize, beside: Beside) -> Result<(), Unread> {
+        match record.value {
+            Value::Varint { value, range } => {
+                self.unknown_number(value, range, node, Form::Binary { bytes: 1 }, beside);
+            }
+            Value::Fixed64(range) => {
+                let bits = self.fixed64(&range);
+                let form = Form::Binary { bytes: 8 };
+                self.unknown_number(bits, range.clone(), node, form, beside);
+                if let Some(number) = whole(f64::from_bits(bits)) {
+                    self.unknown_number(number, range, node, form, beside);
+                }
+            }
+            Value::Fixed32(range) => {
+                let bytes =
+                    self.source[range.clone()].try_into().expect("four bytes, as the reader took them");
+                let number = u64::from(u32::from_le_bytes(bytes));
+                self.unknown_number(number, range, node, Form::Binary { bytes: 4 }, beside);
+            }
+            Value::Delimited { prefix, content } => {
+                self.unknown_bytes((record.start, prefix, content), node, depth, beside)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown_number(&mut self, number: u64, range: Range<usize>, node: usize, form: Form, beside: Beside) {
+        // What has its highest bit set is negative, and so measured.
+        if (UNKNOWN_NUMBER_MIN..=i64::MAX.cast_unsigned()).contains(&number) {
+            self.doc.beside(beside);
+            self.doc.number_leaf(number, range, node, form);
+        }
+    }
+
+    /// Bytes of an unknown field: a message if they parse as one, text if they are, else nothing that could stay.
+    fn unknown_bytes(
+        &mut self,
+        (start, prefix, content): (usize, usize, Range<usize>),
+        node: usize,
+        depth: usize,
+        beside: Beside,
+    ) -> Result<(), Unread> {
+        if content.is_empty() {
+            return Ok(());
+        }
+        let inner = self.unknown_message((start, prefix, content.clone()), node, depth, beside)?;
+        let bytes = &self.source[content.clone()];
+        let text = is_text(bytes);
+        match inner {
+            // LEAK: text may parse as a message by chance, and its pieces say less than the whole. Tags and lengths of
+            // true messages are control characters sooner or later.
+            Some(inner) if text && !bytes.iter().any(|byte| *byte < 0x20 && !b"\t\n\r".contains(byte)) => {
+                self.doc.beside(beside);
+                let form = |escaped| Form::Ambiguous { prefix, escaped, inner };
+                self.doc.text_leaf(bytes, content, node, form);
+            }
+            Some(_) => {}
+            None if text => {
+                self.doc.beside(beside);
+                self.doc.text_leaf(bytes, content, node, |escaped| Form::Delimited { prefix, escaped });
+            }
+            None => self.doc.opaque.push(Opaque { node, source: content, prefix, fill: Fill::Empty }),
+        }
+        Ok(())
+    }
+
+    /// Reads an unknown field as a message. `None`, and nothing noted, if it is none.
+    fn unknown_message(
+        &mut self,
+        (start, prefix, content): (usize, usize, Range<usize>),
+        parent: usize,
+        depth: usize,
+        beside: Beside,
+    ) -> Result<Option<usize>, Unread> {
+        if depth >= self.depth_max {
+            return Ok(None);
+        }
+        let mark = self.doc.mark();
+        let inner = self.node(parent, Role::Part, start, prefix, &content)?;
+        self.doc.beside(beside);
+        self.doc.raw("{");
+        match self.fields(&table::UNKNOWN, content, inner, depth + 1) {
+            Ok(()) => {
+                self.doc.raw("}");
+                Ok(Some(inner))
+            }
+            Err(Unread::Malformed) => {
+                self.doc.back_to(mark);
+                Ok(None)
+            }
+            Err(unread) => Err(unread),
+        }
+    }
+
+    fn node(
+        &mut self,
+        parent: usize,
+        role: Role,
+        start: usize,
+        prefix: usize,
+        content: &Range<usize>,
+    ) -> Result<usize, Unread> {
+        self.doc.node(Node { parent, role, start, content: content.clone(), prefix })
+    }
+
+    fn fixed64(&self, range: &Range<usize>) -> u64 {
+        let bytes = self.source[range.clone()].try_into().expect("eight bytes, as the reader took them");
+        u64::from_le_bytes(bytes)
+    }
+}
+
+/// What ends a list of fields in the tree; nothing for a field that is none.
+fn closing(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Many(_) | Kind::Texts => "]",
+        Kind::Attributes => "}",
+        _ => "",
+    }
+}
+
+fn is_number(wire: Wire, value: &Value) -> bool {
+    matches!(
+        (wire, value),
+        (Wire::Varint, Value::Varint { .. })
+            | (Wire::Fixed64, Value::Fixed64(_))
+            | (Wire::Fixed32, Value::Fixed32(_))
+    )
+}
+
+/// True for an id that is readable from its first byte to its last. One in three thousand of eight bytes is by chance.
+pub(super) fn spells(id: &[u8]) -> bool {
+    !id.is_empty() && id.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}

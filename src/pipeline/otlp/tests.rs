@@ -1,0 +1,465 @@
+//! Whole requests of OTLP: what goes in, what comes out, in both forms.
+
+use crate::frame::otlp::build::{bytes, fixed64, message, pair, text, traces, varint};
+use crate::outcome::Reason;
+use crate::pattern::{PatternSet, embedded};
+use crate::pipeline::{BodyFormat, BodyLimits, Coding, Encoding, Pipeline, Refusal, Signal, Summary};
+use crate::redact::{Action, Mode, OnError, Plan, Policy, PolicyRule, PseudonymKey};
+use std::sync::{Arc, LazyLock};
+
+static SET: LazyLock<Arc<PatternSet>> =
+    LazyLock::new(|| Arc::new(PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set")));
+static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| plan(Policy::default()));
+
+fn plan(policy: Policy) -> Arc<Plan> {
+    Arc::new(Plan::compile(Arc::clone(&SET), policy).expect("a plan"))
+}
+
+fn run(plan: &Arc<Plan>, format: BodyFormat, chunks: &[&[u8]]) -> Result<(Vec<u8>, Summary), Refusal> {
+    let mut pipeline = Pipeline::new(Arc::clone(plan), BodyLimits::default(), format, Coding::Identity);
+    let mut out = Vec::new();
+    for chunk in chunks {
+        pipeline.push(chunk, &mut out)?;
+    }
+    pipeline.finish(&mut out)?;
+    Ok((out, pipeline.summary().clone()))
+}
+
+fn protobuf(signal: Signal, body: &[u8]) -> Result<(Vec<u8>, Summary), Refusal> {
+    run(&PLAN, BodyFormat::Otlp(signal, Encoding::Protobuf), &[body])
+}
+
+/// Scrubs one span in both forms: each leaves with what is wanted, with true lengths, and a second time unchanged.
+#[track_caller]
+fn check_span(came: (&[Vec<u8>], &str), want: (&[Vec<u8>], &str)) {
+    let in_json =
+        |span: &str| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[ {{{span}}} ]}}]}}]}}"#);
+    let in_protobuf = |span: &[Vec<u8>]| traces(&[message(2, span)]);
+    let forms = [
+        (Encoding::Protobuf, in_protobuf(came.0), in_protobuf(want.0)),
+        (Encoding::Json, in_json(came.1).into_bytes(), in_json(want.1).into_bytes()),
+    ];
+    for (encoding, came, want) in forms {
+        let format = BodyFormat::Otlp(Signal::Traces, encoding);
+        for body in [&came, &want] {
+            let (out, summary) = run(&PLAN, format, &[body]).expect("it is taken");
+            assert_eq!(
+                String::from_utf8_lossy(&out),
+                String::from_utf8_lossy(&want),
+                "{encoding:?}: {out:02x?}"
+            );
+            let is_clean = *body == want;
+            assert_eq!((summary.clean, summary.redacted), (u64::from(is_clean), u64::from(!is_clean)));
+            assert_eq!(summary.changed, !is_clean);
+        }
+        for cut in 0..=came.len() {
+            let (head, tail) = came.split_at(cut);
+            assert_eq!(run(&PLAN, format, &[head, tail]).expect("taken").0, want, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn both_forms_lead_to_one_decision() {
+    // A pattern in text, with the length of a message that takes another byte.
+    let filler = "x".repeat(115);
+    check_span(
+        (
+            &[
+                text(5, "GET /u/jane@example.com"),
+                pair(9, "m", &[text(1, &format!("{filler} jane@example.com"))]),
+            ],
+            &format!(
+                r#""name":"GET /u/jane@example.com","attributes":[{{"key":"m","value":{{"stringValue":"{filler} jane@example.com"}}}}]"#
+            ),
+        ),
+        (
+            &[text(5, "GET /u/[email]"), pair(9, "m", &[text(1, &format!("{filler} [email]"))])],
+            &format!(
+                r#""name":"GET /u/[email]","attributes":[{{"key":"m","value":{{"stringValue":"{filler} [email]"}}}}]"#
+            ),
+        ),
+    );
+    // Field rules go by the key, wherever it stands, and address fields become empty.
+    check_span(
+        (
+            &[
+                pair(9, "client.address", &[text(1, "192.0.2.7")]),
+                message(9, &[message(2, &[text(1, "jane at example")]), text(1, "user.email")]),
+                pair(9, "user.name", &[text(1, "Jane Roe")]),
+                message(11, &[text(2, "login of Jane Roe")]),
+            ],
+            r#""attributes":[{"key":"client.address","value":{"stringValue":"192.0.2.7"}},
+                {"value":{"stringValue":"jane at example"},"key":"user.email"},
+                {"key":"user.name","value":{"stringValue":"Jane Roe"}}],"events":[{"name":"login of Jane Roe"}]"#,
+        ),
+        (
+            &[
+                pair(9, "client.address", &[text(1, "")]),
+                message(9, &[message(2, &[text(1, "[email]")]), text(1, "user.email")]),
+                pair(9, "user.name", &[text(1, "[person]")]),
+                message(11, &[text(2, "login of [person]")]),
+            ],
+            r#""attributes":[{"key":"client.address","value":{"stringValue":""}},
+                {"value":{"stringValue":"[email]"},"key":"user.email"},
+                {"key":"user.name","value":{"stringValue":"[person]"}}],"events":[{"name":"login of [person]"}]"#,
+        ),
+    );
+    // Numbers, keys, bytes, JSON in a string, arrays and maps.
+    let prompt =
+        |said: &str| format!(r#"[{{"role":"user","parts":[{{"type":"text","content":"{said}"}}]}}]"#);
+    let (asked, gone) = (prompt("a teal fox"), prompt("[prompt chars=10 words=3]"));
+    let in_json = |text: &str| serde_json::to_string(text).expect("text");
+    check_span(
+        (
+            &[
+                pair(9, "card", &[varint(3, 4_111_111_111_111_111)]),
+                pair(9, "jane@example.com", &[varint(2, 1)]),
+                pair(9, "raw", &[bytes(7, b"from 192.0.2.7")]),
+                pair(9, "gen_ai.input.messages", &[text(1, &asked)]),
+                pair(
+                    9,
+                    "list",
+                    &[message(
+                        5,
+                        &[message(1, &[text(1, "a")]), message(1, &[text(1, "to jane@example.com")])],
+                    )],
+                ),
+                pair(9, "gen_ai.prompt", &[message(6, &[pair(1, "text", &[text(1, "a \"fox\"")])])]),
+            ],
+            &format!(
+                r#""attributes":[{{"key":"card","value":{{"intValue":"4111111111111111"}}}},
+                {{"key":"jane@example.com","value":{{"boolValue":true}}}},
+                {{"key":"raw","value":{{"bytesValue":"ZnJvbSAxOTIuMC4yLjc="}}}},
+                {{"key":"gen_ai.input.messages","value":{{"stringValue":{}}}}},
+                {{"key":"list","value":{{"arrayValue":{{"values":[{{"stringValue":"a"}},{{"stringValue":"to jane@example.com"}}]}}}}}},
+                {{"key":"gen_ai.prompt","value":{{"kvlistValue":{{"values":[{{"key":"text","value":{{"stringValue":"a \"fox\""}}}}]}}}}}}]"#,
+                in_json(&asked)
+            ),
+        ),
+        (
+            &[
+                pair(9, "card", &[varint(3, 0)]),
+                pair(9, "[email]#1", &[varint(2, 1)]),
+                pair(9, "raw", &[bytes(7, b"from [ip]")]),
+                pair(9, "gen_ai.input.messages", &[text(1, &gone)]),
+                pair(
+                    9,
+                    "list",
+                    &[message(5, &[message(1, &[text(1, "a")]), message(1, &[text(1, "to [email]")])])],
+                ),
+                pair(
+                    9,
+                    "gen_ai.prompt",
+                    &[message(6, &[pair(1, "text", &[text(1, "[prompt chars=7 words=2]")])])],
+                ),
+            ],
+            &format!(
+                r#""attributes":[{{"key":"card","value":{{"intValue":"0"}}}},
+                {{"key":"[email]#1","value":{{"boolValue":true}}}},
+                {{"key":"raw","value":{{"bytesValue":"ZnJvbSBbaXBd"}}}},
+                {{"key":"gen_ai.input.messages","value":{{"stringValue":{}}}}},
+                {{"key":"list","value":{{"arrayValue":{{"values":[{{"stringValue":"a"}},{{"stringValue":"to [email]"}}]}}}}}},
+                {{"key":"gen_ai.prompt","value":{{"kvlistValue":{{"values":[{{"key":"text","value":{{"stringValue":"[prompt chars=7 words=2]"}}}}]}}}}}}]"#,
+                in_json(&gone)
+            ),
+        ),
+    );
+}
+
+#[test]
+fn what_nobody_knows_is_scrubbed_too() {
+    check_span(
+        (
+            &[text(99, "jane@example.com"), message(98, &[message(1, &[text(2, "to jane@example.com")])])],
+            r#""new":{"a":["jane@example.com"]}"#,
+        ),
+        (
+            &[text(99, "[email]"), message(98, &[message(1, &[text(2, "to [email]")])])],
+            r#""new":{"a":["[email]"]}"#,
+        ),
+    );
+    // Unknown bytes that are neither go; known ones keep a stand-in.
+    let (out, summary) = protobuf(
+        Signal::Traces,
+        &traces(&[message(2, &[bytes(99, &[0xff, 0xfe]), pair(9, "b", &[bytes(7, &[0xff])])])]),
+    )
+    .expect("taken");
+    let want = traces(&[message(2, &[bytes(99, &[]), pair(9, "b", &[bytes(7, b"[unscanned]")])])]);
+    assert_eq!((out, summary.unscanned, summary.redacted), (want, 2, 1));
+    // `B0` begins a message of one field of 48 bytes, `ja` one of 97, and both are text. What is found in both readings goes as in a
+    // message; where the text says more than the piece of it, `jane` and not `ne`, all of it goes.
+    for (came, want) in [
+        (format!("B0{:48}", " to jane@example.com and on"), format!("B'{:39}", " to [email] and on")),
+        (format!("{:99}", "jane@example.com"), "[unscanned]".to_owned()),
+    ] {
+        let (out, _) = protobuf(Signal::Traces, &traces(&[message(2, &[text(99, &came)])])).expect("taken");
+        assert_eq!(out, traces(&[message(2, &[text(99, &want)])]), "{}", String::from_utf8_lossy(&out));
+    }
+}
+
+#[test]
+fn ids_keep_their_length() {
+    let (out, _) = protobuf(
+        Signal::Traces,
+        &traces(&[message(2, &[bytes(1, b"jane@example.com"), bytes(2, b"a span's")])]),
+    )
+    .expect("taken");
+    assert_eq!(out, traces(&[message(2, &[bytes(1, &[0; 16]), bytes(2, b"a span's")])]));
+    let json =
+        r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"6a616e65406578616d706c652e636f6d"}]}]}]}"#;
+    let (out, _) =
+        run(&PLAN, BodyFormat::Otlp(Signal::Traces, Encoding::Json), &[json.as_bytes()]).expect("taken");
+    assert_eq!(
+        String::from_utf8_lossy(&out),
+        json.replace("6a616e65406578616d706c652e636f6d", &"0".repeat(32))
+    );
+}
+
+/// Nothing found: the very bytes, odd ones too.
+#[test]
+fn a_clean_request_leaves_as_it_came() {
+    let padded = [&[0x2a, 0x81, 0x80, 0x00][..], b"n"].concat(); // a length longer than it need be
+    let metric = message(
+        2,
+        &[
+            text(1, "http.server.duration"),
+            message(7, &[message(1, &[pair(7, "k", &[text(1, "v")]), fixed64(6, 4_111_111_111_111_111)])]),
+        ],
+    );
+    for (signal, body) in [
+        (
+            Signal::Traces,
+            traces(&[message(2, &[padded, varint(99, 7), text(98, "new"), bytes(1, &[0xab; 16])])]),
+        ),
+        (Signal::Metrics, message(1, &[message(2, &[metric])])),
+        (Signal::Logs, Vec::new()),
+    ] {
+        let (out, summary) = protobuf(signal, &body).expect("taken");
+        assert!(out == body && !summary.changed, "{out:02x?}");
+    }
+    let json = r#"{ "resourceLogs" : [ {"scopeLogs":[{"logRecords":[{"timeUnixNano":"1760520026781239000","body":{"stringValue":"hello"} , "new":[1.0e5]},{}]}]}]}"#;
+    let (out, summary) =
+        run(&PLAN, BodyFormat::Otlp(Signal::Logs, Encoding::Json), &[json.as_bytes()]).expect("taken");
+    assert_eq!((String::from_utf8_lossy(&out).as_ref(), summary.clean, summary.changed), (json, 2, false));
+}
+
+#[test]
+fn what_lies_around_items_counts_for_each() {
+    let resource = |mail: &str| message(1, &[pair(1, "user.email", &[text(1, mail)])]);
+    let body = |mail: &str, name: &str| {
+        [
+            message(
+                1,
+                &[resource(mail), message(2, &[message(2, &[text(5, name)]), message(2, &[text(5, "b")])])],
+            ),
+            message(1, &[message(2, &[message(2, &[text(5, "c")])])]),
+        ]
+        .concat()
+    };
+    // What the resource teaches is replaced in its spans.
+    let (out, summary) =
+        protobuf(Signal::Traces, &body("jane@example.com", "of jane@example.com")).expect("taken");
+    assert_eq!(out, body("[email]", "of [email]"));
+    assert_eq!((summary.redacted, summary.clean, summary.items()), (2, 1, 3));
+}
+
+/// Each span teaches for itself: what one says about a person holds for no other.
+#[test]
+fn spans_teach_for_themselves() {
+    let span = |number: usize, says: &str| {
+        message(2, &[pair(9, "user.name", &[text(1, &format!("Person Number{number}"))]), text(5, says)])
+    };
+    let scrubbed = |says: &str| message(2, &[pair(9, "user.name", &[text(1, "[person]")]), text(5, says)]);
+    let spans: Vec<_> =
+        (0..40).map(|n| span(n, &format!("for Person Number{n}, not Person Number{}", n + 1))).collect();
+    let (out, _) = protobuf(Signal::Traces, &traces(&spans)).expect("taken");
+    let want: Vec<_> =
+        (0..40).map(|n| scrubbed(&format!("for [person], not Person Number{}", n + 1))).collect();
+    assert_eq!(out, traces(&want));
+}
+
+#[test]
+fn a_malformed_item_meets_the_conduct() {
+    let good = message(2, &[text(5, "good")]);
+    let bad = message(2, &[bytes(5, b"\xff")]);
+    let body = traces(&[good.clone(), bad.clone(), good.clone()]);
+    let with = |on_error| plan(Policy { on_error, ..Policy::default() });
+    let scrub =
+        |on_error| run(&with(on_error), BodyFormat::Otlp(Signal::Traces, Encoding::Protobuf), &[&body]);
+    let (out, summary) = scrub(OnError::DropItem).expect("the rest goes on");
+    assert_eq!(out, traces(&[good.clone(), good.clone()]));
+    assert_eq!((summary.dropped, summary.clean), (vec![(Reason::NotProtobuf, 1)], 2));
+    let (out, summary) = scrub(OnError::Replace).expect("it goes on empty");
+    assert_eq!(out, traces(&[good.clone(), message(2, &[]), good]));
+    assert_eq!((summary.redacted, summary.clean), (1, 2));
+    assert_eq!(scrub(OnError::Reject).expect_err("refused").reason, Reason::NotProtobuf);
+    let (out, summary) = scrub(OnError::Pass).expect("with consent");
+    assert_eq!((out, summary.clean), (body, 3));
+    // The request itself: nothing is left to send.
+    let cut = [0x0a, 0x05, 0x00];
+    for (on_error, want) in
+        [(OnError::DropItem, None), (OnError::Replace, Some(&b""[..])), (OnError::Pass, Some(&cut[..]))]
+    {
+        let got = run(&with(on_error), BodyFormat::Otlp(Signal::Logs, Encoding::Protobuf), &[&cut]);
+        assert_eq!(got.ok().map(|(out, _)| out).as_deref(), want, "{on_error:?}");
+    }
+}
+
+#[test]
+fn a_policy_may_leave_items_out() {
+    let rules = vec![PolicyRule { path: "**.attributes.secret_project".into(), action: Action::DropItem }];
+    let plan = plan(Policy { rules, ..Policy::default() });
+    let (kept, gone) =
+        (message(2, &[text(5, "kept")]), message(2, &[pair(9, "secret_project", &[text(1, "x")])]));
+    for (spans, left) in [
+        (vec![kept.clone(), gone.clone(), kept.clone()], 2),
+        (vec![gone.clone(), gone.clone(), kept.clone()], 1),
+        (vec![kept.clone(), gone.clone(), gone.clone()], 1),
+        (vec![gone.clone(), gone.clone()], 0),
+    ] {
+        let (out, summary) =
+            run(&plan, BodyFormat::Otlp(Signal::Traces, Encoding::Protobuf), &[&traces(&spans)])
+                .expect("taken");
+        assert_eq!(out, traces(&vec![kept.clone(); left]));
+        assert_eq!(summary.dropped, [(Reason::Policy, (spans.len() - left) as u64)]);
+        assert_eq!(summary.clean, left as u64);
+    }
+    // In JSON a comma goes with each.
+    let (kept, gone) =
+        (r#"{"name":"kept"}"#, r#"{"attributes":[{"key":"secret_project","value":{"stringValue":"x"}}]}"#);
+    for (spans, want) in [
+        (format!("{kept}, {gone} ,{kept}"), format!("{kept}, {kept}")),
+        (format!("{gone},{gone},{kept}"), kept.to_owned()),
+        (format!("{kept},{gone},{gone}"), kept.to_owned()),
+        (format!("{gone},{gone}"), String::new()),
+        (format!("{gone},{kept},{gone}"), kept.to_owned()),
+    ] {
+        let body = |spans: &str| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+        let (out, _) =
+            run(&plan, BodyFormat::Otlp(Signal::Traces, Encoding::Json), &[body(&spans).as_bytes()])
+                .expect("taken");
+        assert_eq!(String::from_utf8_lossy(&out), body(&want), "{spans}");
+    }
+    // All that a resource says goes with it; a request that says it outside of any is refused.
+    let resource = message(1, &[pair(1, "secret_project", &[text(1, "x")])]);
+    let body = [
+        message(1, &[message(2, &[message(2, &[text(5, "a")]), message(2, &[text(5, "b")])]), resource]),
+        traces(&[message(2, &[text(5, "c")])]),
+    ]
+    .concat();
+    let (out, summary) =
+        run(&plan, BodyFormat::Otlp(Signal::Traces, Encoding::Protobuf), &[&body]).expect("taken");
+    assert_eq!(out, traces(&[message(2, &[text(5, "c")])]));
+    assert_eq!((summary.dropped, summary.clean), (vec![(Reason::Policy, 2)], 1));
+}
+
+#[test]
+fn shadow_mode_changes_nothing_and_counts() {
+    let plan = plan(Policy { mode: Mode::Shadow, ..Policy::default() });
+    let body = traces(&[
+        message(2, &[text(5, "jane@example.com"), bytes(99, &[0xff])]),
+        message(2, &[bytes(5, b"\xff")]),
+    ]);
+    let (out, summary) =
+        run(&plan, BodyFormat::Otlp(Signal::Traces, Encoding::Protobuf), &[&body]).expect("taken");
+    assert_eq!((out, summary.changed), (body, false));
+    assert_eq!(summary.counts.iter().map(|count| count.hits).sum::<u64>(), 1);
+}
+
+/// Two series stay two: with a key each value has a pseudonym of its own, without one they become one constant.
+#[test]
+fn series_of_metrics_stay_apart() {
+    let point = |address: &str, mail: &str| {
+        message(
+            1,
+            &[
+                pair(7, "client.address", &[text(1, address)]),
+                pair(7, "who", &[text(1, mail)]),
+                fixed64(6, 1),
+            ],
+        )
+    };
+    let body = |points: &[Vec<u8>]| message(1, &[message(2, &[message(2, &[message(7, points)])])]);
+    let came = body(&[
+        point("192.0.2.7", "jane@example.com"),
+        point("192.0.2.8", "john@example.com"),
+        point("192.0.2.7", "jane@example.com"),
+    ]);
+    let (out, summary) = protobuf(Signal::Metrics, &came).expect("taken");
+    assert_eq!(out, body(&vec![point("", "[email]"); 3]));
+    assert_eq!(summary.redacted, 3);
+    let keyed = plan(Policy { key: Some(PseudonymKey(b"0123456789abcdef".to_vec())), ..Policy::default() });
+    let format = BodyFormat::Otlp(Signal::Metrics, Encoding::Protobuf);
+    let (out, _) = run(&keyed, format, &[&came]).expect("taken");
+    let shown = String::from_utf8_lossy(&out).into_owned();
+    let stand_ins = |prefix: &str| -> Vec<String> {
+        shown.match_indices(prefix).map(|(at, _)| shown[at..at + prefix.len() + 16].to_owned()).collect()
+    };
+    let addresses = stand_ins("[ip:");
+    assert_eq!(addresses.len(), 3, "{shown}");
+    assert!(addresses[0] == addresses[2] && addresses[0] != addresses[1]);
+    assert_eq!(shown.matches("@pseudonym.invalid").count(), 3);
+    assert_eq!(run(&keyed, format, &[&out]).expect("taken").0, out, "a second time changes nothing");
+    // Spans have no series.
+    let (out, _) = run(
+        &keyed,
+        BodyFormat::Otlp(Signal::Traces, Encoding::Protobuf),
+        &[&traces(&[message(2, &[text(5, "jane@example.com")])])],
+    )
+    .expect("taken");
+    assert_eq!(out, traces(&[message(2, &[text(5, "[email]")])]));
+}
+
+#[test]
+fn calls_of_grpc() {
+    let request = |name: &str| traces(&[message(2, &[text(5, name)])]);
+    let framed = |compressed: u8, message: &[u8]| {
+        [&[compressed], &u32::try_from(message.len()).expect("short").to_be_bytes()[..], message].concat()
+    };
+    let grpc = |coding| BodyFormat::OtlpGrpc(Signal::Traces, coding);
+    let (out, summary) =
+        run(&PLAN, grpc(Coding::Identity), &[&framed(0, &request("jane@example.com"))]).expect("taken");
+    assert_eq!(out, framed(0, &request("[email]")));
+    assert_eq!((summary.redacted, summary.changed), (1, true));
+    let gzip = |bytes: &[u8]| {
+        let (mut encoder, mut out) = (crate::encode::Encoder::new(Coding::Gzip), Vec::new());
+        encoder.write(bytes, &mut out);
+        encoder.finish(&mut out);
+        out
+    };
+    let clean = framed(1, &gzip(&request("a name")));
+    assert_eq!(
+        run(&PLAN, grpc(Coding::Gzip), &[&clean]).expect("taken").0,
+        clean,
+        "nothing found: the very bytes"
+    );
+    let (out, _) =
+        run(&PLAN, grpc(Coding::Gzip), &[&framed(1, &gzip(&request("jane@example.com")))]).expect("taken");
+    assert_eq!(out, framed(1, &gzip(&request("[email]"))));
+    for (coding, body, reason) in [
+        (Coding::Identity, framed(1, &gzip(&request("a"))), Reason::UnknownCoding),
+        (Coding::Gzip, framed(1, b"no gzip"), Reason::CodingBroken),
+        (Coding::Identity, framed(2, b""), Reason::LengthWrong),
+        (Coding::Identity, vec![0, 0, 0, 0, 9, 1], Reason::LengthWrong),
+        (Coding::Identity, Vec::new(), Reason::LengthWrong),
+        (Coding::Identity, [framed(0, b""), framed(0, b"")].concat(), Reason::LengthWrong),
+        (Coding::Identity, framed(0, &[0x0a, 9]), Reason::NotProtobuf),
+        (Coding::Gzip, framed(1, &gzip(&vec![0; 10 << 20])), Reason::RatioExceeded),
+    ] {
+        let got = run(&PLAN, grpc(coding), &[&body]).expect_err("refused");
+        assert_eq!(got.reason, reason);
+    }
+}
+
+#[test]
+fn a_long_request_is_refused() {
+    let limits = BodyLimits { item_bytes_max: 64, ..BodyLimits::default() };
+    for bytes in [64, 65] {
+        let body = vec![0x0a; bytes];
+        let format = BodyFormat::Otlp(Signal::Logs, Encoding::Protobuf);
+        let mut pipeline = Pipeline::new(Arc::clone(&PLAN), limits, format, Coding::Identity);
+        let pushed = pipeline.push(&body, &mut Vec::new());
+        assert_eq!(pushed.err().map(|refusal| refusal.reason), (bytes > 64).then_some(Reason::ItemTooLarge));
+    }
+}
