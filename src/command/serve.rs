@@ -137,7 +137,9 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
     let (ingest, admin) =
         (bind(listen.ingest, "listen.ingest").await?, bind(listen.admin, "listen.admin").await?);
     let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
-    let infos: Vec<RouteInfo> = ready.config.routes.iter().map(route_info).collect();
+    let mut infos: Vec<RouteInfo> = ready.config.routes.iter().map(route_info).collect();
+    // Without a file, each path of OTLP is a route of the same name.
+    infos.dedup_by(|next, kept| next.name == kept.name);
     let banner = Banner {
         version: env!("CARGO_PKG_VERSION"),
         ingest: address(&ingest, listen.ingest),

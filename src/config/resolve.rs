@@ -32,8 +32,6 @@ const ROUTES_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 64;
 /// Shortest key or token, in bytes: 128 bits if they are random.
 const SECRET_BYTES_MIN: usize = 16;
-/// Protocols that are known and come with a later version.
-const LATER_PROTOCOLS: [&str; 1] = ["otlp"];
 
 /// What the configuration may look at outside of its own file, and where it notes problems.
 pub(super) struct World<'a, 'f> {
@@ -327,12 +325,6 @@ fn protocol(raw: &RawRoute, world: &mut World<'_, '_>) -> Protocol {
     let known = Protocol::ALL.map(|protocol| (protocol.as_str(), protocol));
     match &raw.protocol {
         Entry::Absent => world.note(raw.at, "the route has no `protocol`"),
-        Entry::Is(At { value, at }) if LATER_PROTOCOLS.contains(&value.as_str()) => {
-            let supported = known.map(|(name, _)| name).join(", ");
-            let message =
-                format!("protocol `{value}` is not supported yet by this version; supported are {supported}");
-            world.note(*at, message);
-        }
         entry => return world.named("protocol", entry, &known).unwrap_or(Protocol::Generic),
     }
     Protocol::Generic

@@ -15,6 +15,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The paths of OTLP, over HTTP and over gRPC.
+/// SPEC: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>, and the services of opentelemetry-proto.
+const OTLP_PATHS: &[&str] = &[
+    "/v1/traces",
+    "/v1/metrics",
+    "/v1/logs",
+    "/v1development/profiles",
+    "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
+];
+
 /// The name of the policy that exists without being written.
 pub(super) const DEFAULT_POLICY: &str = "default";
 
@@ -257,14 +270,17 @@ pub enum Protocol {
     Langfuse,
     /// LangSmith's run ingestion.
     LangSmith,
+    /// OTLP over HTTP and gRPC: traces, metrics, logs and profiles of OpenTelemetry.
+    Otlp,
     /// JSON, NDJSON, forms, multipart and text by content type.
     Generic,
 }
 
 impl Protocol {
     /// All protocols of this version.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sentry,
+        Self::Otlp,
         Self::PostHog,
         Self::Segment,
         Self::RudderStack,
@@ -283,6 +299,7 @@ impl Protocol {
             Self::RudderStack => "rudderstack",
             Self::Langfuse => "langfuse",
             Self::LangSmith => "langsmith",
+            Self::Otlp => "otlp",
             Self::Generic => "generic",
         }
     }
@@ -314,7 +331,8 @@ pub struct Route {
 /// The paths that are one protocol's own, in the order in which they are tried. Sentry's projects are
 /// below all of `/api`, so what others have there comes first. Segment and RudderStack share theirs:
 /// the head of a request tells them apart (`route::find`).
-const OWN_PATHS: [(Protocol, &[&str]); 7] = [
+const OWN_PATHS: [(Protocol, &[&str]); 8] = [
+    (Protocol::Otlp, OTLP_PATHS),
     (Protocol::Langfuse, &["/api/public/**"]),
     (
         Protocol::LangSmith,

@@ -4,8 +4,11 @@
 //! else; no word of a payload, a path or an address.
 
 use crate::outcome::Reason;
+use crate::pipeline::Encoding;
 use crate::proxy::cors;
 use crate::proxy::headers;
+use crate::proxy::intake::{self, OtlpType};
+use crate::proxy::{grpc, otlp};
 use crate::route::Protocol;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -53,23 +56,16 @@ impl Refused {
     }
 
     /// The answer in the shape that the protocol's SDKs read. `origin`: the request came from a browser.
-    pub(crate) fn answer(self, protocol: Protocol, origin: bool) -> Response<AnswerBody> {
-        let (detail, reason) = (self.detail, self.reason);
-        let body = match protocol {
-            Protocol::Sentry => format!(r#"{{"detail":"{detail}","causes":["{reason}"]}}"#),
-            // The error object of PostHog's API; SDKs read the status.
-            Protocol::PostHog => {
-                format!(r#"{{"type":"server_error","code":"{reason}","detail":"{detail}","attr":null}}"#)
+    pub(crate) fn answer(self, shape: Shape, origin: bool) -> Response<AnswerBody> {
+        let mut response = match shape {
+            Shape::Json(protocol) => {
+                full(self.status_for(protocol), "application/json", Bytes::from(self.json(protocol)))
             }
-            Protocol::Segment => format!(r#"{{"success":false,"message":"{detail}","code":"{reason}"}}"#),
-            Protocol::RudderStack => format!(r#"{{"code":"{reason}","message":"{detail}"}}"#),
-            Protocol::Langfuse => format!(r#"{{"message":"{detail}","error":"{reason}"}}"#),
-            Protocol::LangSmith => format!(r#"{{"detail":"{detail}","error":"{reason}"}}"#),
-            Protocol::Generic => format!(r#"{{"error":"{reason}","detail":"{detail}"}}"#),
+            Shape::Otlp(encoding) => otlp::refusal(encoding, self.status, self.detail),
+            Shape::Grpc => return empty(StatusCode::OK, grpc::refusal(self.reason, self.detail)),
         };
-        let mut response = full(self.status_for(protocol), "application/json", Bytes::from(body));
         let headers = response.headers_mut();
-        if protocol == Protocol::Sentry {
+        if shape == Shape::Json(Protocol::Sentry) {
             headers.insert(X_SENTRY_ERROR, HeaderValue::from_static(self.detail));
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
@@ -83,9 +79,24 @@ impl Refused {
         }
         response
     }
-}
 
-impl Refused {
+    /// The error object that the protocol's SDKs read.
+    fn json(self, protocol: Protocol) -> String {
+        let (detail, reason) = (self.detail, self.reason);
+        match protocol {
+            Protocol::Sentry => format!(r#"{{"detail":"{detail}","causes":["{reason}"]}}"#),
+            // The error object of PostHog's API; SDKs read the status.
+            Protocol::PostHog => {
+                format!(r#"{{"type":"server_error","code":"{reason}","detail":"{detail}","attr":null}}"#)
+            }
+            Protocol::Segment => format!(r#"{{"success":false,"message":"{detail}","code":"{reason}"}}"#),
+            Protocol::RudderStack => format!(r#"{{"code":"{reason}","message":"{detail}"}}"#),
+            Protocol::Langfuse => format!(r#"{{"message":"{detail}","error":"{reason}"}}"#),
+            Protocol::LangSmith => format!(r#"{{"detail":"{detail}","error":"{reason}"}}"#),
+            Protocol::Otlp | Protocol::Generic => format!(r#"{{"error":"{reason}","detail":"{detail}"}}"#),
+        }
+    }
+
     /// Segment's SDKs give a batch up at 400; at 403 they ask for a new log-in and send it again, and other
     /// refusals are taken for something that passes.
     /// Source: <https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/#errors>
@@ -94,6 +105,28 @@ impl Refused {
         match protocol {
             Protocol::Segment | Protocol::RudderStack if is_final => StatusCode::BAD_REQUEST,
             _ => self.status,
+        }
+    }
+}
+
+/// How a refusal is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// As the protocol's own JSON.
+    Json(Protocol),
+    /// As the request is written.
+    Otlp(Encoding),
+    Grpc,
+}
+
+impl Shape {
+    /// The shape for a request of a protocol and content type.
+    pub(crate) fn of(protocol: Protocol, content_type: Option<&str>) -> Self {
+        match (protocol, content_type.and_then(intake::otlp_type)) {
+            (Protocol::Otlp, Some(OtlpType::Grpc)) => Self::Grpc,
+            (Protocol::Otlp, Some(OtlpType::Http(encoding))) => Self::Otlp(encoding),
+            (Protocol::Otlp, None) => Self::Otlp(Encoding::Json),
+            (protocol, _) => Self::Json(protocol),
         }
     }
 }
@@ -148,6 +181,11 @@ pub(crate) fn empty(status: StatusCode, headers: HeaderMap) -> Response<AnswerBo
     response
 }
 
+/// An answer of our own, or one that was read to its end, with what follows it.
+pub(crate) fn full_with_trailers(body: Bytes, trailers: HeaderMap) -> Response<AnswerBody> {
+    Response::new(AnswerBody(Kind::Trailed { body, trailers: (!trailers.is_empty()).then_some(trailers) }))
+}
+
 /// An upstream's answer: status as it is, headers but for the denied ones, the body as it comes.
 pub(crate) fn pass_back(answer: Response<Incoming>, idle: Duration) -> Response<AnswerBody> {
     let (head, body) = answer.into_parts();
@@ -163,6 +201,10 @@ pub(crate) struct AnswerBody(Kind);
 
 enum Kind {
     Full(Bytes),
+    Trailed {
+        body: Bytes,
+        trailers: Option<HeaderMap>,
+    },
     Upstream {
         body: Incoming,
         /// Time between two pieces of the body.
@@ -208,6 +250,11 @@ impl Body for AnswerBody {
         match &mut self.0 {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Trailed { body, trailers } => Poll::Ready(if body.is_empty() {
+                trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+            } else {
+                Some(Ok(Frame::data(std::mem::take(body))))
+            }),
             Kind::Upstream { body, idle, timer } => {
                 if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
                     *timer = None;
@@ -223,6 +270,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Full(bytes) => bytes.is_empty(),
+            Kind::Trailed { body, trailers } => body.is_empty() && trailers.is_none(),
             Kind::Upstream { body, .. } => body.is_end_stream(),
         }
     }
@@ -230,6 +278,8 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            // No length in the head: what follows belongs to the answer as well.
+            Kind::Trailed { .. } => SizeHint::default(),
             Kind::Upstream { body, .. } => body.size_hint(),
         }
     }
@@ -243,7 +293,8 @@ mod tests {
     fn every_protocol_is_refused_in_json() {
         for protocol in Protocol::ALL {
             for reason in Reason::ALL {
-                let AnswerBody(Kind::Full(body)) = Refused::from(*reason).answer(protocol, false).into_body()
+                let AnswerBody(Kind::Full(body)) =
+                    Refused::from(*reason).answer(Shape::of(protocol, None), false).into_body()
                 else {
                     panic!("our own answers are whole");
                 };
@@ -262,7 +313,7 @@ mod tests {
             (Reason::BodyTooLarge, Protocol::Segment, 413),
             (Reason::UpstreamUnreachable, Protocol::Segment, 503),
         ] {
-            let answer = Refused::from(reason).answer(protocol, false);
+            let answer = Refused::from(reason).answer(Shape::of(protocol, None), false);
             assert_eq!(answer.status().as_u16(), want, "{protocol} {reason}");
         }
     }

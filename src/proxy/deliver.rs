@@ -16,14 +16,14 @@ use crate::proxy::body::Reader;
 use crate::proxy::intake::{self, Intake};
 use crate::proxy::scrub::{Broken, Scrub};
 use crate::proxy::see_through::SeeThrough;
-use crate::proxy::{Exchange, headers, inbox_answer, query_event};
+use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, query_event};
 use crate::redact::{Action, Mode};
 use crate::route::{Protocol, Upstream, UpstreamCoding};
 use crate::upstream::{self, FEED_PIECES_MAX, Feed, HttpUpstream, Stopped, UpstreamBody};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::{Response, StatusCode, Version};
 use hyper_util::client::legacy::ResponseFuture;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,7 +46,12 @@ pub(super) async fn deliver(
         return Err(refused);
     }
     let taken = intake::intake(exchange.route.protocol, exchange.path(), exchange.content_type());
+    let taken = intake::with_message_coding(taken, grpc::message_coding(&exchange.head.headers));
     let format = match taken {
+        // SPEC: gRPC is spoken over HTTP/2 alone: HTTP/1.1 clients read no trailers.
+        Intake::Scrub(BodyFormat::OtlpGrpc(..)) if exchange.head.version != Version::HTTP_2 => {
+            Err(Reason::BadRequest)
+        }
         Intake::Scrub(format) => Ok(format),
         Intake::Refuse(reason) => Err(reason),
         Intake::NotFound => Err(Reason::NoRoute),
@@ -65,6 +70,14 @@ pub(super) async fn deliver(
     };
     match begun {
         Ok(flow) if flow.scrub.finished() => whole(exchange, flow, receipt).await,
+        Ok(flow) if flow.is_otlp() => match gather(exchange, flow, &mut reader, &mut receipt).await {
+            Ok(flow) => whole(exchange, flow, receipt).await,
+            Err(broken) => {
+                let refused = refuse(exchange, broken, receipt);
+                reader.discard().await;
+                Err(refused)
+            }
+        },
         Ok(flow) => {
             receipt.framed(flow.scrub.summary());
             longer(exchange, flow, reader, receipt).await
@@ -122,7 +135,42 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     Ok(flow)
 }
 
+/// Reads and scrubs the rest of a body of which nothing can be sent before all of it was seen.
+async fn gather(
+    exchange: &Exchange<'_>,
+    mut flow: Flow,
+    reader: &mut Reader<'_>,
+    receipt: &mut Receipt,
+) -> Result<Flow, Broken> {
+    let mut came = BytesMut::from(&flow.came[..]);
+    let mut ended = flow.complete;
+    while !flow.scrub.finished() {
+        if flow.rest.is_empty() && !ended {
+            match reader.next().await.map_err(|reason| flow.scrub.broken(reason))? {
+                Some(piece) => {
+                    came.extend_from_slice(&piece);
+                    flow.rest = piece;
+                }
+                None => ended = true,
+            }
+        }
+        flow = flow.step(ended, usize::MAX).await?;
+        flow.recharge(exchange, came.len() + flow.rest.len()).await?;
+        receipt.framed(flow.scrub.summary());
+    }
+    flow.came = came.freeze();
+    Ok(flow)
+}
+
 impl Flow {
+    fn is_otlp(&self) -> bool {
+        matches!(self.format, BodyFormat::Otlp(..) | BodyFormat::OtlpGrpc(..))
+    }
+
+    fn is_call(&self) -> bool {
+        matches!(self.format, BodyFormat::OtlpGrpc(..))
+    }
+
     async fn step(mut self, last: bool, out_bytes_max: usize) -> Result<Self, Broken> {
         (self.scrub, self.rest) = self.scrub.step(self.rest, last, out_bytes_max).await?;
         Ok(self)
@@ -144,6 +192,7 @@ async fn whole(
     flow: Flow,
     receipt: Receipt,
 ) -> Result<Response<AnswerBody>, Refused> {
+    let is_call = flow.is_call();
     let Flow { format, mut scrub, came, charge, .. } = flow;
     report(exchange, scrub.summary(), scrub.seconds());
     let (out, coding_out) = (scrub.take_out(), scrub.coding_out());
@@ -152,7 +201,7 @@ async fn whole(
         Upstream::Inbox(inbox) => {
             let mut writer = inbox.receive(arrival(exchange, format));
             writer.write(&out);
-            Ok(store(exchange, writer, &summary, receipt))
+            Ok(store(exchange, flow.format, writer, &summary, receipt))
         }
         Upstream::Http(upstream) => {
             let mut headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
@@ -168,7 +217,17 @@ async fn whole(
                 // The connection says the length of any other body, but some servers insist on this one too.
                 headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
-            let response = match send(exchange, upstream, headers, UpstreamBody::whole(body)) {
+            if is_call {
+                // SPEC: says that trailers are understood, which no other hop needs to be told.
+                headers.insert(header::TE, HeaderValue::from_static("trailers"));
+            }
+            let body = UpstreamBody::whole(body);
+            let sent = if is_call {
+                call(exchange, upstream, headers, body)
+            } else {
+                send(exchange, upstream, headers, body)
+            };
+            let response = match sent {
                 Ok(response) => response,
                 Err(reason) => {
                     receipt.settle(&summary, Err(reason));
@@ -176,6 +235,9 @@ async fn whole(
                 }
             };
             let sent = Sent { summary, receipt, charge: Some(charge) };
+            if is_call {
+                return Ok(exchange.readable(sent.call_through(exchange, response).await?));
+            }
             exchange.pass_back(sent.see_through(exchange, response).await)
         }
     }
@@ -190,9 +252,10 @@ async fn longer(
 ) -> Result<Response<AnswerBody>, Refused> {
     match &exchange.route.upstream {
         Upstream::Inbox(inbox) => {
-            let mut writer = inbox.receive(arrival(exchange, flow.format));
+            let format = flow.format;
+            let mut writer = inbox.receive(arrival(exchange, format));
             match pump(exchange, flow, &mut reader, &mut writer, &mut receipt).await {
-                Ok(summary) => Ok(store(exchange, writer, &summary, receipt)),
+                Ok(summary) => Ok(store(exchange, format, writer, &summary, receipt)),
                 Err(broken) => {
                     let refused = refuse(exchange, broken, receipt);
                     reader.discard().await;
@@ -378,6 +441,29 @@ impl Sent {
         })
     }
 
+    /// The same for a call of gRPC, whose answer says at its end how it went.
+    fn call_through(
+        self,
+        exchange: &Exchange<'_>,
+        response: ResponseFuture,
+    ) -> SeeThrough<Result<Response<AnswerBody>, Reason>> {
+        let limits = &exchange.settings.limits;
+        let (wait, idle) = (limits.first_byte, limits.body_idle);
+        let metrics = exchange.route.metrics.clone();
+        SeeThrough::new(async move {
+            let answered = match timeout(wait, response).await {
+                Ok(Ok(answer)) => grpc::read_answer(answer, idle).await,
+                Ok(Err(error)) => Err(upstream::reason(&error)),
+                Err(_) => Err(Reason::UpstreamTimeout),
+            };
+            let end = answered.as_ref().map(|(_, code)| *code).map_err(|reason| *reason);
+            metrics.upstream(end.ok());
+            self.receipt.settle(&self.summary, end);
+            drop(self.charge);
+            answered.map(|(response, _)| response)
+        })
+    }
+
     fn settle(
         self,
         metrics: &RouteMetrics,
@@ -403,9 +489,20 @@ fn send(
     upstream.send(method, target, headers, body).map_err(|_| Reason::BadRequest)
 }
 
+/// Starts a call of gRPC to the upstream.
+fn call(
+    exchange: &Exchange<'_>,
+    upstream: &HttpUpstream,
+    headers: HeaderMap,
+    body: UpstreamBody,
+) -> Result<ResponseFuture, Reason> {
+    upstream.call(exchange.target()?, headers, body).map_err(|_| Reason::BadRequest)
+}
+
 /// Ends a request at the inbox.
 pub(super) fn store(
     exchange: &Exchange<'_>,
+    format: BodyFormat,
     writer: InboxWriter,
     summary: &Summary,
     receipt: Receipt,
@@ -417,7 +514,11 @@ pub(super) fn store(
     }
     receipt.settle(summary, Ok(stored.status));
     let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
-    exchange.readable(answer::full(status, stored.content_type, stored.body))
+    exchange.readable(match format {
+        BodyFormat::Otlp(_, encoding) => otlp::accepted(encoding),
+        BodyFormat::OtlpGrpc(..) => grpc::accepted(),
+        _ => answer::full(status, stored.content_type, stored.body),
+    })
 }
 
 pub(super) fn arrival(exchange: &Exchange<'_>, format: BodyFormat) -> Arrival {

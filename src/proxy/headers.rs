@@ -21,6 +21,34 @@ enum Fate {
     Drop,
 }
 
+/// What OTLP is authenticated and routed by at the services that take it, beside what a call of gRPC consists of.
+const OTLP_HEADERS: [&str; 24] = [
+    "authorization",
+    "api-key",
+    "x-api-key",
+    "x-auth-token",
+    "x-sentry-auth",
+    "x-honeycomb-team",
+    "x-honeycomb-dataset",
+    "dd-api-key",
+    "dd-otlp-source",
+    "x-scope-orgid",
+    "x-axiom-dataset",
+    "lightstep-access-token",
+    "signoz-access-token",
+    "signoz-ingestion-key",
+    "uptrace-dsn",
+    "dash0-dataset",
+    "x-sf-token",
+    "stream-name",
+    "organization",
+    "x-langfuse-ingestion-version",
+    "x-bt-parent",
+    "grpc-encoding",
+    "grpc-accept-encoding",
+    "grpc-timeout",
+];
+
 /// The headers of the request to the upstream. `Host`, the framing and `Content-Encoding` are added
 /// where they are known.
 pub(crate) fn upstream(protocol: Protocol, came: &HeaderMap) -> HeaderMap {
@@ -78,6 +106,7 @@ fn fate(protocol: Protocol, name: &HeaderName) -> Fate {
 fn own(protocol: Protocol) -> &'static [&'static str] {
     match protocol {
         Protocol::Sentry => &[],
+        Protocol::Otlp => &OTLP_HEADERS,
         Protocol::PostHog => &[
             "authorization",
             "if-none-match",

@@ -6,7 +6,7 @@
 mod service;
 
 use crate::outcome::Reason;
-use crate::pipeline::{BodyFormat, Boundary, Dialect};
+use crate::pipeline::{BodyFormat, Boundary, Coding, Dialect, Encoding, Signal};
 use crate::route::Protocol;
 
 /// What to do with a body.
@@ -33,19 +33,99 @@ pub(crate) fn intake(protocol: Protocol, path: &str, content_type: Option<&str>)
         Protocol::Segment | Protocol::RudderStack => service::segment(path, content_type),
         Protocol::Langfuse => service::langfuse(path, content_type),
         Protocol::LangSmith => service::langsmith(content_type),
+        Protocol::Otlp => otlp(path, content_type),
         Protocol::Generic => generic(content_type),
     }
 }
 
 /// The protocol whose SDK most likely asks for a path that no route takes: it decides the shape of the refusal
 /// and nothing else.
-pub(crate) fn guess(path: &str) -> Protocol {
+pub(crate) fn guess(path: &str, content_type: Option<&str>) -> Protocol {
     let taken = |protocol| intake(protocol, path, Some("application/json")) != Intake::NotFound;
+    if content_type.and_then(otlp_type) == Some(OtlpType::Grpc) {
+        return Protocol::Otlp;
+    }
     if path.contains("/runs") {
         return Protocol::LangSmith;
     }
-    let services = [Protocol::Langfuse, Protocol::Sentry, Protocol::Segment, Protocol::PostHog];
+    let services =
+        [Protocol::Langfuse, Protocol::Sentry, Protocol::Otlp, Protocol::Segment, Protocol::PostHog];
     services.into_iter().find(|protocol| taken(*protocol)).unwrap_or(Protocol::Generic)
+}
+
+/// What an OTLP request exports, by the end of its path: vendors put prefixes before it.
+/// SPEC: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>
+pub(crate) fn otlp_signal(path: &str) -> Option<Signal> {
+    let path = path.trim_end_matches('/');
+    let ends =
+        |end: &str| path.strip_suffix(end).is_some_and(|before| before.is_empty() || !before.ends_with('/'));
+    match path {
+        _ if ends("/v1/traces") => Some(Signal::Traces),
+        _ if ends("/v1/metrics") => Some(Signal::Metrics),
+        _ if ends("/v1/logs") => Some(Signal::Logs),
+        _ if ends("/v1development/profiles") => Some(Signal::Profiles),
+        _ => grpc_signal(path),
+    }
+}
+
+/// What the service of a gRPC call takes.
+fn grpc_signal(path: &str) -> Option<Signal> {
+    let service = path.strip_prefix("/opentelemetry.proto.collector.")?.strip_suffix("/Export")?;
+    match service {
+        "trace.v1.TraceService" => Some(Signal::Traces),
+        "metrics.v1.MetricsService" => Some(Signal::Metrics),
+        "logs.v1.LogsService" => Some(Signal::Logs),
+        "profiles.v1development.ProfilesService" => Some(Signal::Profiles),
+        _ => None,
+    }
+}
+
+/// How an OTLP request is written, by its content type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OtlpType {
+    Http(Encoding),
+    Grpc,
+}
+
+/// The kind of OTLP request that a content type names.
+pub(crate) fn otlp_type(content_type: &str) -> Option<OtlpType> {
+    match &*essence(content_type).to_ascii_lowercase() {
+        "application/x-protobuf" | "application/protobuf" => Some(OtlpType::Http(Encoding::Protobuf)),
+        "application/json" => Some(OtlpType::Http(Encoding::Json)),
+        "application/grpc" | "application/grpc+proto" => Some(OtlpType::Grpc),
+        _ => None,
+    }
+}
+
+fn otlp(path: &str, content_type: Option<&str>) -> Intake {
+    let content_type = content_type.unwrap_or_default();
+    if charset(content_type).is_some_and(|charset| !is_utf8(charset)) {
+        return Intake::Refuse(Reason::UnknownCharset);
+    }
+    let is_call = grpc_signal(path).is_some();
+    match (otlp_signal(path), otlp_type(content_type)) {
+        (None, _) => Intake::NotFound,
+        (Some(signal), Some(OtlpType::Grpc)) if is_call => {
+            Intake::Scrub(BodyFormat::OtlpGrpc(signal, Coding::Identity))
+        }
+        (Some(signal), Some(OtlpType::Http(encoding))) if !is_call => {
+            Intake::Scrub(BodyFormat::Otlp(signal, encoding))
+        }
+        _ => Intake::Refuse(Reason::UnknownContentType),
+    }
+}
+
+/// What is known of a gRPC body only once its headers are read: the coding of its messages.
+pub(crate) fn with_message_coding(intake: Intake, coding: Option<&str>) -> Intake {
+    let Intake::Scrub(BodyFormat::OtlpGrpc(signal, _)) = intake else { return intake };
+    let coding = match coding.map(str::trim) {
+        None | Some("" | "identity") => Coding::Identity,
+        Some("gzip") => Coding::Gzip,
+        Some("deflate") => Coding::Deflate,
+        Some("zstd") => Coding::Zstd,
+        Some(_) => return Intake::Refuse(Reason::UnknownCoding),
+    };
+    Intake::Scrub(BodyFormat::OtlpGrpc(signal, coding))
 }
 
 /// Whether a path looks like one of Sentry's ingest paths.
@@ -78,8 +158,16 @@ fn sentry_nested(endpoint: &str, content_type: Option<&str>) -> Intake {
         (Some("unreal"), Some(_), None) => Intake::Discard,
         (Some("cron"), Some(_), _) => generic_json(content_type),
         (Some("events"), Some(_), Some("attachments")) => Intake::Refuse(Reason::Binary),
-        (Some("integration" | "otlp"), Some(_), _) => Intake::Refuse(Reason::UnknownContentType),
+        (Some("integration" | "otlp"), Some(_), _) => sentry_otlp(endpoint, content_type),
         _ => Intake::NotFound,
+    }
+}
+
+/// OTLP to Sentry: `integration/otlp/v1/traces`. Its ingest takes HTTP alone.
+fn sentry_otlp(endpoint: &str, content_type: Option<&str>) -> Intake {
+    match otlp(&format!("/{endpoint}"), content_type) {
+        Intake::NotFound => Intake::Refuse(Reason::UnknownContentType),
+        taken => taken,
     }
 }
 
@@ -187,9 +275,10 @@ mod tests {
             ("/runs/multipart", Protocol::LangSmith),
             ("/v1/batch", Protocol::Segment),
             ("/ingest/e/", Protocol::PostHog),
+            ("/v1/traces", Protocol::Otlp),
             ("/anything", Protocol::Generic),
         ] {
-            assert_eq!(guess(path), want, "{path}");
+            assert_eq!(guess(path, None), want, "{path}");
         }
     }
 
@@ -225,6 +314,57 @@ mod tests {
             let got = intake(Protocol::Sentry, "/api/1/envelope/", Some(content_type));
             assert_eq!(got, Scrub(F::Envelope), "{content_type}");
         }
+    }
+
+    #[test]
+    fn otlp_requests() {
+        use OtlpType::{Grpc, Http};
+        let (pb, json, grpc) =
+            ("application/x-protobuf", "application/json; charset=utf-8", "application/grpc+proto");
+        let call = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+        for (path, content_type, want) in [
+            ("/v1/traces", pb, Scrub(F::Otlp(Signal::Traces, Encoding::Protobuf))),
+            ("/v1/metrics/", json, Scrub(F::Otlp(Signal::Metrics, Encoding::Json))),
+            ("/v1development/profiles", pb, Scrub(F::Otlp(Signal::Profiles, Encoding::Protobuf))),
+            ("/api/public/otel/v1/traces", pb, Scrub(F::Otlp(Signal::Traces, Encoding::Protobuf))),
+            (call, grpc, Scrub(F::OtlpGrpc(Signal::Logs, Coding::Identity))),
+            (call, pb, Refuse(Reason::UnknownContentType)),
+            ("/v1/logs", grpc, Refuse(Reason::UnknownContentType)),
+            ("/v1/logs", "application/grpc+json", Refuse(Reason::UnknownContentType)),
+            ("/v1/logs", "text/plain", Refuse(Reason::UnknownContentType)),
+            ("/v1/logs", "application/json; charset=utf-16", Refuse(Reason::UnknownCharset)),
+            ("/v1/spans", pb, NotFound),
+            ("//v1/logs", pb, NotFound),
+            ("/opentelemetry.proto.collector.logs.v1.LogsService/Other", grpc, NotFound),
+            ("/grpc.health.v1.Health/Check", grpc, NotFound),
+        ] {
+            assert_eq!(intake(Protocol::Otlp, path, Some(content_type)), want, "{path} {content_type}");
+        }
+        let sentry = |path: &str| intake(Protocol::Sentry, path, Some(pb));
+        assert_eq!(
+            sentry("/api/42/integration/otlp/v1/logs/"),
+            Scrub(F::Otlp(Signal::Logs, Encoding::Protobuf))
+        );
+        assert_eq!(sentry("/api/42/otlp/v1/traces"), Scrub(F::Otlp(Signal::Traces, Encoding::Protobuf)));
+        assert_eq!(sentry("/api/42/integration/other"), Refuse(Reason::UnknownContentType));
+        assert_eq!(
+            (otlp_type("Application/GRPC"), otlp_type(pb)),
+            (Some(Grpc), Some(Http(Encoding::Protobuf)))
+        );
+    }
+
+    #[test]
+    fn codings_of_messages() {
+        let call = Scrub(F::OtlpGrpc(Signal::Logs, Coding::Identity));
+        for (coding, want) in [
+            (None, call),
+            (Some("identity"), call),
+            (Some("gzip"), Scrub(F::OtlpGrpc(Signal::Logs, Coding::Gzip))),
+            (Some("snappy"), Refuse(Reason::UnknownCoding)),
+        ] {
+            assert_eq!(with_message_coding(call, coding), want, "{coding:?}");
+        }
+        assert_eq!(with_message_coding(Scrub(F::Json), Some("snappy")), Scrub(F::Json));
     }
 
     #[test]

@@ -8,9 +8,11 @@ mod answer;
 mod body;
 mod cors;
 mod deliver;
+mod grpc;
 mod headers;
 mod inbox_answer;
 mod intake;
+mod otlp;
 mod query_event;
 mod scrub;
 mod see_through;
@@ -25,7 +27,7 @@ use crate::redact::Plan;
 use crate::route::{self, Protocol, Route, Upstream};
 use crate::upstream::{self, UpstreamBody};
 pub(crate) use answer::AnswerBody;
-use answer::Refused;
+use answer::{Refused, Shape};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap};
 use hyper::http::request::Parts;
@@ -165,7 +167,13 @@ impl Exchange<'_> {
     }
 
     fn refusal(&self, refused: Refused) -> Response<AnswerBody> {
-        refused.answer(self.route.protocol, self.head.headers.contains_key(header::ORIGIN))
+        let shape = match self.route.protocol {
+            // What Sentry takes below this is answered as a collector would.
+            Protocol::Sentry if intake::otlp_signal(self.path()).is_some() => Protocol::Otlp,
+            protocol => protocol,
+        };
+        let shape = Shape::of(shape, self.content_type());
+        refused.answer(shape, self.head.headers.contains_key(header::ORIGIN))
     }
 
     /// Lets the page that sent the request read our own answer.
@@ -180,11 +188,15 @@ impl Exchange<'_> {
         self.head.uri.path()
     }
 
-    /// The content type, if there is one. What is no text is no type that anybody knows.
     fn content_type(&self) -> Option<&str> {
-        let value = self.head.headers.get(header::CONTENT_TYPE)?;
-        Some(value.to_str().unwrap_or("unreadable"))
+        content_type(&self.head)
     }
+}
+
+/// The content type, if there is one. What is no text is no type that anybody knows.
+fn content_type(head: &Parts) -> Option<&str> {
+    let value = head.headers.get(header::CONTENT_TYPE)?;
+    Some(value.to_str().unwrap_or("unreadable"))
 }
 
 /// Refuses what the HTTP library lets through and a proxy must not.
@@ -213,11 +225,12 @@ fn host(head: &Parts) -> Option<&str> {
 /// Answers a request that no route takes, in the shape its SDK reads.
 async fn unrouted(settings: &ProxySettings, head: &Parts, body: Incoming) -> Response<AnswerBody> {
     let mut timer = RequestTimer::start(&settings.unrouted);
-    let protocol = intake::guess(head.uri.path());
+    let protocol = intake::guess(head.uri.path(), content_type(head));
     turn_away(settings, &settings.unrouted, body, Reason::NoRoute).await;
     let elsewhere = route::is_elsewhere(&settings.routes, head.uri.path());
     let refused = if elsewhere { Refused::MISDIRECTED } else { Refused::from(Reason::NoRoute) };
-    let response = refused.answer(protocol, head.headers.contains_key(header::ORIGIN));
+    let shape = Shape::of(protocol, content_type(head));
+    let response = refused.answer(shape, head.headers.contains_key(header::ORIGIN));
     timer.code = response.status().as_u16();
     response
 }

@@ -43,7 +43,7 @@ pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Resp
     if let Upstream::Inbox(inbox) = &exchange.route.upstream {
         let mut writer = inbox.receive(deliver::arrival(exchange, format));
         writer.write(&out);
-        return Ok(deliver::store(exchange, writer, &summary, receipt));
+        return Ok(deliver::store(exchange, format, writer, &summary, receipt));
     }
     let target = [exchange.plan.scrub_path(exchange.path()).as_bytes(), b"?", &out].concat();
     let answered = match PathAndQuery::try_from(target) {

@@ -1,7 +1,8 @@
 //! The remote servers that redacted requests go to: one connection pool for each.
 //!
 //! In: a request rebuilt by `proxy`, body included. Out: the answer's head at once and its body as it
-//! comes. `https://` speaks HTTP/2 or HTTP/1.1, as the server chooses (ALPN); `http://` speaks HTTP/1.1.
+//! comes. `https://` speaks HTTP/2 or HTTP/1.1, as the server chooses (ALPN); `http://` speaks HTTP/1.1, and HTTP/2 from the
+//! first byte for calls of gRPC, which know nothing else.
 //! Only ever dials the address it was configured with; never follows a redirect. A request is sent
 //! again only if a pooled connection turned out closed before a byte of it was written.
 
@@ -86,6 +87,8 @@ pub struct HttpUpstream(Arc<Remote>);
 
 struct Remote {
     client: Client<HttpsConnector<HttpConnector>, UpstreamBody>,
+    /// For calls: HTTP/2 alone.
+    calls: Client<HttpsConnector<HttpConnector>, UpstreamBody>,
     scheme: Scheme,
     authority: Authority,
     /// Path of the configured address without a slash at the end; often empty.
@@ -105,8 +108,10 @@ impl HttpUpstream {
         if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
             return Err(UpstreamError::Url);
         }
+        let tls = options.tls.client_config().map_err(UpstreamError::Tls)?;
         Ok(Self(Arc::new(Remote {
-            client: client(options).map_err(UpstreamError::Tls)?,
+            client: client(options, tls.clone(), Versions::All),
+            calls: client(options, tls, Versions::Http2),
             scheme: scheme.clone(),
             authority: authority.clone(),
             base_path: uri.path().trim_end_matches('/').to_owned(),
@@ -125,11 +130,34 @@ impl HttpUpstream {
         headers: HeaderMap<HeaderValue>,
         body: UpstreamBody,
     ) -> Result<ResponseFuture, InvalidTarget> {
+        Ok(self.0.client.request(self.request(method, target, headers, body)?))
+    }
+
+    /// Sends a call of gRPC, over HTTP/2 whatever the address says.
+    ///
+    /// # Errors
+    /// As [`HttpUpstream::send`].
+    pub fn call(
+        &self,
+        target: PathAndQuery,
+        headers: HeaderMap<HeaderValue>,
+        body: UpstreamBody,
+    ) -> Result<ResponseFuture, InvalidTarget> {
+        Ok(self.0.calls.request(self.request(Method::POST, target, headers, body)?))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        target: PathAndQuery,
+        headers: HeaderMap<HeaderValue>,
+        body: UpstreamBody,
+    ) -> Result<Request<UpstreamBody>, InvalidTarget> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = self.uri(target)?;
         *request.headers_mut() = headers;
-        Ok(self.0.client.request(request))
+        Ok(request)
     }
 
     fn uri(&self, target: PathAndQuery) -> Result<Uri, InvalidTarget> {
@@ -148,17 +176,29 @@ impl HttpUpstream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidTarget;
 
-fn client(options: &Options) -> Result<Client<HttpsConnector<HttpConnector>, UpstreamBody>, TlsError> {
+/// Which versions of HTTP are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Versions {
+    /// What the server chooses.
+    All,
+    Http2,
+}
+
+fn client(
+    options: &Options,
+    tls: rustls::ClientConfig,
+    versions: Versions,
+) -> Client<HttpsConnector<HttpConnector>, UpstreamBody> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false); // the TLS connector on top passes `https` addresses down
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(options.connect));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(options.tls.client_config()?)
-        .https_or_http()
-        .enable_all_versions()
-        .wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new())
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+    let connector = match versions {
+        Versions::All => connector.enable_all_versions().wrap_connector(tcp),
+        Versions::Http2 => connector.enable_http2().wrap_connector(tcp),
+    };
+    Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(options.pool_idle)
@@ -168,7 +208,8 @@ fn client(options: &Options) -> Result<Client<HttpsConnector<HttpConnector>, Ups
         .http2_initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
         .http2_keep_alive_interval(H2_PING_INTERVAL)
         .http2_keep_alive_timeout(H2_PING_INTERVAL / 2)
-        .build(connector))
+        .http2_only(versions == Versions::Http2)
+        .build(connector)
 }
 
 /// Why there is no answer.
