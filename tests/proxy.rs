@@ -14,6 +14,10 @@ mod langfuse;
 mod multipart;
 #[path = "proxy/posthog.rs"]
 mod posthog;
+#[path = "proxy/otlp.rs"]
+mod otlp;
+#[path = "proxy/otlp_calls.rs"]
+mod otlp_calls;
 #[path = "proxy/refusals.rs"]
 mod refusals;
 #[path = "proxy/routing.rs"]

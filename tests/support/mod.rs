@@ -35,7 +35,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Sentry below `/api/`, everything else generic; both to `upstream`.
+    /// Sentry below `/api/`, OTLP below `/v1/` and at the service for traces, logs of any kind below `/logs/`; all to `upstream`.
     pub(crate) async fn to(upstream: Upstream, limits: Limits) -> Self {
         let metrics = Metrics::default();
         let route = |name: &str, protocol, path: Option<&str>| Route {
@@ -49,6 +49,8 @@ impl Proxy {
         };
         let routes = vec![
             route("sentry", Protocol::Sentry, Some("/api/**")),
+            route("otlp", Protocol::Otlp, Some("/v1/**")),
+            route("calls", Protocol::Otlp, Some("/opentelemetry.proto.collector.trace.v1.TraceService/*")),
             route("logs", Protocol::Generic, Some("/logs/**")),
         ];
         Self::serve(ProxySettings::new(limits, routes, metrics)).await
