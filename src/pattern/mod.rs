@@ -38,6 +38,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/payment.toml", include_str!("../../patterns/payment.toml")),
     ("patterns/identity.toml", include_str!("../../patterns/identity.toml")),
     ("patterns/secrets.toml", include_str!("../../patterns/secrets.toml")),
+    ("patterns/otel.toml", include_str!("../../patterns/otel.toml")),
     ("patterns/media.toml", include_str!("../../patterns/media.toml")),
     ("patterns/tokens/code.toml", include_str!("../../patterns/tokens/code.toml")),
     ("patterns/tokens/run.toml", include_str!("../../patterns/tokens/run.toml")),

@@ -298,6 +298,15 @@ impl Document {
         }
     }
 
+    /// A floating-point number: a whole one by its digits, others as they are measured.
+    pub(super) fn double_leaf(&mut self, number: f64, source: Range<usize>, node: usize, form: Form) {
+        match whole(number) {
+            Some(digits) => self.number_leaf(digits, source, node, form),
+            None if number.is_finite() => self.number_leaf(format_args!("{number:e}"), source, node, form),
+            None => self.raw("null"),
+        }
+    }
+
     pub(super) fn number_leaf(
         &mut self,
         number: impl fmt::Display,
@@ -340,7 +349,7 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
     memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
 }
 
-/// True if a number can be found by what its digits say: those of a whole one that is not negative.
+/// A number whose digits say something: a whole one that is not negative.
 pub(super) fn whole(number: f64) -> Option<u64> {
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
     let fits = (0.0..=EXACT_MAX).contains(&number) && number.fract() == 0.0;

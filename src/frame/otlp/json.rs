@@ -4,7 +4,7 @@
 //! table does not know, or what has another type than it says, is copied whole; the engine walks it as any JSON, and refuses the
 //! whole body where it is none.
 
-use super::document::{Beside, Document, Fill, Form, Node, Opaque, Step, is_text, whole};
+use super::document::{Beside, Document, Fill, Form, Node, Opaque, Step, is_text};
 use super::proto::spells;
 use super::table::{Field, Kind, Message, Role, is_same_name};
 use super::{Encoding, ReadLimits, Unread};
@@ -437,10 +437,7 @@ impl Reader<'_> {
         let digits = &self.source[inner.clone()];
         let double = if double && is_number(digits) { parse(digits) } else { None };
         match double {
-            Some(number) => match whole(number) {
-                Some(number) => self.doc.number_leaf(number, inner, node, Form::Digits),
-                None => self.doc.raw("null"),
-            },
+            Some(number) => self.doc.double_leaf(number, inner, node, Form::Digits),
             None if is_integer(digits) => {
                 self.doc.copied_leaf(digits, false, inner, node, Form::Digits);
             }

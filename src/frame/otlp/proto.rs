@@ -226,10 +226,10 @@ impl Reader<'_> {
                 (3, Value::Varint { value, range }) => {
                     self.doc.number_leaf(value.cast_signed(), range, node, Form::Binary { bytes: 1 });
                 }
-                (4, Value::Fixed64(range)) => match whole(f64::from_bits(self.fixed64(&range))) {
-                    Some(number) => self.doc.number_leaf(number, range, node, Form::Binary { bytes: 8 }),
-                    None => self.doc.raw("null"),
-                },
+                (4, Value::Fixed64(range)) => {
+                    let number = f64::from_bits(self.fixed64(&range));
+                    self.doc.double_leaf(number, range, node, Form::Binary { bytes: 8 });
+                }
                 (5 | 6, Value::Delimited { prefix, content }) if depth >= self.depth_max => {
                     self.doc.raw("null");
                     self.doc.opaque.push(Opaque { node, source: content, prefix, fill: Fill::Empty });
