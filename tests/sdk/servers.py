@@ -103,6 +103,11 @@ protocol = "{protocol}"
 {paths}
 upstream = "{upstream}"
 policy = "default"
+[[routes]]
+name = "otlp"
+protocol = "otlp"
+upstream = "{upstream}"
+policy = "default"
 [policies.default]
 preset = "strict"
 {user_id}
