@@ -3,6 +3,8 @@
 //! The program is the one whose reports lie in `tests/corpus/sentry/rust-*.envelope`. The other SDKs need
 //! more than cargo and are tested from `tests/sdk/`.
 
+#[path = "sdk_rust/otlp.rs"]
+mod otlp;
 #[path = "corpus/capture/studio.rs"]
 mod studio;
 
@@ -112,10 +114,24 @@ fn residue(scenario: &str, body: &[u8]) -> Result<Vec<usize>, Box<dyn Error>> {
 struct Tamis {
     process: Child,
     ingest: SocketAddr,
+    admin: SocketAddr,
 }
 
 impl Tamis {
     fn start(directory: &Path, upstream: SocketAddr) -> Result<Self, Box<dyn Error>> {
+        Self::start_with(
+            directory,
+            &format!(
+                r#"name = "sentry"
+protocol = "sentry"
+match = {{ path = "/api/**" }}
+upstream = "http://{upstream}""#
+            ),
+        )
+    }
+
+    /// Starts it with one route.
+    fn start_with(directory: &Path, route: &str) -> Result<Self, Box<dyn Error>> {
         let (ingest, admin) = (free_address()?, free_address()?);
         let config = directory.join("tamis.toml");
         let text = format!(
@@ -124,10 +140,7 @@ impl Tamis {
 ingest = "{ingest}"
 admin = "{admin}"
 [[routes]]
-name = "sentry"
-protocol = "sentry"
-match = {{ path = "/api/**" }}
-upstream = "http://{upstream}"
+{route}
 policy = "default"
 [policies.default]
 preset = "strict"
@@ -140,7 +153,7 @@ preset = "strict"
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;
-        let mut tamis = Self { process, ingest };
+        let mut tamis = Self { process, ingest, admin };
         tamis.wait_until_ready(admin)?;
         Ok(tamis)
     }
