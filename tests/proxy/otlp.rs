@@ -107,7 +107,7 @@ async fn a_batch_arrives_without_what_was_planted() {
     assert_eq!(plain.header("content-length"), Some(plain.body.len().to_string().as_str()));
     assert_eq!(zipped.header("content-encoding"), Some("gzip"));
     let mut unzipped = Vec::new();
-    GzDecoder::new(&*zipped.body).read_to_end(&mut unzipped).expect("one member");
+    std::io::copy(&mut GzDecoder::new(&*zipped.body).take(1 << 20), &mut unzipped).expect("one member");
     check_scrubbed(&unzipped);
     // The items are spans.
     let totals = proxy.settled().await;
