@@ -3,6 +3,7 @@
 Usage: python services_programs.py SDK URL    prints what the SDK said about its own sending as one line of JSON
 """
 
+import faulthandler
 import json
 import logging
 import sys
@@ -98,5 +99,7 @@ def langsmith(url):
 
 
 if __name__ == "__main__":
+    # Some SDKs wait for ever for a queue of theirs: then it shows where.
+    faulthandler.dump_traceback_later(90, exit=True)
     said = globals()[sys.argv[1]](sys.argv[2])
     print(json.dumps({"said": said, "complaints": COMPLAINTS}))

@@ -5,7 +5,6 @@ import functools
 import http.server
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -16,8 +15,8 @@ import servers
 import services
 from servers import HERE
 from services import API_KEY, PHC, PLANTED, PUBLIC_KEY, SECRET_KEY, WRITE_KEY
+from test_browser import CHROMIUM, Quiet
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 GIVEN = PLANTED | {"phc": PHC, "writeKey": WRITE_KEY, "publicKey": PUBLIC_KEY, "secretKey": SECRET_KEY}
 
 
@@ -48,7 +47,22 @@ def through(tamis, service, protocol, language, sdk):
     return report["said"]
 
 
-@pytest.mark.parametrize(("language", "sdk"), [("python", name) for name in ("posthog", "segment", "rudderstack", "langfuse", "langsmith")] + [("node", name) for name in ("posthog", "segment", "rudderstack", "langfuse")])
+PROGRAMS = [("python", name) for name in ("posthog", "segment", "rudderstack", "langfuse", "langsmith")]
+PROGRAMS += [("node", name) for name in ("posthog", "segment", "rudderstack", "langfuse")]
+
+
+@pytest.mark.parametrize(("language", "sdk"), PROGRAMS)
+def test_the_inbox_answers_as_the_service_does(tamis, language, sdk):
+    proxy = tamis("inbox", sdk)
+    report = program(language, sdk, proxy.url)
+    assert report["complaints"] == [], report
+    with servers.urllib.request.urlopen(proxy.admin + "/inbox", timeout=5) as answer:
+        shown = answer.read()
+    assert shown.count(b"\n") >= report["said"].get("events", 2)
+    assert services.Request("GET", "/", {}, shown).residue() == []
+
+
+@pytest.mark.parametrize(("language", "sdk"), PROGRAMS)
 def test_without_tamis_everything_planted_arrives(service, language, sdk):
     report = program(language, sdk, service.url)
     assert report["complaints"] == [], report
@@ -131,11 +145,6 @@ def test_langsmith(service, tamis):
     assert found[f"attachment.{run}.notes"] == b"mail from [email] at [ip] with [credential]"
     assert f"attachment.{run}.picture" not in found
     assert all(request.headers["x-api-key"] == API_KEY for request in service.requests)
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_args):
-        pass
 
 
 @pytest.fixture
