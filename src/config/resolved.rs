@@ -5,8 +5,9 @@
 use super::matcher::{Match, PathGlob};
 use super::number::{self, Number};
 use super::upstream::Upstream;
+use crate::pattern::Class;
 use crate::pipeline::BodyLimits;
-use crate::redact::{Mode, OnError, Policy, PseudonymKey};
+use crate::redact::{Action, Mode, OnError, Policy, PseudonymKey};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
@@ -305,6 +306,16 @@ impl Protocol {
     }
 }
 
+impl Protocol {
+    /// Whether its events are of little use once the ids of different people are one value.
+    fn joins_by_id(self) -> bool {
+        match self {
+            Self::PostHog | Self::Segment | Self::RudderStack | Self::Langfuse | Self::LangSmith => true,
+            Self::Sentry | Self::Generic => false,
+        }
+    }
+}
+
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -419,12 +430,15 @@ impl Route {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, matcher, upstream, policy_name, policy, .. } = self;
+        let Self { name, protocol, matcher, upstream, policy_name, policy } = self;
         write!(f, "route {name}: {matcher} -> {upstream}  policy {policy_name} ({}", policy.preset.as_str())?;
         f.write_str(match policy.mode {
             Mode::Enforce => ", enforce",
             Mode::Shadow => ", shadow: FORWARDS UNCHANGED",
         })?;
+        if protocol.joins_by_id() && policy.action(Class::UserId) == Action::Keep {
+            f.write_str(", user_id has no key: ids that are e-mail addresses become one")?;
+        }
         f.write_str(match policy.on_error {
             OnError::DropItem => ")",
             OnError::Replace => ", on_error replace)",

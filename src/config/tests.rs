@@ -106,7 +106,10 @@ fn a_file_that_says_nothing_is_no_file() {
     let own = lines.iter().filter(|line| line.starts_with("route ")).count();
     assert!(own >= 8, "{summary}");
     assert!(
-        lines.contains(&"route langfuse: /api/public/** -> inbox  policy default (strict, enforce)"),
+        lines.contains(
+            &"route langfuse: /api/public/** -> inbox  policy default (strict, enforce, user_id has no key: ids that are e-mail \
+              addresses become one)"
+        ),
         "{summary}"
     );
     assert_eq!(
@@ -116,6 +119,14 @@ fn a_file_that_says_nothing_is_no_file() {
             "route generic: every request -> inbox  policy default (strict, enforce)",
         ]
     );
+}
+
+#[test]
+fn a_route_whose_ids_have_no_key_says_so() {
+    let keyed = Config::without_file().with_key(&PseudonymKey(b"0123456789abcdef".to_vec()));
+    for (config, want) in [(Config::without_file(), 5), (keyed, 0)] {
+        assert_eq!(config.summary().matches("user_id has no key").count(), want);
+    }
 }
 
 #[test]
