@@ -193,7 +193,7 @@ impl Reader<'_> {
                     Some(b'{') => self.any(node, depth, Beside::Members)?,
                     _ => self.copy_value(node)?,
                 }
-            } else if is_same_name("key", &name) && key.is_some() {
+            } else if is_same_name("key", &name) && key.as_ref().is_some_and(|key| key.start == self.at + 1) {
                 self.value()?;
             } else if is_same_name("value", &name) {
                 return Err(Unread::Malformed); // two values under one key

@@ -332,6 +332,10 @@ fn unknown_members_are_in_the_tree() {
         (r#""trace_id":"jane","span-id":"ABABABABABABABAB""#, r#""traceId":"jane""#),
         (r#""attributes":{"a":"x"}"#, r#""attributes":{"a":"x"}"#),
         (
+            r#""attributes":[{"key":{"a":"x"},"key":"k","value":{"stringValue":"y"}}]"#,
+            r#""attributes":{"k":"y","key":{"a":"x"}}"#,
+        ),
+        (
             r#""attributes":["x",{"key":"k","value":"y","more":1}]"#,
             r#""attributes":{"":"x","k":"y","more":1}"#,
         ),
