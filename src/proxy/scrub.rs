@@ -58,7 +58,9 @@ impl Scrub {
         out_bytes_max: usize,
     ) -> Result<(Self, Bytes), Broken> {
         let inline_max = if self.coded { INLINE_CODED_BYTES_MAX } else { INLINE_BYTES_MAX };
-        if input.len() <= inline_max {
+        // A document that was held is scanned when it ends, however short its last piece is.
+        let held = if last { self.pipeline.held_bytes() } else { 0 };
+        if input.len() + held <= inline_max {
             self.run(&mut input, last, out_bytes_max)?;
             return Ok((self, input));
         }
