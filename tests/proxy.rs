@@ -12,12 +12,12 @@ mod headers;
 mod langfuse;
 #[path = "proxy/multipart.rs"]
 mod multipart;
-#[path = "proxy/posthog.rs"]
-mod posthog;
 #[path = "proxy/otlp.rs"]
 mod otlp;
 #[path = "proxy/otlp_calls.rs"]
 mod otlp_calls;
+#[path = "proxy/posthog.rs"]
+mod posthog;
 #[path = "proxy/refusals.rs"]
 mod refusals;
 #[path = "proxy/routing.rs"]

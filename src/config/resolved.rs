@@ -311,7 +311,7 @@ impl Protocol {
     fn joins_by_id(self) -> bool {
         match self {
             Self::PostHog | Self::Segment | Self::RudderStack | Self::Langfuse | Self::LangSmith => true,
-            Self::Sentry | Self::Generic => false,
+            Self::Sentry | Self::Otlp | Self::Generic => false,
         }
     }
 }

@@ -117,7 +117,7 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     let held = reader.hold(limits.buffer_bytes_max, &mut charge).await?;
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
-    match (&exchange.route.upstream, exchange.coding()) {
+    match (&exchange.route.upstream, exchange.coding(format)) {
         (Upstream::Inbox(_), _) => {
             pipeline.set_coding_out(Coding::Identity);
             pipeline.set_bare();
@@ -205,7 +205,7 @@ async fn whole(
         }
         Upstream::Http(upstream) => {
             let mut headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
-            let body = if summary.changed || exchange.coding() != UpstreamCoding::Same {
+            let body = if summary.changed || exchange.coding(format) != UpstreamCoding::Same {
                 exchange.label(&mut headers, coding_out);
                 out
             } else {
@@ -569,8 +569,10 @@ impl Exchange<'_> {
     }
 
     /// The coding in which the body goes on.
-    fn coding(&self) -> UpstreamCoding {
-        if self.is_unlabelled() { UpstreamCoding::Same } else { self.route.coding }
+    fn coding(&self, format: BodyFormat) -> UpstreamCoding {
+        // Messages of gRPC have codings of their own, and their calls none.
+        let is_call = matches!(format, BodyFormat::OtlpGrpc(..));
+        if is_call || self.is_unlabelled() { UpstreamCoding::Same } else { self.route.coding }
     }
 
     /// Says in which coding the body is.

@@ -126,6 +126,20 @@ async fn json_is_taken_too() {
     assert_eq!(proxy.settled().await.received, 3);
 }
 
+#[tokio::test]
+async fn sentry_takes_it_below_a_project() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    let path = "/api/42/integration/otlp/v1/traces/";
+    let headers = [("content-type", PROTOBUF), ("x-sentry-auth", "sentry sentry_key=a")];
+    proxy.send(post(path, &headers, planted().encode_to_vec())).await;
+    let seen = upstream.one();
+    assert_eq!((seen.target.as_str(), seen.header("x-sentry-auth")), (path, Some("sentry sentry_key=a")));
+    check_scrubbed(&seen.body);
+    let answer = proxy.send(post(path, &headers, b"junk")).await;
+    assert_eq!((answer.status, answer.header("content-type").as_deref()), (400, Some(PROTOBUF)));
+}
+
 /// Also compressed, and past what is buffered.
 #[tokio::test]
 async fn a_clean_batch_arrives_as_it_was_sent() {

@@ -1,7 +1,8 @@
 //! OTLP over gRPC: framing, trailers, statuses, over HTTP/2 on both sides.
 
 use crate::otlp::{check_scrubbed, planted};
-use crate::support::{LONG, Proxy, bare, http};
+use crate::support::{LONG, Proxy, bare, http, plan};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming};
@@ -15,8 +16,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tamis::inbox::Inbox;
+use tamis::metrics::Metrics;
 use tamis::outcome::Outcome;
-use tamis::proxy::Limits;
+use tamis::proxy::{Limits, ProxySettings};
+use tamis::route::{Match, Protocol, Route, UpstreamCoding};
 use tamis::upstream::TlsOptions;
 use tokio::net::TcpListener;
 
@@ -241,4 +244,28 @@ async fn the_inbox_takes_calls() {
     let told = call(&proxy, EXPORT, &[], framed(&planted().encode_to_vec())).await;
     assert_eq!((told.code, told.status.as_deref(), told.message), (200, Some("0"), vec![0; 5]));
     assert_eq!(inbox.after(0, 100).len(), 3);
+}
+
+/// `coding` of an upstream is about bodies of HTTP: a call in a coding of HTTP is none.
+#[tokio::test]
+async fn the_coding_of_a_route_is_not_for_calls() {
+    let (url, calls) = collector(TAKEN).await;
+    let metrics = Metrics::default();
+    let route = Route {
+        name: "otlp".into(),
+        protocol: Protocol::Otlp,
+        matcher: Match { host: None, path: None },
+        coding: UpstreamCoding::Gzip,
+        upstream: http(&url, &TlsOptions::default()),
+        plan: ArcSwap::new(plan()),
+        metrics: metrics.route("otlp", "otlp"),
+    };
+    let proxy = Proxy::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await;
+    for request in [planted().encode_to_vec(), Vec::new()] {
+        let told = call(&proxy, EXPORT, &[], framed(&request)).await;
+        assert_eq!(told.status.as_deref(), Some("0"));
+        let (headers, _, body) = calls.lock().expect("no panic").pop().expect("a call");
+        assert!(headers.get("content-encoding").is_none());
+        assert_eq!(body[0], 0, "a frame, and not compressed");
+    }
 }
