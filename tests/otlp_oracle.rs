@@ -17,7 +17,7 @@ use prost::Message;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, LazyLock};
 use tamis::pattern::{PatternSet, embedded};
-use tamis::pipeline::{BodyFormat, BodyLimits, Coding, Encoding, Pipeline, Signal, Summary};
+use tamis::pipeline::{BodyFormat, BodyLimits, Coding, Encoding, Pipeline, Refusal, Signal, Summary};
 use tamis::redact::{Plan, Policy};
 
 static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
@@ -26,11 +26,15 @@ static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
 });
 
 fn scrub(format: BodyFormat, body: &[u8]) -> (Vec<u8>, Summary) {
+    try_scrub(format, body).expect("it is taken")
+}
+
+fn try_scrub(format: BodyFormat, body: &[u8]) -> Result<(Vec<u8>, Summary), Refusal> {
     let mut pipeline = Pipeline::new(Arc::clone(&PLAN), BodyLimits::default(), format, Coding::Identity);
     let mut out = Vec::new();
-    pipeline.push(body, &mut out).expect("it is taken");
-    pipeline.finish(&mut out).expect("it is taken");
-    (out, pipeline.summary().clone())
+    pipeline.push(body, &mut out)?;
+    pipeline.finish(&mut out)?;
+    Ok((out, pipeline.summary().clone()))
 }
 
 /// The tree of a value, as an application means it. Where nothing is said stands null, an empty text too: JSON
@@ -216,7 +220,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-fn any() -> impl Strategy<Value = AnyValue> {
+fn a_value() -> impl Strategy<Value = AnyValue> {
     let leaf = prop_oneof![
         6 => text().prop_map(Any::StringValue),
         1 => proptest::bool::ANY.prop_map(Any::BoolValue),
@@ -253,7 +257,7 @@ fn distinct(pairs: Vec<(&str, AnyValue)>) -> Vec<KeyValue> {
 }
 
 fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
-    proptest::collection::vec((proptest::sample::select(&KEYS[..]), any()), 0..5).prop_map(distinct)
+    proptest::collection::vec((proptest::sample::select(&KEYS[..]), a_value()), 0..5).prop_map(distinct)
 }
 
 fn a_span() -> impl Strategy<Value = Span> {
@@ -287,7 +291,7 @@ fn a_span() -> impl Strategy<Value = Span> {
 }
 
 fn a_log() -> impl Strategy<Value = LogRecord> {
-    (text(), proptest::option::of(any()), attributes(), text()).prop_map(
+    (text(), proptest::option::of(a_value()), attributes(), text()).prop_map(
         |(severity_text, body, attributes, event_name)| LogRecord {
             time_unix_nano: 1_760_520_026_781_239_000,
             severity_text,
@@ -328,6 +332,34 @@ proptest! {
         let of_json_got: ExportTraceServiceRequest = serde_json::from_slice(&out).expect("a request still");
         prop_assert_eq!(&of_json_got, &got, "both forms say the same");
         prop_assert_eq!((of_json.clean, of_json.redacted), (summary.clean, summary.redacted));
+    }
+
+    /// A request with bytes changed, cut or put in is refused, or leaves as one that can be read again.
+    #[test]
+    fn damaged_requests_are_refused_or_stay_requests(
+        list in proptest::collection::vec(a_span(), 1..3),
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 1..4),
+    ) {
+        let scope_spans = vec![ScopeSpans { spans: list, ..ScopeSpans::default() }];
+        let request = ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
+        let json = serde_json::to_vec(&request).expect("it is JSON");
+        for (encoding, mut body) in [(Encoding::Protobuf, request.encode_to_vec()), (Encoding::Json, json)] {
+            for (place, byte, how) in &damage {
+                let at = place.index(body.len());
+                match how {
+                    0 => body[at] = *byte,
+                    1 => body.insert(at, *byte),
+                    _ => drop(body.drain(at..at + (body.len() - at).min(usize::from(*byte) % 8))),
+                }
+                if body.is_empty() {
+                    body.push(*byte);
+                }
+            }
+            let format = BodyFormat::Otlp(Signal::Traces, encoding);
+            if let Ok((out, _)) = try_scrub(format, &body) {
+                prop_assert!(try_scrub(format, &out).is_ok(), "what left can be read again");
+            }
+        }
     }
 
     #[test]
