@@ -5,7 +5,7 @@
 //!              │         │        │         │        │        │         │         │
 //!            limits   policy   gzip br   envelope  sweep    edits    lengths   pool, inbox
 //!            h1/h2c   per      zstd      ndjson    walk     splice   coding
-//!                     route    caps      lines …   settle
+//!                     route    caps      otlp …    settle
 //! ```
 //!
 //! `decode` to `encode` are plain functions over bytes: no sockets, no clock, no `async`. [`pipeline`]
