@@ -150,19 +150,38 @@ pub(crate) fn rank(class: Option<Class>) -> u8 {
 mod tests {
     use super::*;
 
+    fn edit(start: usize, end: usize, detector: u16, action: Action) -> Edit {
+        Edit {
+            range: start..end,
+            text: 0..0,
+            detector: DetectorIndex(detector),
+            class: None,
+            action,
+            inner: 0..0,
+            counted: true,
+            learnt: false,
+        }
+    }
+
+    /// What leaves out an item does so whoever else takes the same bytes.
+    #[test]
+    fn a_union_leaves_out_what_one_of_it_does() {
+        for drops in [0, 1, 2] {
+            let mut edits = Edits::default();
+            for (nth, (start, end)) in [(0, 4), (2, 8), (6, 9)].into_iter().enumerate() {
+                let action = if nth == drops { Action::DropItem } else { Action::Token };
+                edits.list.push(edit(start, end, 1, action));
+            }
+            edits.settle(0);
+            let got: Vec<_> = edits.list.iter().map(|edit| (edit.range.clone(), edit.action)).collect();
+            assert_eq!(got, [(0..9, Action::DropItem)], "{drops}");
+        }
+    }
+
     fn settled(ranges: &[(usize, usize, u16)]) -> Vec<(usize, usize, u16)> {
         let mut edits = Edits::default();
         for &(start, end, detector) in ranges {
-            edits.list.push(Edit {
-                range: start..end,
-                text: 0..0,
-                detector: DetectorIndex(detector),
-                class: None,
-                action: Action::Token,
-                inner: 0..0,
-                counted: true,
-                learnt: false,
-            });
+            edits.list.push(edit(start, end, detector, Action::Token));
         }
         edits.settle(0);
         edits.list.iter().map(|edit| (edit.range.start, edit.range.end, edit.detector.0)).collect()
