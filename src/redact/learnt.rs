@@ -372,7 +372,7 @@ fn values_around(bytes: &[u8], quotes: &[u64], places: &[usize]) -> Option<Vec<R
         let so_far = before + (quotes[block] & ((1 << (place % BLOCK)) - 1)).count_ones();
         let (open, close) = (Places::last_before(quotes, place)?, Places::from(quotes, place).next()?);
         let behind = bytes[close + 1..].iter().find(|byte| !byte.is_ascii_whitespace());
-        if so_far % 2 == 0 || behind == Some(&b':') {
+        if so_far.is_multiple_of(2) || behind == Some(&b':') {
             return None;
         }
         strings.push(open + 1..close);

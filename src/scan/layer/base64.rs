@@ -258,14 +258,16 @@ fn three_of(four: &[u8]) -> Option<[u8; 3]> {
 
 /// [`value_of`] by character; 0xff for what is none of base64.
 static VALUES: [u8; 256] = {
-    let (mut values, mut letter) = ([0xff; 256], 0);
-    while letter < 256 {
-        if let Some(value) = value_of(letter as u8) {
-            values[letter] = value;
+    let (mut values, mut letter) = ([0xff; 256], 0_u8);
+    loop {
+        if let Some(value) = value_of(letter) {
+            values[letter as usize] = value;
+        }
+        if letter == u8::MAX {
+            break values;
         }
         letter += 1;
     }
-    values
 };
 
 /// True if text, gzip or zlib may begin so: no control character, and above ASCII only what UTF-8 allows.
