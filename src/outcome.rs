@@ -105,6 +105,8 @@ reasons! {
     Panic = "panic",
     /// No route matches the request.
     NoRoute = "no_route",
+    /// The sender did not show that it is the platform that the route is for: a wrong signature or secret.
+    NotAuthentic = "not_authentic",
     /// The request itself is not acceptable: method, headers, target.
     BadRequest = "bad_request",
     /// The sender was too slow, or stopped in the middle.

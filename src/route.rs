@@ -4,7 +4,7 @@
 //! Never looks at the body. Where two protocols share a path and both go to the inbox, other headers tell
 //! them apart; between upstreams that is left to the configuration.
 
-pub use crate::config::{Match, Protocol, UpstreamCoding};
+pub use crate::config::{Match, Platform, Protocol, UpstreamCoding};
 
 use crate::inbox::Inbox;
 use crate::metrics::RouteMetrics;
@@ -32,6 +32,8 @@ pub struct Route {
     pub protocol: Protocol,
     /// Which requests go this way.
     pub matcher: Match,
+    /// How its senders show who they are, if they have to.
+    pub platform: Option<Platform>,
     /// Where it goes.
     pub upstream: Upstream,
     /// The content-encoding that bodies leave in.

@@ -16,6 +16,8 @@ mod multipart;
 mod otlp;
 #[path = "proxy/otlp_calls.rs"]
 mod otlp_calls;
+#[path = "proxy/platforms.rs"]
+mod platforms;
 #[path = "proxy/posthog.rs"]
 mod posthog;
 #[path = "proxy/refusals.rs"]

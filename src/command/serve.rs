@@ -241,6 +241,7 @@ fn build_route(
         name: route.name.as_str().into(),
         protocol: route.protocol,
         matcher: route.matcher.clone(),
+        platform: route.platform.clone(),
         upstream,
         coding,
         plan: ArcSwap::new(plan),

@@ -25,7 +25,8 @@ mod tests;
 pub use matcher::{HostPattern, Match, PathGlob};
 pub use problem::{Problem, Problems};
 pub use resolved::{
-    Admin, Config, Limits, Listen, LogFormat, Patterns, Protocol, Route, Secret, Spool, Timeouts, TlsFiles,
+    Admin, Config, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Route, Secret, Spool, Timeouts,
+    TlsFiles,
 };
 pub use upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
 

@@ -79,8 +79,18 @@ pub(super) struct RawRoute {
     pub(super) protocol: Entry<String>,
     pub(super) host: Entry<String>,
     pub(super) path: Entry<String>,
+    pub(super) platform: Option<RawPlatform>,
     pub(super) upstream: Entry<RawUpstream>,
     pub(super) policy: Entry<String>,
+}
+
+pub(super) struct RawPlatform {
+    pub(super) at: usize,
+    pub(super) secret_file: Entry<String>,
+    pub(super) secret_env: Entry<String>,
+    pub(super) verify: Entry<String>,
+    pub(super) sign_file: Entry<String>,
+    pub(super) sign_env: Entry<String>,
 }
 
 /// An upstream as a table; the short form is one with a `url` alone.
@@ -192,6 +202,14 @@ fn route(section: &Reader<'_>, findings: &mut Findings<'_>) -> RawRoute {
         protocol: section.string("protocol", findings),
         host,
         path,
+        platform: section.section("platform", &schema::PLATFORM, findings).map(|platform| RawPlatform {
+            at: platform.at,
+            secret_file: platform.string("secret_file", findings),
+            secret_env: platform.string("secret_env", findings),
+            verify: platform.string("verify", findings),
+            sign_file: platform.string("sign_file", findings),
+            sign_env: platform.string("sign_env", findings),
+        }),
         upstream: upstream(section, findings),
         policy: section.string("policy", findings),
     }

@@ -10,8 +10,8 @@ use super::policy;
 use super::problem::{Findings, quoted};
 use super::raw::{At, Entry, Numbers, RawConfig, RawRoute, RawSpool, RawTls, RawUpstream};
 use super::resolved::{
-    Admin, Config, DEFAULT_POLICY, Limits, Listen, LogFormat, Patterns, Protocol, Route, Secret, Spool,
-    Timeouts, TlsFiles,
+    Admin, Config, DEFAULT_POLICY, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Route, Secret,
+    Spool, Timeouts, TlsFiles,
 };
 use super::upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
 use crate::redact::Policy;
@@ -297,10 +297,12 @@ fn routes(
             taken.push((name.clone(), matcher.clone()));
         }
         let (policy_name, policy) = policy_of(raw, policies, world);
+        let protocol = protocol(raw, world);
         routes.push(Route {
             name,
-            protocol: protocol(raw, world),
+            protocol,
             matcher: matcher.unwrap_or_default(),
+            platform: platform(raw, protocol, world),
             upstream: upstream(raw, listen, world),
             policy,
             policy_name,
@@ -328,6 +330,61 @@ fn protocol(raw: &RawRoute, world: &mut World<'_, '_>) -> Protocol {
         entry => return world.named("protocol", entry, &known).unwrap_or(Protocol::Generic),
     }
     Protocol::Generic
+}
+
+/// How the platform of a drain shows who it is. A drain without a secret would take what anybody posts.
+fn platform(raw: &RawRoute, protocol: Protocol, world: &mut World<'_, '_>) -> Option<Platform> {
+    let is_drain = matches!(protocol, Protocol::Vercel | Protocol::Logpush);
+    let raw = match &raw.platform {
+        Some(platform) if !is_drain => {
+            world.note(platform.at, "`platform` is for the protocols vercel and logpush");
+            return None;
+        }
+        Some(platform) => platform,
+        None if is_drain => {
+            world
+                .note(raw.at, format!("a route for {protocol} needs `platform = {{ secret_file = \"…\" }}`"));
+            return None;
+        }
+        None => return None,
+    };
+    let secret = either(raw.at, ("secret_file", &raw.secret_file), ("secret_env", &raw.secret_env), world);
+    if raw.secret_file.is_absent() && raw.secret_env.is_absent() {
+        world.note(raw.at, "`platform` needs `secret_file` or `secret_env`");
+    }
+    let sign = either(raw.at, ("sign_file", &raw.sign_file), ("sign_env", &raw.sign_env), world);
+    for (key, entry) in [("verify", &raw.verify), ("sign_file", &raw.sign_file), ("sign_env", &raw.sign_env)]
+    {
+        if let Some(entry) = entry.good().filter(|_| protocol == Protocol::Logpush) {
+            world.note(entry.at, format!("`{key}` is for the protocol vercel"));
+        }
+    }
+    let verify = raw.verify.good().and_then(|At { value, at }| {
+        let is_value = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_value {
+            world.note(*at, "`verify` is the code that Vercel shows, without blanks");
+        }
+        is_value.then(|| value.clone())
+    });
+    Some(Platform { secret: secret?.into(), verify, sign: sign.map(Into::into) })
+}
+
+/// A secret from a file or from the environment, whichever is written.
+fn either(
+    at: usize,
+    (file_key, file): (&str, &Entry<String>),
+    (env_key, env): (&str, &Entry<String>),
+    world: &mut World<'_, '_>,
+) -> Option<Vec<u8>> {
+    match (file.good(), env.good()) {
+        (Some(_), Some(_)) => {
+            world.note(at, format!("write `{file_key}` or `{env_key}`, not both"));
+            None
+        }
+        (Some(path), None) => world.secret_file(file_key, path),
+        (None, Some(name)) => world.secret_env(env_key, name),
+        (None, None) => None,
+    }
 }
 
 /// `None` if what is written cannot be read.

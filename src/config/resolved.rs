@@ -101,6 +101,12 @@ impl Secret {
     }
 }
 
+impl From<Vec<u8>> for Secret {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret({} bytes)", self.0.len())
@@ -273,13 +279,17 @@ pub enum Protocol {
     LangSmith,
     /// OTLP over HTTP and gRPC: traces, metrics, logs and profiles of OpenTelemetry.
     Otlp,
+    /// What Vercel's drains post: logs, traces, speed insights, analytics.
+    Vercel,
+    /// What Cloudflare's Logpush posts to an HTTP destination.
+    Logpush,
     /// JSON, NDJSON, forms, multipart and text by content type.
     Generic,
 }
 
 impl Protocol {
     /// All protocols of this version.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Sentry,
         Self::Otlp,
         Self::PostHog,
@@ -287,6 +297,8 @@ impl Protocol {
         Self::RudderStack,
         Self::Langfuse,
         Self::LangSmith,
+        Self::Vercel,
+        Self::Logpush,
         Self::Generic,
     ];
 
@@ -301,6 +313,8 @@ impl Protocol {
             Self::Langfuse => "langfuse",
             Self::LangSmith => "langsmith",
             Self::Otlp => "otlp",
+            Self::Vercel => "vercel",
+            Self::Logpush => "logpush",
             Self::Generic => "generic",
         }
     }
@@ -311,7 +325,7 @@ impl Protocol {
     fn joins_by_id(self) -> bool {
         match self {
             Self::PostHog | Self::Segment | Self::RudderStack | Self::Langfuse | Self::LangSmith => true,
-            Self::Sentry | Self::Otlp | Self::Generic => false,
+            Self::Sentry | Self::Otlp | Self::Vercel | Self::Logpush | Self::Generic => false,
         }
     }
 }
@@ -320,6 +334,17 @@ impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// How a platform that posts to a route shows who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Platform {
+    /// Vercel: the key of its signatures. Logpush: the value of `Authorization`.
+    pub secret: Secret,
+    /// Vercel: the value of `x-vercel-verify` in every answer.
+    pub verify: Option<String>,
+    /// Vercel: the key under which what goes on is signed.
+    pub sign: Option<Secret>,
 }
 
 /// Requests of one kind, what is done with them, and where they go.
@@ -331,6 +356,8 @@ pub struct Route {
     pub protocol: Protocol,
     /// Which requests it takes.
     pub matcher: Match,
+    /// How its senders show who they are, if they have to.
+    pub platform: Option<Platform>,
     /// Where they go.
     pub upstream: Upstream,
     /// What is done with them.
@@ -420,6 +447,7 @@ impl Route {
                 host: None,
                 path: PathGlob::any_of(paths).expect("constants, tried by the tests"),
             },
+            platform: None,
             upstream: Upstream::Inbox,
             policy: Arc::clone(policy),
             policy_name: DEFAULT_POLICY.to_owned(),
@@ -430,7 +458,7 @@ impl Route {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, protocol, matcher, upstream, policy_name, policy } = self;
+        let Self { name, protocol, matcher, upstream, policy_name, policy, .. } = self;
         write!(f, "route {name}: {matcher} -> {upstream}  policy {policy_name} ({}", policy.preset.as_str())?;
         f.write_str(match policy.mode {
             Mode::Enforce => ", enforce",

@@ -53,8 +53,12 @@ pub(super) static TIMEOUTS: Section =
 pub(super) static LOG: Section = Section { path: "log", keys: &["format"] };
 pub(super) static SPOOL: Section = Section { path: "spool", keys: &["dir", "bytes_max", "age_max"] };
 pub(super) static ROUTE: Section =
-    Section { path: "routes", keys: &["name", "protocol", "match", "upstream", "policy"] };
+    Section { path: "routes", keys: &["name", "protocol", "match", "platform", "upstream", "policy"] };
 pub(super) static MATCH: Section = Section { path: "routes.match", keys: &["host", "path"] };
+pub(super) static PLATFORM: Section = Section {
+    path: "routes.platform",
+    keys: &["secret_file", "secret_env", "verify", "sign_file", "sign_env"],
+};
 pub(super) static UPSTREAM: Section = Section {
     path: "routes.upstream",
     keys: &["url", "ca_file", "cert_file", "key_file", "coding", "private"],
@@ -70,7 +74,7 @@ pub(super) static PATTERNS: Section = Section { path: "patterns", keys: &["dirs"
 
 /// Every table with a fixed set of keys, in documentation order. Beside these, `policies` takes names
 /// that the user chooses and `policies.NAME.actions` the names of data classes.
-pub static SECTIONS: [&Section; 15] = [
+pub static SECTIONS: [&Section; 16] = [
     &ROOT,
     &LISTEN,
     &LISTEN_TLS,
@@ -81,6 +85,7 @@ pub static SECTIONS: [&Section; 15] = [
     &SPOOL,
     &ROUTE,
     &MATCH,
+    &PLATFORM,
     &UPSTREAM,
     &POLICY,
     &ACTION,

@@ -93,7 +93,9 @@ impl Refused {
             Protocol::RudderStack => format!(r#"{{"code":"{reason}","message":"{detail}"}}"#),
             Protocol::Langfuse => format!(r#"{{"message":"{detail}","error":"{reason}"}}"#),
             Protocol::LangSmith => format!(r#"{{"detail":"{detail}","error":"{reason}"}}"#),
-            Protocol::Otlp | Protocol::Generic => format!(r#"{{"error":"{reason}","detail":"{detail}"}}"#),
+            Protocol::Otlp | Protocol::Vercel | Protocol::Logpush | Protocol::Generic => {
+                format!(r#"{{"error":"{reason}","detail":"{detail}"}}"#)
+            }
         }
     }
 
@@ -148,6 +150,7 @@ fn told(reason: Reason) -> (StatusCode, &'static str) {
         R::NotProtobuf => (S::BAD_REQUEST, "invalid protobuf"),
         R::NotForm => (S::BAD_REQUEST, "invalid form"),
         R::UnknownItem => (S::BAD_REQUEST, "unknown item"),
+        R::NotAuthentic => (S::FORBIDDEN, "not from the platform that this route is for"),
         R::BadRequest | R::SenderGone => (S::BAD_REQUEST, "bad request"),
         R::BodyTooLarge | R::ItemTooLarge => (S::PAYLOAD_TOO_LARGE, "too large"),
         R::RatioExceeded | R::WorkExhausted => (S::PAYLOAD_TOO_LARGE, "too costly to process"),

@@ -4,6 +4,7 @@
 //! is a clean answer. A longer one flows: piece by piece from the sender through the pipeline to the
 //! upstream, each waiting for the next. When that breaks, the upstream's request never completes.
 
+use crate::decode::DecodeLimits;
 use crate::inbox::{Arrival, InboxWriter};
 use crate::ledger::{Receipt, framed};
 use crate::memory::Charge;
@@ -12,13 +13,13 @@ use crate::outcome::Reason;
 use crate::pattern::Class;
 use crate::pipeline::{BodyFormat, Coding, Dialect, Pipeline, Summary};
 use crate::proxy::answer::{self, AnswerBody, Refused};
-use crate::proxy::body::Reader;
+use crate::proxy::body::{Held, Reader};
 use crate::proxy::intake::{self, Intake};
-use crate::proxy::scrub::{Broken, Scrub};
+use crate::proxy::scrub::{Broken, INLINE_BYTES_MAX, Scrub};
 use crate::proxy::see_through::SeeThrough;
-use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, query_event};
+use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
 use crate::redact::{Action, Mode};
-use crate::route::{Protocol, Upstream, UpstreamCoding};
+use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
 use crate::upstream::{self, FEED_PIECES_MAX, Feed, HttpUpstream, Stopped, UpstreamBody};
 use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
@@ -114,7 +115,8 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     }
     let charge = settings.budget.charge(0, limits.memory_wait).await;
     let mut charge = charge.map_err(|_| Reason::MemoryExhausted)?;
-    let held = reader.hold(limits.buffer_bytes_max, &mut charge).await?;
+    let held = reader.hold(exchange.held_bytes_max(), &mut charge).await?;
+    verify(exchange, &held, declared).await?;
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
     match (&exchange.route.upstream, exchange.coding(format)) {
@@ -129,10 +131,28 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
         (_, UpstreamCoding::Same) => {}
     }
     let scrub = Scrub::new(pipeline, declared, &held.bytes);
-    let (scrub, rest) = scrub.step(held.bytes.clone(), held.complete, limits.buffer_bytes_max).await?;
+    let out_bytes_max = if exchange.signature().is_some() { usize::MAX } else { limits.buffer_bytes_max };
+    let (scrub, rest) = scrub.step(held.bytes.clone(), held.complete, out_bytes_max).await?;
     let mut flow = Flow { format, scrub, came: held.bytes, rest, complete: held.complete, charge };
     flow.recharge(exchange, flow.came.len()).await?;
     Ok(flow)
+}
+
+/// Refuses a body that is not signed by the platform that the route is for.
+async fn verify(exchange: &Exchange<'_>, held: &Held, declared: Coding) -> Result<(), Reason> {
+    let Some(platform) = exchange.signature() else { return Ok(()) };
+    if !held.complete {
+        return Err(Reason::BodyTooLarge);
+    }
+    let limits = exchange.settings.limits.buffered;
+    let limits = DecodeLimits { bytes_max: limits.body_bytes_max, ratio_max: limits.ratio_max };
+    let (platform, headers, body) = (platform.clone(), exchange.head.headers.clone(), held.bytes.clone());
+    let check = move || platform::verify(&platform, &headers, declared, limits, &body);
+    if held.bytes.len() <= INLINE_BYTES_MAX {
+        return check();
+    }
+    // Cancelled only when the runtime goes down.
+    tokio::task::spawn_blocking(check).await.unwrap_or(Err(Reason::Draining))
 }
 
 /// Reads and scrubs the rest of a body of which nothing can be sent before all of it was seen.
@@ -220,6 +240,9 @@ async fn whole(
             if is_call {
                 // SPEC: says that trailers are understood, which no other hop needs to be told.
                 headers.insert(header::TE, HeaderValue::from_static("trailers"));
+            }
+            if let Some(secret) = exchange.signature().and_then(|platform| platform.sign.as_ref()) {
+                headers.insert(platform::X_VERCEL_SIGNATURE, platform::sign(secret.bytes(), &body));
             }
             let body = UpstreamBody::whole(body);
             let sent = if is_call {
@@ -566,6 +589,17 @@ impl Exchange<'_> {
     /// leaves without a word too, in the form in which it came, for a label may be what the server does not expect.
     fn is_unlabelled(&self) -> bool {
         self.route.protocol == Protocol::PostHog && !self.head.headers.contains_key(header::CONTENT_ENCODING)
+    }
+
+    /// The platform, if it signs each body.
+    fn signature(&self) -> Option<&Platform> {
+        self.route.platform.as_ref().filter(|_| self.route.protocol == Protocol::Vercel)
+    }
+
+    /// Bytes of a body that are held before anything is sent on: a signature says nothing before the body's end.
+    fn held_bytes_max(&self) -> usize {
+        let limits = &self.settings.limits;
+        if self.signature().is_some() { limits.buffered.item_bytes_max } else { limits.buffer_bytes_max }
     }
 
     /// The coding in which the body goes on.

@@ -105,7 +105,8 @@ fn fate(protocol: Protocol, name: &HeaderName) -> Fate {
 /// themselves and their attempt. Not among them: RudderStack's `AnonymousId`, which names a person.
 fn own(protocol: Protocol) -> &'static [&'static str] {
     match protocol {
-        Protocol::Sentry => &[],
+        // What a platform shows itself by is a secret between it and us.
+        Protocol::Sentry | Protocol::Vercel | Protocol::Logpush => &[],
         Protocol::Otlp => &OTLP_HEADERS,
         Protocol::PostHog => &[
             "authorization",

@@ -24,7 +24,12 @@ pub(super) fn stored(protocol: Protocol, path: &str) -> Option<Response<AnswerBo
         // SPEC: ingestion answers 207 whatever became of the events.
         Protocol::Langfuse if path.ends_with("/ingestion") => (207, JSON, r#"{"successes":[],"errors":[]}"#),
         Protocol::LangSmith => (202, JSON, r#"{"message":"Runs batch ingested"}"#),
-        Protocol::Sentry | Protocol::Otlp | Protocol::Langfuse | Protocol::Generic => return None,
+        Protocol::Sentry
+        | Protocol::Otlp
+        | Protocol::Langfuse
+        | Protocol::Vercel
+        | Protocol::Logpush
+        | Protocol::Generic => return None,
     };
     Some(whole(status, content_type, body))
 }

@@ -34,6 +34,9 @@ pub(crate) fn intake(protocol: Protocol, path: &str, content_type: Option<&str>)
         Protocol::Langfuse => service::langfuse(path, content_type),
         Protocol::LangSmith => service::langsmith(content_type),
         Protocol::Otlp => otlp(path, content_type),
+        Protocol::Vercel => vercel(content_type),
+        // Its type says little: what it sends are lines, of JSON unless the job was told otherwise.
+        Protocol::Logpush => Intake::Scrub(BodyFormat::MixedLines),
         Protocol::Generic => generic(content_type),
     }
 }
@@ -94,6 +97,23 @@ pub(crate) fn otlp_type(content_type: &str) -> Option<OtlpType> {
         "application/json" => Some(OtlpType::Http(Encoding::Json)),
         "application/grpc" | "application/grpc+proto" => Some(OtlpType::Grpc),
         _ => None,
+    }
+}
+
+/// SPEC: <https://vercel.com/docs/drains/reference/logs> (an array or lines of JSON) and `…/traces` (OTLP).
+fn vercel(content_type: Option<&str>) -> Intake {
+    match content_type.and_then(otlp_type) {
+        Some(OtlpType::Http(Encoding::Protobuf)) => {
+            Intake::Scrub(BodyFormat::Otlp(Signal::Traces, Encoding::Protobuf))
+        }
+        Some(OtlpType::Grpc) => Intake::Refuse(Reason::UnknownContentType),
+        _ => match generic(content_type) {
+            Intake::Scrub(BodyFormat::Json | BodyFormat::Ndjson | BodyFormat::Auto) => {
+                Intake::Scrub(BodyFormat::Auto)
+            }
+            Intake::Scrub(_) => Intake::Refuse(Reason::UnknownContentType),
+            refused => refused,
+        },
     }
 }
 

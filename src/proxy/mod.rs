@@ -13,6 +13,7 @@ mod headers;
 mod inbox_answer;
 mod intake;
 mod otlp;
+mod platform;
 mod query_event;
 mod scrub;
 mod see_through;
@@ -29,7 +30,7 @@ use crate::upstream::{self, UpstreamBody};
 pub(crate) use answer::AnswerBody;
 use answer::{Refused, Shape};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -48,7 +49,11 @@ pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>)
     let mut timer = RequestTimer::start(&route.metrics);
     let exchange = Exchange { settings, route, plan: route.plan.load_full(), head, items: AtomicU64::new(0) };
     let answered = exchange.answer(body).await;
-    let response = answered.unwrap_or_else(|refused| exchange.refusal(refused));
+    let mut response = answered.unwrap_or_else(|refused| exchange.refusal(refused));
+    let code = route.platform.as_ref().and_then(|platform| platform.verify.as_deref());
+    if let Some(code) = code.and_then(|code| HeaderValue::from_str(code).ok()) {
+        response.headers_mut().insert(platform::X_VERCEL_VERIFY, code);
+    }
     timer.code = response.status().as_u16();
     settings.metrics.memory_bytes(settings.budget.used() as u64);
     tracing::debug!(
@@ -76,6 +81,11 @@ impl Exchange<'_> {
     async fn answer(&self, body: Incoming) -> Result<Response<AnswerBody>, Refused> {
         let refused = match (acceptable(&self.head), &self.head.method) {
             (Err(refused), _) => refused,
+            // Before it sends anything, Vercel asks whether the drain is its owner's: the header of every answer says so.
+            (Ok(()), _) if self.route.protocol == Protocol::Vercel && body.is_end_stream() => {
+                return Ok(answer::empty(StatusCode::OK, HeaderMap::new()));
+            }
+            (Ok(()), _) if self.admit().is_err() => Reason::NotAuthentic.into(),
             (Ok(()), &Method::OPTIONS) => return self.preflight().await,
             (Ok(()), &Method::POST | &Method::PUT | &Method::PATCH) => {
                 return deliver::deliver(self, body).await;
@@ -85,6 +95,15 @@ impl Exchange<'_> {
         };
         turn_away(self.settings, &self.route.metrics, body, refused.reason).await;
         Err(refused)
+    }
+
+    /// Refuses what does not come from the platform that the route is for.
+    fn admit(&self) -> Result<(), Reason> {
+        match (&self.route.platform, self.route.protocol) {
+            (Some(platform), protocol) => platform::admit(platform, protocol, &self.head.headers),
+            (None, Protocol::Vercel | Protocol::Logpush) => Err(Reason::NotAuthentic),
+            (None, _) => Ok(()),
+        }
     }
 
     /// Asks the upstream whether a page may send; the inbox always lets it.

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 /// Plain bytes that are scanned on an async thread at once: well below a millisecond.
-const INLINE_BYTES_MAX: usize = 32 << 10;
+pub(crate) const INLINE_BYTES_MAX: usize = 32 << 10;
 /// The same for compressed bytes, which are several times as many once decoded.
 const INLINE_CODED_BYTES_MAX: usize = 8 << 10;
 /// Compressed bytes pushed at once. Bounds what one push can add to the output: at the ratio of a

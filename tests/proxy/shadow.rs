@@ -24,6 +24,7 @@ async fn a_pattern_in_shadow_is_counted_and_forwards_what_came() {
         name: "logs".into(),
         protocol: Protocol::Generic,
         matcher: Match { host: None, path: None },
+        platform: None,
         coding: UpstreamCoding::Same,
         upstream: http(&upstream.url(), &TlsOptions::default()),
         plan: ArcSwap::new(Arc::new(plan)),

@@ -1,0 +1,154 @@
+//! Log drains of hosting platforms: here Tamis is the server that they post to, and they have to show who they are.
+//!
+//! In: a route's [`Platform`], the head and the whole body of a request as it came. Out: whether the platform sent it, and the
+//! signature under which the scrubbed body goes on. Compares in constant time; holds nothing.
+//!
+//! A body that was scrubbed no longer fits its signature, so what the platform wrote never goes on: the receiver gets a
+//! signature of ours, or none.
+
+use crate::decode::{self, Coding, DecodeLimits};
+use crate::outcome::Reason;
+use crate::route::{Platform, Protocol};
+use hmac::{Hmac, KeyInit, Mac};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use sha1::Sha1;
+use sha2::Sha256;
+
+/// Hex of HMAC-SHA1 over the body, keyed by the secret of the drain.
+/// SPEC: <https://vercel.com/docs/drains/security>
+pub(super) const X_VERCEL_SIGNATURE: HeaderName = HeaderName::from_static("x-vercel-signature");
+/// What Vercel looks for in an answer before it sends anything: the drain's owner put it there.
+pub(super) const X_VERCEL_VERIFY: HeaderName = HeaderName::from_static("x-vercel-verify");
+
+/// Refuses what its head shows not to come from the platform.
+///
+/// # Errors
+/// `NotAuthentic`.
+pub(super) fn admit(platform: &Platform, protocol: Protocol, headers: &HeaderMap) -> Result<(), Reason> {
+    match protocol {
+        // SPEC: <https://developers.cloudflare.com/logs/logpush/logpush-job/enable-destinations/http/>: the job sends the
+        // headers that its destination names.
+        Protocol::Logpush if is_equal(headers.get(header::AUTHORIZATION), platform.secret.bytes()) => Ok(()),
+        Protocol::Vercel if headers.contains_key(X_VERCEL_SIGNATURE) => Ok(()),
+        _ => Err(Reason::NotAuthentic),
+    }
+}
+
+/// Refuses a body whose signature does not fit. Only for Vercel's.
+///
+/// The signature may be over the bytes as they came or over what they decode to: what the platform compresses, it does not
+/// say before or after which it signs.
+///
+/// # Errors
+/// `NotAuthentic`.
+pub(super) fn verify(
+    platform: &Platform,
+    headers: &HeaderMap,
+    declared: Coding,
+    limits: DecodeLimits,
+    body: &[u8],
+) -> Result<(), Reason> {
+    let signature = headers.get(X_VERCEL_SIGNATURE).and_then(|value| from_hex(value.as_bytes()));
+    let signature = signature.ok_or(Reason::NotAuthentic)?;
+    let fits = |body: &[u8]| hmac(platform.secret.bytes(), body).verify_slice(&signature).is_ok();
+    if fits(body) {
+        return Ok(());
+    }
+    match decode::whole(declared, limits, body) {
+        Ok(plain) if plain != body && fits(&plain) => Ok(()),
+        _ => Err(Reason::NotAuthentic),
+    }
+}
+
+/// The signature of a body under a secret of the receiver's.
+pub(super) fn sign(secret: &[u8], body: &[u8]) -> HeaderValue {
+    let signature = hmac(secret, body).finalize().into_bytes();
+    let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::try_from(hex).expect("hex is text")
+}
+
+fn hmac(secret: &[u8], body: &[u8]) -> Hmac<Sha1> {
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret).expect("any length is a key");
+    mac.update(body);
+    mac
+}
+
+/// In a time that does not depend on where the two differ: both go through one keyed hash.
+fn is_equal(value: Option<&HeaderValue>, secret: &[u8]) -> bool {
+    let mac = |text: &[u8]| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length is a key");
+        mac.update(text);
+        mac
+    };
+    value.is_some_and(|value| mac(value.as_bytes()).verify(&mac(secret).finalize().into_bytes()).is_ok())
+}
+
+/// Forty hex digits as twenty bytes.
+fn from_hex(text: &[u8]) -> Option<[u8; 20]> {
+    let mut bytes = [0; 20];
+    if text.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        let digit = |at: usize| char::from(pair[at]).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        *byte = digit(0)? << 4 | digit(1)?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platform() -> Platform {
+        Platform { secret: b"an-invented-secret".to_vec().into(), verify: None, sign: None }
+    }
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().expect("a header value"))])
+    }
+
+    fn limits() -> DecodeLimits {
+        DecodeLimits { bytes_max: Some(1 << 20), ratio_max: 100 }
+    }
+
+    /// RFC 2202, test case 2.
+    #[test]
+    fn signatures_are_hmac_sha1_in_hex() {
+        let signed = sign(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(signed, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+    }
+
+    #[test]
+    fn a_body_fits_its_own_signature_and_no_other() {
+        let signed = sign(platform().secret.bytes(), b"[]");
+        let signed = signed.to_str().expect("hex");
+        for (signature, body, want) in [
+            (signed, "[]", true),
+            (&signed.to_uppercase(), "[]", true),
+            (signed, "[ ]", false),
+            (&signed[..39], "[]", false),
+            (&format!("{signed}00"), "[]", false),
+            (&"g".repeat(40), "[]", false),
+            ("", "[]", false),
+        ] {
+            let headers = headers("x-vercel-signature", signature);
+            let got = verify(&platform(), &headers, Coding::Identity, limits(), body.as_bytes());
+            assert_eq!(got.is_ok(), want, "{signature} {body}");
+        }
+        assert!(verify(&platform(), &HeaderMap::new(), Coding::Identity, limits(), b"[]").is_err());
+    }
+
+    #[test]
+    fn logpush_shows_its_secret_in_a_header() {
+        for (name, value, want) in [
+            ("authorization", "an-invented-secret", true),
+            ("authorization", "an-invented-secreT", false),
+            ("authorization", "", false),
+            ("x-authorization", "an-invented-secret", false),
+        ] {
+            let got = admit(&platform(), Protocol::Logpush, &headers(name, value));
+            assert_eq!(got.is_ok(), want, "{name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Drains of Vercel and Cloudflare, over loopback.
+
+use crate::support::{Answer, FakeUpstream, Proxy, Reply, http, packed, plan, post, post_chunked, unpacked};
+use arc_swap::ArcSwap;
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use tamis::decode::Coding;
+use tamis::metrics::Metrics;
+use tamis::outcome::Outcome;
+use tamis::proxy::{Limits, ProxySettings};
+use tamis::route::{Match, Platform, Protocol, Route, UpstreamCoding};
+use tamis::upstream::TlsOptions;
+
+const SECRET: &[u8] = b"an-invented-drain-secret";
+const OWN: &[u8] = b"an-invented-secret-of-the-receiver";
+const LOGS: &str = r#"[{"id":"1573817187330377061717300000","message":"login of jane@example.com","timestamp":1573817187330,"deploymentId":"dpl_0example","source":"lambda","proxy":{"clientIp":"192.0.2.7","path":"/api?mail=jane%40example.com","userAgent":["Mozilla/5.0 Chrome/126.0.0.0"],"statusCode":-1}},{"id":"2","message":"GET / 200","timestamp":1573817187331}]"#;
+
+async fn drain(protocol: Protocol, upstream: &FakeUpstream, sign: Option<&[u8]>) -> Proxy {
+    let metrics = Metrics::default();
+    let route = Route {
+        name: "drain".into(),
+        protocol,
+        matcher: Match::default(),
+        platform: Some(Platform {
+            secret: SECRET.to_vec().into(),
+            verify: (protocol == Protocol::Vercel).then(|| "c0de".to_owned()),
+            sign: sign.map(|secret| secret.to_vec().into()),
+        }),
+        coding: UpstreamCoding::Same,
+        upstream: http(&upstream.url(), &TlsOptions::default()),
+        plan: ArcSwap::new(plan()),
+        metrics: metrics.route("drain", protocol.as_str()),
+    };
+    Proxy::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await
+}
+
+fn signature(secret: &[u8], body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret).expect("any length is a key");
+    mac.update(body);
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn vercel(proxy: &Proxy, signature: Option<&str>, coding: Option<&str>, body: &[u8]) -> Answer {
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend(signature.map(|signature| ("x-vercel-signature", signature)));
+    headers.extend(coding.map(|coding| ("content-encoding", coding)));
+    proxy.send(post("/drain", &headers, body)).await
+}
+
+#[tokio::test]
+async fn what_vercel_signed_goes_on_without_what_is_personal_and_without_its_signature() {
+    let gzip = packed(Coding::Gzip, LOGS.as_bytes());
+    for (body, signed, coding) in [
+        (LOGS.as_bytes(), LOGS.as_bytes(), None),
+        (&gzip, &gzip, Some("gzip")),
+        // Over what it compressed.
+        (&gzip, LOGS.as_bytes(), Some("gzip")),
+    ] {
+        let upstream = FakeUpstream::ok().await;
+        let proxy = drain(Protocol::Vercel, &upstream, None).await;
+        let answer = vercel(&proxy, Some(&signature(SECRET, signed)), coding, body).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("x-vercel-verify").as_deref(), Some("c0de"));
+        let seen = upstream.one();
+        assert_eq!(seen.header("x-vercel-signature"), None);
+        let text = unpacked(&seen.body);
+        let want = LOGS
+            .replace("jane@example.com", "[email]")
+            .replace("jane%40example.com", "%5Bemail%5D")
+            .replace(r#""192.0.2.7""#, "null");
+        assert_eq!(text, want);
+        Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_vercel_did_not_sign_goes_nowhere() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = drain(Protocol::Vercel, &upstream, None).await;
+    let good = signature(SECRET, LOGS.as_bytes());
+    for (signature, body) in [
+        (None, LOGS),
+        (Some(signature(OWN, LOGS.as_bytes())), LOGS),
+        (Some(good.clone()), &LOGS.replace("200", "201")),
+        (Some(String::new()), LOGS),
+        (Some("0".repeat(40)), LOGS),
+    ] {
+        let answer = vercel(&proxy, signature.as_deref(), None, body.as_bytes()).await;
+        assert_eq!(answer.status, 403, "{signature:?}");
+        assert!(answer.body.contains("not_authentic"), "{}", answer.body);
+        assert_eq!(answer.header("x-vercel-verify").as_deref(), Some("c0de"));
+    }
+    assert_eq!(upstream.seen().len(), 0);
+    Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+}
+
+/// Vercel asks before it sends: the answer's header shows that the drain is its owner's. Nothing goes on.
+#[tokio::test]
+async fn the_owner_of_a_drain_is_shown_to_vercel() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = drain(Protocol::Vercel, &upstream, None).await;
+    for request in [
+        "GET /drain HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n",
+        "POST /drain HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        let answer = proxy.send(request).await;
+        assert_eq!(
+            (answer.status, answer.header("x-vercel-verify").as_deref()),
+            (200, Some("c0de")),
+            "{request}"
+        );
+    }
+    assert_eq!(upstream.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_signatures_gets_one_that_fits() {
+    let clean = r#"[{"id":"2","message":"GET / 200","timestamp":1573817187331}]"#;
+    // One of them is longer than what is held of other bodies.
+    let long = format!("[{}]", vec![LOGS.trim_matches(['[', ']']); 2_000].join(","));
+    for body in [LOGS, clean, &long] {
+        let upstream = FakeUpstream::ok().await;
+        let proxy = drain(Protocol::Vercel, &upstream, Some(OWN)).await;
+        let chunks: Vec<&[u8]> = body.as_bytes().chunks(40_000).collect();
+        let signed = signature(SECRET, body.as_bytes());
+        let headers = [("content-type", "application/json"), ("x-vercel-signature", signed.as_str())];
+        assert_eq!(proxy.send(post_chunked("/drain", &headers, &chunks)).await.status, 200);
+        let seen = upstream.one();
+        assert!(seen.complete);
+        assert_eq!(seen.header("x-vercel-signature"), Some(signature(OWN, &seen.body).as_str()));
+        assert!(!String::from_utf8_lossy(&seen.body).contains("jane"));
+        if body == clean {
+            assert_eq!(seen.body, clean.as_bytes());
+        }
+    }
+}
+
+#[tokio::test]
+async fn logpush_posts_lines_under_its_secret() {
+    let lines = concat!(
+        r#"{"RayID":"3a6050bcbe121a87","ClientIP":"192.0.2.7","ClientRequestURI":"/a?mail=jane%40example.com","EdgeStartTimestamp":1506702504461000000,"SecurityActions":[]}"#,
+        "\n",
+        r#"{"RayID":"3a6050bcbe121a88","ClientRequestPath":"/b","Cookies":{"session":"s3cr3t-of-jane"}}"#,
+        "\n"
+    );
+    let body = packed(Coding::Gzip, lines.as_bytes());
+    let secret = std::str::from_utf8(SECRET).expect("text");
+    let upstream = FakeUpstream::start(Reply::default()).await;
+    let proxy = drain(Protocol::Logpush, &upstream, None).await;
+    for (authorization, status) in [(Some("wrong"), 403), (None, 403), (Some(secret), 200)] {
+        let mut headers = vec![("content-type", "application/octet-stream"), ("content-encoding", "gzip")];
+        headers.extend(authorization.map(|value| ("authorization", value)));
+        assert_eq!(proxy.send(post("/logs", &headers, &body)).await.status, status, "{authorization:?}");
+    }
+    let seen = upstream.one();
+    assert_eq!(seen.header("authorization"), None, "it is between the job and us");
+    let text = unpacked(&seen.body);
+    for planted in ["192.0.2.7", "jane"] {
+        assert!(!text.contains(planted), "{planted} in {text}");
+    }
+    for kept in ["3a6050bcbe121a87", "1506702504461000000", "ClientRequestPath", "\"SecurityActions\":[]"] {
+        assert!(text.contains(kept), "{kept} in {text}");
+    }
+    assert_eq!(text.lines().count(), 2);
+    // What a new job sends to try its destination.
+    let test = packed(Coding::Gzip, br#"{"content":"tests"}"#);
+    let answer = proxy.send(post("/logs", &[("authorization", secret)], &test)).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(upstream.seen().last().expect("the test").body, test);
+}
