@@ -92,6 +92,9 @@ class Tamis(Server):
         key = directory / "pseudonym.key"
         key.write_text("0123456789abcdef0123456789abcdef")
         user_id = "" if protocol == "sentry" else f'actions = {{ user_id = {{ action = "pseudonym", key_file = "{key}" }} }}'
+        # What is not Sentry's, where there is room for it.
+        others = f'[[routes]]\nname = "otlp"\nprotocol = "otlp"\nupstream = "{upstream}"\npolicy = "default"'
+        others = others if protocol == "sentry" else ""
         config.write_text(
             f"""version = 1
 [listen]
@@ -103,11 +106,7 @@ protocol = "{protocol}"
 {paths}
 upstream = "{upstream}"
 policy = "default"
-[[routes]]
-name = "otlp"
-protocol = "otlp"
-upstream = "{upstream}"
-policy = "default"
+{others}
 [policies.default]
 preset = "strict"
 {user_id}
