@@ -3,16 +3,14 @@
 //! In: pieces of a decoded body. Out: scrubbed bytes in a buffer, and what became of each item in a
 //! [`Summary`]. Holds one item, or one window of a longer one. Knows no content-encoding.
 
+use super::envelope::envelope;
 use super::long::{LongDocument, NotJson};
 use super::multipart::Parts;
 use super::otlp::{OtlpBody, OtlpWire};
 use super::{BodyFormat, BodyLimits, Dialect, Refusal, Summary, forms};
-use crate::encode::sentry::write_item;
 use crate::frame::FrameError;
 use crate::frame::lines::{LineFramer, LinePart};
-use crate::frame::sentry::{
-    Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, envelope_event_id, parse_item_header,
-};
+use crate::frame::sentry::{EnvelopeFramer, envelope_event_id};
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope, OnError, Scrubber, Verdict};
 
@@ -302,7 +300,7 @@ fn line(kind: LineKind, bytes: &[u8], stage: &mut Stage<'_>) {
 }
 
 impl Stage<'_> {
-    fn scrub(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8]) -> Verdict {
+    pub(super) fn scrub(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8]) -> Verdict {
         self.summary.bytes_scanned += bytes.len() as u64;
         self.scrubber.item(format, scope, bytes, self.out)
     }
@@ -341,134 +339,4 @@ impl Stage<'_> {
         }
         self.settle(verdict, Reason::NotJson)
     }
-}
-
-/// Works off what an envelope's framer has ready.
-fn envelope(framer: &mut EnvelopeFramer, stage: &mut Stage<'_>) -> Result<(), Refusal> {
-    let mut payload_out = Vec::new();
-    while let Some(part) = framer.next()? {
-        match part {
-            EnvelopePart::Header { line, ending } => {
-                stage.summary.event_id = envelope_event_id(line);
-                let verdict = stage.scrub(ItemFormat::Json, ItemScope::EnvelopeHeader, line);
-                if verdict.broken || verdict.drop_item {
-                    return Err(Reason::EnvelopeMalformed.into());
-                }
-                stage.summary.changed |= verdict.changed;
-                if ending == Ending::LineFeed {
-                    stage.out.push(b'\n');
-                }
-            }
-            EnvelopePart::BlankLine => stage.out.push(b'\n'),
-            EnvelopePart::Item { header, payload, ending } => {
-                payload_out.clear();
-                envelope_item(&header, payload, ending, &mut payload_out, stage)?;
-            }
-            EnvelopePart::TooLarge { .. } => fail(Reason::ItemTooLarge, stage)?,
-        }
-    }
-    Ok(())
-}
-
-/// Leaves an item out, or refuses the body, as the policy says.
-fn fail(reason: Reason, stage: &mut Stage<'_>) -> Result<(), Refusal> {
-    if stage.scrubber.plan().on_error() == OnError::Reject {
-        return Err(reason.into());
-    }
-    stage.summary.drop_item(reason);
-    Ok(())
-}
-
-fn envelope_item(
-    header: &ItemHeader<'_>,
-    payload: &[u8],
-    ending: Ending,
-    scrubbed: &mut Vec<u8>,
-    stage: &mut Stage<'_>,
-) -> Result<(), Refusal> {
-    stage.summary.bytes_scanned += (header.line.len() + payload.len()) as u64;
-    let mut line = Vec::with_capacity(header.line.len());
-    let of_header = stage.scrubber.item(ItemFormat::Json, ItemScope::EnvelopeHeader, header.line, &mut line);
-    let outcome = match of_header {
-        Verdict { broken: true, .. } => Err(Reason::EnvelopeMalformed),
-        Verdict { drop_item: true, .. } => Err(Reason::Policy),
-        _ => payload_item(header, payload, scrubbed, stage.scrubber),
-    };
-    let (changed, meta_length) = match (outcome, stage.scrubber.plan().on_error()) {
-        (Ok(done), _) => done,
-        (Err(Reason::Policy), _) => {
-            stage.summary.drop_item(Reason::Policy);
-            return Ok(());
-        }
-        (Err(_), OnError::Replace) if of_header == Verdict::default() || !of_header.broken => {
-            scrubbed.clear();
-            scrubbed.extend_from_slice(if header.kind.content(header) == Content::Json {
-                b"{}"
-            } else {
-                b""
-            });
-            (true, None)
-        }
-        (Err(_), OnError::Pass) => {
-            scrubbed.clear();
-            scrubbed.extend_from_slice(payload);
-            (false, None)
-        }
-        (Err(reason), _) => return fail(reason, stage),
-    };
-    let Ok(rewritten) = parse_item_header(&line) else { return fail(Reason::EnvelopeMalformed, stage) };
-    write_item(stage.out, &rewritten, scrubbed, ending, None, meta_length);
-    stage.summary.item(changed || of_header.changed);
-    Ok(())
-}
-
-/// Scrubs an item's payload: whether it changed, and the new length of its leading metadata if it has some.
-fn payload_item(
-    header: &ItemHeader<'_>,
-    payload: &[u8],
-    scrubbed: &mut Vec<u8>,
-    scrubber: &mut Scrubber,
-) -> Result<(bool, Option<usize>), Reason> {
-    let content = header.kind.content(header);
-    let Some(meta) = header.meta_length_value else {
-        return Ok((content_item(content, payload, scrubbed, scrubber)?, None));
-    };
-    let (meta, body) = usize::try_from(meta)
-        .ok()
-        .and_then(|meta| payload.split_at_checked(meta))
-        .ok_or(Reason::LengthWrong)?;
-    let meta_changed = content_item(Content::Json, meta, scrubbed, scrubber)?;
-    let meta_length = scrubbed.len();
-    let body_changed = content_item(content, body, scrubbed, scrubber)?;
-    Ok((meta_changed || body_changed, Some(meta_length)))
-}
-
-/// Scrubs bytes of one kind of content. What cannot be read is a reason, never let through.
-fn content_item(
-    content: Content,
-    payload: &[u8],
-    scrubbed: &mut Vec<u8>,
-    scrubber: &mut Scrubber,
-) -> Result<bool, Reason> {
-    if payload.is_empty() {
-        return Ok(false);
-    }
-    let format = match content {
-        Content::Json => ItemFormat::Json,
-        Content::Binary => return Err(Reason::Binary),
-        Content::Text | Content::Sniff if is_text(payload) => ItemFormat::JsonOrText,
-        Content::Text => return Err(Reason::Binary),
-        Content::Sniff => return Err(Reason::UnknownItem),
-    };
-    let verdict = scrubber.item(format, ItemScope::Sentry, payload, scrubbed);
-    match verdict {
-        Verdict { drop_item: true, .. } => Err(Reason::Policy),
-        Verdict { broken: true, .. } if format == ItemFormat::Json => Err(Reason::NotJson),
-        _ => Ok(verdict.changed),
-    }
-}
-
-/// UTF-8 without the control bytes that only binary formats and wider charsets have.
-fn is_text(bytes: &[u8]) -> bool {
-    memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
 }

@@ -10,6 +10,7 @@
 mod batch;
 mod body;
 mod forms;
+mod envelope;
 mod long;
 mod multipart;
 mod otlp;
