@@ -5,12 +5,13 @@
 
 use super::Refusal;
 use super::body::Stage;
+use super::recording::recording;
 use crate::encode::sentry::write_item;
 use crate::frame::sentry::{
     Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, envelope_event_id, parse_item_header,
 };
 use crate::outcome::Reason;
-use crate::redact::{ItemFormat, ItemScope, OnError, Scrubber, Verdict};
+use crate::redact::{ItemFormat, ItemScope, OnError, Verdict};
 
 /// Works off what an envelope's framer has ready.
 pub(super) fn envelope(framer: &mut EnvelopeFramer, stage: &mut Stage<'_>) -> Result<(), Refusal> {
@@ -61,7 +62,7 @@ fn envelope_item(
     let outcome = match of_header {
         Verdict { broken: true, .. } => Err(Reason::EnvelopeMalformed),
         Verdict { drop_item: true, .. } => Err(Reason::Policy),
-        _ => payload_item(header, payload, scrubbed, stage.scrubber),
+        _ => payload_item(header, payload, scrubbed, stage),
     };
     let (changed, meta_length) = match (outcome, stage.scrubber.plan().on_error()) {
         (Ok(done), _) => done,
@@ -96,19 +97,19 @@ fn payload_item(
     header: &ItemHeader<'_>,
     payload: &[u8],
     scrubbed: &mut Vec<u8>,
-    scrubber: &mut Scrubber,
+    stage: &mut Stage<'_>,
 ) -> Result<(bool, Option<usize>), Reason> {
     let content = header.kind.content(header);
     let Some(meta) = header.meta_length_value else {
-        return Ok((content_item(content, payload, scrubbed, scrubber)?, None));
+        return Ok((content_item(content, payload, scrubbed, stage)?, None));
     };
     let (meta, body) = usize::try_from(meta)
         .ok()
         .and_then(|meta| payload.split_at_checked(meta))
         .ok_or(Reason::LengthWrong)?;
-    let meta_changed = content_item(Content::Json, meta, scrubbed, scrubber)?;
+    let meta_changed = content_item(Content::Json, meta, scrubbed, stage)?;
     let meta_length = scrubbed.len();
-    let body_changed = content_item(content, body, scrubbed, scrubber)?;
+    let body_changed = content_item(content, body, scrubbed, stage)?;
     Ok((meta_changed || body_changed, Some(meta_length)))
 }
 
@@ -117,23 +118,37 @@ fn content_item(
     content: Content,
     payload: &[u8],
     scrubbed: &mut Vec<u8>,
-    scrubber: &mut Scrubber,
+    stage: &mut Stage<'_>,
 ) -> Result<bool, Reason> {
     if payload.is_empty() {
         return Ok(false);
     }
-    let format = match content {
-        Content::Json => ItemFormat::Json,
-        Content::Binary => return Err(Reason::Binary),
-        Content::Text | Content::Sniff if is_text(payload) => ItemFormat::JsonOrText,
-        Content::Text => return Err(Reason::Binary),
-        Content::Sniff => return Err(Reason::UnknownItem),
-    };
-    let verdict = scrubber.item(format, ItemScope::Sentry, payload, scrubbed);
-    match verdict {
+    match content {
+        Content::Json => json(payload, scrubbed, stage),
+        Content::Recording => recording(payload, scrubbed, stage),
+        Content::Text | Content::Sniff if is_text(payload) => {
+            scrub(ItemFormat::JsonOrText, payload, scrubbed, stage)
+        }
+        Content::Sniff => Err(Reason::UnknownItem),
+        Content::Text | Content::Binary => Err(Reason::Binary),
+    }
+}
+
+/// Scrubs one JSON document and appends it to `scrubbed`. True if it changed.
+pub(super) fn json(payload: &[u8], scrubbed: &mut Vec<u8>, stage: &mut Stage<'_>) -> Result<bool, Reason> {
+    scrub(ItemFormat::Json, payload, scrubbed, stage)
+}
+
+fn scrub(
+    format: ItemFormat,
+    payload: &[u8],
+    scrubbed: &mut Vec<u8>,
+    stage: &mut Stage<'_>,
+) -> Result<bool, Reason> {
+    match stage.scrubber.item(format, ItemScope::Sentry, payload, scrubbed) {
         Verdict { drop_item: true, .. } => Err(Reason::Policy),
         Verdict { broken: true, .. } if format == ItemFormat::Json => Err(Reason::NotJson),
-        _ => Ok(verdict.changed),
+        verdict => Ok(verdict.changed),
     }
 }
 

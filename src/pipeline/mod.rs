@@ -9,12 +9,13 @@
 
 mod batch;
 mod body;
-mod forms;
 mod envelope;
+mod forms;
 mod long;
 mod multipart;
 mod otlp;
 mod packed;
+mod recording;
 #[cfg(test)]
 mod service_tests;
 #[cfg(test)]

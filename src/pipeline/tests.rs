@@ -51,6 +51,11 @@ pub(super) fn check_under(policy: &Policy, format: BodyFormat, body: &str) -> (S
     (String::from_utf8(out).expect("text"), summary)
 }
 
+/// An envelope of one item, whose header begins with `header` and ends with its length.
+pub(super) fn envelope_of(header: &str, payload: &[u8]) -> Vec<u8> {
+    [format!("{{}}\n{header}{}}}\n", payload.len()).as_bytes(), payload, b"\n"].concat()
+}
+
 /// Runs a body cut in two at every byte, and byte by byte: the cuts may never change what comes out.
 #[track_caller]
 pub(super) fn check(format: BodyFormat, limits: BodyLimits, body: &[u8], want: &[u8]) -> Summary {

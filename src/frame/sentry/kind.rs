@@ -15,6 +15,8 @@ pub enum Content {
     Text,
     /// Not at all: the policy for binary content decides.
     Binary,
+    /// As a segment of a session replay: a line of JSON, then JSON that may be in zlib.
+    Recording,
     /// As JSON if it is JSON, else as text if it is UTF-8, else as binary.
     Sniff,
 }
@@ -71,7 +73,7 @@ kinds! {
     /// The event of a session replay.
     ReplayEvent = "replay_event" => Json,
     /// A segment of a session replay: a header line and, as a rule, zlib.
-    ReplayRecording = "replay_recording" => Binary,
+    ReplayRecording = "replay_recording" => Recording,
     /// Event, recording and video of a mobile replay in one msgpack map.
     ReplayVideo = "replay_video" => Binary,
     /// A profile of one transaction.
@@ -188,7 +190,7 @@ mod tests {
             (r#""type":"event""#, Content::Json),
             (r#""type":"event","content_type":"image/png""#, Content::Json),
             (r#""type":"statsd""#, Content::Text),
-            (r#""type":"replay_recording""#, Content::Binary),
+            (r#""type":"replay_recording""#, Content::Recording),
             (r#""type":"hologram""#, Content::Sniff),
             (r#""type":"attachment""#, Content::Sniff),
             (r#""type":"attachment","attachment_type":"event.attachment""#, Content::Sniff),
