@@ -41,8 +41,14 @@ use tamis::scan::readers::runs;
 
 const FORMATS: [ItemFormat; 4] =
     [ItemFormat::Json, ItemFormat::JsonOrText, ItemFormat::Text, ItemFormat::Form];
-const SCOPES: [ItemScope; 4] =
-    [ItemScope::Any, ItemScope::Sentry, ItemScope::EnvelopeHeader, ItemScope::Query];
+const SCOPES: [ItemScope; 6] = [
+    ItemScope::Any,
+    ItemScope::Sentry,
+    ItemScope::EnvelopeHeader,
+    ItemScope::UserReport,
+    ItemScope::Replay,
+    ItemScope::Query,
+];
 
 /// Engine and oracle under one policy.
 struct Pair {

@@ -158,7 +158,7 @@ pub struct FieldSpec {
     /// `value` (default), `address`, `exempt`.
     #[serde(default)]
     pub kind: Option<String>,
-    /// `any` (default), `sentry`, `envelope_header`, `query`, `posthog`, `segment`, `langfuse`, `langsmith`.
+    /// `any` (default), `sentry`, `envelope_header`, `user_report`, `replay`, `query`, `posthog`, `segment`, `langfuse`, `langsmith`.
     #[serde(default)]
     pub scope: Option<String>,
     /// Numbers here are hits too and become 0.

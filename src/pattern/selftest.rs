@@ -66,6 +66,8 @@ fn field_scope(spec: &FieldSpec) -> ItemScope {
     match spec.scope.as_deref() {
         Some("sentry") => ItemScope::Sentry,
         Some("envelope_header") => ItemScope::EnvelopeHeader,
+        Some("user_report") => ItemScope::UserReport,
+        Some("replay") => ItemScope::Replay,
         Some("query") => ItemScope::Query,
         Some("posthog") => ItemScope::PostHog,
         Some("segment") => ItemScope::Segment,

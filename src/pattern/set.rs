@@ -125,6 +125,10 @@ pub(crate) enum Scope {
     Sentry,
     /// The header lines of an envelope.
     EnvelopeHeader,
+    /// What a person wrote to the makers of an application.
+    UserReport,
+    /// Session replays.
+    Replay,
     /// Query strings of requests.
     Query,
     /// PostHog's events, flag requests and replays.
@@ -139,10 +143,12 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// All scopes by their names in packs.
-    pub(crate) const NAMES: [(&str, Self); 8] = [
+    pub(crate) const NAMES: [(&str, Self); 10] = [
         ("any", Self::Any),
         ("sentry", Self::Sentry),
         ("envelope_header", Self::EnvelopeHeader),
+        ("user_report", Self::UserReport),
+        ("replay", Self::Replay),
         ("query", Self::Query),
         ("posthog", Self::PostHog),
         ("segment", Self::Segment),
@@ -674,7 +680,7 @@ mod tests {
                 "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number or assigned",
                 "p.toml:21:9: unknown class `mail`",
                 "p.toml:29:8: unknown kind `id`; value, address or exempt",
-                "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, query, posthog, segment, langfuse, langsmith",
+                "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, user_report, replay, query, posthog, segment, langfuse, langsmith",
             ]
         );
     }

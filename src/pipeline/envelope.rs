@@ -8,7 +8,7 @@ use super::body::Stage;
 use super::recording::recording;
 use crate::encode::sentry::write_item;
 use crate::frame::sentry::{
-    Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, envelope_event_id, parse_item_header,
+    Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, ItemKind, envelope_event_id, parse_item_header,
 };
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope, OnError, Verdict};
@@ -101,21 +101,22 @@ fn payload_item(
 ) -> Result<(bool, Option<usize>), Reason> {
     let content = header.kind.content(header);
     let Some(meta) = header.meta_length_value else {
-        return Ok((content_item(content, payload, scrubbed, stage)?, None));
+        return Ok((content_item(content, header, payload, scrubbed, stage)?, None));
     };
     let (meta, body) = usize::try_from(meta)
         .ok()
         .and_then(|meta| payload.split_at_checked(meta))
         .ok_or(Reason::LengthWrong)?;
-    let meta_changed = content_item(Content::Json, meta, scrubbed, stage)?;
+    let meta_changed = content_item(Content::Json, header, meta, scrubbed, stage)?;
     let meta_length = scrubbed.len();
-    let body_changed = content_item(content, body, scrubbed, stage)?;
+    let body_changed = content_item(content, header, body, scrubbed, stage)?;
     Ok((meta_changed || body_changed, Some(meta_length)))
 }
 
 /// Scrubs bytes of one kind of content. What cannot be read is a reason, never let through.
 fn content_item(
     content: Content,
+    header: &ItemHeader<'_>,
     payload: &[u8],
     scrubbed: &mut Vec<u8>,
     stage: &mut Stage<'_>,
@@ -124,28 +125,40 @@ fn content_item(
         return Ok(false);
     }
     match content {
-        Content::Json => json(payload, scrubbed, stage),
-        Content::Recording => recording(payload, scrubbed, stage),
-        Content::Text | Content::Sniff if is_text(payload) => {
-            scrub(ItemFormat::JsonOrText, payload, scrubbed, stage)
+        Content::Json if header.kind == ItemKind::UserReport => {
+            json(payload, ItemScope::UserReport, scrubbed, stage)
         }
+        Content::Json => json(payload, ItemScope::Sentry, scrubbed, stage),
+        Content::Recording => recording(payload, scrubbed, stage),
+        Content::Text | Content::Sniff if is_text(payload) => text(payload, scrubbed, stage),
         Content::Sniff => Err(Reason::UnknownItem),
         Content::Text | Content::Binary => Err(Reason::Binary),
     }
 }
 
 /// Scrubs one JSON document and appends it to `scrubbed`. True if it changed.
-pub(super) fn json(payload: &[u8], scrubbed: &mut Vec<u8>, stage: &mut Stage<'_>) -> Result<bool, Reason> {
-    scrub(ItemFormat::Json, payload, scrubbed, stage)
+pub(super) fn json(
+    payload: &[u8],
+    scope: ItemScope,
+    scrubbed: &mut Vec<u8>,
+    stage: &mut Stage<'_>,
+) -> Result<bool, Reason> {
+    scrub(ItemFormat::Json, scope, payload, scrubbed, stage)
+}
+
+/// The same for JSON or, from where it is none, text.
+fn text(payload: &[u8], scrubbed: &mut Vec<u8>, stage: &mut Stage<'_>) -> Result<bool, Reason> {
+    scrub(ItemFormat::JsonOrText, ItemScope::Sentry, payload, scrubbed, stage)
 }
 
 fn scrub(
     format: ItemFormat,
+    scope: ItemScope,
     payload: &[u8],
     scrubbed: &mut Vec<u8>,
     stage: &mut Stage<'_>,
 ) -> Result<bool, Reason> {
-    match stage.scrubber.item(format, ItemScope::Sentry, payload, scrubbed) {
+    match stage.scrubber.item(format, scope, payload, scrubbed) {
         Verdict { drop_item: true, .. } => Err(Reason::Policy),
         Verdict { broken: true, .. } if format == ItemFormat::Json => Err(Reason::NotJson),
         verdict => Ok(verdict.changed),

@@ -9,6 +9,7 @@ use super::body::Stage;
 use super::envelope::json;
 use crate::decode::{Coding, DecodeError, DecodeLimits, Decoder, Progress};
 use crate::outcome::Reason;
+use crate::redact::ItemScope;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use std::io::Write;
@@ -49,14 +50,14 @@ impl Packing {
 pub(super) fn recording(payload: &[u8], out: &mut Vec<u8>, stage: &mut Stage<'_>) -> Result<bool, Reason> {
     let line_feed = memchr::memchr(b'\n', payload).ok_or(Reason::NotJson)?;
     let (header, body) = (&payload[..line_feed], &payload[line_feed + 1..]);
-    let header_changed = json(header, out, stage)?;
+    let header_changed = json(header, ItemScope::Replay, out, stage)?;
     out.push(b'\n');
     let body_changed = match Packing::of(body).ok_or(Reason::CodingBroken)? {
         Packing::Plain if body.iter().all(u8::is_ascii_whitespace) => {
             out.extend_from_slice(body);
             false
         }
-        Packing::Plain => json(body, out, stage)?,
+        Packing::Plain => json(body, ItemScope::Replay, out, stage)?,
         packing => packed(packing, body, out, stage)?,
     };
     Ok(header_changed || body_changed)
@@ -66,7 +67,7 @@ fn packed(packing: Packing, body: &[u8], out: &mut Vec<u8>, stage: &mut Stage<'_
     let plain = unpack(packing, body, stage)?;
     stage.summary.bytes_scanned += plain.len() as u64;
     let mut scrubbed = Vec::new();
-    let changed = json(&plain, &mut scrubbed, stage)?;
+    let changed = json(&plain, ItemScope::Replay, &mut scrubbed, stage)?;
     if changed {
         pack(packing, &scrubbed, out);
     } else {

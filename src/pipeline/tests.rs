@@ -259,3 +259,142 @@ fn the_smallest_item_bound_loses_no_byte() {
     let body = b"a b c d e f g h i j k l m n o p q r s t";
     check(BodyFormat::Text, windows_of(1), body, body);
 }
+
+/// What an envelope of one item becomes: the header line from `header` on, and the payload.
+#[track_caller]
+fn check_item(header: &str, payload: &str, want: &str) {
+    let line = format!("{{\"type\":\"{header}\",\"length\":");
+    let (body, want) = (envelope_of(&line, payload.as_bytes()), envelope_of(&line, want.as_bytes()));
+    let summary = check(BodyFormat::Envelope, BodyLimits::default(), &body, &want);
+    assert_eq!((summary.items(), summary.dropped.len()), (1, 0), "{header}");
+    assert_eq!(summary.changed, body != want, "{header}");
+}
+
+/// Each type of item with what it says about people, and what must stay beside it.
+#[test]
+fn items_of_every_type_are_scrubbed() {
+    for (header, payload, want) in [
+        (
+            "session",
+            r#"{"sid":"0123456789abcdef0123456789abcdef","did":"user_42","seq":1,"attrs":{"release":"a@1.2.3.4","ip_address":"{{auto}}","user_agent":"Mozilla/5.0 Chrome/126.0.0.0"}}"#,
+            r#"{"sid":"0123456789abcdef0123456789abcdef","did":"user_42","seq":1,"attrs":{"release":"a@1.2.3.4","ip_address":null,"user_agent":"Mozilla/5.0 Chrome/126.0.0.0"}}"#,
+        ),
+        (
+            "sessions",
+            r#"{"aggregates":[{"started":"2026-11-25T00:00:00Z","did":"jane@example.com","exited":2}],"attrs":{"release":"a@1.2.3.4","ip_address":"192.0.2.7"}}"#,
+            r#"{"aggregates":[{"started":"2026-11-25T00:00:00Z","did":"[email]","exited":2}],"attrs":{"release":"a@1.2.3.4","ip_address":null}}"#,
+        ),
+        (
+            "check_in",
+            r#"{"check_in_id":"0123456789abcdef0123456789abcdef","monitor_slug":"nightly-192.0.2.7","status":"ok","duration":1760520026.781239}"#,
+            r#"{"check_in_id":"0123456789abcdef0123456789abcdef","monitor_slug":"nightly-192.0.2.7","status":"ok","duration":1760520026.781239}"#,
+        ),
+        (
+            "client_report",
+            r#"{"timestamp":1760025600.001,"discarded_events":[{"reason":"ratelimit_backoff","category":"error","quantity":3}]}"#,
+            r#"{"timestamp":1760025600.001,"discarded_events":[{"reason":"ratelimit_backoff","category":"error","quantity":3}]}"#,
+        ),
+        (
+            "user_report",
+            r#"{"event_id":"0123456789abcdef0123456789abcdef","name":"Jane Roe","email":"jane@example.com","comments":"It broke. Jane Roe, 192.0.2.7"}"#,
+            r#"{"event_id":"0123456789abcdef0123456789abcdef","name":"[person]","email":"[email]","comments":"It broke. [person], [ip]"}"#,
+        ),
+        (
+            "feedback",
+            r#"{"contexts":{"feedback":{"contact_email":"jane@example.com","name":"Jane Roe","message":"Call Jane Roe","url":"https://example.com/?m=jane%40example.com","replay_id":"0123456789abcdef0123456789abcdef"}}}"#,
+            r#"{"contexts":{"feedback":{"contact_email":"[email]","name":"[person]","message":"Call [person]","url":"https://example.com/?m=%5Bemail%5D","replay_id":"0123456789abcdef0123456789abcdef"}}}"#,
+        ),
+        (
+            "statsd",
+            "page.load@millisecond:12.5|d|#url:/u/jane@example.com,release:a@1.2.3|T1760025600\nlogins@none:1|c|#ip:192.0.2.7",
+            "page.load@millisecond:12.5|d|#url:/u/[email],release:a@1.2.3|T1760025600\nlogins@none:1|c|#ip:[ip]",
+        ),
+        (
+            "metric_buckets",
+            r#"[{"name":"d:custom/load@millisecond","type":"d","value":[1.5],"tags":{"user":"jane@example.com"}}]"#,
+            r#"[{"name":"d:custom/load@millisecond","type":"d","value":[1.5],"tags":{"user":"[email]"}}]"#,
+        ),
+        (
+            "log\",\"item_count\":2,\"content_type\":\"application/vnd.sentry.items.log+json",
+            r#"{"version":2,"ingest_settings":{"infer_ip":"auto"},"items":[{"trace_id":"0123456789abcdef0123456789abcdef","body":"login of jane@example.com","attributes":{"client.address":{"type":"string","value":"192.0.2.7"},"user.name":{"type":"string","value":"Jane Roe"}}},{"body":"ok"}]}"#,
+            r#"{"version":2,"ingest_settings":{"infer_ip":"never"},"items":[{"trace_id":"0123456789abcdef0123456789abcdef","body":"login of [email]","attributes":{"client.address":{"type":"string","value":"[ip]"},"user.name":{"type":"string","value":"[person]"}}},{"body":"ok"}]}"#,
+        ),
+        (
+            "span\",\"item_count\":1,\"content_type\":\"application/vnd.sentry.items.span.v2+json",
+            r#"{"version":2,"items":[{"trace_id":"0123456789abcdef0123456789abcdef","span_id":"0123456789abcdef","name":"GET /u/jane@example.com","status":"ok","attributes":{"url.full":{"type":"string","value":"https://example.com/?to=jane%40example.com"}}}]}"#,
+            r#"{"version":2,"items":[{"trace_id":"0123456789abcdef0123456789abcdef","span_id":"0123456789abcdef","name":"GET /u/[email]","status":"ok","attributes":{"url.full":{"type":"string","value":"https://example.com/?to=%5Bemail%5D"}}}]}"#,
+        ),
+        (
+            "trace_metric\",\"item_count\":1,\"content_type\":\"application/vnd.sentry.items.trace-metric+json",
+            r#"{"items":[{"name":"load","type":"counter","value":1,"attributes":{"who":{"type":"string","value":"jane@example.com"}}}]}"#,
+            r#"{"items":[{"name":"load","type":"counter","value":1,"attributes":{"who":{"type":"string","value":"[email]"}}}]}"#,
+        ),
+        (
+            "profile",
+            r#"{"profile":{"frames":[{"function":"render","abs_path":"/Users/jane/studio/app.py","lineno":3}],"samples":[{"stack_id":0,"elapsed_since_start_ns":"1760520026781239"}]},"device":{"model":"iPhone17,1"}}"#,
+            r#"{"profile":{"frames":[{"function":"render","abs_path":"/Users/[person]/studio/app.py","lineno":3}],"samples":[{"stack_id":0,"elapsed_since_start_ns":"1760520026781239"}]},"device":{"model":"iPhone17,1"}}"#,
+        ),
+        (
+            "profile_chunk",
+            r#"{"chunk_id":"0123456789abcdef0123456789abcdef","profile":{"frames":[{"function":"main","abs_path":"C:\\Users\\jane\\studio\\main.cs"},{"filename":"/home/jane/a.js"}]}}"#,
+            r#"{"chunk_id":"0123456789abcdef0123456789abcdef","profile":{"frames":[{"function":"main","abs_path":"C:\\Users\\[person]\\studio\\main.cs"},{"filename":"/home/[person]/a.js"}]}}"#,
+        ),
+        (
+            "replay_event",
+            r#"{"type":"replay_event","replay_id":"0123456789abcdef0123456789abcdef","urls":["https://example.com/?to=jane%40example.com"],"user":{"ip_address":"{{auto}}"},"sdk":{"settings":{"infer_ip":"auto"}}}"#,
+            r#"{"type":"replay_event","replay_id":"0123456789abcdef0123456789abcdef","urls":["https://example.com/?to=%5Bemail%5D"],"user":{"ip_address":null},"sdk":{"settings":{"infer_ip":"never"}}}"#,
+        ),
+        (
+            "raw_security",
+            r#"{"csp-report":{"document-uri":"https://example.com/u/jane@example.com","blocked-uri":"https://192.0.2.7/a.js","script-sample":"mail(\"jane@example.com\")","disposition":"enforce"}}"#,
+            r#"{"csp-report":{"document-uri":"https://example.com/u/[email]","blocked-uri":"https://[ip]/a.js","script-sample":"mail(\"[email]\")","disposition":"enforce"}}"#,
+        ),
+        (
+            "nel",
+            r#"{"type":"network-error","url":"https://example.com/?to=jane%40example.com","body":{"referrer":"https://example.com/u/jane@example.com","server_ip":"192.0.2.7","status_code":502}}"#,
+            r#"{"type":"network-error","url":"https://example.com/?to=%5Bemail%5D","body":{"referrer":"https://example.com/u/[email]","server_ip":null,"status_code":502}}"#,
+        ),
+        (
+            "attachment\",\"filename\":\"view-hierarchy.json\",\"attachment_type\":\"event.view_hierarchy",
+            r#"{"rendering_system":"uikit","windows":[{"type":"UIWindow","children":[{"identifier":"mail","text":"jane@example.com"}]}]}"#,
+            r#"{"rendering_system":"uikit","windows":[{"type":"UIWindow","children":[{"identifier":"mail","text":"[email]"}]}]}"#,
+        ),
+        (
+            "attachment\",\"filename\":\"app.log\",\"content_type\":\"text/plain",
+            "12:01 login of jane@example.com\n12:02 from 192.0.2.7\n",
+            "12:01 login of [email]\n12:02 from [ip]\n",
+        ),
+    ] {
+        check_item(header, payload, want);
+    }
+}
+
+/// A trace attachment: JSON, and behind `meta_length` a body of any type.
+#[test]
+fn both_lengths_of_a_trace_attachment_are_rewritten() {
+    let meta = r#"{"trace_id":"0123456789abcdef0123456789abcdef","attributes":{"who":{"type":"string","value":"jane@example.com"}}}"#;
+    let want_meta = meta.replace("jane@example.com", "[email]");
+    let whole = |meta: &str, body: &str| {
+        let line = format!(
+            r#"{{"type":"attachment","content_type":"text/plain","meta_length":{},"length":"#,
+            meta.len()
+        );
+        envelope_of(&line, format!("{meta}{body}").as_bytes())
+    };
+    let (body, want) = (whole(meta, "from 192.0.2.7"), whole(&want_meta, "from [ip]"));
+    check(BodyFormat::Envelope, BodyLimits::default(), &body, &want);
+}
+
+/// Header lines carry people too: in file names, in the trace context, in what a Relay wrote of the sender.
+#[test]
+fn header_lines_are_scrubbed() {
+    let body = r#"{"dsn":"https://0123456789abcdef0123456789abcdef@o1.ingest.sentry.io/42","remote_addr":"192.0.2.7","forwarded_for":"192.0.2.7, 198.51.100.9","trace":{"release":"shop@1.2.3.4","transaction":"/u/jane@example.com","user_segment":"jane@example.com"}}
+{"type":"attachment","filename":"/Users/jane/of jane@example.com, first.txt"}
+a word
+"#;
+    let want = r#"{"dsn":"https://0123456789abcdef0123456789abcdef@o1.ingest.sentry.io/42","remote_addr":null,"forwarded_for":null,"trace":{"release":"shop@1.2.3.4","transaction":"/u/[email]","user_segment":"[email]"}}
+{"type":"attachment","filename":"/Users/[person]/of [email], first.txt"}
+a word
+"#;
+    check(BodyFormat::Envelope, BodyLimits::default(), body.as_bytes(), want.as_bytes());
+}

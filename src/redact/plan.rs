@@ -33,6 +33,8 @@ pub struct Plan {
     any: FieldAutomaton,
     sentry: FieldAutomaton,
     envelope_header: FieldAutomaton,
+    user_report: FieldAutomaton,
+    replay: FieldAutomaton,
     query: FieldAutomaton,
     posthog: FieldAutomaton,
     segment: FieldAutomaton,
@@ -128,6 +130,8 @@ impl Plan {
             any: automaton(Scope::Any)?,
             sentry: automaton(Scope::Sentry)?,
             envelope_header: automaton(Scope::EnvelopeHeader)?,
+            user_report: automaton(Scope::UserReport)?,
+            replay: automaton(Scope::Replay)?,
             query: automaton(Scope::Query)?,
             posthog: automaton(Scope::PostHog)?,
             segment: automaton(Scope::Segment)?,
@@ -154,6 +158,8 @@ impl Plan {
             Scope::Any => &self.any,
             Scope::Sentry => &self.sentry,
             Scope::EnvelopeHeader => &self.envelope_header,
+            Scope::UserReport => &self.user_report,
+            Scope::Replay => &self.replay,
             Scope::Query => &self.query,
             Scope::PostHog => &self.posthog,
             Scope::Segment => &self.segment,
@@ -236,7 +242,9 @@ mod tests {
     fn the_tables_of_the_embedded_rules_stay_near_the_processor() {
         let set = PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set");
         let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
-        for scope in [Scope::Any, Scope::Sentry, Scope::EnvelopeHeader, Scope::Query] {
+        for scope in
+            [Scope::Any, Scope::Sentry, Scope::EnvelopeHeader, Scope::UserReport, Scope::Replay, Scope::Query]
+        {
             let bytes = plan.fields(scope).table_bytes();
             assert!(bytes < 256 << 10, "{scope:?}: {bytes} bytes");
         }

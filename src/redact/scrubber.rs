@@ -40,6 +40,10 @@ pub enum ItemScope {
     Sentry,
     /// A header line of a Sentry envelope.
     EnvelopeHeader,
+    /// What a person wrote to the makers of the application, with who they are.
+    UserReport,
+    /// A session replay.
+    Replay,
     /// The query string of a request.
     Query,
     /// A PostHog event.
@@ -58,6 +62,8 @@ impl From<ItemScope> for Scope {
             ItemScope::Any => Self::Any,
             ItemScope::Sentry => Self::Sentry,
             ItemScope::EnvelopeHeader => Self::EnvelopeHeader,
+            ItemScope::UserReport => Self::UserReport,
+            ItemScope::Replay => Self::Replay,
             ItemScope::Query => Self::Query,
             ItemScope::PostHog => Self::PostHog,
             ItemScope::Segment => Self::Segment,

@@ -103,8 +103,12 @@ const PERCENT_STAND_IN_BYTES_MAX: usize = 3 * 130;
 /// what replaced the value of a query parameter.
 /// LEAK: a sender could write one himself; it would say no more than its counts.
 pub(crate) fn is_stand_in(value: &[u8]) -> bool {
-    if !matches!(value.first(), Some(b'[' | b'_' | b'<' | b'%')) {
+    if !matches!(value.first(), Some(b'[' | b'_' | b'<' | b'%' | b'*')) {
         return false;
+    }
+    // What an SDK masked, letter by letter.
+    if value.first() == Some(&b'*') {
+        return value.iter().all(|byte| matches!(byte, b'*' | b' ' | b'\n'));
     }
     if FOREIGN_STAND_INS.contains(&value) {
         return true;
@@ -166,6 +170,11 @@ mod tests {
             ("%255Bcredential%255D", false),
             ("%5Bcredential", false),
             ("%40jane", false),
+            ("********", true),
+            ("*** ****", true),
+            ("*", true),
+            ("**jane**", false),
+            (" ***", false),
             ("[fox]", false),
             ("[prompt chars=many]", false),
             ("[prompt a teal fox]", false),

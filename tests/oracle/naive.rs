@@ -175,6 +175,8 @@ impl Oracle {
             ItemScope::Any => "any",
             ItemScope::Sentry => "sentry",
             ItemScope::EnvelopeHeader => "envelope_header",
+            ItemScope::UserReport => "user_report",
+            ItemScope::Replay => "replay",
             ItemScope::Query => "query",
             ItemScope::PostHog => "posthog",
             ItemScope::Segment => "segment",

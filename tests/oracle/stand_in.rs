@@ -76,5 +76,8 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
         let plain = Decoded::read(Layer::Percent, value).text;
         return plain.starts_with(b"[") && is_stand_in(&plain);
     }
+    if value.starts_with(b"*") {
+        return value.iter().all(|byte| b"* \n".contains(byte));
+    }
     foreign.contains(&value) || (value.len() <= 130 && OURS.is_match(value))
 }

@@ -9,6 +9,7 @@ mod device;
 mod digits;
 mod email;
 mod entropy;
+mod home;
 mod iban;
 mod identity;
 mod ipv4;
@@ -29,6 +30,7 @@ pub const VALIDATORS: &[(&str, Validator)] = &[
     ("card", card::card),
     ("email", email::email),
     ("entropy", entropy::entropy),
+    ("home_name", home::home_name),
     ("iban", iban::iban),
     ("ipv4", ipv4::ipv4),
     ("ipv6", ipv6::ipv6),
