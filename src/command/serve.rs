@@ -266,7 +266,7 @@ fn connect(remote: &config::HttpUpstream, ready: &Ready) -> Result<HttpUpstream,
 }
 
 fn passes_unscanned(policy: &crate::redact::Policy) -> bool {
-    policy.on_error == OnError::Pass || policy.mode == Mode::Shadow
+    policy.on_error == OnError::Pass || policy.mode == Mode::Shadow || !policy.attachments.is_empty()
 }
 
 fn route_info(route: &config::Route) -> RouteInfo {

@@ -4,7 +4,7 @@ use super::raw::{At, Entry, RawAction, RawPolicy, RawRule};
 use super::resolve::World;
 use super::resolved::DEFAULT_POLICY;
 use crate::pattern::Class;
-use crate::redact::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
+use crate::redact::{Action, BinaryKind, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -39,10 +39,23 @@ fn policy(raw: &RawPolicy, world: &mut World<'_, '_>) -> Policy {
         actions: raw.actions.iter().filter_map(|action| class_action(action, world)).collect(),
         rules: rules(&raw.rules, world),
         key: key(&raw.actions, world),
+        attachments: raw.allow.iter().filter_map(|kind| binary_kind(kind, world)).collect(),
     };
     check_consent(raw, &policy, world);
     check_key(raw, world);
     policy
+}
+
+fn binary_kind(kind: &At<String>, world: &mut World<'_, '_>) -> Option<BinaryKind> {
+    let parsed = BinaryKind::parse(&kind.value);
+    if parsed.is_none() {
+        let message = format!(
+            "a kind of attachment is a media type in lower case, such as `image/png` or `image/*`, or one of: {}",
+            BinaryKind::NAMES.join(", ")
+        );
+        world.note(kind.at, message);
+    }
+    parsed
 }
 
 fn class_action(raw: &RawAction, world: &mut World<'_, '_>) -> Option<(Class, Action)> {
@@ -161,6 +174,10 @@ fn check_consent(raw: &RawPolicy, policy: &Policy, world: &mut World<'_, '_>) {
         Entry::Absent => {
             let pass = raw.on_error.good().filter(|_| policy.on_error == OnError::Pass);
             let shadow = raw.mode.good().filter(|_| policy.mode == Mode::Shadow);
+            if let Some(first) = raw.allow.first() {
+                let message = "`attachments.allow` needs `unscanned_pass_consent`, a sentence that says why";
+                world.note(first.at, message);
+            }
             for (entry, what) in [(pass, "on_error = \"pass\""), (shadow, "mode = \"shadow\"")] {
                 if let Some(entry) = entry {
                     let message =

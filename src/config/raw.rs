@@ -111,6 +111,7 @@ pub(super) struct RawPolicy {
     pub(super) consent: Entry<String>,
     pub(super) actions: Vec<RawAction>,
     pub(super) rules: Vec<RawRule>,
+    pub(super) allow: Vec<At<String>>,
 }
 
 pub(super) struct RawAction {
@@ -269,6 +270,7 @@ fn policy(
     section: &Reader<'_>,
     findings: &mut Findings<'_>,
 ) -> RawPolicy {
+    let attachments = section.section("attachments", &schema::ATTACHMENTS, findings);
     let rules = match section.sections("rules", &schema::RULE, findings) {
         Entry::Is(list) => list.value,
         Entry::Absent | Entry::Bad => Vec::new(),
@@ -280,6 +282,7 @@ fn policy(
         on_error: section.string("on_error", findings),
         consent: section.string("unscanned_pass_consent", findings),
         actions: actions(section, findings),
+        allow: attachments.map_or_else(Vec::new, |section| section.strings("allow", findings)),
         rules: rules
             .iter()
             .map(|rule| RawRule {

@@ -467,6 +467,9 @@ impl fmt::Display for Route {
         if protocol.joins_by_id() && policy.action(Class::UserId) == Action::Keep {
             f.write_str(", user_id has no key: ids that are e-mail addresses become one")?;
         }
+        if !policy.attachments.is_empty() {
+            f.write_str(", some attachments FORWARDED UNSCANNED")?;
+        }
         f.write_str(match policy.on_error {
             OnError::DropItem => ")",
             OnError::Replace => ", on_error replace)",

@@ -65,11 +65,12 @@ pub(super) static UPSTREAM: Section = Section {
 };
 pub(super) static POLICY: Section = Section {
     path: "policies.NAME",
-    keys: &["preset", "mode", "on_error", "unscanned_pass_consent", "actions", "rules"],
+    keys: &["preset", "mode", "on_error", "unscanned_pass_consent", "attachments", "actions", "rules"],
 };
 pub(super) static ACTION: Section =
     Section { path: "policies.NAME.actions.CLASS", keys: &["action", "key_file", "key_env"] };
 pub(super) static RULE: Section = Section { path: "policies.NAME.rules", keys: &["path", "action"] };
+pub(super) static ATTACHMENTS: Section = Section { path: "policies.NAME.attachments", keys: &["allow"] };
 pub(super) static PATTERNS: Section = Section { path: "patterns", keys: &["dirs", "disable"] };
 
 /// Every table with a fixed set of keys, in documentation order. Beside these, `policies` takes names
@@ -90,6 +91,7 @@ pub static SECTIONS: [&Section; 16] = [
     &POLICY,
     &ACTION,
     &RULE,
+    &ATTACHMENTS,
     &PATTERNS,
 ];
 

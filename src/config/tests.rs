@@ -4,7 +4,7 @@ use super::schema::{SECTIONS, Section};
 use super::*;
 use crate::pattern::Class;
 use crate::pipeline::BodyLimits;
-use crate::redact::{Action, Mode, OnError, Preset, PseudonymKey};
+use crate::redact::{Action, BinaryKind, Mode, OnError, Preset, PseudonymKey};
 use std::time::Duration;
 
 const KEY: &str = "0123456789abcdef-invented";
@@ -457,6 +457,8 @@ email = { action = "pseudonym", key_env = "SHORT" }
 [policies.d.actions]
 email = { action = "pseudonym", key_env = "s3cret" }
 payment = 1
+[policies.e]
+attachments = { allow = ["image/png", "IMAGE", "*/*", 1], deny = [] }
 "#,
         &[
             "3:8: `mode = \"shadow\"` needs `unscanned_pass_consent`, a sentence that says why",
@@ -485,6 +487,13 @@ payment = 1
     let policy = &config.policies["x"];
     assert_eq!((policy.mode, policy.on_error), (Mode::Shadow, OnError::Pass));
     assert_eq!(policy.action(Class::Phone), Action::Pseudonym);
+    let config = good(
+        "version = 1\n[policies.default]\nunscanned_pass_consent = 'screenshots are of test data'\n\
+         attachments = { allow = ['image/*', 'replay_video'] }",
+    );
+    let kinds = config.policies["default"].attachments.iter().map(BinaryKind::as_str);
+    assert_eq!(kinds.collect::<Vec<_>>(), ["image/*", "replay_video"]);
+    assert!(config.summary().contains(", some attachments FORWARDED UNSCANNED)"));
 }
 
 #[test]

@@ -18,11 +18,15 @@
 
 mod header;
 mod kind;
+mod media;
 #[cfg(test)]
 pub(crate) mod tests;
+mod video;
 
 pub use header::{ItemHeader, envelope_event_id, parse_item_header};
 pub use kind::{Content, ItemKind};
+pub use media::begins_as;
+pub use video::{VideoMember, video_members, write_video_head};
 
 use super::FrameError;
 use super::carry::Carry;

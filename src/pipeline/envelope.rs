@@ -4,6 +4,7 @@
 //! [`Summary`](super::Summary). Holds one item's scrubbed payload.
 
 use super::Refusal;
+use super::binary::binary;
 use super::body::Stage;
 use super::recording::recording;
 use crate::encode::sentry::write_item;
@@ -131,8 +132,9 @@ fn content_item(
         Content::Json => json(payload, ItemScope::Sentry, scrubbed, stage),
         Content::Recording => recording(payload, scrubbed, stage),
         Content::Text | Content::Sniff if is_text(payload) => text(payload, scrubbed, stage),
-        Content::Sniff => Err(Reason::UnknownItem),
-        Content::Text | Content::Binary => Err(Reason::Binary),
+        Content::Text => Err(Reason::Binary),
+        Content::Sniff => binary(header, payload, Reason::UnknownItem, scrubbed, stage),
+        Content::Binary => binary(header, payload, Reason::Binary, scrubbed, stage),
     }
 }
 
@@ -147,7 +149,7 @@ pub(super) fn json(
 }
 
 /// The same for JSON or, from where it is none, text.
-fn text(payload: &[u8], scrubbed: &mut Vec<u8>, stage: &mut Stage<'_>) -> Result<bool, Reason> {
+pub(super) fn text(payload: &[u8], scrubbed: &mut Vec<u8>, stage: &mut Stage<'_>) -> Result<bool, Reason> {
     scrub(ItemFormat::JsonOrText, ItemScope::Sentry, payload, scrubbed, stage)
 }
 
@@ -166,6 +168,6 @@ fn scrub(
 }
 
 /// UTF-8 without the control bytes that only binary formats and wider charsets have.
-fn is_text(bytes: &[u8]) -> bool {
+pub(super) fn is_text(bytes: &[u8]) -> bool {
     memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
 }

@@ -8,6 +8,7 @@
 //! the bytes that came then forwards those.
 
 mod batch;
+mod binary;
 mod body;
 mod envelope;
 mod forms;

@@ -5,10 +5,11 @@ use crate::pattern::{PatternSet, embedded};
 use crate::redact::Policy;
 use std::sync::LazyLock;
 
-static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
-    let set = PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set");
-    Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"))
-});
+pub(super) static SET: LazyLock<Arc<PatternSet>> =
+    LazyLock::new(|| Arc::new(PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set")));
+
+static PLAN: LazyLock<Arc<Plan>> =
+    LazyLock::new(|| Arc::new(Plan::compile(Arc::clone(&SET), Policy::default()).expect("a plan")));
 
 pub(super) fn plan() -> Arc<Plan> {
     Arc::clone(&PLAN)

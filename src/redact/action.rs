@@ -3,6 +3,7 @@
 //! A [`Policy`] is resolved: every class has an action, every rule a parsed path. It is built from a
 //! preset and what the configuration changes in it, and never looks at bytes.
 
+use super::binary::BinaryKind;
 use crate::pattern::Class;
 use std::fmt;
 
@@ -177,6 +178,8 @@ pub struct Policy {
     pub rules: Vec<PolicyRule>,
     /// Key for `pseudonym`, one per policy.
     pub key: Option<PseudonymKey>,
+    /// Binary content that goes on unread. Only with `unscanned_pass_consent`; shows in a gauge.
+    pub attachments: Vec<BinaryKind>,
 }
 
 impl Policy {

@@ -4,6 +4,7 @@
 
 mod action;
 mod behind;
+mod binary;
 #[cfg(test)]
 mod context_tests;
 mod decision;
@@ -22,6 +23,7 @@ mod trace;
 mod tracing;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
+pub use binary::BinaryKind;
 #[doc(hidden)] // for the tests' own writing of the engine
 pub use learnt::common::COMMON as COMMON_WORDS;
 pub use plan::Plan;

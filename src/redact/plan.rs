@@ -180,6 +180,12 @@ impl Plan {
         self.policy.mode
     }
 
+    /// The policy that it was compiled from.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The set that this plan searches with.
     #[must_use]
     pub fn set(&self) -> &PatternSet {
