@@ -107,6 +107,8 @@ reasons! {
     NoRoute = "no_route",
     /// The sender did not show that it is the platform that the route is for: a wrong signature or secret.
     NotAuthentic = "not_authentic",
+    /// An envelope in a tunnel names a project that the route does not list.
+    DsnRefused = "dsn_refused",
     /// The request itself is not acceptable: method, headers, target.
     BadRequest = "bad_request",
     /// The sender was too slow, or stopped in the middle.

@@ -6,6 +6,7 @@
 
 pub use crate::config::{Match, Platform, Protocol, UpstreamCoding};
 
+use crate::frame::sentry::Dsn;
 use crate::inbox::Inbox;
 use crate::metrics::RouteMetrics;
 use crate::redact::Plan;
@@ -38,6 +39,8 @@ pub struct Route {
     pub upstream: Upstream,
     /// The content-encoding that bodies leave in.
     pub coding: UpstreamCoding,
+    /// The projects that envelopes on paths of no project may be for.
+    pub tunnel: Vec<Dsn>,
     /// What is done with it. Swapped on reload; a request uses the one it began with.
     pub plan: ArcSwap<Plan>,
     /// Its counters, looked up once.

@@ -26,6 +26,8 @@ mod refusals;
 mod routing;
 #[path = "proxy/segment.rs"]
 mod segment;
+#[path = "proxy/sentry.rs"]
+mod sentry;
 #[path = "proxy/shadow.rs"]
 mod shadow;
 #[path = "proxy/shutdown.rs"]

@@ -240,6 +240,7 @@ fn build_route(
     Ok(Route {
         name: route.name.as_str().into(),
         protocol: route.protocol,
+        tunnel: route.tunnel.clone(),
         matcher: route.matcher.clone(),
         platform: route.platform.clone(),
         upstream,

@@ -81,6 +81,7 @@ pub(super) struct RawRoute {
     pub(super) path: Entry<String>,
     pub(super) platform: Option<RawPlatform>,
     pub(super) upstream: Entry<RawUpstream>,
+    pub(super) tunnel: Vec<At<String>>,
     pub(super) policy: Entry<String>,
 }
 
@@ -212,6 +213,7 @@ fn route(section: &Reader<'_>, findings: &mut Findings<'_>) -> RawRoute {
             sign_env: platform.string("sign_env", findings),
         }),
         upstream: upstream(section, findings),
+        tunnel: section.strings("tunnel", findings),
         policy: section.string("policy", findings),
     }
 }

@@ -14,6 +14,7 @@ use super::resolved::{
     Spool, Timeouts, TlsFiles,
 };
 use super::upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
+use crate::frame::sentry::Dsn;
 use crate::redact::Policy;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -28,6 +29,8 @@ use std::time::Duration;
 const VERSION: u64 = 1;
 /// Most routes; with the patterns they bound the number of metric series.
 const ROUTES_MAX: usize = 256;
+/// Most projects of one tunnel; each envelope is compared with all of them.
+const TUNNEL_DSNS_MAX: usize = 256;
 /// Longest name of a route or policy, in bytes. It goes into logs, and a route's into metric labels.
 const NAME_BYTES_MAX: usize = 64;
 /// Shortest key or token, in bytes: 128 bits if they are random.
@@ -301,6 +304,7 @@ fn routes(
         routes.push(Route {
             name,
             protocol,
+            tunnel: tunnel(raw, protocol, world),
             matcher: matcher.unwrap_or_default(),
             platform: platform(raw, protocol, world),
             upstream: upstream(raw, listen, world),
@@ -385,6 +389,26 @@ fn either(
         (None, Some(name)) => world.secret_env(env_key, name),
         (None, None) => None,
     }
+}
+
+/// The projects of a tunnel. LEAK: a DSN is not quoted, since it may hold a secret key.
+fn tunnel(raw: &RawRoute, protocol: Protocol, world: &mut World<'_, '_>) -> Vec<Dsn> {
+    if let Some(first) = raw.tunnel.first()
+        && protocol != Protocol::Sentry
+    {
+        world.note(first.at, "`tunnel` is for protocol `sentry` only");
+    }
+    if let Some(first_too_many) = raw.tunnel.get(TUNNEL_DSNS_MAX) {
+        world.note(first_too_many.at, format!("a tunnel has at most {TUNNEL_DSNS_MAX} projects"));
+    }
+    let read = |entry: &At<String>| {
+        let dsn = Dsn::parse(&entry.value);
+        if dsn.is_none() {
+            world.note(entry.at, "`tunnel` lists DSNs as the SDK has them: `https://KEY@HOST/PROJECT`");
+        }
+        dsn
+    };
+    raw.tunnel.iter().take(TUNNEL_DSNS_MAX).filter_map(read).collect()
 }
 
 /// `None` if what is written cannot be read.

@@ -5,6 +5,7 @@
 use super::matcher::{Match, PathGlob};
 use super::number::{self, Number};
 use super::upstream::Upstream;
+use crate::frame::sentry::Dsn;
 use crate::pattern::Class;
 use crate::pipeline::BodyLimits;
 use crate::redact::{Action, Mode, OnError, Policy, PseudonymKey};
@@ -360,6 +361,8 @@ pub struct Route {
     pub platform: Option<Platform>,
     /// Where they go.
     pub upstream: Upstream,
+    /// The projects that envelopes on paths of no project may be for. Empty: no tunnel.
+    pub tunnel: Vec<Dsn>,
     /// What is done with them.
     pub policy: Arc<Policy>,
     /// The name of `policy`.
@@ -449,6 +452,7 @@ impl Route {
             },
             platform: None,
             upstream: Upstream::Inbox,
+            tunnel: Vec::new(),
             policy: Arc::clone(policy),
             policy_name: DEFAULT_POLICY.to_owned(),
         };

@@ -52,8 +52,10 @@ pub(super) static TIMEOUTS: Section =
     Section { path: "timeouts", keys: &["connect", "response", "pool_idle", "drain_delay", "drain"] };
 pub(super) static LOG: Section = Section { path: "log", keys: &["format"] };
 pub(super) static SPOOL: Section = Section { path: "spool", keys: &["dir", "bytes_max", "age_max"] };
-pub(super) static ROUTE: Section =
-    Section { path: "routes", keys: &["name", "protocol", "match", "platform", "upstream", "policy"] };
+pub(super) static ROUTE: Section = Section {
+    path: "routes",
+    keys: &["name", "protocol", "match", "platform", "upstream", "policy", "tunnel"],
+};
 pub(super) static MATCH: Section = Section { path: "routes.match", keys: &["host", "path"] };
 pub(super) static PLATFORM: Section = Section {
     path: "routes.platform",
@@ -75,7 +77,7 @@ pub(super) static PATTERNS: Section = Section { path: "patterns", keys: &["dirs"
 
 /// Every table with a fixed set of keys, in documentation order. Beside these, `policies` takes names
 /// that the user chooses and `policies.NAME.actions` the names of data classes.
-pub static SECTIONS: [&Section; 16] = [
+pub static SECTIONS: [&Section; 17] = [
     &ROOT,
     &LISTEN,
     &LISTEN_TLS,

@@ -476,6 +476,18 @@ attachments = { allow = ["image/png", "IMAGE", "*/*", 1], deny = [] }
             "15:43: the variable that `key_env` names holds 5 bytes; a secret has at least 16",
             "17:43: the variable that `key_env` names is not set, or not UTF-8",
             "18:11: `payment` must be a string or a table, found integer",
+            "20:26: `attachments.allow` needs `unscanned_pass_consent`, a sentence that says why",
+            "20:39: a kind of attachment is a media type in lower case, such as `image/png` or `image/*`, or one of: event.minidump, replay_video, unreal_report",
+            "20:48: a kind of attachment is a media type in lower case, such as `image/png` or `image/*`, or one of: event.minidump, replay_video, unreal_report",
+            "20:55: `allow` must be an array of strings, found integer",
+            "20:59: unknown key `deny`",
+        ],
+    );
+    bad(
+        "[[routes]]\nname = 'a'\nprotocol = 'generic'\nupstream = 'inbox'\ntunnel = ['https://k@example.com/4', 'https://example.com/4']",
+        &[
+            "6:11: `tunnel` is for protocol `sentry` only",
+            "6:38: `tunnel` lists DSNs as the SDK has them: `https://KEY@HOST/PROJECT`",
         ],
     );
     bad("[policies.'a b']", &["2:11: the name of a policy has 1 to 64 of A-Z a-z 0-9 - _ ."]);

@@ -16,6 +16,7 @@
 //!   of blanks is refused, and so is an empty line before the envelope header.
 //! - A body without any byte is no envelope.
 
+mod dsn;
 mod header;
 mod kind;
 mod media;
@@ -23,7 +24,8 @@ mod media;
 pub(crate) mod tests;
 mod video;
 
-pub use header::{ItemHeader, envelope_event_id, parse_item_header};
+pub use dsn::Dsn;
+pub use header::{ItemHeader, envelope_dsn, envelope_event_id, parse_item_header};
 pub use kind::{Content, ItemKind};
 pub use media::begins_as;
 pub use video::{VideoMember, video_members, write_video_head};

@@ -180,14 +180,14 @@ impl Splitter {
     /// Prepares for one body; of each payload `bytes_max` bytes are kept.
     pub(super) fn new(format: BodyFormat, bytes_max: usize) -> Self {
         let mode = match format {
-            BodyFormat::Envelope => Mode::Envelope(Box::new(Envelope {
+            BodyFormat::Envelope | BodyFormat::Tunnel => Mode::Envelope(Box::new(Envelope {
                 framer: EnvelopeFramer::new(ENVELOPE_ITEM_BYTES_MAX),
                 header: Arc::default(),
             })),
             BodyFormat::SentryEvent => Mode::Whole("event"),
             BodyFormat::Json => Mode::Whole("json"),
             BodyFormat::Text => Mode::Whole("text"),
-            BodyFormat::Form => Mode::Whole("form"),
+            BodyFormat::Form | BodyFormat::ReportForm => Mode::Whole("form"),
             BodyFormat::Events(dialect) => Mode::Held(Vec::new(), Apart::Batch(dialect)),
             BodyFormat::Multipart(_, boundary) => Mode::Held(Vec::new(), Apart::Form(boundary)),
             BodyFormat::Ndjson | BodyFormat::MixedLines => Mode::Lines,

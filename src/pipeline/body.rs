@@ -18,7 +18,11 @@ use crate::redact::{ItemFormat, ItemScope, OnError, Scrubber, Verdict};
 pub(super) enum Body {
     /// A format that the first line decides.
     Undecided(Vec<u8>),
-    Envelope(Box<EnvelopeFramer>),
+    Envelope {
+        framer: Box<EnvelopeFramer>,
+        /// The header says where it goes.
+        tunnel: bool,
+    },
     /// One document, while it can be held.
     Document {
         held: Vec<u8>,
@@ -27,7 +31,10 @@ pub(super) enum Body {
     /// One document that could not.
     Long(LongDocument),
     Lines(Lines),
-    Form(Vec<u8>),
+    Form {
+        held: Vec<u8>,
+        scope: ItemScope,
+    },
     /// One event or a batch of them, while it can be held.
     Events {
         held: Vec<u8>,
@@ -71,13 +78,17 @@ impl Body {
         let lines =
             |kind| Self::Lines(Lines { framer: LineFramer::new(limits.item_bytes_max), kind, long: None });
         match format {
-            BodyFormat::Envelope => Self::Envelope(Box::new(EnvelopeFramer::new(limits.item_bytes_max))),
+            BodyFormat::Envelope | BodyFormat::Tunnel => Self::Envelope {
+                framer: Box::new(EnvelopeFramer::new(limits.item_bytes_max)),
+                tunnel: format == BodyFormat::Tunnel,
+            },
             BodyFormat::SentryEvent => Self::Document { held: Vec::new(), scope: ItemScope::Sentry },
             BodyFormat::Json => Self::Document { held: Vec::new(), scope: ItemScope::Any },
             BodyFormat::Ndjson => lines(LineKind::Json),
             BodyFormat::MixedLines => lines(LineKind::Mixed),
             BodyFormat::Text => lines(LineKind::Text),
-            BodyFormat::Form => Self::Form(Vec::new()),
+            BodyFormat::Form => Self::Form { held: Vec::new(), scope: ItemScope::Any },
+            BodyFormat::ReportForm => Self::Form { held: Vec::new(), scope: ItemScope::UserReport },
             BodyFormat::Auto => Self::Undecided(Vec::new()),
             BodyFormat::Events(dialect) => Self::Events { held: Vec::new(), dialect, bare: false },
             BodyFormat::Multipart(dialect, boundary) => {
@@ -98,10 +109,10 @@ impl Body {
         match self {
             Self::Undecided(held)
             | Self::Document { held, .. }
-            | Self::Form(held)
+            | Self::Form { held, .. }
             | Self::Events { held, .. } => held.capacity(),
             Self::Multipart(parts) => parts.held_bytes(),
-            Self::Envelope(framer) => framer.held_bytes(),
+            Self::Envelope { framer, .. } => framer.held_bytes(),
             Self::Otlp(body) => body.held_bytes(),
             Self::Long(long) => long.held_bytes(),
             Self::Lines(lines) => {
@@ -120,9 +131,9 @@ impl Body {
                 }
                 Ok(())
             }
-            Self::Envelope(framer) => {
+            Self::Envelope { framer, tunnel } => {
                 framer.feed(piece);
-                envelope(framer, stage)
+                envelope(framer, *tunnel, stage)
             }
             Self::Document { held, scope } => {
                 held.extend_from_slice(piece);
@@ -146,7 +157,7 @@ impl Body {
                 lines.framer.feed(piece);
                 lines.work(stage)
             }
-            Self::Form(held) => {
+            Self::Form { held, .. } => {
                 if held.len() + piece.len() > stage.limits.item_bytes_max {
                     return Err(Reason::ItemTooLarge.into());
                 }
@@ -179,9 +190,9 @@ impl Body {
                 self.decide(stage)?;
                 self.finish(stage)
             }
-            Self::Envelope(framer) => {
+            Self::Envelope { framer, tunnel } => {
                 framer.finish();
-                envelope(framer, stage)
+                envelope(framer, *tunnel, stage)
             }
             Self::Document { held, scope } => stage.document(&std::mem::take(held), *scope),
             Self::Long(long) => {
@@ -193,12 +204,12 @@ impl Body {
                 lines.framer.finish();
                 lines.work(stage)
             }
-            Self::Form(held) => {
-                let held = std::mem::take(held);
+            Self::Form { held, scope } => {
+                let (held, scope) = (std::mem::take(held), *scope);
                 if std::str::from_utf8(&held).is_err() {
                     return Err(Reason::NotForm.into());
                 }
-                let verdict = stage.scrub(ItemFormat::Form, ItemScope::Any, &held);
+                let verdict = stage.scrub(ItemFormat::Form, scope, &held);
                 stage.settle(verdict, Reason::NotForm)
             }
             Self::Events { held, dialect, bare } => {

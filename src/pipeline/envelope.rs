@@ -9,18 +9,26 @@ use super::body::Stage;
 use super::recording::recording;
 use crate::encode::sentry::write_item;
 use crate::frame::sentry::{
-    Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, ItemKind, envelope_event_id, parse_item_header,
+    Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, ItemKind, envelope_dsn, envelope_event_id,
+    parse_item_header,
 };
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope, OnError, Verdict};
 
 /// Works off what an envelope's framer has ready.
-pub(super) fn envelope(framer: &mut EnvelopeFramer, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+pub(super) fn envelope(
+    framer: &mut EnvelopeFramer,
+    tunnel: bool,
+    stage: &mut Stage<'_>,
+) -> Result<(), Refusal> {
     let mut payload_out = Vec::new();
     while let Some(part) = framer.next()? {
         match part {
             EnvelopePart::Header { line, ending } => {
                 stage.summary.event_id = envelope_event_id(line);
+                if tunnel {
+                    stage.summary.dsn = envelope_dsn(line).map(Box::new);
+                }
                 let verdict = stage.scrub(ItemFormat::Json, ItemScope::EnvelopeHeader, line);
                 if verdict.broken || verdict.drop_item {
                     return Err(Reason::EnvelopeMalformed.into());

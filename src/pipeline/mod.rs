@@ -24,6 +24,7 @@ mod tests;
 
 use crate::decode::{DecodeError, DecodeLimits, Decoder, Progress};
 use crate::encode::Encoder;
+use crate::frame::sentry::Dsn;
 use crate::outcome::Reason;
 use crate::pattern::Class;
 use crate::redact::{Action, ItemScope, Plan, ScanLimits, Scrubber};
@@ -40,6 +41,8 @@ pub use crate::frame::otlp::{Encoding, Signal};
 pub enum BodyFormat {
     /// A Sentry envelope.
     Envelope,
+    /// A Sentry envelope whose header names where it goes.
+    Tunnel,
     /// One Sentry event in JSON (the `store` endpoint).
     SentryEvent,
     /// One JSON document.
@@ -52,6 +55,8 @@ pub enum BodyFormat {
     Text,
     /// `application/x-www-form-urlencoded`.
     Form,
+    /// The same, from the dialog in which a person reports a crash.
+    ReportForm,
     /// Decided by the first bytes: JSON, NDJSON or text.
     Auto,
     /// JSON: one event, or a batch whose elements are items of their own.
@@ -209,6 +214,8 @@ pub struct Summary {
     pub changed: bool,
     /// The event id, if an envelope header or event named one: 32 hex digits, for the answer.
     pub event_id: Option<[u8; 32]>,
+    /// Where the envelope of a [`BodyFormat::Tunnel`] says it goes.
+    pub dsn: Option<Box<Dsn>>,
 }
 
 impl Summary {

@@ -154,6 +154,7 @@ fn told(reason: Reason) -> (StatusCode, &'static str) {
         R::BadRequest | R::SenderGone => (S::BAD_REQUEST, "bad request"),
         R::BodyTooLarge | R::ItemTooLarge => (S::PAYLOAD_TOO_LARGE, "too large"),
         R::RatioExceeded | R::WorkExhausted => (S::PAYLOAD_TOO_LARGE, "too costly to process"),
+        R::DsnRefused => (S::FORBIDDEN, "project is not on the list of this tunnel"),
         R::Policy => (S::FORBIDDEN, "refused by policy"),
         R::NoRoute => (S::NOT_FOUND, "not found"),
         R::SenderTimeout => (S::REQUEST_TIMEOUT, "request took too long"),

@@ -14,7 +14,7 @@ use crate::pattern::Class;
 use crate::pipeline::{BodyFormat, Coding, Dialect, Pipeline, Summary};
 use crate::proxy::answer::{self, AnswerBody, Refused};
 use crate::proxy::body::{Held, Reader};
-use crate::proxy::intake::{self, Intake};
+use crate::proxy::intake::Intake;
 use crate::proxy::scrub::{Broken, INLINE_BYTES_MAX, Scrub};
 use crate::proxy::see_through::SeeThrough;
 use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
@@ -46,9 +46,7 @@ pub(super) async fn deliver(
         reader.discard().await;
         return Err(refused);
     }
-    let taken = intake::intake(exchange.route.protocol, exchange.path(), exchange.content_type());
-    let taken = intake::with_message_coding(taken, grpc::message_coding(&exchange.head.headers));
-    let format = match taken {
+    let format = match exchange.intake() {
         // SPEC: gRPC is spoken over HTTP/2 alone: HTTP/1.1 clients read no trailers.
         Intake::Scrub(BodyFormat::OtlpGrpc(..)) if exchange.head.version != Version::HTTP_2 => {
             Err(Reason::BadRequest)
@@ -133,6 +131,11 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     let scrub = Scrub::new(pipeline, declared, &held.bytes);
     let out_bytes_max = if exchange.signature().is_some() { usize::MAX } else { limits.buffer_bytes_max };
     let (scrub, rest) = scrub.step(held.bytes.clone(), held.complete, out_bytes_max).await?;
+    if format == BodyFormat::Tunnel {
+        // The header line is shorter than what is held, so it has been read.
+        let ended = exchange.end_tunnel(scrub.summary().dsn.as_deref());
+        ended.map_err(|reason| scrub.broken(reason))?;
+    }
     let mut flow = Flow { format, scrub, came: held.bytes, rest, complete: held.complete, charge };
     flow.recharge(exchange, flow.came.len()).await?;
     Ok(flow)
@@ -224,7 +227,7 @@ async fn whole(
             Ok(store(exchange, flow.format, writer, &summary, receipt))
         }
         Upstream::Http(upstream) => {
-            let mut headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
+            let mut headers = exchange.upstream_headers();
             let body = if summary.changed || exchange.coding(format) != UpstreamCoding::Same {
                 exchange.label(&mut headers, coding_out);
                 out
@@ -287,7 +290,7 @@ async fn longer(
             }
         }
         Upstream::Http(upstream) => {
-            let mut headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
+            let mut headers = exchange.upstream_headers();
             exchange.label(&mut headers, flow.scrub.coding_out());
             let (feed, body) = UpstreamBody::fed();
             match send(exchange, upstream, headers, body) {

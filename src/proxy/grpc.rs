@@ -34,8 +34,8 @@ fn status(reason: Reason) -> u8 {
         R::NotProtobuf | R::LengthWrong | R::CodingBroken | R::BadRequest | R::SenderGone => 3, // INVALID_ARGUMENT
         R::EnvelopeMalformed | R::NotJson | R::NotForm | R::UnknownItem | R::UnknownCharset => 3,
         R::Binary => 3,
-        R::SenderTimeout => 4,            // DEADLINE_EXCEEDED
-        R::Policy | R::NotAuthentic => 7, // PERMISSION_DENIED
+        R::SenderTimeout => 4,                            // DEADLINE_EXCEEDED
+        R::Policy | R::NotAuthentic | R::DsnRefused => 7, // PERMISSION_DENIED
         // RESOURCE_EXHAUSTED, after which nobody tries again unless he is told when.
         R::BodyTooLarge | R::ItemTooLarge | R::RatioExceeded | R::WorkExhausted => 8,
         R::NoRoute | R::UnknownCoding | R::UnknownContentType => 12, // UNIMPLEMENTED

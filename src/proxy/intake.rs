@@ -25,6 +25,11 @@ pub(crate) enum Intake {
     NotFound,
 }
 
+/// Decides about the body of a request on a path that is none of Sentry's, where a tunnel ends.
+pub(crate) fn tunnelled(path: &str) -> bool {
+    sentry(path, None) == Intake::NotFound
+}
+
 /// Decides about the body of a request.
 pub(crate) fn intake(protocol: Protocol, path: &str, content_type: Option<&str>) -> Intake {
     match protocol {
@@ -161,7 +166,7 @@ fn sentry(path: &str, content_type: Option<&str>) -> Intake {
     let (project, endpoint) = below.split_once('/').unwrap_or(("", below));
     match (project, endpoint) {
         ("", "store") => Intake::Scrub(BodyFormat::SentryEvent),
-        ("embed", "error-page") => Intake::Refuse(Reason::UnknownContentType),
+        ("embed", "error-page") => report_form(content_type),
         ("" | "0" | "embed", _) => Intake::NotFound, // `/api/0/` is Sentry's web API, no ingest
         (_, "envelope") => Intake::Scrub(BodyFormat::Envelope),
         (_, "store") => Intake::Scrub(BodyFormat::SentryEvent),
@@ -189,6 +194,20 @@ fn sentry_otlp(endpoint: &str, content_type: Option<&str>) -> Intake {
         Intake::NotFound => Intake::Refuse(Reason::UnknownContentType),
         taken => taken,
     }
+}
+
+/// The dialog in which a person says what happened.
+fn report_form(content_type: Option<&str>) -> Intake {
+    match generic(content_type.or(Some("application/x-www-form-urlencoded"))) {
+        Intake::Scrub(BodyFormat::Form) => Intake::Scrub(BodyFormat::ReportForm),
+        Intake::Refuse(reason) => Intake::Refuse(reason),
+        _ => Intake::Refuse(Reason::UnknownContentType),
+    }
+}
+
+/// Whether what the query says is what a person wrote in that dialog.
+pub(crate) fn is_report_dialog(path: &str) -> bool {
+    path.trim_end_matches('/').ends_with("/api/embed/error-page")
 }
 
 /// Browser reports: CSP, Expect-CT, Expect-Staple, network errors.
@@ -318,7 +337,7 @@ mod tests {
             ("/api/42/upload/", Refuse(Reason::Binary)),
             ("/api/42/events/abc/attachments/", Refuse(Reason::Binary)),
             ("/api/42/integration/otlp/v1/traces", Refuse(Reason::UnknownContentType)),
-            ("/api/embed/error-page/", Refuse(Reason::UnknownContentType)),
+            ("/prefix/api/embed/error-page/", Scrub(F::ReportForm)),
             ("/api/0/projects/", NotFound),
             ("/api/42/", NotFound),
             ("/api/42/unknown/", NotFound),

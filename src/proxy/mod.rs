@@ -21,9 +21,10 @@ mod settings;
 
 pub use settings::{Limits, ProxySettings};
 
+use crate::frame::sentry::Dsn;
 use crate::metrics::RouteMetrics;
 use crate::outcome::Reason;
-use crate::pipeline::Summary;
+use crate::pipeline::{BodyFormat, Summary};
 use crate::redact::Plan;
 use crate::route::{self, Protocol, Route, Upstream};
 use crate::upstream::{self, UpstreamBody};
@@ -34,9 +35,10 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Request, Response, StatusCode, Version};
+use intake::Intake;
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// Answers one request.
@@ -47,7 +49,14 @@ pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>)
     };
     let _in_flight = route.metrics.in_flight();
     let mut timer = RequestTimer::start(&route.metrics);
-    let exchange = Exchange { settings, route, plan: route.plan.load_full(), head, items: AtomicU64::new(0) };
+    let exchange = Exchange {
+        settings,
+        route,
+        plan: route.plan.load_full(),
+        head,
+        items: AtomicU64::new(0),
+        tunnel: OnceLock::new(),
+    };
     let answered = exchange.answer(body).await;
     let mut response = answered.unwrap_or_else(|refused| exchange.refusal(refused));
     let code = route.platform.as_ref().and_then(|platform| platform.verify.as_deref());
@@ -75,6 +84,8 @@ struct Exchange<'s> {
     head: Parts,
     /// Items that the body was found to consist of, for the log.
     items: AtomicU64,
+    /// Where an envelope in a tunnel goes, once it has said so.
+    tunnel: OnceLock<PathAndQuery>,
 }
 
 impl Exchange<'_> {
@@ -110,6 +121,10 @@ impl Exchange<'_> {
     async fn preflight(&self) -> Result<Response<AnswerBody>, Refused> {
         match &self.route.upstream {
             Upstream::Inbox(_) => Ok(answer::empty(StatusCode::OK, cors::preflight(&self.head.headers))),
+            // The upstream has no such path; only the envelope will say which it is.
+            Upstream::Http(_) if self.is_tunnel() => {
+                Ok(answer::empty(StatusCode::OK, cors::preflight(&self.head.headers)))
+            }
             Upstream::Http(_) => self.ask(headers::upstream_preflight(&self.head.headers)).await,
         }
     }
@@ -135,7 +150,44 @@ impl Exchange<'_> {
         {
             return Ok(self.readable(answer));
         }
-        self.ask(headers::upstream(self.route.protocol, &self.head.headers)).await
+        self.ask(self.upstream_headers()).await
+    }
+
+    /// Whether the request is for a tunnel: on a path that is none of Sentry's, of a route that has one.
+    fn is_tunnel(&self) -> bool {
+        !self.route.tunnel.is_empty() && intake::tunnelled(self.path())
+    }
+
+    /// What is done with the body.
+    fn intake(&self) -> Intake {
+        if self.is_tunnel() {
+            return Intake::Scrub(BodyFormat::Tunnel);
+        }
+        let taken = intake::intake(self.route.protocol, self.path(), self.content_type());
+        intake::with_message_coding(taken, grpc::message_coding(&self.head.headers))
+    }
+
+    /// Settles where an envelope in a tunnel goes.
+    ///
+    /// LEAK: the DSN is a sender's word. It is compared with the route's list, and what is asked for then is a path
+    /// of the route's own upstream.
+    fn end_tunnel(&self, dsn: Option<&Dsn>) -> Result<(), Reason> {
+        let dsn = dsn.ok_or(Reason::EnvelopeMalformed)?;
+        if !self.route.tunnel.contains(dsn) {
+            return Err(Reason::DsnRefused);
+        }
+        let target = PathAndQuery::try_from(dsn.envelope_target()).map_err(|_| Reason::BadRequest)?;
+        self.tunnel.set(target).map_err(|_| Reason::BadRequest)
+    }
+
+    /// The headers of the request to the upstream.
+    fn upstream_headers(&self) -> HeaderMap {
+        let mut headers = headers::upstream(self.route.protocol, &self.head.headers);
+        if self.is_tunnel() {
+            // LEAK: a tunnel is on the application's own host, and so are its credentials.
+            headers.remove(header::AUTHORIZATION);
+        }
+        headers
     }
 
     /// Sends a request without a body and passes the answer back.
@@ -172,8 +224,15 @@ impl Exchange<'_> {
 
     /// Path and query for the upstream, scrubbed.
     fn target(&self) -> Result<PathAndQuery, Reason> {
+        if let Some(target) = self.tunnel.get() {
+            return Ok(target.clone());
+        }
         let path = self.plan.scrub_path(self.path());
-        let query = self.head.uri.query().map(|query| self.plan.scrub_query(query));
+        let report = self.route.protocol == Protocol::Sentry && intake::is_report_dialog(self.path());
+        let scrubbed = |query| {
+            if report { self.plan.scrub_report_query(query) } else { self.plan.scrub_query(query) }
+        };
+        let query = self.head.uri.query().map(scrubbed);
         if let (Cow::Borrowed(_), None | Some(Cow::Borrowed(_))) = (&path, &query) {
             let came = self.head.uri.path_and_query().cloned();
             return Ok(came.unwrap_or_else(|| PathAndQuery::from_static("/")));

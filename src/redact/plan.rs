@@ -198,6 +198,12 @@ impl Plan {
         self.scrub_text(ItemFormat::Form, ItemScope::Query, query)
     }
 
+    /// The query string of a request that carries a user's report, such as the dialog of a crashed page.
+    #[must_use]
+    pub fn scrub_report_query<'q>(self: &Arc<Self>, query: &'q str) -> Cow<'q, str> {
+        self.scrub_text(ItemFormat::Form, ItemScope::UserReport, query)
+    }
+
     /// The path of a request, scrubbed as text.
     #[must_use]
     pub fn scrub_path<'p>(self: &Arc<Self>, path: &'p str) -> Cow<'p, str> {

@@ -255,6 +255,7 @@ async fn the_coding_of_a_route_is_not_for_calls() {
         name: "otlp".into(),
         protocol: Protocol::Otlp,
         matcher: Match { host: None, path: None },
+        tunnel: Vec::new(),
         platform: None,
         coding: UpstreamCoding::Gzip,
         upstream: http(&url, &TlsOptions::default()),

@@ -21,6 +21,7 @@ async fn drain(protocol: Protocol, upstream: &FakeUpstream, sign: Option<&[u8]>)
         name: "drain".into(),
         protocol,
         matcher: Match::default(),
+        tunnel: Vec::new(),
         platform: Some(Platform {
             secret: SECRET.to_vec().into(),
             verify: (protocol == Protocol::Vercel).then(|| "c0de".to_owned()),

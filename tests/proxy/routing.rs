@@ -23,6 +23,7 @@ fn route(
             host: host.map(|host| HostPattern::parse(host).expect("a host")),
             path: path.map(|path| PathGlob::parse(path).expect("a path")),
         },
+        tunnel: Vec::new(),
         platform: None,
         coding: UpstreamCoding::Same,
         upstream,

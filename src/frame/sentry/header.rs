@@ -5,6 +5,7 @@
 //! one JSON object by `serde_json`'s grammar and UTF-8, and refused otherwise. Nesting has no bound but
 //! the line's length: nothing here recurses.
 
+use super::dsn::Dsn;
 use super::kind::ItemKind;
 use crate::frame::FrameError;
 use serde::de::IgnoredAny;
@@ -112,6 +113,18 @@ pub fn envelope_event_id(header_line: &[u8]) -> Option<[u8; 32]> {
         *places.next()? = byte.is_ascii_hexdigit().then(|| byte.to_ascii_lowercase())?;
     }
     places.next().is_none().then_some(id)
+}
+
+/// The `dsn` of an envelope header. `None` if there is none, if it is none, or if there are two: readers differ in
+/// which of them they take.
+#[must_use]
+pub fn envelope_dsn(header_line: &[u8]) -> Option<Dsn> {
+    check_object(header_line).ok()?;
+    let mut named = Members::of(header_line)
+        .filter(|(key, _)| unescape(header_line, key).as_deref() == Some("dsn"))
+        .map(|(_, value)| value);
+    let value = named.next().filter(|_| named.next().is_none())?;
+    Dsn::parse(&unescape(header_line, &inside_quotes(header_line, value)?)?)
 }
 
 /// Checks that `line` is a header: one JSON object, UTF-8, no carriage return.
@@ -380,6 +393,23 @@ mod tests {
         for (line, want) in cases {
             let got = envelope_event_id(line.as_bytes());
             assert_eq!(got.as_ref().map(|id| std::str::from_utf8(id).unwrap()), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn reads_the_dsn() {
+        const DSN: &str = "https://0a1b@o1.ingest.example.com/42";
+        for (line, want) in [
+            (format!(r#"{{"dsn":"{DSN}"}}"#), true),
+            (format!(r#"{{"event_id":null,"\u0064sn":"{}"}}"#, DSN.replace('/', r"\/")), true),
+            (format!(r#"{{"dsn":"{DSN}","dsn":"{DSN}"}}"#), false),
+            (format!(r#"{{"dsn":"{DSN}","dsn":null}}"#), false),
+            (format!(r#"{{"a":{{"dsn":"{DSN}"}}}}"#), false),
+            (r#"{"dsn":42}"#.to_owned(), false),
+            (format!(r#"{{"dsn":"{DSN}""#), false),
+            ("{}".to_owned(), false),
+        ] {
+            assert_eq!(envelope_dsn(line.as_bytes()), Dsn::parse(DSN).filter(|_| want), "{line}");
         }
     }
 
