@@ -236,6 +236,8 @@ fn build_route(
         }
     };
     let plan = ready.plan(&route.policy_name);
+    // The route's gauge is there only once its metrics are.
+    let counters = metrics.route(&route.name, route.protocol.as_str());
     metrics.unscanned_pass(&route.name, passes_unscanned(&route.policy));
     Ok(Route {
         name: route.name.as_str().into(),
@@ -246,7 +248,7 @@ fn build_route(
         upstream,
         coding,
         plan: ArcSwap::new(plan),
-        metrics: metrics.route(&route.name, route.protocol.as_str()),
+        metrics: counters,
     })
 }
 
