@@ -81,20 +81,21 @@ class Server:
 class Tamis(Server):
     """`tamis serve` in front of one upstream, with the `strict` preset."""
 
-    def __init__(self, directory, upstream, protocol="sentry"):
+    def __init__(self, directory, upstream, protocol="sentry", route=None, policy=""):
         if not TAMIS.exists():
             raise RuntimeError(f"{TAMIS} is not there: run `cargo build`, or set TAMIS_BIN")
         ingest, admin = free_port(), free_port()
         self.url, self.admin = f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{admin}"
         config = directory / "tamis.toml"
-        paths = 'match = { path = "/api/**" }' if protocol == "sentry" else ""
+        if route is None:
+            route = 'match = { path = "/api/**" }' if protocol == "sentry" else ""
         # Ids that join events become pseudonyms only where there is a key.
         key = directory / "pseudonym.key"
         key.write_text("0123456789abcdef0123456789abcdef")
         user_id = "" if protocol == "sentry" else f'actions = {{ user_id = {{ action = "pseudonym", key_file = "{key}" }} }}'
         # What is not Sentry's, where there is room for it.
         others = f'[[routes]]\nname = "otlp"\nprotocol = "otlp"\nupstream = "{upstream}"\npolicy = "default"'
-        others = others if protocol == "sentry" else ""
+        others = others if protocol == "sentry" and "match" in route else ""
         config.write_text(
             f"""version = 1
 [listen]
@@ -103,14 +104,14 @@ admin = "127.0.0.1:{admin}"
 [[routes]]
 name = "{protocol}"
 protocol = "{protocol}"
-{paths}
+{route}
 upstream = "{upstream}"
 policy = "default"
 {others}
 [policies.default]
 preset = "strict"
 {user_id}
-"""
+{policy}"""
         )
         super().__init__([str(TAMIS), "serve", "-c", str(config)], self.admin + "/ready", directory / "tamis.log")
 

@@ -66,9 +66,10 @@ class Recorder(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, status=200):
+    def __init__(self, status=200, headers=None):
         super().__init__(("127.0.0.1", 0), Handler)
         self.status = status
+        self.headers = headers or {}
         self.requests = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -98,6 +99,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer = b"{}"
         self.send_response(self.server.status)
         self.send_header("Content-Type", "application/json")
+        self.send_header("Access-Control-Allow-Origin", "*")
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
