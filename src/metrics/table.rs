@@ -78,7 +78,7 @@ metrics! {
     Counter "tamis_upstream_requests_total", "requests", ["route", "code_class"],
         "Requests sent upstream, by answer; `error` is an upstream that gave none.";
     Gauge "tamis_unscanned_pass_enabled", "0 or 1", ["route"],
-        "1 while the route may let items through unscanned (`on_error = \"pass\"` or shadow mode); alert on it.";
+        "1 while the route may let items through unscanned (`on_error = \"pass\"`, shadow mode, or `attachments.allow`); alert on it.";
     Gauge "tamis_connections_open", "connections", [],
         "Sender connections that are open.";
     Counter "tamis_connections_total", "connections", [],

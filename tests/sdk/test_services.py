@@ -39,7 +39,7 @@ def program(language, sdk, url):
 
 
 def through(tamis, service, protocol, language, sdk):
-    report = program(language, sdk, tamis(service.url, protocol).url)
+    report = program(language, sdk, tamis(service.url, protocol=protocol).url)
     assert report["complaints"] == [], report
     assert service.requests
     for request in service.requests:
@@ -172,7 +172,7 @@ def open_page(tmp_path):
 
 
 def test_a_page_on_another_origin_records_its_session_through_tamis(service, tamis, open_page):
-    page = open_page(tamis(service.url, "posthog").url)
+    page = open_page(tamis(service.url, protocol="posthog").url)
     assert page["outcome"]["flags"] == ["beta"], page
     assert page["outcome"]["recording"] is True, page
     assert not [line for line in page["console"] if "CORS" in line or "error" in line.lower()], page
