@@ -15,6 +15,9 @@ const INLINE_CODED_BYTES_MAX: usize = 8 << 10;
 /// stream's bomb guard this is 9 MiB.
 const CODED_SLICE_BYTES: usize = 8 << 10;
 
+/// Bytes of an envelope in which its header and that of its first item are looked for.
+const RECORDING_TOLD_BYTES: usize = 1 << 10;
+
 /// A body on its way through the pipeline.
 pub(crate) struct Scrub {
     pipeline: Pipeline,
@@ -42,7 +45,9 @@ impl Scrub {
     /// `start` is the start of the body as it came.
     pub(crate) fn new(pipeline: Pipeline, declared: Coding, start: &[u8]) -> Self {
         // Whatever the label says, the decoder goes by magic bytes; a brace is no coding's.
-        let plain = declared == Coding::Identity && matches!(start.first(), Some(b'{' | b'['));
+        let plain = declared == Coding::Identity
+            && matches!(start.first(), Some(b'{' | b'['))
+            && !holds_recording(start);
         Self { pipeline, coded: !plain, out: Vec::new(), finished: false, seconds: 0.0 }
     }
 
@@ -133,6 +138,13 @@ impl Scrub {
     }
 }
 
+/// Whether an envelope is that of a replay, whose recording is as much larger than it came as any coded body. The
+/// header of the first item tells: a replay's event comes before its recording, and both before anything else.
+fn holds_recording(start: &[u8]) -> bool {
+    let near = &start[..start.len().min(RECORDING_TOLD_BYTES)];
+    memchr::memmem::find(near, b"\"replay_").is_some()
+}
+
 /// Runs `work`; a panic in it becomes a reason. Its message, which may quote the payload, is not kept.
 fn guarded(work: impl FnOnce() -> Result<(), Refusal>) -> Result<(), Reason> {
     // Nothing that was half changed is used on: the caller gives the body up.
@@ -154,6 +166,19 @@ mod tests {
         assert_eq!(guarded(|| panic!("a payload")), Err(Reason::Panic));
         assert_eq!(guarded(|| Err(Refusal::from(Reason::NotJson))), Err(Reason::NotJson));
         assert_eq!(guarded(|| Ok(())), Ok(()));
+    }
+
+    #[test]
+    fn a_replay_counts_as_coded() {
+        let header = r#"{"event_id":"0123456789abcdef0123456789abcdef","trace":{"sample_rate":"1"}}"#;
+        for (item, want) in [
+            (r#"{"type":"replay_event"}"#, true),
+            (r#"{"type":"replay_recording","length":7}"#, true),
+            (r#"{"type":"event"}"#, false),
+        ] {
+            assert_eq!(holds_recording(format!("{header}\n{item}\n{{}}").as_bytes()), want, "{item}");
+        }
+        assert!(!holds_recording(b"{}"));
     }
 
     #[tokio::test]
