@@ -186,6 +186,8 @@ impl Exchange<'_> {
         if self.is_tunnel() {
             // LEAK: a tunnel is on the application's own host, and so are its credentials.
             headers.remove(header::AUTHORIZATION);
+            // The target names the key; a second one would be refused.
+            headers.remove("x-sentry-auth");
         }
         headers
     }

@@ -50,6 +50,7 @@ async fn a_tunnel_ends_at_the_project_of_its_envelope() {
         let headers = [
             ("content-type", "text/plain;charset=UTF-8"),
             ("authorization", "Basic YXBwOnNlY3JldA=="),
+            ("x-sentry-auth", "Sentry sentry_key=0a1b"),
             ("cookie", "sid=1"),
             ("x-forwarded-for", "192.0.2.7"),
             ("origin", "https://example.com"),
@@ -62,7 +63,7 @@ async fn a_tunnel_ends_at_the_project_of_its_envelope() {
             String::from_utf8_lossy(&seen.body),
             envelope_for(DSN).replace("jane@example.com", "[email]")
         );
-        for denied in ["authorization", "cookie", "x-forwarded-for"] {
+        for denied in ["authorization", "x-sentry-auth", "cookie", "x-forwarded-for"] {
             assert_eq!(seen.header(denied), None, "{denied}");
         }
         Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
