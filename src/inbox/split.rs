@@ -10,11 +10,16 @@ use crate::frame::batch::{self, PartKind};
 use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
 use crate::frame::sentry::{EnvelopeFramer, EnvelopePart};
 use crate::pipeline::{BodyFormat, Dialect};
+use crate::frame::sentry::{EnvelopeFramer, EnvelopePart, ItemKind};
+use crate::pipeline::{BodyFormat, recording_text};
 use std::sync::Arc;
 
 /// Bytes of an envelope item that are held to be shown. What Sentry takes of an event, log or span:
 /// <https://develop.sentry.dev/sdk/foundations/transport/envelopes/#size-limits>
 const ENVELOPE_ITEM_BYTES_MAX: usize = 1 << 20;
+
+/// Most bytes that a recording is unpacked to, to be shown.
+const RECORDING_BYTES_MAX: u64 = 4 << 20;
 
 /// Bytes given to the framer at a time, which holds what it is given.
 const FEED_BYTES: usize = 64 << 10;
@@ -319,7 +324,10 @@ impl Envelope {
                 EnvelopePart::BlankLine => continue,
                 EnvelopePart::Item { header, payload, .. } => {
                     let mut capture = Capture::new(bytes_max);
-                    capture.extend(payload);
+                    match readable(header.kind, payload) {
+                        Some(text) => capture.extend(&text),
+                        None => capture.extend(payload),
+                    }
                     (header, capture.take())
                 }
                 EnvelopePart::TooLarge { header, bytes } => {
@@ -332,6 +340,11 @@ impl Envelope {
         }
         Ok(())
     }
+}
+
+/// What a payload says, if it is packed and so cannot be read as it is.
+fn readable(kind: ItemKind, payload: &[u8]) -> Option<Vec<u8>> {
+    (kind == ItemKind::ReplayRecording).then(|| recording_text(payload, RECORDING_BYTES_MAX)).flatten()
 }
 
 /// Whether a line begins a JSON document. What `[ip] - [email]` begins with is a stand-in, no array.
@@ -500,5 +513,31 @@ mod tests {
         check(BodyFormat::Text, &body, &[("text", &"x".repeat(63))]);
         let fits = format!("{}é", "x".repeat(62));
         check(BodyFormat::Text, &fits, &[("text", &fits)]);
+    }
+
+    #[test]
+    fn a_recording_is_shown_unpacked() {
+        let packed = {
+            let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut zlib, b"[{\"type\":4}]").expect("a vector takes it");
+            zlib.finish().expect("a vector takes it")
+        };
+        for (body, want) in [
+            (packed.clone(), "{\"segment_id\":0}\n[{\"type\":4}]".to_owned()),
+            (b"[1]".to_vec(), "{\"segment_id\":0}\n[1]".to_owned()),
+            (packed[..9].to_vec(), "26 bytes".to_owned()),
+        ] {
+            let payload = [b"{\"segment_id\":0}\n", &body[..]].concat();
+            let line = format!("{{}}\n{{\"type\":\"replay_recording\",\"length\":{}}}\n", payload.len());
+            let mut got = Vec::new();
+            let mut splitter = Splitter::new(BodyFormat::Envelope, 64);
+            let mut emit = |part: Part| match part.payload {
+                Payload::Text { text, .. } => got.push(text.into_string()),
+                Payload::Binary { bytes } => got.push(format!("{bytes} bytes")),
+            };
+            splitter.feed(&[line.as_bytes(), &payload].concat(), &mut emit);
+            splitter.finish(&mut emit);
+            assert_eq!(got, [want]);
+        }
     }
 }

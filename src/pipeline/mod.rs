@@ -35,6 +35,7 @@ use std::sync::Arc;
 pub use crate::decode::Coding;
 pub use crate::frame::multipart::Boundary;
 pub use crate::frame::otlp::{Encoding, Signal};
+pub(crate) use recording::recording_text;
 
 /// What a decoded body consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

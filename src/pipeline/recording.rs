@@ -14,6 +14,9 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use std::io::Write;
 
+/// Most bytes per packed one of what is shown; what buffered bodies are held to.
+const SHOWN_RATIO_MAX: u32 = 100;
+
 /// How the array is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packing {
@@ -63,8 +66,23 @@ pub(super) fn recording(payload: &[u8], out: &mut Vec<u8>, stage: &mut Stage<'_>
     Ok(header_changed || body_changed)
 }
 
+/// A recording as text, header line and all, for whoever shows it. `None` for one that is not packed, and for one that
+/// cannot be unpacked to at most `bytes_max`.
+pub(crate) fn recording_text(payload: &[u8], bytes_max: u64) -> Option<Vec<u8>> {
+    let line_feed = memchr::memchr(b'\n', payload)?;
+    let (header, body) = payload.split_at(line_feed + 1);
+    let packing = Packing::of(body).filter(|packing| *packing != Packing::Plain)?;
+    let limits = DecodeLimits { bytes_max: Some(bytes_max), ratio_max: SHOWN_RATIO_MAX };
+    let plain = unpack(packing, body, limits).ok()?;
+    Some([header, &plain].concat())
+}
+
 fn packed(packing: Packing, body: &[u8], out: &mut Vec<u8>, stage: &mut Stage<'_>) -> Result<bool, Reason> {
-    let plain = unpack(packing, body, stage)?;
+    let limits = DecodeLimits {
+        bytes_max: Some(stage.limits.item_bytes_max as u64),
+        ratio_max: stage.limits.ratio_max,
+    };
+    let plain = unpack(packing, body, limits)?;
     stage.summary.bytes_scanned += plain.len() as u64;
     let mut scrubbed = Vec::new();
     let changed = json(&plain, ItemScope::Replay, &mut scrubbed, stage)?;
@@ -76,12 +94,8 @@ fn packed(packing: Packing, body: &[u8], out: &mut Vec<u8>, stage: &mut Stage<'_
     Ok(changed)
 }
 
-fn unpack(packing: Packing, body: &[u8], stage: &Stage<'_>) -> Result<Vec<u8>, Reason> {
+fn unpack(packing: Packing, body: &[u8], limits: DecodeLimits) -> Result<Vec<u8>, Reason> {
     let coding = if packing == Packing::Gzip { Coding::Gzip } else { Coding::Deflate };
-    let limits = DecodeLimits {
-        bytes_max: Some(stage.limits.item_bytes_max as u64),
-        ratio_max: stage.limits.ratio_max,
-    };
     let mut plain = Vec::new();
     inflate(Decoder::new(coding, limits), body, &mut plain).map_err(|error| match error.reason() {
         Reason::BodyTooLarge => Reason::ItemTooLarge,
