@@ -128,6 +128,7 @@ mod tests {
     use super::*;
     use crate::pipeline::tests::{envelope_of, run};
     use crate::pipeline::{BodyFormat, BodyLimits, Summary};
+    use proptest::prelude::*;
 
     const SEGMENT: &str = r#"[{"type":4,"timestamp":1760025600001,"data":{"href":"https://example.com/?to=jane%40example.com","width":1280}},{"type":2,"data":{"node":{"type":0,"id":1,"childNodes":[{"type":3,"id":3,"textContent":"mail jane@example.com from 192.0.2.7"}]}}}]"#;
     const SCRUBBED: &str = r#"[{"type":4,"timestamp":1760025600001,"data":{"href":"https://example.com/?to=%5Bemail%5D","width":1280}},{"type":2,"data":{"node":{"type":0,"id":1,"childNodes":[{"type":3,"id":3,"textContent":"mail [email] from [ip]"}]}}}]"#;
@@ -162,6 +163,8 @@ mod tests {
             let want = envelope_of(r#"{"type":"replay_recording","length":"#, &packed_as(packing, SCRUBBED));
             assert!(out == want, "{packing:?}");
             assert_eq!((summary.redacted, summary.dropped.len()), (1, 0), "{packing:?}");
+            let (twice, summary) = sent(&packed_as(packing, SCRUBBED));
+            assert!(twice == want && !summary.changed, "{packing:?} twice");
         }
     }
 
@@ -201,6 +204,24 @@ mod tests {
             let (out, summary) = sent(payload);
             assert_eq!(summary.dropped, [(want, 1)], "{payload:?}");
             assert_eq!(out, b"{}\n", "{payload:?}");
+        }
+    }
+
+    proptest! {
+        /// What a recording holds leaves scrubbed or not at all, whatever was done to its bytes on the way.
+        #[test]
+        fn a_damaged_recording_never_leaves_as_it_came(
+            packing in prop_oneof![Just(Packing::Plain), Just(Packing::Zlib), Just(Packing::Gzip)],
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let mut payload = packed_as(packing, SEGMENT);
+            let at = at.index(payload.len());
+            payload[at] = byte;
+            let body = envelope_of(r#"{"type":"replay_recording","length":"#, &payload);
+            let (out, summary) = run(BodyFormat::Envelope, BodyLimits::default(), &[&body]).expect("taken");
+            prop_assert_eq!(summary.items(), 1);
+            prop_assert!(summary.redacted == 1 || out == b"{}\n", "{:?}", summary);
         }
     }
 
