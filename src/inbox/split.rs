@@ -8,10 +8,8 @@ use super::{Payload, otlp};
 use crate::frame::FrameError;
 use crate::frame::batch::{self, PartKind};
 use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
-use crate::frame::sentry::{EnvelopeFramer, EnvelopePart};
-use crate::pipeline::{BodyFormat, Dialect};
 use crate::frame::sentry::{EnvelopeFramer, EnvelopePart, ItemKind};
-use crate::pipeline::{BodyFormat, recording_text};
+use crate::pipeline::{BodyFormat, Dialect, recording_text};
 use std::sync::Arc;
 
 /// Bytes of an envelope item that are held to be shown. What Sentry takes of an event, log or span:
