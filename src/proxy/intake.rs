@@ -37,7 +37,7 @@ pub(crate) fn intake(protocol: Protocol, path: &str, content_type: Option<&str>)
         Protocol::PostHog => service::posthog(path, content_type),
         Protocol::Segment | Protocol::RudderStack => service::segment(path, content_type),
         Protocol::Langfuse => service::langfuse(path, content_type),
-        Protocol::LangSmith => service::langsmith(content_type),
+        Protocol::LangSmith => service::langsmith(path, content_type),
         Protocol::Otlp => otlp(path, content_type),
         Protocol::Vercel => vercel(content_type),
         // Its type says little: what it sends are lines, of JSON unless the job was told otherwise.

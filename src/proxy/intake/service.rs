@@ -1,6 +1,6 @@
 //! The ingest paths of analytics and language-model services, below any prefix that a proxy's user adds.
 
-use super::{Intake, essence, generic, multipart};
+use super::{Intake, essence, generic, multipart, otlp};
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Dialect};
 
@@ -22,10 +22,8 @@ pub(super) fn posthog(path: &str, content_type: Option<&str>) -> Intake {
             _ => events,
         },
         "events" if above.ends_with("/i/v1/analytics") => events,
-        "otel" if above.ends_with("/i/v0/ai") => otlp_json(Dialect::PostHog, content_type),
-        "logs" | "metrics" | "traces" if above.ends_with("/i/v1") => {
-            otlp_json(Dialect::PostHog, content_type)
-        }
+        "otel" if above.ends_with("/i/v0/ai") => otlp("/v1/traces", content_type),
+        "logs" | "metrics" | "traces" if above.ends_with("/i/v1") => otlp(path, content_type),
         _ => Intake::NotFound,
     }
 }
@@ -55,14 +53,15 @@ pub(super) fn langfuse(path: &str, content_type: Option<&str>) -> Intake {
     match path[at + "/api/public/".len()..].trim_end_matches('/') {
         "" => Intake::NotFound,
         "media" => Intake::Announced,
-        "otel/v1/traces" => otlp_json(Dialect::Langfuse, content_type),
+        "otel/v1/traces" => otlp(path, content_type),
         _ => json(Dialect::Langfuse, content_type),
     }
 }
 
 /// Every path of LangSmith's API takes JSON, and some multipart: <https://api.smith.langchain.com/redoc>
-pub(super) fn langsmith(content_type: Option<&str>) -> Intake {
+pub(super) fn langsmith(path: &str, content_type: Option<&str>) -> Intake {
     match essence_of(content_type) {
+        _ if path.trim_end_matches('/').ends_with("/otel/v1/traces") => otlp(path, content_type),
         "multipart/form-data" => multipart(Dialect::LangSmith, content_type.unwrap_or_default()),
         _ => json(Dialect::LangSmith, content_type),
     }
@@ -77,14 +76,6 @@ fn json(dialect: Dialect, content_type: Option<&str>) -> Intake {
     }
 }
 
-/// OpenTelemetry's protocol in JSON. In protobuf nothing here reads it.
-fn otlp_json(dialect: Dialect, content_type: Option<&str>) -> Intake {
-    match essence_of(content_type) {
-        "application/json" => Intake::Scrub(BodyFormat::Events(dialect)),
-        _ => Intake::Refuse(Reason::UnknownContentType),
-    }
-}
-
 fn essence_of(content_type: Option<&str>) -> &str {
     essence(content_type.unwrap_or_default())
 }
@@ -92,7 +83,12 @@ fn essence_of(content_type: Option<&str>) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::{Encoding, Signal};
     use Intake::{Announced, NotFound, Refuse, Scrub};
+
+    fn spans(encoding: Encoding) -> Intake {
+        Scrub(BodyFormat::Otlp(Signal::Traces, encoding))
+    }
 
     const JSON: Option<&str> = Some("application/json");
     const PROTOBUF: Option<&str> = Some("application/x-protobuf");
@@ -127,9 +123,16 @@ mod tests {
         {
             assert_eq!(posthog(path, JSON), NotFound, "{path}");
         }
-        for path in ["/i/v0/ai/otel", "/i/v1/logs", "/i/v1/metrics", "/i/v1/traces"] {
-            assert_eq!(posthog(path, JSON), events, "{path}");
-            assert_eq!(posthog(path, PROTOBUF), Refuse(Reason::UnknownContentType), "{path}");
+        for (path, signal) in [
+            ("/i/v0/ai/otel", Signal::Traces),
+            ("/i/v1/logs", Signal::Logs),
+            ("/i/v1/metrics", Signal::Metrics),
+            ("/i/v1/traces", Signal::Traces),
+        ] {
+            for (content_type, encoding) in [(JSON, Encoding::Json), (PROTOBUF, Encoding::Protobuf)] {
+                assert_eq!(posthog(path, content_type), Scrub(BodyFormat::Otlp(signal, encoding)), "{path}");
+            }
+            assert_eq!(posthog(path, Some("text/plain")), Refuse(Reason::UnknownContentType), "{path}");
         }
         let parts = posthog("/i/v0/ai", Some("multipart/form-data; boundary=x"));
         assert!(matches!(parts, Scrub(BodyFormat::Multipart(Dialect::PostHog, _))));
@@ -155,16 +158,18 @@ mod tests {
             ("/prefix/api/public/ingestion", None, events),
             ("/api/public/scores", JSON, events),
             ("/api/public/media", JSON, Announced),
-            ("/api/public/otel/v1/traces", JSON, events),
-            ("/api/public/otel/v1/traces", PROTOBUF, Refuse(Reason::UnknownContentType)),
+            ("/api/public/otel/v1/traces", JSON, spans(Encoding::Json)),
+            ("/api/public/otel/v1/traces", PROTOBUF, spans(Encoding::Protobuf)),
+            ("/api/public/otel/v1/traces", Some("text/plain"), Refuse(Reason::UnknownContentType)),
             ("/api/public/ingestion", Some("application/x-ndjson"), Refuse(Reason::UnknownContentType)),
             ("/api/42/envelope/", JSON, NotFound),
         ] {
             assert_eq!(langfuse(path, content_type), want, "{path} {content_type:?}");
         }
-        assert_eq!(langsmith(JSON), Scrub(BodyFormat::Events(Dialect::LangSmith)));
-        let parts = langsmith(Some("multipart/form-data; boundary=x"));
+        assert_eq!(langsmith("/runs/batch", JSON), Scrub(BodyFormat::Events(Dialect::LangSmith)));
+        assert_eq!(langsmith("/otel/v1/traces", PROTOBUF), spans(Encoding::Protobuf));
+        let parts = langsmith("/runs/multipart", Some("multipart/form-data; boundary=x"));
         assert!(matches!(parts, Scrub(BodyFormat::Multipart(Dialect::LangSmith, _))));
-        assert_eq!(langsmith(PROTOBUF), Refuse(Reason::UnknownContentType));
+        assert_eq!(langsmith("/runs/batch", PROTOBUF), Refuse(Reason::UnknownContentType));
     }
 }
