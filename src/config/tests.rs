@@ -231,6 +231,7 @@ fn header(section: &Section) -> String {
     match section.path {
         "routes" | "policies.NAME.rules" => format!("[[{}]]", section.path),
         "routes.match" => "[[routes]]\n[routes.match]".to_owned(),
+        "routes.platform" => "[[routes]]\n[routes.platform]".to_owned(),
         "routes.upstream" => "[[routes]]\n[routes.upstream]".to_owned(),
         path => format!("[{}]", path.replace("CLASS", "email")),
     }
