@@ -1,12 +1,12 @@
 //! OTLP bodies: traces, metrics, logs and profiles, in protobuf and in JSON.
 //!
-//! In: one whole decoded body. Out: a [`Document`]: one tree of paths for both forms, written as JSON, in which an attribute
+//! In: one whole decoded body. Out: a `Document`: one tree of paths for both forms, written as JSON, in which an attribute
 //! is a member of its own name, and for each leaf the place in the body that it was read from. So field rules and
 //! patterns see `resourceSpans[0].scopeSpans[0].spans[0].attributes.client.address` whatever came. Holds the body's texts once more;
 //! never decides what is personal. `encode::otlp` brings what was replaced back into the body.
 //!
 //! Nothing in a body is passed over: what the protocol's table does not know is read as unknown, what cannot be read
-//! at all is named ([`Opaque`], [`Document::broken`]). Not in the tree are only numbers of the protocol (times, counts,
+//! at all is named (`Opaque`, `Document::broken`). Not in the tree are only numbers of the protocol (times, counts,
 //! values of metrics), booleans and ids of the right length.
 //! Format: <https://opentelemetry.io/docs/specs/otlp/>
 
