@@ -258,7 +258,6 @@ async fn what_is_no_ingest_or_not_read_is_refused_in_sentrys_shape() {
     let upstream = FakeUpstream::ok().await;
     let proxy = Proxy::to_http(&upstream).await;
     for (path, content_type, status, reason) in [
-        ("/api/42/otlp/v1/traces/", "text/plain", 415, "unknown_content_type"),
         ("/api/42/integration/vercel/logs", "application/json", 415, "unknown_content_type"),
         ("/api/42/upload/", "application/offset+octet-stream", 415, "binary"),
         ("/api/42/playstation/", "multipart/form-data; boundary=x", 415, "binary"),
