@@ -15,7 +15,7 @@ import servers
 import services
 from servers import HERE
 from services import API_KEY, PHC, PLANTED, PUBLIC_KEY, SECRET_KEY, WRITE_KEY
-from test_browser import CHROMIUM, Quiet
+from conftest import CHROMIUM, Quiet
 
 GIVEN = PLANTED | {"phc": PHC, "writeKey": WRITE_KEY, "publicKey": PUBLIC_KEY, "secretKey": SECRET_KEY}
 
