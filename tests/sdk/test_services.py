@@ -53,7 +53,7 @@ PROGRAMS += [("node", name) for name in ("posthog", "segment", "rudderstack", "l
 
 @pytest.mark.parametrize(("language", "sdk"), PROGRAMS)
 def test_the_inbox_answers_as_the_service_does(tamis, language, sdk):
-    proxy = tamis("inbox", sdk)
+    proxy = tamis("inbox", protocol=sdk)
     report = program(language, sdk, proxy.url)
     assert report["complaints"] == [], report
     with servers.urllib.request.urlopen(proxy.admin + "/inbox", timeout=5) as answer:
