@@ -11,7 +11,7 @@ use crate::memory::Charge;
 use crate::metrics::RouteMetrics;
 use crate::outcome::Reason;
 use crate::pattern::Class;
-use crate::pipeline::{BodyFormat, Coding, Dialect, Pipeline, Summary};
+use crate::pipeline::{BodyFormat, Coding, Dialect, Encoding, Pipeline, Signal, Summary};
 use crate::proxy::answer::{self, AnswerBody, Refused};
 use crate::proxy::body::{Held, Reader};
 use crate::proxy::intake::Intake;
@@ -115,6 +115,7 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     let mut charge = charge.map_err(|_| Reason::MemoryExhausted)?;
     let held = reader.hold(exchange.held_bytes_max(), &mut charge).await?;
     verify(exchange, &held, declared).await?;
+    let format = exchange.of_platform(format, declared, &held.bytes);
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
     match (&exchange.route.upstream, exchange.coding(format)) {
@@ -147,8 +148,7 @@ async fn verify(exchange: &Exchange<'_>, held: &Held, declared: Coding) -> Resul
     if !held.complete {
         return Err(Reason::BodyTooLarge);
     }
-    let limits = exchange.settings.limits.buffered;
-    let limits = DecodeLimits { bytes_max: limits.body_bytes_max, ratio_max: limits.ratio_max };
+    let limits = exchange.decode_limits();
     let (platform, headers, body) = (platform.clone(), exchange.head.headers.clone(), held.bytes.clone());
     let check = move || platform::verify(&platform, &headers, declared, limits, &body);
     if held.bytes.len() <= INLINE_BYTES_MAX {
@@ -597,6 +597,23 @@ impl Exchange<'_> {
     /// The platform, if it signs each body.
     fn signature(&self) -> Option<&Platform> {
         self.route.platform.as_ref().filter(|_| self.route.protocol == Protocol::Vercel)
+    }
+
+    /// Bounds of what a body that is held decodes to.
+    fn decode_limits(&self) -> DecodeLimits {
+        let limits = self.settings.limits.buffered;
+        DecodeLimits { bytes_max: limits.body_bytes_max, ratio_max: limits.ratio_max }
+    }
+
+    /// What a body consists of, seen its start.
+    ///
+    /// LEAK: spans in JSON name their attributes by values, which no field rule sees in a document of no format.
+    fn of_platform(&self, format: BodyFormat, declared: Coding, body: &[u8]) -> BodyFormat {
+        let is_json = self.signature().is_some() && format == BodyFormat::Auto;
+        if is_json && platform::holds_spans(declared, self.decode_limits(), body) {
+            return BodyFormat::Otlp(Signal::Traces, Encoding::Json);
+        }
+        format
     }
 
     /// Bytes of a body that are held before anything is sent on: a signature says nothing before the body's end.

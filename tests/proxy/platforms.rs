@@ -74,6 +74,20 @@ async fn what_vercel_signed_goes_on_without_what_is_personal_and_without_its_sig
     }
 }
 
+/// In either form attributes are fields: no pattern would find this prompt.
+#[tokio::test]
+async fn spans_of_vercel_are_read_as_otlp() {
+    let spans = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"chat","attributes":[{"key":"gen_ai.prompt","value":{"stringValue":"a teal fox"}}]}]}]}]}"#;
+    let gzip = packed(Coding::Gzip, spans.as_bytes());
+    for (body, coding) in [(spans.as_bytes(), None), (&gzip, Some("gzip"))] {
+        let upstream = FakeUpstream::ok().await;
+        let proxy = drain(Protocol::Vercel, &upstream, None).await;
+        assert_eq!(vercel(&proxy, Some(&signature(SECRET, body)), coding, body).await.status, 200);
+        let text = unpacked(&upstream.one().body);
+        assert!(!text.contains("teal") && text.contains(r#""key":"gen_ai.prompt""#), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_vercel_did_not_sign_goes_nowhere() {
     let upstream = FakeUpstream::ok().await;
