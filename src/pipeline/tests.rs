@@ -399,3 +399,23 @@ a word
 "#;
     check(BodyFormat::Envelope, BodyLimits::default(), body.as_bytes(), want.as_bytes());
 }
+
+/// An address in a field of addresses became null, and the item stayed.
+#[test]
+fn an_item_is_left_out_for_an_address_however_it_stands() {
+    let policy = Policy { actions: vec![(Class::IpAddress, Action::DropItem)], ..Policy::default() };
+    for (item, is_dropped) in [
+        (r#"{"user":{"ip_address":"192.0.2.7"}}"#, true),
+        (r#"{"message":"from 192.0.2.7"}"#, true),
+        (r#"{"message":"ip_address=192.0.2.7"}"#, true),
+        (r#"{"user":{"ip_address":"{{auto}}"}}"#, false),
+        (r#"{"user":{"ip_address":null}}"#, false),
+        (r#"{"user":{"ip_address":"127.0.0.1"}}"#, false),
+    ] {
+        let body =
+            String::from_utf8(envelope_of(r#"{"type":"event","length":"#, item.as_bytes())).expect("text");
+        let (out, summary) = check_under(&policy, BodyFormat::Envelope, &body);
+        assert_eq!(summary.dropped == [(Reason::Policy, 1)], is_dropped, "{item}");
+        assert_eq!(out == "{}\n", is_dropped, "{item}: {out}");
+    }
+}

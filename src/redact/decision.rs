@@ -66,14 +66,18 @@ pub(super) fn is_identity(value: &[u8]) -> bool {
     value.len() <= EXEMPT_BYTES_MAX && value.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\')
 }
 
+/// True for what asks a Sentry server to note the address that the request comes from.
+pub(super) fn asks_server(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|text| text.trim() == "{{auto}}")
+}
+
 /// An address field: null (or a shorter address) if it holds addresses, else text like any other.
 pub(super) fn address_decision(rule: &Rule, value: &[u8], inherited: bool) -> Decision {
     let Ok(text) = std::str::from_utf8(value) else { return Decision::Look };
     let addresses: Option<Vec<_>> = text.split(',').map(parse_address).collect();
-    let asks_server = text.trim() == "{{auto}}";
     match (addresses, rule.action) {
         (_, Action::Keep | Action::Scan) => Decision::Look,
-        (None, _) if asks_server && !inherited => Decision::Null,
+        (None, _) if asks_server(value) && !inherited => Decision::Null,
         (None, _) => Decision::Look,
         (Some(list), _) if list.iter().all(|address| address.is_loopback() || address.is_unspecified()) => {
             Decision::Leave

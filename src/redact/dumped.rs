@@ -120,7 +120,8 @@ impl Engine<'_> {
                 if matches!(joint, Joint::Colon | Joint::Element) && is_number(&text[range.clone()]) {
                     if text[range.clone()] != *b"0" {
                         self.learn(rule, &text[range.clone()], acting == found.own, found.key);
-                        self.push_text(range, b"0", rule);
+                        let value = &text[range.clone()];
+                        self.push_void(range, b"0", rule, value);
                     }
                     return;
                 }

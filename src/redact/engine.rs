@@ -8,7 +8,7 @@
 //! work), what lies behind it is replaced whole.
 
 use super::action::Action;
-use super::decision::{Decision, address_decision, is_identity, is_kept, redacts};
+use super::decision::{Decision, address_decision, asks_server, is_identity, is_kept, redacts};
 use super::edit::{Edit, gravity};
 use super::plan::{Plan, Rule};
 use super::pool::Pool;
@@ -422,6 +422,15 @@ impl<'a> Engine<'a> {
         self.pool.edits.list.push(edit);
     }
 
+    /// Notes that a rule leaves nothing of a value but `text`.
+    ///
+    /// LEAK: that a policy leaves out the whole item for such a value holds however it would be written else. A question to the
+    /// server is nobody's address.
+    pub(super) fn push_void(&mut self, range: Range<usize>, text: &[u8], rule: &Rule, value: &[u8]) {
+        self.drop_item |= rule.action == Action::DropItem && !asks_server(value);
+        self.push_text(range, text, rule);
+    }
+
     pub(super) fn push_text(&mut self, range: Range<usize>, text: &[u8], rule: &Rule) {
         self.trace_rule_hit(&range, rule);
         let at = self.pool.edits.arena.len();
@@ -557,7 +566,7 @@ impl<'a> Engine<'a> {
             Decision::Leave | Decision::Look => {}
             Decision::Null => {
                 self.learn(rule, value, is_own, key.as_deref());
-                self.push_text(quoted, b"null", rule);
+                self.push_void(quoted, b"null", rule, value);
             }
             Decision::Exchange(other) => self.push_text(site.range.clone(), &other, rule),
             Decision::Inside if self.nested(value, Context { under, ..context }) => {
@@ -609,7 +618,7 @@ impl<'a> Engine<'a> {
                     Some((_, _, Decision::Leave)) => {}
                     Some((_, rule, Decision::Null)) => {
                         self.learn(rule, &value.text, true, None);
-                        self.push_text(range, b"", rule);
+                        self.push_void(range, b"", rule, &value.text);
                     }
                     Some((_, rule, Decision::Exchange(other))) => self.push_text(range, &other, rule),
                     Some((id, rule, Decision::Inside | Decision::Replace)) => {

@@ -133,13 +133,11 @@ impl Visitor for Strings<'_, '_> {
         let rules = &self.engine.plan.rules;
         let mut asked = self.engine.rules_for(site.rule, site.under).map(|id| (id, &rules[usize::from(id)]));
         if let Some((id, rule)) = asked.find(|(_, rule)| rule.numbers && redacts(rule)) {
-            if rule.action == Action::DropItem {
-                self.engine.drop_item = true;
-            }
             self.engine.trace_at(|| Keys::walked(site.path, self.outer));
             let key = site.path.key().map(as_read);
             self.engine.learn(rule, &bytes[site.range.clone()], site.rule == Some(id), key.as_deref());
-            self.engine.push_text(site.range, b"0", rule);
+            let value = &bytes[site.range.clone()];
+            self.engine.push_void(site.range, b"0", rule, value);
         } else if self.has_trigger(&site.range) && bytes[site.range.clone()].iter().all(u8::is_ascii_digit) {
             // What has a fraction or a sign is measured, not given.
             let keys = Keys::walked(site.path, self.outer);
