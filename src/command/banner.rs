@@ -61,7 +61,7 @@ impl Banner {
         if self.routes.is_empty() {
             let (scheme, rest) = origin.split_once("://").unwrap_or(("http", &origin));
             lines.push(("Sentry DSN", format!("{scheme}://{SAMPLE_KEY}@{rest}/1")));
-            let others = "PostHog, Segment, RudderStack, Langfuse, LangSmith";
+            let others = "OpenTelemetry, PostHog, Segment, RudderStack, Langfuse, LangSmith";
             lines.push(("other SDKs", format!("{origin} ({others})")));
             lines.push(("JSON, logs", format!("{origin}/logs")));
         } else {
@@ -138,7 +138,7 @@ mod tests {
              No configuration: every event is redacted (strict) and held in the inbox.\n\
              Nothing is forwarded anywhere. Point an application here to see what would leave.\n\n\
              \x20 Sentry DSN   http://0123456789abcdef0123456789abcdef@127.0.0.1:8080/1\n\
-             \x20 other SDKs   http://127.0.0.1:8080 (PostHog, Segment, RudderStack, Langfuse, LangSmith)\n\
+             \x20 other SDKs   http://127.0.0.1:8080 (OpenTelemetry, PostHog, Segment, RudderStack, Langfuse, LangSmith)\n\
              \x20 JSON, logs   http://127.0.0.1:8080/logs\n\
              \x20 page         http://127.0.0.1:9464/\n\
              \x20 inbox        http://127.0.0.1:9464/inbox\n\

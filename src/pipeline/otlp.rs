@@ -4,7 +4,7 @@
 
 use super::body::Stage;
 use super::{Coding, Refusal};
-use crate::decode::{DecodeError, DecodeLimits, Decoder, Progress};
+use crate::decode::{self, DecodeError, DecodeLimits};
 use crate::encode::Encoder;
 use crate::encode::otlp::rewrite;
 use crate::frame::otlp::{Document, Encoding, ReadLimits, Signal, grpc, read};
@@ -61,17 +61,13 @@ impl OtlpBody {
 fn call(signal: Signal, coding: Coding, body: &[u8], stage: &mut Stage<'_>) -> Result<(), Refusal> {
     let framed = grpc::message(body).ok_or(Reason::LengthWrong)?;
     let message = &body[framed.message];
-    let mut decoded = Vec::new();
-    let plain = if framed.compressed {
-        if coding == Coding::Identity {
-            // SPEC: a compressed message whose coding no header names is an error.
-            return Err(Reason::UnknownCoding.into());
-        }
-        decode(coding, message, stage, &mut decoded)?;
-        &decoded
-    } else {
-        message
+    let decoded = match framed.compressed {
+        // SPEC: a compressed message whose coding no header names is an error.
+        true if coding == Coding::Identity => return Err(Reason::UnknownCoding.into()),
+        true => Some(decode(coding, message, stage)?),
+        false => None,
     };
+    let plain = decoded.as_deref().unwrap_or(message);
     let out = std::mem::take(stage.out);
     let was_changed = std::mem::take(&mut stage.summary.changed);
     let done = request(signal, Encoding::Protobuf, plain, stage);
@@ -98,15 +94,11 @@ fn call(signal: Signal, coding: Coding, body: &[u8], stage: &mut Stage<'_>) -> R
 }
 
 /// Decodes a message, within the bounds of a body.
-fn decode(coding: Coding, message: &[u8], stage: &Stage<'_>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+fn decode(coding: Coding, message: &[u8], stage: &Stage<'_>) -> Result<Vec<u8>, Refusal> {
     let bytes_max = u64::try_from(stage.limits.item_bytes_max).unwrap_or(u64::MAX);
     let bytes_max = stage.limits.body_bytes_max.map_or(bytes_max, |max| max.min(bytes_max));
     let limits = DecodeLimits { bytes_max: Some(bytes_max), ratio_max: stage.limits.ratio_max };
-    let mut decoder = Decoder::new(coding, limits);
-    let mut rest = message;
-    while decoder.step(&mut rest, out).map_err(DecodeError::reason)? != Progress::Drained {}
-    while decoder.finish(out).map_err(DecodeError::reason)? != Progress::Drained {}
-    Ok(())
+    Ok(decode::whole(coding, limits, message).map_err(DecodeError::reason)?)
 }
 
 /// A request: read, scrubbed, and appended to the output.

@@ -7,7 +7,7 @@
 
 use super::body::Stage;
 use super::envelope::json;
-use crate::decode::{Coding, DecodeError, DecodeLimits, Decoder, Progress};
+use crate::decode::{self, Coding, DecodeLimits};
 use crate::outcome::Reason;
 use crate::redact::ItemScope;
 use flate2::Compression;
@@ -96,18 +96,10 @@ fn packed(packing: Packing, body: &[u8], out: &mut Vec<u8>, stage: &mut Stage<'_
 
 fn unpack(packing: Packing, body: &[u8], limits: DecodeLimits) -> Result<Vec<u8>, Reason> {
     let coding = if packing == Packing::Gzip { Coding::Gzip } else { Coding::Deflate };
-    let mut plain = Vec::new();
-    inflate(Decoder::new(coding, limits), body, &mut plain).map_err(|error| match error.reason() {
+    decode::whole(coding, limits, body).map_err(|error| match error.reason() {
         Reason::BodyTooLarge => Reason::ItemTooLarge,
         reason => reason,
-    })?;
-    Ok(plain)
-}
-
-fn inflate(mut decoder: Decoder, mut body: &[u8], plain: &mut Vec<u8>) -> Result<(), DecodeError> {
-    while decoder.step(&mut body, plain)? == Progress::More {}
-    while decoder.finish(plain)? == Progress::More {}
-    Ok(())
+    })
 }
 
 /// Packs as SDKs do, at their own level: servers bound the packed size, and it should not grow.
