@@ -118,6 +118,7 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
         view.read(layer::Layer::Percent, value);
         return view.text.first() == Some(&b'[') && is_stand_in(&view.text);
     }
+    let value = without_key_number(value);
     let Some(inner) = value.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) else { return false };
     if inner.len() > 128 {
         return false;
@@ -133,6 +134,17 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
         || word == b"unscanned";
     known && hex.iter().all(u8::is_ascii_hexdigit) && parts.all(is_count)
 }
+
+/// A text without the number that keeps a replaced key from being another's: `[email]#1`. A cut document may stand in a key.
+fn without_key_number(text: &[u8]) -> &[u8] {
+    let digits = text.iter().rev().take(KEY_DIGITS_MAX).take_while(|byte| byte.is_ascii_digit()).count();
+    let name = text[..text.len() - digits].strip_suffix(b"#");
+    name.filter(|_| digits > 0).unwrap_or(text)
+}
+
+/// Digits of the number behind a replaced key that are known.
+/// LEAK: what a sender could say so, in a stand-in of his own.
+const KEY_DIGITS_MAX: usize = 4;
 
 /// Longest stand-in that is looked for inside a text.
 const STAND_IN_BYTES_MAX: usize = 130;
@@ -175,6 +187,12 @@ mod tests {
             ("*", true),
             ("**jane**", false),
             (" ***", false),
+            ("[tool chars=4 words=1]#1", true),
+            ("[email]#1234", true),
+            ("[email]#12345", false),
+            ("[email]#", false),
+            ("[email]1", false),
+            ("[fox]#1", false),
             ("[fox]", false),
             ("[prompt chars=many]", false),
             ("[prompt a teal fox]", false),

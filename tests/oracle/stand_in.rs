@@ -79,5 +79,13 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
     if value.starts_with(b"*") {
         return value.iter().all(|byte| b"* \n".contains(byte));
     }
-    foreign.contains(&value) || (value.len() <= 130 && OURS.is_match(value))
+    // A key that was replaced has a number behind its stand-in.
+    static NUMBERED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^(?s-u:.*\])#[0-9]{1,4}$").expect("a regex"));
+    let ours = if NUMBERED.is_match(value) {
+        &value[..value.iter().rposition(|byte| *byte == b'#').unwrap_or(value.len())]
+    } else {
+        value
+    };
+    foreign.contains(&value) || (ours.len() <= 130 && OURS.is_match(ours))
 }
