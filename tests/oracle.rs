@@ -6,6 +6,8 @@
 
 #[path = "oracle/behind.rs"]
 mod behind;
+#[path = "oracle/beside.rs"]
+mod beside;
 #[path = "oracle/cases.rs"]
 mod cases;
 #[path = "oracle/context.rs"]

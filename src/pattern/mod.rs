@@ -16,7 +16,7 @@ mod set;
 
 pub use class::Class;
 pub(crate) use context::{Context, Letter, Words};
-pub use pack::{Pack, PackProblem};
+pub use pack::{FieldSpec, Pack, PackProblem};
 pub use roster::{Author, Roster};
 pub(crate) use set::{FieldKind, Reach, Scope};
 pub use set::{FieldRule, Pattern, PatternSet, Stability};

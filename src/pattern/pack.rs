@@ -173,6 +173,27 @@ pub struct FieldSpec {
     /// Whole values that are exchanged for others: `auto` for `never`.
     #[serde(default)]
     pub rewrite: BTreeMap<String, String>,
+    /// Members that the object around the value must have: `role`, `role=user|assistant`, `op^gen_ai`, `url~api.example.com`.
+    #[serde(default)]
+    pub beside: Vec<String>,
+    /// How many of them; 1 if not given.
+    #[serde(default)]
+    pub beside_min: Option<usize>,
+    /// How many objects further out they may stand; 0 if not given.
+    #[serde(default)]
+    pub reach: Option<usize>,
+    /// Only where the object is an element of an array.
+    #[serde(default)]
+    pub in_list: bool,
+    /// Only text of 40 bytes and more with a blank in it.
+    #[serde(default)]
+    pub prose: bool,
+    /// Only arrays of eight numbers and more, which become `[]`.
+    #[serde(default)]
+    pub vector: bool,
+    /// Values without a blank, up to 40 bytes, stay.
+    #[serde(default)]
+    pub words_stay: bool,
     /// The reason it is here.
     pub why: String,
     /// Where the field is documented.

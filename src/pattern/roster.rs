@@ -172,7 +172,7 @@ impl Roster {
     /// No two entries in force say the same.
     fn find_twins(&self, problems: &mut Vec<PackProblem>) {
         let mut patterns: HashMap<(&str, &str, Option<&str>), &Entry> = HashMap::new();
-        let mut fields: HashMap<(FieldPath, &str, Option<&str>), &Entry> = HashMap::new();
+        let mut fields: HashMap<_, &Entry> = HashMap::new();
         for entry in self.in_force() {
             let tell = |other: &Entry, what: &str| {
                 entry.spec.place().problem(format!(
@@ -197,7 +197,8 @@ impl Roster {
                     // A path that cannot be read is told when it is compiled.
                     for (path, text) in spec.paths.iter().filter_map(|p| Some((FieldPath::parse(p).ok()?, p)))
                     {
-                        let key = (path, scope, spec.class.as_deref());
+                        let asks = (&spec.beside, spec.beside_min, spec.in_list, spec.prose, spec.vector);
+                        let key = (path, scope, spec.class.as_deref(), asks);
                         match fields.get(&key) {
                             Some(other) if std::ptr::eq(*other, entry) => {}
                             Some(other) if told.insert(other.spec.name()) => {

@@ -7,7 +7,7 @@ use super::need;
 use super::pack::{FieldSpec, Pack, PackProblem, PatternSpec};
 use super::{Author, Class, Context, DetectorIndex, Roster};
 use crate::scan::bytes::ByteSet;
-use crate::scan::fields::FieldPath;
+use crate::scan::fields::{Beside, FieldPath, Member};
 use crate::scan::layer::html;
 use crate::scan::matcher::Matcher;
 use crate::scan::numbers::NumberPatterns;
@@ -173,6 +173,8 @@ pub struct FieldRule {
     pub(crate) kind: FieldKind,
     pub(crate) scope: Scope,
     pub(crate) paths: Vec<FieldPath>,
+    /// What must stand beside the value, if the rule asks for anything.
+    pub(crate) beside: Option<Beside>,
     /// As written.
     pub spec: FieldSpec,
 }
@@ -536,7 +538,51 @@ impl Builder {
                 }
             }
         }
-        Some(FieldRule { name: spec.name.clone(), class, kind, scope, paths, spec: spec.clone() })
+        let beside = self.beside(spec, kind, &paths);
+        Some(FieldRule { name: spec.name.clone(), class, kind, scope, paths, beside, spec: spec.clone() })
+    }
+
+    /// What a rule asks for beside its value.
+    fn beside(&mut self, spec: &FieldSpec, kind: FieldKind, paths: &[FieldPath]) -> Option<Beside> {
+        let members = spec.beside.len();
+        if members == 0 && !spec.in_list && !spec.prose && !spec.vector {
+            for (given, key) in [(spec.beside_min.is_some(), "beside_min"), (spec.reach.is_some(), "reach")] {
+                if given {
+                    let message = format!("field `{}`: `{key}` needs `beside`", spec.name);
+                    self.problems.push(spec.at(key).problem(message));
+                }
+            }
+            return None;
+        }
+        let mut refuse = |key: &str, message: &str| {
+            self.problems.push(spec.at(key).problem(format!("field `{}`: {message}", spec.name)));
+        };
+        if kind != FieldKind::Value || !spec.rewrite.is_empty() {
+            refuse("beside", "only a rule of the kind `value` can depend on what stands beside");
+        }
+        if paths.iter().any(|path| path.anywhere().is_none()) {
+            refuse("paths", "a rule that depends on what stands beside takes paths of the form `**.name`");
+        }
+        let least = spec.beside_min.unwrap_or(usize::from(members > 0));
+        if least > members || (members > 0 && least == 0) {
+            refuse("beside_min", "must lie between 1 and the number of members in `beside`");
+        }
+        let reach = spec.reach.unwrap_or(0);
+        if reach > 8 {
+            refuse("reach", "must be 8 at most");
+        }
+        let parsed: Vec<Member> = spec.beside.iter().filter_map(|text| Member::parse(text)).collect();
+        if parsed.len() < members {
+            refuse("beside", "a member is `key`, `key=a|b`, `key^start` or `key~part`");
+        }
+        Some(Beside {
+            members: parsed,
+            least,
+            in_list: spec.in_list,
+            reach: u8::try_from(reach).unwrap_or(u8::MAX),
+            prose: spec.prose,
+            vector: spec.vector,
+        })
     }
 }
 

@@ -13,6 +13,9 @@ const EXEMPT_BYTES_MAX: usize = 200;
 /// Longest value that counts as an enum under a `keep` key.
 const ENUM_BYTES_MAX: usize = 64;
 
+/// Longest value that counts as a word where those stay.
+const WORD_BYTES_MAX: usize = 40;
+
 /// What a field rule says about one value.
 pub(super) enum Decision {
     /// Untouched, unread.
@@ -42,8 +45,11 @@ pub(super) fn only_spares(rule: &Rule) -> bool {
         && (rule.kind == FieldKind::Exempt || matches!(rule.action, Action::Keep | Action::Scan))
 }
 
-/// True for a short word under a key that the rule spares: `"role": "user"`.
+/// True for a short word under a key that the rule spares: `"role": "user"`. A rule may spare all words.
 pub(super) fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
+    if rule.words_stay && value.len() <= WORD_BYTES_MAX && value.iter().all(u8::is_ascii_graphic) {
+        return true;
+    }
     let Some(key) = key else { return false };
     value.len() <= ENUM_BYTES_MAX
         && value.iter().all(u8::is_ascii_graphic)

@@ -9,7 +9,7 @@ use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
 use super::pool::Pool;
 use crate::pattern::{Class, FieldKind};
-use crate::scan::fields::{KeyCache, State};
+use crate::scan::fields::{Candidate, KeyCache, Mark, State};
 use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
@@ -23,6 +23,31 @@ struct Frame {
     /// The path of what has no key in it.
     next: State,
     under: Option<u16>,
+    is_list: bool,
+    /// What its keys told so far.
+    facts: u64,
+    /// What may come to take all that is in it, by its own key.
+    slot: Option<Slot>,
+}
+
+/// Rules that depend on what stands beside, and the open container whose members decide, counted from the text itself.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    rules: u64,
+    object: usize,
+    /// Containers that ended since.
+    level: u8,
+    /// The value itself is named, not a container around it.
+    is_own: bool,
+}
+
+/// A value that waits for what stands beside it.
+struct Waiting {
+    slot: Slot,
+    range: Range<usize>,
+    layer: Option<Layer>,
+    key: Option<Range<usize>>,
+    state: State,
 }
 
 /// A value and what the rules say about it.
@@ -40,13 +65,26 @@ impl Engine<'_> {
             return;
         }
         let fields = self.fields;
-        let mut frames = vec![Frame { state: context.state, next: context.state, under: context.under }];
+        let whole = Frame {
+            state: context.state,
+            next: context.state,
+            under: context.under,
+            is_list: false,
+            facts: 0,
+            slot: None,
+        };
+        let mut frames = vec![whole];
+        let (mut waiting, mut taken) = (Vec::new(), Vec::new());
         let mut reader = Reader::new(text);
         while let Some(event) = reader.event() {
             let frame = *frames.last().expect("the text itself is never closed");
             match event {
-                Event::Close => drop(frames.pop()),
+                Event::Close => {
+                    frames.pop();
+                    self.settle_waiting(text, &frames, frame, &mut waiting, &mut taken);
+                }
                 Event::Open { key, is_list } => {
+                    let mark = self.note_member(text, key.clone(), None, &mut frames);
                     let state = key.map_or(frame.next, |key| self.after(frame.state, &text[key]));
                     let own = fields.rule(state).filter(|id| self.takes(*id));
                     let under = own.or(frame.under);
@@ -54,14 +92,109 @@ impl Engine<'_> {
                         reader.tell_bare_elements();
                     }
                     let next = if is_list { fields.element(state) } else { state };
-                    frames.push(Frame { state, next, under });
+                    let slot = slot(mark, &frame, frames.len() - 1, fields.rule(state)).map(Slot::of_all);
+                    frames.push(Frame { state, next, under, is_list, facts: 0, slot });
                 }
                 Event::Value { key, value } => {
-                    let key = key.map(|key| &text[key]);
-                    let state = key.map_or(frame.next, |key| self.after(frame.state, key));
-                    let found = Found { key, state, own: fields.rule(state), under: frame.under };
+                    let raw = match &value {
+                        Value::Quoted(range) | Value::Raw(range) => Some(range.clone()),
+                        Value::Bare(from, joint) if self.is_asked(text, key.clone()) => {
+                            Some(reader.bare(*from, *joint, Reach::Word))
+                        }
+                        Value::Bare(..) => None,
+                    };
+                    let mark = self.note_member(text, key.clone(), raw, &mut frames);
+                    let named = key.clone().map(|key| &text[key]);
+                    let state = named.map_or(frame.next, |key| self.after(frame.state, key));
+                    let own = fields.rule(state);
+                    let (range, layer) = match &value {
+                        Value::Quoted(range) => {
+                            (range.clone(), text[range.clone()].contains(&b'\\').then_some(Layer::Quoted))
+                        }
+                        Value::Raw(range) => (range.clone(), None),
+                        Value::Bare(..) => (0..0, None),
+                    };
+                    if !range.is_empty() && own.or(frame.under).is_none() {
+                        let own = slot(mark, &frame, frames.len() - 1, own);
+                        for slot in frames.iter().filter_map(|frame| frame.slot).chain(own) {
+                            let (range, key) = (range.clone(), key.clone());
+                            waiting.push(Waiting { slot, range, layer, key, state });
+                        }
+                    }
+                    let found = Found { key: named, state, own, under: frame.under };
                     self.dumped_value(&mut reader, text, value, &found, context);
                 }
+            }
+        }
+        while let Some(frame) = frames.pop() {
+            self.settle_waiting(text, &frames, frame, &mut waiting, &mut taken);
+        }
+        for (Waiting { slot, range, layer, key, state }, rule) in taken {
+            let (own, under) = if slot.is_own { (Some(rule), None) } else { (None, Some(rule)) };
+            let found = Found { key: key.map(|key| &text[key]), state, own, under };
+            self.ruled_dump(text, range, layer, &found, context);
+        }
+    }
+
+    /// The place of what a printed key says, if it says anything.
+    fn mark_of(&mut self, key: &[u8]) -> Mark {
+        let mut scratch = std::mem::take(&mut self.pool.scratch);
+        let place = self.fields.mark_of(key, &mut scratch);
+        self.pool.scratch = scratch;
+        self.fields.conditions().mark(place)
+    }
+
+    /// True if the value of a key matters to what stands beside it.
+    fn is_asked(&mut self, text: &[u8], key: Option<Range<usize>>) -> bool {
+        key.is_some_and(|key| self.mark_of(&text[key]).asks != 0)
+    }
+
+    /// Notes what a member tells about the innermost open container.
+    fn note_member(
+        &mut self,
+        text: &[u8],
+        key: Option<Range<usize>>,
+        value: Option<Range<usize>>,
+        frames: &mut [Frame],
+    ) -> Mark {
+        let Some(key) = key else { return Mark::default() };
+        let mark = self.mark_of(&text[key]);
+        if let Some(frame) = frames.last_mut() {
+            let told = value.map(|value| self.fields.conditions().told(mark.asks, &text[value]));
+            frame.facts |= mark.facts | told.unwrap_or(0);
+        }
+        mark
+    }
+
+    /// A container has ended, with `frames` around it: moves to `taken` what its members decide.
+    fn settle_waiting(
+        &self,
+        text: &[u8],
+        frames: &[Frame],
+        ended: Frame,
+        waiting: &mut Vec<Waiting>,
+        taken: &mut Vec<(Waiting, u16)>,
+    ) {
+        let conditions = self.fields.conditions();
+        let in_list = frames.last().is_some_and(|frame| frame.is_list);
+        let further = frames.iter().rposition(|frame| !frame.is_list);
+        for mut one in std::mem::take(waiting) {
+            if one.slot.object != frames.len() {
+                waiting.push(one);
+                continue;
+            }
+            let Slot { rules, level, is_own, .. } = one.slot;
+            let value = match is_own {
+                true => Candidate::Text(&text[one.range.clone()]),
+                false => Candidate::Container(&[]),
+            };
+            match (conditions.holding(rules, ended.facts, level, in_list, value), further) {
+                (Some(rule), _) => taken.push((one, rule)),
+                (None, Some(object)) if level < conditions.reach(rules) => {
+                    one.slot = Slot { object, level: level + 1, ..one.slot };
+                    waiting.push(one);
+                }
+                (None, _) => {}
             }
         }
     }
@@ -218,6 +351,19 @@ impl Engine<'_> {
             self.dumped(inner, deeper);
         }
         self.shift(first, range.start);
+    }
+}
+
+/// What may come to take a value in `frame`, the open container `object`.
+fn slot(mark: Mark, frame: &Frame, object: usize, own: Option<u16>) -> Option<Slot> {
+    let is_free = mark.slots != 0 && own.or(frame.under).is_none();
+    is_free.then_some(Slot { rules: mark.slots, object, level: 0, is_own: true })
+}
+
+impl Slot {
+    /// For what lies in the container that is named.
+    fn of_all(self) -> Self {
+        Self { is_own: false, ..self }
     }
 }
 

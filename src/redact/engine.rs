@@ -18,8 +18,8 @@ use super::strings::Strings;
 use super::trace::Trace;
 use crate::pattern::{Class, DetectorIndex, FieldKind, Scope, Stability};
 use crate::scan::context::{Keys, as_read};
-use crate::scan::fields::{FieldAutomaton, State};
-use crate::scan::json::{Broken, Site, Walker};
+use crate::scan::fields::{FieldAutomaton, State, is_vector};
+use crate::scan::json::{Broken, Claimed, Site, Walker};
 use crate::scan::judge::Judge;
 use crate::scan::layer::{self, Layer, View};
 use crate::scan::search::find_hits;
@@ -48,6 +48,14 @@ pub(super) struct Kept {
     pub(super) class: Option<Class>,
     /// By the pattern's stability, not by the policy.
     pub(super) shadow: bool,
+}
+
+/// Where a document stands.
+#[derive(Clone, Copy)]
+struct Around<'k> {
+    /// Layers around it.
+    depth: usize,
+    outer: &'k Keys<'k>,
 }
 
 /// One item's scan.
@@ -188,10 +196,78 @@ impl<'a> Engine<'a> {
         let everywhere = !self.plan.set.everywhere.is_empty() || self.pool.learnt.is_sought();
         let (fields, depth_max) = (self.fields, self.limits.depth_max);
         let map = sweep.triggers();
+        let first = self.pool.edits.list.len();
         let mut visitor = Strings { engine: self, triggers, next_trigger, map, depth, outer, everywhere };
         let result = walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor);
+        let claimed = walker.take_claimed();
+        if !claimed.is_empty() {
+            self.claimed(&claimed, walker, bytes, first, map, Around { depth, outer });
+        }
         self.pool.sweeps.push(sweep);
         result
+    }
+
+    /// Values of a document that turned out to be under a rule: what was found in them on the way, from edit `first` on, goes
+    /// for what the rule says.
+    #[cold]
+    fn claimed(
+        &mut self,
+        claimed: &[Claimed],
+        walker: &Walker,
+        bytes: &[u8],
+        first: usize,
+        map: &[u64],
+        Around { depth, outer }: Around<'_>,
+    ) {
+        // Each edit of a string lies within its quotes.
+        let lies_in = |edit: &Edit| {
+            let next = claimed.partition_point(|value| value.range.end < edit.range.start);
+            claimed.get(next).is_some_and(|value| value.range.start <= edit.range.end)
+        };
+        let mut nth = 0;
+        self.pool.edits.list.retain(|edit| {
+            nth += 1;
+            nth <= first || !lies_in(edit)
+        });
+        for value in claimed {
+            let place = walker.claimed_place(value, self.fields.start());
+            let site = place.site(bytes, value.range.clone());
+            if !value.is_container {
+                self.ruled(bytes, &site, map, depth, outer);
+                continue;
+            }
+            let rule = &self.plan.rules[usize::from(value.rule)];
+            let container = &bytes[value.range.clone()];
+            let keys = Keys::walked(site.path, outer);
+            let before = self.pool.edits.list.len();
+            self.trace_at(|| keys);
+            if is_vector(container) && matches!(rule.class, Some(Class::Vector | Class::Media)) {
+                self.push_void(value.range.clone(), b"[]", rule, container);
+            } else if self.work.is_exhausted() {
+                self.unscanned_container(value.range.clone(), container.first().copied());
+            } else {
+                let mut inner = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(site.state));
+                inner.begin(site.state, Some(value.rule));
+                // It was walked before, so it is JSON.
+                let _ = self.walk(&mut inner, container, true, depth, &keys);
+                self.pool.walkers.push(inner);
+                self.shift(before, value.range.start);
+            }
+        }
+        // What comes here comes behind all that the walk found.
+        self.pool.edits.settle(first);
+    }
+
+    /// A container that a bound kept us from looking at, or a part of one; `open` is its bracket where it begins.
+    pub(super) fn unscanned_container(&mut self, range: Range<usize>, open: Option<u8>) {
+        self.trace_unscanned(range.len());
+        let at = self.pool.edits.arena.len();
+        self.pool.edits.arena.extend_from_slice(match open {
+            Some(b'{') => b"{}",
+            Some(_) => b"[]",
+            None => b"",
+        });
+        self.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
     }
 
     /// A document inside a text. False, and nothing done, if it is none.

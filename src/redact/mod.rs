@@ -4,6 +4,8 @@
 
 mod action;
 mod behind;
+#[cfg(test)]
+mod beside_tests;
 mod binary;
 #[cfg(test)]
 mod context_tests;

@@ -8,7 +8,7 @@ use super::decision::only_spares;
 use super::pool::Pools;
 use super::scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber};
 use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
-use crate::scan::fields::{FieldAutomaton, FieldPath};
+use crate::scan::fields::{Conditional, FieldAutomaton, FieldPath};
 use crate::scan::names::Names;
 use crate::scan::sweep::Sought;
 use std::borrow::Cow;
@@ -54,6 +54,8 @@ pub(crate) struct Rule {
     /// Its values are looked for in the rest of the item.
     pub(crate) teaches: bool,
     pub(crate) keep: Vec<String>,
+    /// Values without a blank stay.
+    pub(crate) words_stay: bool,
     pub(crate) rewrite: BTreeMap<String, String>,
 }
 
@@ -68,6 +70,7 @@ impl Plan {
         let own_from = fields_from + set.fields.len();
         let mut rules = Vec::new();
         let mut paths: Vec<(Scope, u16, FieldPath)> = Vec::new();
+        let mut conditional: Vec<(Scope, Conditional)> = Vec::new();
         let mut problems = Vec::new();
 
         for (nth, rule) in policy.rules.iter().enumerate() {
@@ -83,6 +86,7 @@ impl Plan {
                 numbers: true,
                 teaches: false,
                 keep: Vec::new(),
+                words_stay: false,
                 rewrite: BTreeMap::new(),
             });
         }
@@ -94,12 +98,23 @@ impl Plan {
                     continue;
                 }
                 let id = number(rules.len());
-                paths.extend(field.paths.iter().map(|path| (field.scope, id, path.clone())));
                 let action = match (field.kind, field.class) {
                     (FieldKind::Address, _) => policy.address_field(),
                     (_, Some(class)) => policy.action(class),
                     (_, None) => Action::Keep,
                 };
+                let is_asleep = matches!(action, Action::Keep | Action::Scan);
+                match &field.beside {
+                    None => paths.extend(field.paths.iter().map(|path| (field.scope, id, path.clone()))),
+                    // What takes nothing away needs not be waited for.
+                    Some(_) if is_asleep => {}
+                    Some(beside) => {
+                        let names = field.paths.iter().filter_map(FieldPath::anywhere).map(<[u8]>::to_vec);
+                        let names = names.collect();
+                        let beside = beside.clone();
+                        conditional.push((field.scope, Conditional { rule: id, names, beside }));
+                    }
+                }
                 rules.push(Rule {
                     detector: DetectorIndex(number(fields_from + nth)),
                     class: field.class,
@@ -109,6 +124,7 @@ impl Plan {
                     teaches: field.spec.learn
                         && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
                     keep: field.spec.keep.clone(),
+                    words_stay: field.spec.words_stay,
                     rewrite: field.spec.rewrite.clone(),
                 });
             }
@@ -119,12 +135,16 @@ impl Plan {
                 .filter(|(scope, _, _)| *scope == Scope::Any || *scope == wanted)
                 .map(|(_, rule, path)| (*rule, path.clone()))
                 .collect();
-            FieldAutomaton::new(&chosen).map_err(|error| vec![place.problem(error.to_string())])
+            let holds = |scope: &Scope| *scope == Scope::Any || *scope == wanted;
+            let waits: Vec<Conditional> =
+                conditional.iter().filter(|(scope, _)| holds(scope)).map(|(_, rule)| rule.clone()).collect();
+            FieldAutomaton::new(&chosen, &waits).map_err(|error| vec![place.problem(error.to_string())])
         };
         if !problems.is_empty() {
             return Err(problems);
         }
-        let names = Names::new(paths.iter().flat_map(|(_, _, path)| path.names()));
+        let waiting = conditional.iter().flat_map(|(_, rule)| rule.names.iter().map(Vec::as_slice));
+        let names = Names::new(paths.iter().flat_map(|(_, _, path)| path.names()).chain(waiting));
         Ok(Self {
             names,
             any: automaton(Scope::Any)?,

@@ -271,7 +271,9 @@ impl Scrubber {
         if let Some(trace) = &mut self.trace {
             trace.begin_item();
         }
-        self.long = Some(Walker::new(self.plan.fields(scope.into()).start()));
+        let mut walker = Walker::new(self.plan.fields(scope.into()).start());
+        walker.never_wait();
+        self.long = Some(walker);
     }
 
     /// Scrubs the next window of that document and returns how much of it is done with; the rest must

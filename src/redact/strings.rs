@@ -1,9 +1,8 @@
 //! The walk's visitor: leaves strings without trigger and rule alone, hands the others to the engine.
 
-use super::action::Action;
 use super::decision::redacts;
 use super::engine::{Context, Engine};
-use crate::pattern::{DetectorIndex, FieldKind};
+use crate::pattern::FieldKind;
 use crate::scan::context::{Keys, as_read};
 use crate::scan::json::{Path, Site, Visitor};
 use crate::scan::sweep::Places;
@@ -157,13 +156,6 @@ impl Visitor for Strings<'_, '_> {
 
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {
         self.engine.trace_at(|| *self.outer);
-        self.engine.trace_unscanned(range.len());
-        let at = self.engine.pool.edits.arena.len();
-        self.engine.pool.edits.arena.extend_from_slice(match open {
-            Some(b'{') => b"{}",
-            Some(_) => b"[]",
-            None => b"",
-        });
-        self.engine.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
+        self.engine.unscanned_container(range, open);
     }
 }

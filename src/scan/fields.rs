@@ -7,9 +7,11 @@
 //! Path syntax: names joined by dots; `[]` an array element, `*` any one key or element, `**` any number
 //! of them, `*name` a key that ends in `name`.
 
+mod beside;
 mod table;
 
 use super::layer::{Layer, View};
+pub(crate) use beside::{Beside, Candidate, Conditional, Conditions, Mark, Member, is_vector};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +42,8 @@ pub enum PathError {
     BadSegment,
     /// The rules together need more than the allowed number of states.
     TooManyStates,
+    /// More rules with `beside`, or more members that they name, than there are bits for.
+    TooManyConditions,
 }
 
 impl fmt::Display for PathError {
@@ -48,6 +52,9 @@ impl fmt::Display for PathError {
             Self::EmptySegment => "empty segment in path",
             Self::BadSegment => "bad segment in path; use name, *name, *, ** or []",
             Self::TooManyStates => "the field rules together need too many states",
+            Self::TooManyConditions => {
+                "more than 64 field rules with `beside`, or 64 different members in them"
+            }
         })
     }
 }
@@ -102,6 +109,14 @@ impl FieldPath {
             _ => None,
         })
     }
+
+    /// The name, if the path is that of a member anywhere: `**.name`.
+    pub(crate) fn anywhere(&self) -> Option<&[u8]> {
+        match self.0.as_slice() {
+            [Segment::AnyNumber, Segment::Name(name)] => Some(name),
+            _ => None,
+        }
+    }
 }
 
 fn named(name: &str) -> Result<Segment, PathError> {
@@ -137,10 +152,13 @@ pub(crate) struct FieldAutomaton {
     /// Endings, longest first.
     endings: Vec<(Vec<u8>, Symbol)>,
     symbols: usize,
+    /// From here on, names that only tell what stands beside others.
+    telling: u16,
     next: Table,
     accept: Vec<Option<u16>>,
     /// States from which no rule can be reached any more, whatever follows.
     inert: Vec<bool>,
+    conditions: Conditions,
 }
 
 /// A place in one rule's path.
@@ -149,24 +167,29 @@ type Item = (u16, u16);
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl FieldAutomaton {
-    /// Compiles rules; where several match one path, the first in the list wins.
-    pub(crate) fn new(paths: &[(u16, FieldPath)]) -> Result<Self, PathError> {
+    /// Compiles rules; where several match one path, the first in the list wins, and any of `paths` before those that
+    /// depend on what stands beside.
+    pub(crate) fn new(paths: &[(u16, FieldPath)], conditional: &[Conditional]) -> Result<Self, PathError> {
         let mut automaton = Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             names: HashMap::new(),
             endings: Vec::new(),
             symbols: 2,
+            telling: u16::MAX,
             next: Table::default(),
             accept: Vec::new(),
             inert: Vec::new(),
+            conditions: Conditions::default(),
         };
-        automaton.name_symbols(paths);
+        automaton.name_symbols(paths, conditional);
+        automaton.conditions = Conditions::new(conditional, &automaton.names, automaton.symbols)
+            .ok_or(PathError::TooManyConditions)?;
         automaton.build_states(paths)?;
         automaton.mark_inert();
         Ok(automaton)
     }
 
-    fn name_symbols(&mut self, paths: &[(u16, FieldPath)]) {
+    fn name_symbols(&mut self, paths: &[(u16, FieldPath)], conditional: &[Conditional]) {
         for segment in paths.iter().flat_map(|(_, path)| &path.0) {
             let fresh = Symbol(u16::try_from(self.symbols).unwrap_or(u16::MAX));
             match segment {
@@ -181,7 +204,19 @@ impl FieldAutomaton {
                 _ => {}
             }
         }
+        self.add_names(conditional.iter().flat_map(|rule| &rule.names));
+        self.telling = u16::try_from(self.symbols).unwrap_or(u16::MAX);
+        self.add_names(conditional.iter().flat_map(Conditional::told));
         self.endings.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+    }
+
+    fn add_names<'n>(&mut self, names: impl Iterator<Item = &'n Vec<u8>>) {
+        for name in names {
+            if !self.names.contains_key(name) {
+                self.names.insert(name.clone(), Symbol(u16::try_from(self.symbols).unwrap_or(u16::MAX)));
+                self.symbols += 1;
+            }
+        }
     }
 
     /// Subset construction over (rule, place in its path).
@@ -327,7 +362,8 @@ impl FieldAutomaton {
     /// What the last part of a printed key says: `user[email]`, `user.email`.
     fn last_part(&self, key: &[u8], scratch: &mut Vec<u8>) -> Symbol {
         let mut parts = key.rsplit(|byte| matches!(byte, b'.' | b'[' | b']'));
-        self.part(parts.find(|part| !part.is_empty()).unwrap_or_default(), scratch)
+        let symbol = self.part(parts.find(|part| !part.is_empty()).unwrap_or_default(), scratch);
+        if symbol.0 < self.telling { symbol } else { self.ending(scratch) }
     }
 
     /// The symbol of one part of a key.
@@ -340,12 +376,29 @@ impl FieldAutomaton {
         self.symbol(scratch)
     }
 
+    /// The rules that depend on what stands beside.
+    #[inline]
+    pub(crate) fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
+    /// What a key says about its object, and which rules may take its value: the place of its mark. A key with dots says nothing.
+    pub(crate) fn mark_of(&self, key: &[u8], scratch: &mut Vec<u8>) -> u16 {
+        if key.len() > KEY_BYTES_MAX || key.contains(&b'.') {
+            return 0;
+        }
+        self.conditions.place(self.part(key, scratch))
+    }
+
     /// What a key says, if it has few parts.
     fn symbols(&self, key: &[u8], scratch: &mut Vec<u8>) -> Option<Symbols> {
-        let mut symbols = Symbols { count: 0, each: [OTHER; Symbols::MAX] };
+        let mut symbols = Symbols { count: 0, each: [OTHER; Symbols::MAX], mark: 0 };
         for part in key.split(|byte| *byte == b'.') {
             *symbols.each.get_mut(usize::from(symbols.count))? = self.part(part, scratch);
             symbols.count += 1;
+        }
+        if symbols.count == 1 {
+            symbols.mark = self.conditions.place(symbols.each[0]);
         }
         Some(symbols)
     }
@@ -355,6 +408,10 @@ impl FieldAutomaton {
         if let Some(symbol) = self.names.get(folded) {
             return *symbol;
         }
+        self.ending(folded)
+    }
+
+    fn ending(&self, folded: &[u8]) -> Symbol {
         let ending = self.endings.iter().find(|(word, _)| folded.ends_with(word));
         ending.map_or(OTHER, |(_, symbol)| *symbol)
     }
@@ -365,6 +422,8 @@ impl FieldAutomaton {
 struct Symbols {
     count: u8,
     each: [Symbol; Symbols::MAX],
+    /// Place of the key's mark; 0 says nothing.
+    mark: u16,
 }
 
 impl Symbols {
@@ -398,11 +457,12 @@ impl KeyCache {
     const KEY_BYTES_MAX: usize = 32;
 
     pub(crate) fn new() -> Self {
-        let empty = Slot { tag: 0, key: [0; 4], symbols: Symbols { count: 0, each: [OTHER; Symbols::MAX] } };
+        let empty =
+            Slot { tag: 0, key: [0; 4], symbols: Symbols { count: 0, each: [OTHER; Symbols::MAX], mark: 0 } };
         Self { slots: Box::new([[empty; 2]; Self::SLOTS]) }
     }
 
-    /// Where `key`, as it is written, leads from `state`.
+    /// Where `key`, as it is written, leads from `state`, and the place of its mark.
     #[inline]
     pub(crate) fn step(
         &mut self,
@@ -410,15 +470,16 @@ impl KeyCache {
         state: State,
         key: &[u8],
         scratch: &mut KeyScratch,
-    ) -> State {
+    ) -> (State, u16) {
         let Some(symbols) = self.symbols(automaton, key, |key| scratch.symbols(automaton, key)) else {
             return scratch.key(automaton, state, key);
         };
         let after = automaton.step(state, symbols.each[0]);
         // PERF: nearly every key has one part.
-        symbols.each[1..usize::from(symbols.count)]
+        let last = symbols.each[1..usize::from(symbols.count)]
             .iter()
-            .fold(after, |state, symbol| automaton.step(state, *symbol))
+            .fold(after, |state, symbol| automaton.step(state, *symbol));
+        (last, symbols.mark)
     }
 
     /// True if the last part of a printed key is a name, or ends as one. Only for a cache that no [`KeyCache::step`] uses: it remembers something else.
@@ -426,7 +487,7 @@ impl KeyCache {
         let last = |key: &[u8], scratch: &mut Vec<u8>| {
             let mut each = [OTHER; Symbols::MAX];
             each[0] = automaton.last_part(key, scratch);
-            Some(Symbols { count: 1, each })
+            Some(Symbols { count: 1, each, mark: 0 })
         };
         let symbol = match self.symbols(automaton, key, |key| last(key, scratch)) {
             Some(symbols) => symbols.each[0],
@@ -491,9 +552,10 @@ impl KeyScratch {
     }
 
     #[cold]
-    fn key(&mut self, automaton: &FieldAutomaton, state: State, key: &[u8]) -> State {
+    fn key(&mut self, automaton: &FieldAutomaton, state: State, key: &[u8]) -> (State, u16) {
         let Self { folded, decoded } = self;
-        automaton.key(state, as_read(key, decoded), folded)
+        let key = as_read(key, decoded);
+        (automaton.key(state, key, folded), automaton.mark_of(key, folded))
     }
 }
 
@@ -642,7 +704,7 @@ mod tests {
             .zip(0_u16..)
             .map(|(path, rule)| (rule, FieldPath::parse(path).expect("a path")))
             .collect();
-        FieldAutomaton::new(&parsed).expect("few states")
+        FieldAutomaton::new(&parsed, &[]).expect("few states")
     }
 
     /// Steps through `a.b.#.c`, where `#` is an array element and `/` joins keys that hold dots.
@@ -722,7 +784,7 @@ mod tests {
             for key in &keys {
                 for automaton in &rules {
                     for state in [automaton.start(), automaton.key(automaton.start(), b"a", &mut scratch)] {
-                        let want = automaton.key(state, key, &mut scratch);
+                        let want = (automaton.key(state, key, &mut scratch), 0);
                         assert_eq!(cache.step(automaton, state, key, &mut key_scratch), want, "{key:?}");
                     }
                 }

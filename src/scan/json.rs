@@ -11,10 +11,13 @@
 //! PERF: strings are most of a document and their ends come from the bitmap; the punctuation between is read
 //! byte by byte, since it is where it must be. Marking it in the bitmap too took three times the places.
 
+mod claims;
 mod trail;
 
-use super::fields::{FieldAutomaton, KeyCache, KeyScratch, State};
+use super::fields::{Candidate, FieldAutomaton, KeyCache, KeyScratch, State};
 use super::sweep::Unpacked;
+pub(crate) use claims::Claimed;
+use claims::Claims;
 use std::fmt;
 use std::ops::Range;
 pub(crate) use trail::Trail;
@@ -175,12 +178,32 @@ pub(crate) struct Frame {
     outer: Option<State>,
     /// What leads to it, in the trail.
     link: trail::Link,
+    /// Place of the mark of the key of the value that comes next.
+    mark: u16,
+    /// What its keys told so far.
+    facts: u64,
+    /// Its bracket.
+    opened: usize,
+    /// Claims that waited when it began.
+    claims: usize,
 }
 
 impl Frame {
     fn root(state: State, under: Option<u16>) -> Self {
-        let link = trail::Link::ROOT;
-        Self { kind: Kind::Root, state, under, next: state, key: None, index: 0, outer: None, link }
+        Self {
+            kind: Kind::Root,
+            state,
+            under,
+            next: state,
+            key: None,
+            index: 0,
+            outer: None,
+            link: trail::Link::ROOT,
+            mark: 0,
+            facts: 0,
+            opened: 0,
+            claims: 0,
+        }
     }
 }
 
@@ -197,6 +220,7 @@ pub(crate) struct Walker {
     /// Keys of containers that began in an earlier window.
     carried: Vec<u8>,
     trail: Trail,
+    claims: Claims,
 }
 
 /// The debug form shows no bytes.
@@ -217,6 +241,7 @@ impl Walker {
             scratch: KeyScratch::default(),
             carried: Vec::new(),
             trail: Trail::default(),
+            claims: Claims::default(),
         }
     }
 
@@ -228,6 +253,23 @@ impl Walker {
         self.expect = Expect::Value;
         self.skipping = 0;
         self.trail.forget();
+        self.claims.forget();
+    }
+
+    /// From here to the end of the document, rules that depend on what stands beside a value hold without it: the document comes
+    /// in windows, and what stands beside may have gone or be still to come.
+    pub(crate) fn never_wait(&mut self) {
+        self.claims.never_wait();
+    }
+
+    /// The values that such rules took, each once its object had ended. In the order of their places, and none inside another.
+    pub(crate) fn take_claimed(&mut self) -> Vec<Claimed> {
+        self.claims.take()
+    }
+
+    /// Where a claimed value stands.
+    pub(crate) fn claimed_place(&self, claimed: &Claimed, root: State) -> trail::Place {
+        trail::Place::of(claimed.rule, claimed.state, &claimed.steps, root)
     }
 
     /// From here to the end of the document, notes what leads to each string that is looked at or that a rule names.
@@ -331,9 +373,14 @@ impl Run<'_> {
     }
 
     #[cold]
-    fn broken(&self) -> Broken {
+    fn broken(&mut self) -> Broken {
         let top = &self.walker.top;
-        Broken { at: self.at, rule: self.rules.rule(top.next), under: top.under }
+        let (at, rule, under) = (self.at, self.rules.rule(top.next), top.under);
+        let waits = rule.or_else(|| self.rule_so_far());
+        match self.settle_all_claims() {
+            Some(taken) => Broken { at, rule, under: Some(taken) },
+            None => Broken { at, rule: waits, under },
+        }
     }
 
     fn path(&self) -> Path<'_> {
@@ -374,8 +421,10 @@ impl Run<'_> {
     fn string<V: Visitor>(&mut self, visitor: &mut V) -> Step {
         let (Some(open), Some(close)) = (self.quotes.next(), self.quotes.next()) else { return Step::Cut };
         let range = open + 1..close;
-        let Walker { top, trail, .. } = &mut *self.walker;
+        let top = &self.walker.top;
         let rule = self.rules.rule(top.next);
+        let rule = if top.mark == 0 { rule } else { self.marked_string(&range, rule) };
+        let Walker { top, trail, .. } = &mut *self.walker;
         let is_wanted = visitor.wants_string(self.bytes, &range, rule, top.under);
         if is_wanted || rule.or(top.under).is_some() {
             trail.note(range.start, rule, top);
@@ -405,8 +454,11 @@ impl Run<'_> {
                 visitor.key(self.bytes, range.clone(), Path { top: None, ..self.path() });
             }
             let Walker { keys, scratch, top, .. } = &mut *self.walker;
-            top.next = keys.step(self.rules, top.state, &self.bytes[range.clone()], scratch);
+            (top.next, top.mark) = keys.step(self.rules, top.state, &self.bytes[range.clone()], scratch);
             top.key = Some(range);
+            if top.mark != 0 {
+                top.facts |= self.rules.conditions().mark(top.mark).facts;
+            }
             let [b':', first] = self.bytes.get(close + 1..close + 3).unwrap_or_default() else {
                 self.walker.expect = Expect::Colon;
                 return Step::Done(close + 1);
@@ -431,7 +483,7 @@ impl Run<'_> {
     fn note_pair_key(&mut self, range: Range<usize>) {
         let Walker { keys, scratch, top, .. } = &mut *self.walker;
         let (Some(outer), 0) = (top.outer, top.index) else { return };
-        let named = keys.step(self.rules, outer, &self.bytes[range], scratch);
+        let (named, _) = keys.step(self.rules, outer, &self.bytes[range], scratch);
         if self.rules.rule(named).is_some() {
             top.next = named;
         }
@@ -468,14 +520,18 @@ impl Run<'_> {
         }
         let top = &self.walker.top;
         let state = top.next;
-        let under = visitor.enter(self.rules.rule(state), top.under);
+        let rule = self.rules.rule(state);
+        let rule = if top.mark == 0 { rule } else { self.marked_container(rule) };
+        let under = visitor.enter(rule, top.under);
         let (kind, next, expect) = match self.bytes[place] {
             b'{' => (Kind::Object, state, Expect::KeyOrEnd),
             _ => (Kind::Array, self.rules.element(state), Expect::ValueOrEnd),
         };
         let outer = (kind == Kind::Array && top.kind == Kind::Array).then_some(top.state);
         let link = self.walker.trail.link(&self.walker.top);
-        let inner = Frame { kind, state, under, next, key: None, index: 0, outer, link };
+        let claims = self.walker.claims.waiting();
+        let frame = Frame::root(state, under);
+        let inner = Frame { kind, next, outer, link, opened: place, claims, ..frame };
         self.walker.stack.push(std::mem::replace(&mut self.walker.top, inner));
         self.walker.expect = expect;
         Step::Done(place + 1)
@@ -486,7 +542,13 @@ impl Run<'_> {
             return Step::Wrong;
         }
         let Some(outer) = self.walker.stack.pop() else { return Step::Wrong };
-        self.walker.top = outer;
+        let ended = std::mem::replace(&mut self.walker.top, outer);
+        if kind == Kind::Object && self.walker.claims.waiting() > ended.claims {
+            self.settle_claims(&ended);
+        }
+        if self.walker.top.mark != 0 {
+            self.claim_container(ended.opened..place + 1);
+        }
         self.value_ended();
         Step::Done(place + 1)
     }
@@ -520,7 +582,7 @@ impl Run<'_> {
     }
 
     /// Nothing but blanks is left in this window.
-    fn end(self, last: bool) -> Result<usize, Broken> {
+    fn end(mut self, last: bool) -> Result<usize, Broken> {
         match last {
             false => Ok(self.at),
             true if self.walker.skipping == 0 && self.walker.is_done() => Ok(self.bytes.len()),

@@ -1,5 +1,6 @@
 //! What lies behind HTML, base64, data URIs and printed structures, and the lengths of serialised PHP.
 
+use super::beside::{Candidate, Member, Object, name_of};
 use super::document::Place;
 use super::layers::{Decoded, Layer};
 use super::learnt;
@@ -15,6 +16,35 @@ use tamis::scan::readers::{
     Content, Event, Joint, Reach, Reader, Style, Value, data_uris, decode, encode, may_hold, php_strings,
     runs, style_of,
 };
+
+/// What is known of an open container.
+#[derive(Debug, Clone, Default)]
+struct Open {
+    is_list: bool,
+    members: Vec<Member>,
+    /// The name that may come to take all that is in it, and how many containers are open where it stands.
+    slot: Option<(Vec<u8>, usize)>,
+}
+
+/// A value that what stands beside it may take.
+struct Waiting<'t> {
+    name: Vec<u8>,
+    /// Containers that are open where its name stands.
+    object: usize,
+    is_own: bool,
+    level: usize,
+    range: Range<usize>,
+    layer: Option<Layer>,
+    key: Option<&'t [u8]>,
+    place: Place,
+}
+
+/// Notes a member of the innermost container.
+fn note(frames: &mut [(Place, Place, Open)], key: Option<&[u8]>, value: Option<&[u8]>) {
+    if let (Some(key), Some((_, _, open))) = (key, frames.last_mut()) {
+        open.members.push((name_of(key), value.map(<[u8]>::to_vec)));
+    }
+}
 
 /// A printed value: its key, where it stands, and under which rule.
 struct Found<'t> {
@@ -72,6 +102,7 @@ impl Scan<'_> {
             .rules
             .iter()
             .filter(in_scope)
+            .filter(|rule| rule.beside.is_none() || rule.redacts())
             .any(|rule| rule.paths.iter().any(|path| path.names(&folded)))
     }
 
@@ -85,8 +116,9 @@ impl Scan<'_> {
         if !may_hold(text, |key| self.is_named(key)) {
             return edits;
         }
-        // Each open container: its place, and that of what has no key in it.
-        let mut frames = vec![(place.clone(), place.clone())];
+        // Each open container: its place, that of what has no key in it, and what is known of it.
+        let mut frames = vec![(place.clone(), place.clone(), Open::default())];
+        let (mut waiting, mut taken) = (Vec::new(), Vec::new());
         let mut reader = Reader::new(text);
         let after = |place: &Place, key: &[u8]| {
             let path = String::from_utf8_lossy(key).replace('[', ".").replace(']', "");
@@ -98,29 +130,125 @@ impl Scan<'_> {
             }
         };
         while let Some(event) = reader.event() {
-            let (here, next) = frames.last().cloned().expect("the text itself");
+            let (here, next, open) = frames.last().cloned().expect("the text itself");
+            let level = frames.len();
             match event {
-                Event::Close => drop(frames.pop()),
+                Event::Close => {
+                    frames.pop();
+                    self.settle(text, &frames, &open, &mut waiting, &mut taken);
+                }
                 Event::Open { key, is_list } => {
-                    let mut own = key.map_or(next, |key| after(&here, &text[key]));
+                    let named = key.map(|key| &text[key]);
+                    note(&mut frames, named, None);
+                    let mut own = named.map_or(next, |key| after(&here, key));
                     own.under = self.own_rule(&own).filter(|id| self.takes(*id)).or(here.under);
                     if own.under.is_some() {
                         reader.tell_bare_elements();
                     }
+                    let is_free = here.under.is_none() && self.own_rule(&own).is_none();
+                    let slot = named.filter(|key| self.may_take(key)).map(|key| (key.to_vec(), level));
+                    let slot = slot.filter(|_| is_free);
                     let mut element = own.clone();
                     if is_list {
                         element.path.push(paths::Step::Element);
                     }
-                    frames.push((own, element));
+                    frames.push((own, element, Open { is_list, slot, ..Open::default() }));
                 }
                 Event::Value { key, value } => {
-                    let key = key.map(|key| &text[key]);
-                    let found = Found { key, place: key.map_or(next, |key| after(&here, key)) };
+                    let named = key.map(|key| &text[key]);
+                    let told = match &value {
+                        Value::Quoted(range) | Value::Raw(range) => Some(range.clone()),
+                        Value::Bare(from, joint) if named.is_some_and(|key| self.is_asked(key)) => {
+                            Some(reader.bare(*from, *joint, Reach::Word))
+                        }
+                        Value::Bare(..) => None,
+                    };
+                    note(&mut frames, named, told.map(|range| &text[range]));
+                    let found = Found { key: named, place: named.map_or(next, |key| after(&here, key)) };
+                    let own_slot = named.filter(|key| self.may_take(key)).map(|key| (key.to_vec(), level));
+                    let is_free = here.under.is_none() && self.own_rule(&found.place).is_none();
+                    let range = match &value {
+                        Value::Quoted(range) | Value::Raw(range) if is_free && !range.is_empty() => {
+                            Some(range)
+                        }
+                        _ => None,
+                    };
+                    let slots = frames.iter().filter_map(|(_, _, open)| open.slot.clone());
+                    let slots = slots.map(|slot| (slot, false)).chain(own_slot.map(|slot| (slot, true)));
+                    for ((name, object), is_own) in slots {
+                        let Some(range) = range else { continue };
+                        let quoted =
+                            matches!(value, Value::Quoted(_)) && text[range.clone()].contains(&b'\\');
+                        waiting.push(Waiting {
+                            name,
+                            object,
+                            is_own,
+                            level: 0,
+                            range: range.clone(),
+                            layer: quoted.then_some(Layer::Quoted),
+                            key: found.key,
+                            place: found.place.clone(),
+                        });
+                    }
                     edits.extend(self.dumped_value(&mut reader, text, value, &found, layers));
                 }
             }
         }
+        while let Some((_, _, open)) = frames.pop() {
+            self.settle(text, &frames, &open, &mut waiting, &mut taken);
+        }
+        for (one, id) in taken {
+            let (beside, under) = if one.is_own { (Some(id), None) } else { (None, Some(id)) };
+            let found = Found { key: one.key, place: Place { beside, under, ..one.place } };
+            edits.extend(self.ruled_dump(text, one.range, one.layer, &found, layers).unwrap_or_default());
+        }
         edits
+    }
+
+    fn conditional(&self) -> impl Iterator<Item = &super::beside::Beside> {
+        let in_scope = |rule: &&Rule| rule.scope == "any" || rule.scope == self.scope;
+        let rules = self.oracle.rules.iter().filter(in_scope).filter(|rule| rule.redacts());
+        rules.filter_map(|rule| rule.beside.as_ref())
+    }
+
+    fn may_take(&self, key: &[u8]) -> bool {
+        name_of(key).is_some_and(|name| self.conditional().any(|beside| beside.names(&name)))
+    }
+
+    fn is_asked(&self, key: &[u8]) -> bool {
+        name_of(key).is_some_and(|name| self.conditional().any(|beside| beside.asks(&name)))
+    }
+
+    /// A container has ended, with `frames` around it.
+    fn settle<'t>(
+        &self,
+        text: &[u8],
+        frames: &[(Place, Place, Open)],
+        ended: &Open,
+        waiting: &mut Vec<Waiting<'t>>,
+        taken: &mut Vec<(Waiting<'t>, usize)>,
+    ) {
+        let in_list = frames.last().is_some_and(|(_, _, open)| open.is_list);
+        let object = Object { members: ended.members.clone(), in_list };
+        let further = frames.iter().rposition(|(_, _, open)| !open.is_list);
+        for mut one in std::mem::take(waiting) {
+            if one.object != frames.len() + 1 {
+                waiting.push(one);
+                continue;
+            }
+            let value = match one.is_own {
+                true => Candidate::Text(&text[one.range.clone()]),
+                false => Candidate::Container(&[]),
+            };
+            match (self.beside_at(&one.name, &object, one.level, value), further) {
+                (Some(id), _) => taken.push((one, id)),
+                (None, Some(place)) => {
+                    (one.object, one.level) = (place + 1, one.level + 1);
+                    waiting.push(one);
+                }
+                (None, None) => {}
+            }
+        }
     }
 
     fn dumped_value(

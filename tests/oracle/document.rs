@@ -1,11 +1,13 @@
 //! JSON read by recursive descent, one byte at a time, telling a [`Scan`] what stands where.
 
+use super::beside::{self, Object};
 use super::context::Key;
-use super::naive::{Edit, Scan};
+use super::naive::{Edit, Scan, edit};
 use super::paths::{self, Step};
 use regex::bytes::Regex;
 use std::ops::Range;
 use std::sync::LazyLock;
+use tamis::pattern::Class;
 
 /// Where a value stands.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +15,8 @@ pub(crate) struct Place {
     pub(crate) path: Vec<Step>,
     /// The rule of a container around it.
     pub(crate) under: Option<usize>,
+    /// The rule for this very value that what stands beside it decides.
+    pub(crate) beside: Option<usize>,
     /// The keys around, outermost first.
     pub(crate) keys: Vec<Key>,
 }
@@ -31,7 +35,8 @@ pub(crate) fn read(
     layers: usize,
     edits: &mut Vec<Edit>,
 ) -> Result<(), Broken> {
-    let mut reader = Reader { scan, bytes, layers, edits, at: 0, here: root.clone(), open: 0 };
+    let mut reader =
+        Reader { scan, bytes, layers, edits, at: 0, here: root.clone(), open: 0, objects: Vec::new() };
     let read = reader.value(None, None).and_then(|_| {
         reader.here = root;
         if reader.next().is_none() { Ok(()) } else { Err(Stop) }
@@ -41,17 +46,19 @@ pub(crate) fn read(
 
 struct Stop;
 
-struct Reader<'r, 'o> {
-    scan: &'r mut Scan<'o>,
-    bytes: &'r [u8],
+pub(crate) struct Reader<'r, 'o> {
+    pub(crate) scan: &'r mut Scan<'o>,
+    pub(crate) bytes: &'r [u8],
     layers: usize,
     edits: &'r mut Vec<Edit>,
     /// End of the last token.
-    at: usize,
+    pub(crate) at: usize,
     /// The place of the value that comes next.
     here: Place,
     /// Containers around.
-    open: usize,
+    pub(crate) open: usize,
+    /// The objects around.
+    pub(crate) objects: Vec<Object>,
 }
 
 impl Reader<'_, '_> {
@@ -87,37 +94,30 @@ impl Reader<'_, '_> {
                 Ok(())
             }
             b'{' | b'[' if self.open == self.scan.depth_max() => self.too_deep(at, byte),
-            b'{' => self.object(),
+            b'{' => self.object(around.is_some()),
             b'[' => self.array(around),
             _ => self.scalar(at, key),
         }
     }
 
     fn scalar(&mut self, at: usize, key: Option<&[u8]>) -> Result<(), Stop> {
-        static SCALAR: LazyLock<Regex> = LazyLock::new(|| {
-            let number = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?";
-            Regex::new(&format!("(?-u)^(?:true|false|null|NaN|-?Infinity|{number})$")).expect("a regex")
-        });
-        let rest = &self.bytes[at..];
-        let end = rest.iter().position(|byte| b",}] \t\r\n".contains(byte)).unwrap_or(rest.len());
-        let text = &rest[..end];
-        if !SCALAR.is_match(text) {
-            return Err(Stop);
-        }
-        self.scan.scalar(self.bytes, at..at + text.len(), &self.here, key, self.edits);
-        self.at = at + text.len();
+        let end = scalar_end(self.bytes, at).ok_or(Stop)?;
+        self.scan.scalar(self.bytes, at..end, &self.here, key, self.edits);
+        self.at = end;
         Ok(())
     }
 
-    fn object(&mut self) -> Result<(), Stop> {
+    fn object(&mut self, in_list: bool) -> Result<(), Stop> {
         self.punctuation(b"{")?;
         self.open += 1;
+        self.objects.push(Object { members: self.members(), in_list });
         let path = self.here.path.clone();
         let keys = self.here.keys.clone();
         self.here.under = self.scan.rule_below(&self.here);
         let under = self.here.under;
         if self.next().is_some_and(|(_, byte)| byte == b'}') {
             self.open -= 1;
+            self.objects.pop();
             return self.punctuation(b"}").map(drop);
         }
         loop {
@@ -128,16 +128,43 @@ impl Reader<'_, '_> {
             let key = super::layers::Decoded::read(super::layers::Layer::Json, raw).text;
             let named = Key { raw: raw.to_vec(), is_json: true };
             let keys = [keys.as_slice(), &[named]].concat();
-            let place = Place { path: joined(&path, &key), under, keys };
+            let mut place = Place { path: joined(&path, &key), under, keys, beside: None };
+            let is_free = under.is_none() && self.scan.own_rule(&place).is_none();
+            let taken = if is_free { self.rule_beside(&key) } else { None };
+            place.beside = taken.as_ref().map(|(id, _)| *id);
             self.here = place.clone();
             self.punctuation(b":")?;
-            self.value(Some(&key), None)?;
-            self.here = place;
+            match taken.filter(|(id, range)| self.is_vector(*id, range.clone())) {
+                Some((id, range)) => self.vector(id, range)?,
+                None => self.value(Some(&key), None)?,
+            }
+            // What follows would be a value of this key again.
+            let rest = beside::Candidate::Text(&self.bytes[self.at..]);
+            let next = if is_free { self.scan.beside(&key, &self.objects, rest) } else { None };
+            self.here = Place { beside: next, ..place };
             if self.punctuation(b",}")? == b'}' {
                 self.open -= 1;
+                self.objects.pop();
                 return Ok(());
             }
         }
+    }
+
+    fn is_vector(&self, id: usize, range: Range<usize>) -> bool {
+        let class = self.scan.oracle.rules[id].class;
+        matches!(class, Some(Class::Vector | Class::Media)) && beside::is_vector(&self.bytes[range])
+    }
+
+    /// An array of numbers goes whole, or as far as it can be read.
+    fn vector(&mut self, id: usize, range: Range<usize>) -> Result<(), Stop> {
+        let rule = &self.scan.oracle.rules[id];
+        self.edits.push(edit(range.clone(), b"[]".to_vec(), rule.detector, rule.class));
+        self.at = range.end;
+        if self.end_of(range.start, self.open).is_err() {
+            self.here.under = Some(id);
+            return Err(Stop);
+        }
+        Ok(())
     }
 
     fn array(&mut self, around: Option<&[Step]>) -> Result<(), Stop> {
@@ -145,8 +172,12 @@ impl Reader<'_, '_> {
         self.open += 1;
         let path = self.here.path.clone();
         let under = self.scan.rule_below(&self.here);
-        let element =
-            Place { path: [path.as_slice(), &[Step::Element]].concat(), under, keys: self.here.keys.clone() };
+        let element = Place {
+            path: [path.as_slice(), &[Step::Element]].concat(),
+            under,
+            beside: None,
+            keys: self.here.keys.clone(),
+        };
         self.here = element.clone();
         if self.next().is_some_and(|(_, byte)| byte == b']') {
             self.open -= 1;
@@ -177,43 +208,60 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// Passes over a container without a look at anything but brackets and quotes.
     fn too_deep(&mut self, from: usize, bracket: u8) -> Result<(), Stop> {
-        let (mut level, mut at) = (0, from);
-        while at < self.bytes.len() {
-            match self.bytes[at] {
-                b'{' | b'[' => level += 1,
-                b'}' | b']' => level -= 1,
-                b'"' => match closing_quote(self.bytes, at) {
-                    Some(close) => at = close,
-                    None => {
-                        self.at = at;
-                        break;
-                    }
-                },
-                b':' | b',' => {}
-                _ => {
-                    at += 1;
-                    continue;
-                }
-            }
-            at += 1;
-            self.at = at;
-            if level == 0 {
-                break;
-            }
-        }
+        let passed = too_deep(self.bytes, from);
+        self.at = passed.unwrap_or_else(|at| at);
         let empty: &[u8] = if bracket == b'{' { b"{}" } else { b"[]" };
         self.edits.push(Edit::unscanned(from..self.at, empty));
-        if level == 0 { Ok(()) } else { Err(Stop) }
+        if passed.is_ok() { Ok(()) } else { Err(Stop) }
     }
+}
+
+/// Where a container ends, without a look at anything but brackets and quotes; else where its last token does.
+pub(crate) fn too_deep(bytes: &[u8], from: usize) -> Result<usize, usize> {
+    let (mut level, mut at, mut passed) = (0, from, from);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'{' | b'[' => level += 1,
+            b'}' | b']' => level -= 1,
+            b'"' => match closing_quote(bytes, at) {
+                Some(close) => at = close,
+                None => {
+                    passed = at;
+                    break;
+                }
+            },
+            b':' | b',' => {}
+            _ => {
+                at += 1;
+                continue;
+            }
+        }
+        at += 1;
+        passed = at;
+        if level == 0 {
+            break;
+        }
+    }
+    if level == 0 { Ok(passed) } else { Err(passed) }
+}
+
+/// Where a number or a word that JSON knows ends.
+pub(crate) fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
+    static SCALAR: LazyLock<Regex> = LazyLock::new(|| {
+        let number = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?";
+        Regex::new(&format!("(?-u)^(?:true|false|null|NaN|-?Infinity|{number})$")).expect("a regex")
+    });
+    let rest = &bytes[at..];
+    let end = rest.iter().position(|byte| b",}] \t\r\n".contains(byte)).unwrap_or(rest.len());
+    SCALAR.is_match(&rest[..end]).then_some(at + end)
 }
 
 fn joined(path: &[Step], key: &[u8]) -> Vec<Step> {
     [path, &paths::steps(key)].concat()
 }
 
-fn closing_quote(bytes: &[u8], open: usize) -> Option<usize> {
+pub(crate) fn closing_quote(bytes: &[u8], open: usize) -> Option<usize> {
     let mut at = open + 1;
     while at < bytes.len() {
         match bytes[at] {

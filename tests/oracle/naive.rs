@@ -6,6 +6,7 @@
 //! of base64, data URIs and printed structures, which have tests of their own.
 
 use super::behind;
+use super::beside::Beside;
 use super::context::{Context, Key};
 use super::document::{self, Broken, Place};
 use super::layers::{self, Decoded, Layer};
@@ -51,7 +52,10 @@ pub(crate) struct Rule {
     pub(crate) numbers: bool,
     pub(crate) learn: bool,
     keep: Vec<String>,
+    words_stay: bool,
     rewrite: BTreeMap<String, String>,
+    /// What must stand beside the value, if anything.
+    pub(crate) beside: Option<Beside>,
 }
 
 impl Rule {
@@ -131,7 +135,9 @@ impl Oracle {
             numbers: true,
             learn: false,
             keep: Vec::new(),
+            words_stay: false,
             rewrite: BTreeMap::new(),
+            beside: None,
         });
         let mut rules: Vec<Rule> = own.collect();
         for exempt in [true, false] {
@@ -159,7 +165,9 @@ impl Oracle {
                     numbers: spec.numbers,
                     learn: spec.learn,
                     keep: spec.keep.clone(),
+                    words_stay: spec.words_stay,
                     rewrite: spec.rewrite.clone(),
+                    beside: Beside::of(spec),
                 });
             }
         }
@@ -243,11 +251,14 @@ impl Scan<'_> {
 
     /// The first rule whose path is this one.
     pub(crate) fn own_rule(&self, place: &Place) -> Option<usize> {
+        if place.beside.is_some() {
+            return place.beside;
+        }
         let key = (self.scope, place.path.clone());
         *self.oracle.known.borrow_mut().entry(key).or_insert_with(|| {
             let holds = |rule: &Rule| {
                 let in_scope = rule.scope == "any" || rule.scope == self.scope;
-                in_scope && rule.paths.iter().any(|path| path.matches(&place.path))
+                in_scope && rule.beside.is_none() && rule.paths.iter().any(|path| path.matches(&place.path))
             };
             self.oracle.rules.iter().position(holds)
         })
@@ -337,7 +348,7 @@ impl Scan<'_> {
             };
             let name = Decoded::read(Layer::Form, key).text;
             let keys = vec![Key { raw: name.clone(), is_json: false }];
-            let place = Place { path: paths::steps(&name), under: None, keys };
+            let place = Place { path: paths::steps(&name), keys, ..Place::default() };
             let mut found = self.through(Layer::Form, key, &Place::default(), 0);
             shift(&mut found, start);
             if value.is_some() {
@@ -511,7 +522,8 @@ impl Scan<'_> {
                     let named = |keep: &String| paths::fold(keep.as_bytes()) == paths::fold(key);
                     word && rule.keep.iter().any(named)
                 });
-                if !rule.redacts() || kept {
+                let stays = rule.words_stay && value.len() <= 40 && value.iter().all(u8::is_ascii_graphic);
+                if !rule.redacts() || kept || stays {
                     Decision::Look
                 } else if value.is_empty()
                     || is_stand_in(value)

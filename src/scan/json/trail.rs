@@ -24,7 +24,7 @@ impl Link {
 
 /// The step that leads from a container to a value in it.
 #[derive(Debug, Clone)]
-struct Step {
+pub(super) struct Step {
     container: Link,
     kind: Kind,
     key: Option<Range<usize>>,
@@ -32,8 +32,18 @@ struct Step {
 }
 
 impl Step {
-    fn from(frame: &Frame) -> Self {
+    /// The same but for its key.
+    pub(super) fn with_key(self, key: Option<Range<usize>>) -> Self {
+        Self { key, ..self }
+    }
+
+    pub(super) fn from(frame: &Frame) -> Self {
         Self { container: frame.link, kind: frame.kind, key: frame.key.clone(), index: frame.index }
+    }
+
+    fn frame(&self, root: State) -> Frame {
+        let Self { kind, ref key, index, .. } = *self;
+        Frame { kind, key: key.clone(), index, ..Frame::root(root, None) }
     }
 }
 
@@ -67,6 +77,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Where a value stands to which `steps` lead, outermost first.
+    pub(super) fn of(rule: u16, state: State, steps: &[Step], root: State) -> Self {
+        let frames = steps.iter().map(|step| step.frame(root)).collect();
+        Self { rule: Some(rule), under: None, state, frames }
+    }
+
     /// The string `range` of `bytes` with what leads to it.
     pub(crate) fn site<'s>(&'s self, bytes: &'s [u8], range: Range<usize>) -> Site<'s> {
         let (top, around) =
@@ -133,10 +149,9 @@ impl Trail {
         let Noted { rule, under, state, ref step, .. } = self.strings[nth];
         let mut frames = Vec::new();
         let mut step = Some(step);
-        while let Some(Step { container, kind, key, index }) = step {
-            let frame = Frame { kind: *kind, key: key.clone(), index: *index, ..Frame::root(root, None) };
-            frames.push(frame);
-            step = self.containers.get(container.0 as usize);
+        while let Some(one) = step {
+            frames.push(one.frame(root));
+            step = self.containers.get(one.container.0 as usize);
         }
         frames.reverse();
         Place { rule, under, state, frames }

@@ -1,0 +1,294 @@
+//! Rules that depend on what stands beside a value, through the whole engine: order, nesting, layers, windows and cut documents.
+
+use super::{ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber};
+use crate::pattern::{PatternSet, pack};
+use std::sync::Arc;
+
+const PACK: &str = r#"
+[[pattern]]
+name = "id"
+class = "national_id"
+regex = '\bfoo[0-9]{3}\b'
+why = "w"
+hits = ["«foo123»"]
+misses = ["foo"]
+
+[[field]]
+name = "name"
+class = "person"
+paths = ["**.username"]
+learn = true
+why = "w"
+hits = ['{"username":"«jroe»"}']
+misses = ['{"user":"jroe"}']
+
+[[field]]
+name = "turn"
+class = "prompt_text"
+paths = ["**.content", "**.parts"]
+beside = ["role=user|assistant"]
+in_list = true
+keep = ["type"]
+why = "w"
+hits = ['[{"role":"user","content":"«x»"}]']
+misses = ['{"role":"user","content":"x"}']
+
+[[field]]
+name = "lone"
+class = "prompt_text"
+paths = ["**.content"]
+beside = ["role=user"]
+prose = true
+why = "w"
+hits = ['{"role":"user","content":"«forty bytes and a blank are what prose takes»"}']
+misses = ['{"role":"user","content":"x"}']
+
+[[field]]
+name = "call"
+class = "tool_io"
+paths = ["**.body"]
+beside = ["op^ai.", "url~models.example.com"]
+reach = 1
+why = "w"
+hits = ['{"op":"ai.chat","data":{"body":"«x»"}}']
+misses = ['{"op":"http","data":{"body":"x"}}', '{"op":"ai.chat","data":{"more":{"body":"x"}}}']
+
+[[field]]
+name = "node"
+class = "project"
+paths = ["**.inputs"]
+beside = ["class_type"]
+words_stay = true
+why = "w"
+hits = ['{"inputs":{"a":"«two moons»"},"class_type":"x"}']
+misses = ['{"inputs":{"a":"word","b":["4",1]},"class_type":"x"}']
+
+[[field]]
+name = "picture"
+class = "prompt_text"
+paths = ["**.caption"]
+beside = ["seed", "width", "height"]
+beside_min = 2
+why = "w"
+hits = ['{"seed":1,"width":2,"caption":"«x»"}']
+misses = ['{"seed":1,"caption":"x"}']
+
+[[field]]
+name = "numbers"
+class = "vector"
+paths = ["**.embedding"]
+vector = true
+why = "w"
+hits = ['{"embedding":«[1,2,3,4,5,6,7,8]»}']
+misses = ['{"embedding":[1,2,3,4,5,6,7]}']
+"#;
+
+fn plan() -> Arc<Plan> {
+    let pack = pack::parse(PACK, "p.toml").expect("a pack");
+    let set = PatternSet::compile(&[pack], &[]).expect("a set");
+    Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"))
+}
+
+fn scrub(plan: &Arc<Plan>, format: ItemFormat, item: &str) -> String {
+    let mut out = Vec::new();
+    Scrubber::new(Arc::clone(plan), ScanLimits::default()).item(
+        format,
+        ItemScope::Any,
+        item.as_bytes(),
+        &mut out,
+    );
+    String::from_utf8(out).expect("text stays text")
+}
+
+#[track_caller]
+fn check(format: ItemFormat, item: &str, want: &str) {
+    let plan = plan();
+    let got = scrub(&plan, format, item);
+    assert_eq!(got, want, "{item}");
+    assert_eq!(scrub(&plan, format, &got), got, "a second time: {item}");
+}
+
+#[test]
+fn the_packs_own_examples_hold() {
+    let pack = pack::parse(PACK, "p.toml").expect("a pack");
+    let report = crate::pattern::selftest::run(&[pack]);
+    assert_eq!(report.problems, [], "{} examples", report.examples);
+}
+
+#[test]
+fn what_stands_beside_may_come_before_or_behind() {
+    for (item, want) in [
+        (r#"[{"role":"user","content":"a b"}]"#, r#"[{"role":"user","content":"[prompt chars=3 words=2]"}]"#),
+        (r#"[{"content":"a b","role":"USER"}]"#, r#"[{"content":"[prompt chars=3 words=2]","role":"USER"}]"#),
+        (r#"[{"content":"a b","role":"admin"}]"#, r#"[{"content":"a b","role":"admin"}]"#),
+        (r#"[{"content":"a b"},{"role":"user"}]"#, r#"[{"content":"a b"},{"role":"user"}]"#),
+        (r#"[{"content":"a b","x":{"role":"user"}}]"#, r#"[{"content":"a b","x":{"role":"user"}}]"#),
+        // All members of one name.
+        (
+            r#"[{"content":"a","content":"b","role":"user"}]"#,
+            r#"[{"content":"[prompt chars=1 words=1]","content":"[prompt chars=1 words=1]","role":"user"}]"#,
+        ),
+        (
+            r#"[{"content":{"type":"text","a":["b",4]},"role":"user"}]"#,
+            r#"[{"content":{"type":"text","a":["[prompt chars=1 words=1]",4]},"role":"user"}]"#,
+        ),
+    ] {
+        check(ItemFormat::Json, item, want);
+    }
+}
+
+/// What the walk found in such a value goes with it, what it found around stays found, in order.
+#[test]
+fn finds_in_and_around_a_value_that_is_taken_are_each_counted_once() {
+    check(
+        ItemFormat::Json,
+        r#"{"foo100":"foo101","m":[{"content":"foo102","role":"user","n":"foo103"}],"z":"foo104"}"#,
+        r#"{"[national_id]#1":"[national_id]","m":[{"content":"[prompt chars=6 words=1]","role":"user","n":"[national_id]"}],"z":"[national_id]"}"#,
+    );
+    let mut scrubber = Scrubber::new(plan(), ScanLimits::default());
+    let item = br#"[{"content":["foo102",{"foo103":1}],"role":"user"},"foo104"]"#;
+    scrubber.item(ItemFormat::Json, ItemScope::Any, item, &mut Vec::new());
+    let counts: Vec<u64> = scrubber.counts().iter().map(|count| count.hits).collect();
+    assert_eq!(counts.iter().sum::<u64>(), 3, "a text, a key in it, and one behind: {counts:?}");
+}
+
+#[test]
+fn a_value_is_taken_in_any_layer() {
+    for (format, item, want) in [
+        (
+            ItemFormat::Json,
+            r#"{"s":"[{\"content\":\"a \\\"b\\\"\",\"role\":\"user\"}]"}"#,
+            r#"{"s":"[{\"content\":\"[prompt chars=5 words=2]\",\"role\":\"user\"}]"}"#,
+        ),
+        (
+            ItemFormat::Text,
+            "got [{'content': 'a b', 'role': 'user'}] back",
+            "got [{'content': '[prompt chars=3 words=2]', 'role': 'user'}] back",
+        ),
+        (
+            ItemFormat::Text,
+            "Call(turns=[Turn(role='user', parts=['a b', 'c'])], n=1)",
+            "Call(turns=[Turn(role='user', parts=['[prompt chars=3 words=2]', '[prompt chars=1 words=1]'])], n=1)",
+        ),
+        (ItemFormat::Text, "{ content: 'a b', role: 'user' }", "{ content: 'a b', role: 'user' }"),
+        (
+            ItemFormat::Text,
+            "{ op: 'ai.chat', data: { body: 'a b', n: 1 } }",
+            "{ op: 'ai.chat', data: { body: '[tool chars=3 words=2]', n: 1 } }",
+        ),
+    ] {
+        check(format, item, want);
+    }
+}
+
+#[test]
+fn members_further_out_count_as_far_as_the_rule_reaches() {
+    for (item, want) in [
+        (r#"{"body":"a b","op":"ai.x"}"#, r#"{"body":"[tool chars=3 words=2]","op":"ai.x"}"#),
+        (r#"{"d":[{"body":"a b"}],"op":"ai.x"}"#, r#"{"d":[{"body":"[tool chars=3 words=2]"}],"op":"ai.x"}"#),
+        (
+            r#"{"d":{"body":"a b","url":"https://Models.example.com/v1"}}"#,
+            r#"{"d":{"body":"[tool chars=3 words=2]","url":"https://Models.example.com/v1"}}"#,
+        ),
+        (r#"{"d":{"e":{"body":"a b"}},"op":"ai.x"}"#, r#"{"d":{"e":{"body":"a b"}},"op":"ai.x"}"#),
+        (r#"{"d":{"body":"a b"},"op":"fair.x"}"#, r#"{"d":{"body":"a b"},"op":"fair.x"}"#),
+    ] {
+        check(ItemFormat::Json, item, want);
+    }
+}
+
+/// The value counts as one under its key whatever is learnt elsewhere.
+#[test]
+fn what_fields_teach_is_found_around_such_values() {
+    check(
+        ItemFormat::Json,
+        r#"{"username":"jroe","m":[{"content":"ask jroe","role":"user"}],"z":"by jroe"}"#,
+        r#"{"username":"[person]","m":[{"content":"[prompt chars=8 words=2]","role":"user"}],"z":"by [person]"}"#,
+    );
+}
+
+#[test]
+fn numbers_that_are_a_vector_go_whole() {
+    for (item, want) in [
+        (r#"{"embedding":[[1,2,3,4],[5,6,7,-8e2]],"n":1}"#, r#"{"embedding":[],"n":1}"#),
+        (r#"{"embedding":[1,2,3,4,5,6,7,"8"]}"#, r#"{"embedding":[1,2,3,4,5,6,7,"8"]}"#),
+    ] {
+        check(ItemFormat::Json, item, want);
+    }
+}
+
+/// Of a string that is cut nobody knows what would have stood beside it.
+#[test]
+fn a_document_that_is_cut_keeps_no_part_of_what_may_be_taken() {
+    let item =
+        r#"{"log":[{"role":"user","content":"a hidden b"},{"role":"user","parts":[{"text":"a hidden b"}]}]}"#;
+    let plan = plan();
+    for cut in 0..=item.len() {
+        let got = scrub(&plan, ItemFormat::JsonOrText, &item[..cut]);
+        assert!(!got.contains("hidden"), "{} became {got}", &item[..cut]);
+        assert_eq!(scrub(&plan, ItemFormat::JsonOrText, &got), got, "a second time: {}", &item[..cut]);
+    }
+    let before_role = r#"{"log":[{"content":"a hidden b","role":"user"},{"content":"a hidden b"#;
+    assert!(!scrub(&plan, ItemFormat::JsonOrText, before_role).contains("hidden"));
+}
+
+/// In windows nobody can wait: the rules hold without what they ask for.
+#[test]
+fn a_document_in_windows_is_under_the_rules_at_once() {
+    let item = br#"{"content":"a b","d":{"body":"c"},"n":{"inputs":{"a":"two moons","b":"word"}}}"#;
+    let mut scrubber = Scrubber::new(plan(), ScanLimits::default());
+    for cut in 1..item.len() {
+        scrubber.begin_long(ItemScope::Any);
+        let mut out = Vec::new();
+        let (used, _) =
+            scrubber.long_window(ItemScope::Any, &item[..cut], false, &mut out).expect("JSON so far");
+        scrubber.long_window(ItemScope::Any, &item[used..], true, &mut out).expect("JSON to the end");
+        let want = r#"{"content":"[prompt chars=3 words=2]","d":{"body":"[tool chars=1 words=1]"},"n":{"inputs":{"a":"[project chars=9 words=2]","b":"word"}}}"#;
+        assert_eq!(String::from_utf8_lossy(&out), want, "cut at {cut}");
+    }
+}
+
+/// More values than are held wait for nothing.
+#[test]
+fn values_past_the_bound_are_taken_unasked() {
+    let many = 70_000;
+    let item = format!("{{{}}}", vec![r#""content":"a""#; many].join(","));
+    let got = scrub(&plan(), ItemFormat::Json, &item);
+    let taken = got.matches("[prompt chars=1 words=1]").count();
+    assert!(0 < taken && taken < many, "{taken} of {many}");
+}
+
+#[test]
+fn a_policy_that_keeps_prompts_waits_for_nothing() {
+    let pack = pack::parse(PACK, "p.toml").expect("a pack");
+    let set = PatternSet::compile(&[pack], &[]).expect("a set");
+    let policy = Policy { preset: super::Preset::PiiOnly, ..Policy::default() };
+    let plan = Arc::new(Plan::compile(Arc::new(set), policy).expect("a plan"));
+    let item = r#"[{"role":"user","content":"a foo123 b"}]"#;
+    assert_eq!(scrub(&plan, ItemFormat::Json, item), r#"[{"role":"user","content":"a [national_id] b"}]"#);
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_refused() {
+    let entry = |more: &str| {
+        format!(
+            "[[field]]\nname = 'f'\nclass = 'email'\npaths = ['**.a']\nwhy = 'w'\nhits = []\nmisses = []\n{more}\n"
+        )
+    };
+    for (more, told) in [
+        ("beside = ['=x']", "a member is `key`"),
+        ("beside_min = 2", "`beside_min` needs `beside`"),
+        ("reach = 1", "`reach` needs `beside`"),
+        ("beside = ['b']\nbeside_min = 2", "between 1 and the number"),
+        ("beside = ['b']\nreach = 9", "8 at most"),
+        ("beside = ['b']\nkind = 'address'", "only a rule of the kind `value`"),
+    ] {
+        let pack = pack::parse(&entry(more), "p.toml").expect("a pack");
+        let problems = PatternSet::compile(&[pack], &[]).expect_err("a problem");
+        assert!(problems.iter().any(|problem| problem.message.contains(told)), "{more}: {problems:?}");
+    }
+    let pack = entry("beside = ['b']").replace("**.a", "user.a");
+    let problems =
+        PatternSet::compile(&[pack::parse(&pack, "p.toml").expect("a pack")], &[]).expect_err("a problem");
+    assert!(problems[0].message.contains("`**.name`"), "{problems:?}");
+}

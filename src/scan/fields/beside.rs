@@ -1,0 +1,327 @@
+//! Field rules that hold only for a value that stands beside certain others: `content` beside `"role": "user"`.
+//!
+//! In: the rules, each with the names that it is for and a [`Beside`]. Out: for each symbol a [`Mark`], which tells the walk that a key
+//! says something about its object (a *fact*) or names what such a rule may take (a *slot*). Whether a rule holds is known when
+//! the object ends, since `role` may follow `content`; that is the walk's to wait for.
+//!
+//! PERF: nearly no key has a mark, and a key's mark is remembered with its symbols. So a rule costs nothing where none of its
+//! names stands, whatever their number.
+
+use super::{Symbol, fold};
+use std::collections::HashMap;
+
+/// Most facts, and most rules, of one automaton: each is a bit.
+pub(crate) const BITS: usize = 64;
+/// Characters that a text needs to be prose.
+const PROSE_BYTES_MIN: usize = 40;
+/// Numbers that make an array a vector: the corners of a box and a position in space are fewer.
+const VECTOR_NUMBERS_MIN: usize = 8;
+
+/// What must stand in the object around a value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
+    /// Members of which some must be there.
+    pub(crate) members: Vec<Member>,
+    /// How many of them.
+    pub(crate) least: usize,
+    /// The object is an element of an array.
+    pub(crate) in_list: bool,
+    /// How many objects further out the members may stand.
+    pub(crate) reach: u8,
+    /// Only text that reads as a sentence.
+    pub(crate) prose: bool,
+    /// Only arrays of numbers.
+    pub(crate) vector: bool,
+}
+
+/// A member that an object may have.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Member {
+    /// Folded.
+    key: Vec<u8>,
+    test: Test,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Test {
+    /// Whatever its value.
+    Present,
+    /// Its value is a string, and one of these, without case.
+    Is(Vec<String>),
+    /// It begins with one of these.
+    Begins(Vec<String>),
+    /// One of these lies in it.
+    Holds(Vec<String>),
+}
+
+impl Member {
+    /// Reads `key`, `key=a|b`, `key^a|b` or `key~a|b`. `None` if a part of it is empty.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (key, test) = match text.find(['=', '^', '~']) {
+            None => (text, Test::Present),
+            Some(at) => {
+                let values: Vec<String> = text[at + 1..].split('|').map(str::to_ascii_lowercase).collect();
+                if values.iter().any(String::is_empty) {
+                    return None;
+                }
+                let test = match text.as_bytes()[at] {
+                    b'=' => Test::Is(values),
+                    b'^' => Test::Begins(values),
+                    _ => Test::Holds(values),
+                };
+                (&text[..at], test)
+            }
+        };
+        let mut folded = Vec::new();
+        fold(key.as_bytes(), &mut folded);
+        (!folded.is_empty()).then_some(Self { key: folded, test })
+    }
+}
+
+impl Test {
+    /// Whether a string, as it is written, says so.
+    fn holds(&self, value: &[u8]) -> bool {
+        let starts = |text: &[u8], word: &str| {
+            text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        match self {
+            Self::Present => true,
+            Self::Is(values) => values.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes())),
+            Self::Begins(values) => values.iter().any(|word| starts(value, word)),
+            Self::Holds(values) => {
+                let value = &value[..value.len().min(VALUE_BYTES_MAX)];
+                values.iter().any(|word| (0..value.len()).any(|at| starts(&value[at..], word)))
+            }
+        }
+    }
+}
+
+/// Of a value that names a host no more is read.
+const VALUE_BYTES_MAX: usize = 256;
+
+/// A rule, the names that it is for, and its condition.
+#[derive(Debug, Clone)]
+pub(crate) struct Conditional {
+    pub(crate) rule: u16,
+    /// Folded.
+    pub(crate) names: Vec<Vec<u8>>,
+    pub(crate) beside: Beside,
+}
+
+impl Conditional {
+    /// The names of what it asks for.
+    pub(super) fn told(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.beside.members.iter().map(|member| &member.key)
+    }
+}
+
+/// What a key says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Mark {
+    /// Facts by its being there.
+    pub(crate) facts: u64,
+    /// Facts that its value decides.
+    pub(crate) asks: u64,
+    /// Rules that may take its value.
+    pub(crate) slots: u64,
+}
+
+/// The conditional rules of one automaton.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Conditions {
+    /// The first says nothing.
+    marks: Vec<Mark>,
+    /// Place of each symbol's mark.
+    of_symbol: Vec<u16>,
+    /// By fact.
+    tests: Vec<Test>,
+    rules: Vec<(u16, Beside, u64)>,
+}
+
+impl Conditions {
+    /// `None` if there are more than [`BITS`] rules or facts.
+    pub(super) fn new(
+        rules: &[Conditional],
+        names: &HashMap<Vec<u8>, Symbol>,
+        symbols: usize,
+    ) -> Option<Self> {
+        let mut members: Vec<&Member> = Vec::new();
+        let mut of_symbol = vec![Mark::default(); symbols];
+        let mut conditions = Self { marks: vec![Mark::default()], ..Self::default() };
+        for (nth, rule) in rules.iter().enumerate() {
+            let mut mask = 0;
+            for member in &rule.beside.members {
+                let fact = members.iter().position(|known| *known == member).unwrap_or(members.len());
+                if fact == members.len() {
+                    members.push(member);
+                }
+                if fact >= BITS {
+                    return None;
+                }
+                mask |= 1 << fact;
+                let mark = &mut of_symbol[usize::from(names[&member.key].0)];
+                match member.test {
+                    Test::Present => mark.facts |= 1 << fact,
+                    _ => mark.asks |= 1 << fact,
+                }
+            }
+            if nth >= BITS {
+                return None;
+            }
+            for name in &rule.names {
+                of_symbol[usize::from(names[name].0)].slots |= 1 << nth;
+            }
+            conditions.rules.push((rule.rule, rule.beside.clone(), mask));
+        }
+        conditions.tests = members.into_iter().map(|member| member.test.clone()).collect();
+        let mut places = HashMap::from([(Mark::default(), 0)]);
+        for mark in of_symbol {
+            let fresh = u16::try_from(conditions.marks.len()).ok()?;
+            let place = *places.entry(mark).or_insert(fresh);
+            if place == fresh {
+                conditions.marks.push(mark);
+            }
+            conditions.of_symbol.push(place);
+        }
+        Some(conditions)
+    }
+
+    /// The place of a symbol's mark; 0 says nothing.
+    #[inline]
+    pub(super) fn place(&self, symbol: Symbol) -> u16 {
+        self.of_symbol[usize::from(symbol.0)]
+    }
+
+    #[inline]
+    pub(crate) fn mark(&self, place: u16) -> Mark {
+        self.marks[usize::from(place)]
+    }
+
+    /// Those of the facts `asks` that a string tells.
+    pub(crate) fn told(&self, asks: u64, value: &[u8]) -> u64 {
+        bits(asks).filter(|fact| self.tests[*fact].holds(value)).fold(0, |told, fact| told | 1 << fact)
+    }
+
+    /// The first of the rules `slots` that holds for a value, `level` objects below the one whose facts are given.
+    pub(crate) fn holding(
+        &self,
+        slots: u64,
+        facts: u64,
+        level: u8,
+        in_list: bool,
+        value: Candidate<'_>,
+    ) -> Option<u16> {
+        bits(slots).map(|nth| &self.rules[nth]).find_map(|(rule, beside, mask)| {
+            let holds = (facts & mask).count_ones() as usize >= beside.least
+                && level <= beside.reach
+                && (in_list || !beside.in_list)
+                && beside.fits(value);
+            holds.then_some(*rule)
+        })
+    }
+
+    /// The first of the rules `slots` that would take the value if everything stood beside it: for where nobody can wait.
+    pub(crate) fn unasked(&self, slots: u64, value: Candidate<'_>) -> Option<u16> {
+        bits(slots)
+            .map(|nth| &self.rules[nth])
+            .find_map(|(rule, beside, _)| beside.fits(value).then_some(*rule))
+    }
+
+    /// The first of the rules `slots` that may take text at all.
+    pub(crate) fn for_text(&self, slots: u64) -> Option<u16> {
+        bits(slots)
+            .map(|nth| &self.rules[nth])
+            .find(|(_, beside, _)| !beside.vector)
+            .map(|(rule, _, _)| *rule)
+    }
+
+    /// How far out the members of one of the rules may stand.
+    pub(crate) fn reach(&self, slots: u64) -> u8 {
+        bits(slots).map(|nth| self.rules[nth].1.reach).max().unwrap_or(0)
+    }
+}
+
+fn bits(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = set.trailing_zeros() as usize;
+        set &= set.wrapping_sub(1);
+        (bit < BITS).then_some(bit)
+    })
+}
+
+/// A value that a rule may take, as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Candidate<'v> {
+    /// Without quotes.
+    Text(&'v [u8]),
+    /// With its brackets; empty where they are not known yet.
+    Container(&'v [u8]),
+}
+
+impl Beside {
+    fn fits(&self, value: Candidate<'_>) -> bool {
+        match value {
+            Candidate::Text(text) => !self.vector && (!self.prose || is_prose(text)),
+            Candidate::Container(container) => !self.prose && (!self.vector || is_vector(container)),
+        }
+    }
+}
+
+/// Words with blanks between them, and more than a label has.
+pub(crate) fn is_prose(text: &[u8]) -> bool {
+    text.len() >= PROSE_BYTES_MIN && memchr::memchr(b' ', text).is_some()
+}
+
+/// An array of numbers, or of arrays of them, and long enough to say something.
+pub(crate) fn is_vector(container: &[u8]) -> bool {
+    let of_numbers = |byte: &u8| byte.is_ascii_digit() || b"[],+-.eE \t\r\n".contains(byte);
+    container.first() == Some(&b'[')
+        && container.iter().all(of_numbers)
+        && container.iter().filter(|byte| **byte == b',').count() + 1 >= VECTOR_NUMBERS_MIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_read_or_refused() {
+        for text in ["role", "role=user|assistant", "op^gen_ai|ai.", "url~api.example.com", "$ai_model"] {
+            assert!(Member::parse(text).is_some(), "{text}");
+        }
+        for text in ["", "=user", "role=", "role=user|", "_"] {
+            assert_eq!(Member::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_test_says_what_its_sign_means() {
+        for (text, value, want) in [
+            ("k=user|tool", "USER", true),
+            ("k=user|tool", "users", false),
+            ("k^gen_ai|ai.", "ai.generateText", true),
+            ("k^gen_ai|ai.", "fair.play", false),
+            ("k~api.example.com", "https://API.example.com/v1", true),
+            ("k~api.example.com", "https://example.com/v1", false),
+            ("k", "", true),
+        ] {
+            let member = Member::parse(text).expect("a member");
+            assert_eq!(member.test.holds(value.as_bytes()), want, "{text} {value}");
+        }
+    }
+
+    #[test]
+    fn vectors_are_arrays_of_many_numbers() {
+        for (text, want) in [
+            ("[1,2,3,4,5,6,7,8]", true),
+            ("[[0.1, -2e-3],[1,2],[3,4],[5,6]]", true),
+            ("[1,2,3,4,5,6,7]", false),
+            ("[1,2,3,4,5,6,7,\"8\"]", false),
+            ("[1,2,3,4,5,6,7,null]", false),
+            ("{}", false),
+            ("", false),
+        ] {
+            assert_eq!(is_vector(text.as_bytes()), want, "{text}");
+        }
+    }
+}
