@@ -40,6 +40,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/secrets.toml", include_str!("../../patterns/secrets.toml")),
     ("patterns/otel.toml", include_str!("../../patterns/otel.toml")),
     ("patterns/media.toml", include_str!("../../patterns/media.toml")),
+    ("patterns/objects.toml", include_str!("../../patterns/objects.toml")),
     ("patterns/tokens/code.toml", include_str!("../../patterns/tokens/code.toml")),
     ("patterns/tokens/run.toml", include_str!("../../patterns/tokens/run.toml")),
     ("patterns/tokens/data.toml", include_str!("../../patterns/tokens/data.toml")),
