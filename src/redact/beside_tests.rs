@@ -211,6 +211,11 @@ fn what_fields_teach_is_found_around_such_values() {
 fn numbers_that_are_a_vector_go_whole() {
     for (item, want) in [
         (r#"{"embedding":[[1,2,3,4],[5,6,7,-8e2]],"n":1}"#, r#"{"embedding":[],"n":1}"#),
+        (
+            r#"[{"role":"user","content":{"type":"Buffer","data":[137,80,78,71,13,10,26,10],"n":7}}]"#,
+            r#"[{"role":"user","content":{"type":"Buffer","data":[],"n":7}}]"#,
+        ),
+        (r#"[{"role":"user","content":[1,2,3]}]"#, r#"[{"role":"user","content":[1,2,3]}]"#),
         (r#"{"embedding":[1,2,3,4,5,6,7,"8"]}"#, r#"{"embedding":[1,2,3,4,5,6,7,"8"]}"#),
     ] {
         check(ItemFormat::Json, item, want);

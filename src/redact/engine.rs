@@ -241,7 +241,7 @@ impl<'a> Engine<'a> {
             let keys = Keys::walked(site.path, outer);
             let before = self.pool.edits.list.len();
             self.trace_at(|| keys);
-            if is_vector(container) && matches!(rule.class, Some(Class::Vector | Class::Media)) {
+            if takes_numbers(rule) && is_vector(container) {
                 self.push_void(value.range.clone(), b"[]", rule, container);
             } else if self.work.is_exhausted() {
                 self.unscanned_container(value.range.clone(), container.first().copied());
@@ -256,6 +256,20 @@ impl<'a> Engine<'a> {
         }
         // What comes here comes behind all that the walk found.
         self.pool.edits.settle(first);
+    }
+
+    /// An array below a container that a rule names: numbers enough to be a text, a picture or a sound go whole.
+    pub(super) fn numbers_go(&mut self, bytes: &[u8], range: Range<usize>, under: u16, outer: &Keys<'_>) {
+        let rule = &self.plan.rules[usize::from(under)];
+        if takes_numbers(rule) && is_vector(&bytes[range.clone()]) {
+            self.trace_at(|| *outer);
+            let value = &bytes[range.clone()];
+            // What was found in it goes with it.
+            let found = self.pool.edits.list.iter().rev().take_while(|edit| edit.range.start >= range.start);
+            let kept = self.pool.edits.list.len() - found.count();
+            self.pool.edits.list.truncate(kept);
+            self.push_void(range, b"[]", rule, value);
+        }
     }
 
     /// A container that a bound kept us from looking at, or a part of one; `open` is its bracket where it begins.
@@ -750,6 +764,13 @@ impl<'a> Engine<'a> {
         self.through(Layer::Form, raw, context);
         self.shift(first, start);
     }
+}
+
+/// True for a rule whose arrays of numbers are what its text would be.
+fn takes_numbers(rule: &Rule) -> bool {
+    use Class as C;
+    let is_text = matches!(rule.class, Some(C::PromptText | C::CompletionText | C::Media | C::Vector));
+    is_text && rule.kind == FieldKind::Value && redacts(rule)
 }
 
 /// `{` or `[` first, and a quote somewhere: only then can there be a string in it.

@@ -154,6 +154,10 @@ impl Visitor for Strings<'_, '_> {
         }
     }
 
+    fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16) {
+        self.engine.numbers_go(bytes, range, under, self.outer);
+    }
+
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {
         self.engine.trace_at(|| *self.outer);
         self.engine.unscanned_container(range, open);

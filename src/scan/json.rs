@@ -122,6 +122,8 @@ pub(crate) trait Visitor {
     fn scalar(&mut self, bytes: &[u8], site: Site<'_>);
     /// A container begins: returns the rule that holds for everything below.
     fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16>;
+    /// An array that lies in no other has ended, below a container that a rule names. Not in a document that comes in windows.
+    fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16);
     /// A container that lies too deep, or the part of it in this window. `open` is its bracket where it begins.
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>);
 }
@@ -359,8 +361,8 @@ impl Run<'_> {
                 }
                 (b',', Expect::CommaOrEnd) => self.comma(place),
                 (b'{' | b'[', Expect::Value | Expect::ValueOrEnd) => self.open(place, visitor),
-                (b'}', Expect::KeyOrEnd | Expect::CommaOrEnd) => self.close(Kind::Object, place),
-                (b']', Expect::ValueOrEnd | Expect::CommaOrEnd) => self.close(Kind::Array, place),
+                (b'}', Expect::KeyOrEnd | Expect::CommaOrEnd) => self.close(Kind::Object, place, visitor),
+                (b']', Expect::ValueOrEnd | Expect::CommaOrEnd) => self.close(Kind::Array, place, visitor),
                 (_, Expect::Value | Expect::ValueOrEnd) => self.scalar(place, last, visitor),
                 _ => Step::Wrong,
             };
@@ -537,7 +539,7 @@ impl Run<'_> {
         Step::Done(place + 1)
     }
 
-    fn close(&mut self, kind: Kind, place: usize) -> Step {
+    fn close<V: Visitor>(&mut self, kind: Kind, place: usize, visitor: &mut V) -> Step {
         if self.walker.top.kind != kind {
             return Step::Wrong;
         }
@@ -545,6 +547,12 @@ impl Run<'_> {
         let ended = std::mem::replace(&mut self.walker.top, outer);
         if kind == Kind::Object && self.walker.claims.waiting() > ended.claims {
             self.settle_claims(&ended);
+        }
+        if let (Kind::Array, Some(under)) = (kind, ended.under)
+            && self.walker.top.kind != Kind::Array
+            && !self.walker.claims.never_waits()
+        {
+            visitor.array(self.bytes, ended.opened..place + 1, under);
         }
         if self.walker.top.mark != 0 {
             self.claim_container(ended.opened..place + 1);

@@ -2,7 +2,7 @@
 
 use super::beside::{self, Object};
 use super::context::Key;
-use super::naive::{Edit, Scan, edit};
+use super::naive::{Edit, Kind, Scan, edit};
 use super::paths::{self, Step};
 use regex::bytes::Regex;
 use std::ops::Range;
@@ -95,6 +95,13 @@ impl Reader<'_, '_> {
             }
             b'{' | b'[' if self.open == self.scan.depth_max() => self.too_deep(at, byte),
             b'{' => self.object(around.is_some()),
+            b'[' if around.is_none()
+                && let Some(id) = self.scan.rule_below(&self.here)
+                && let Ok(end) = self.end_of(at, self.open)
+                && self.is_vector(id, at..end) =>
+            {
+                self.vector(id, at..end)
+            }
             b'[' => self.array(around),
             _ => self.scalar(at, key),
         }
@@ -151,8 +158,10 @@ impl Reader<'_, '_> {
     }
 
     fn is_vector(&self, id: usize, range: Range<usize>) -> bool {
-        let class = self.scan.oracle.rules[id].class;
-        matches!(class, Some(Class::Vector | Class::Media)) && beside::is_vector(&self.bytes[range])
+        use Class as C;
+        let rule = &self.scan.oracle.rules[id];
+        let of_text = matches!(rule.class, Some(C::Vector | C::Media | C::PromptText | C::CompletionText));
+        of_text && rule.kind == Kind::Value && rule.redacts() && beside::is_vector(&self.bytes[range])
     }
 
     /// An array of numbers goes whole, or as far as it can be read.

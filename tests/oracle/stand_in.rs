@@ -15,6 +15,9 @@ pub(crate) fn stand_in(action: Action, class: Option<Class>, value: &[u8]) -> Ve
     let written = match action {
         Action::Keep | Action::Scan => text.into_owned(),
         Action::Remove | Action::DropItem => String::new(),
+        Action::Token if class == Some(Class::MediaLink) => {
+            link(std::str::from_utf8(value).unwrap_or_default())
+        }
         // Pseudonyms need a key, which the tests here give to no policy.
         Action::Token | Action::Pseudonym => token,
         Action::Stats => {
@@ -29,6 +32,25 @@ pub(crate) fn stand_in(action: Action, class: Option<Class>, value: &[u8]) -> Ve
         Action::Truncate => std::str::from_utf8(value).ok().and_then(address).map_or(token, truncated),
     };
     written.into_bytes()
+}
+
+/// Host and ending of a link stay, if the host names no more than a service.
+fn link(value: &str) -> String {
+    static LINK: LazyLock<regex::Regex> = LazyLock::new(|| {
+        let host = r"(?:[A-Za-z0-9-]{1,19}\.)*[A-Za-z]{1,19}(?::[0-9]*)?";
+        regex::Regex::new(&format!(r"^([a-z0-9+.-]{{2,16}}://{host})(?s:[/?#].*)?$")).expect("a regex")
+    });
+    static ENDING: LazyLock<regex::Regex> = LazyLock::new(|| {
+        regex::Regex::new(r"^[^?#]*/[^/?#]*\.([A-Za-z0-9]{1,5})(?:[?#]|$)").expect("a regex")
+    });
+    let Some(parts) = LINK.captures(value).filter(|_| !value.bytes().any(|byte| byte.is_ascii_whitespace()))
+    else {
+        return "[media_link]".to_owned();
+    };
+    let host = parts[1].to_owned();
+    let path = &value[host.len()..];
+    let ending = ENDING.captures(path).map_or(String::new(), |found| format!(".{}", &found[1]));
+    format!("{host}/[media_link]{ending}")
 }
 
 fn truncated(address: IpAddr) -> String {

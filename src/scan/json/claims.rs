@@ -62,6 +62,10 @@ impl Claims {
         self.never_waits = true;
     }
 
+    pub(super) fn never_waits(&self) -> bool {
+        self.never_waits
+    }
+
     #[inline]
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
