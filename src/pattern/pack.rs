@@ -150,12 +150,12 @@ pub struct ContextSpec {
 pub struct FieldSpec {
     /// Unique name, `user.ip`.
     pub name: String,
-    /// Data class; absent for `kind = "exempt"`.
+    /// Data class; absent for the kinds that take nothing away.
     #[serde(default)]
     pub class: Option<String>,
     /// Field paths.
     pub paths: Vec<String>,
-    /// `value` (default), `address`, `exempt`.
+    /// `value` (default), `address`, `exempt`, `grouping`.
     #[serde(default)]
     pub kind: Option<String>,
     /// `any` (default), `sentry`, `envelope_header`, `user_report`, `replay`, `query`, `posthog`, `segment`, `langfuse`, `langsmith`.

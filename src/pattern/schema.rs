@@ -79,9 +79,9 @@ const CONTEXT: &[Key] = &[
 
 const FIELD: &[Key] = &[
     must("name", Shape::Text, "Unique, dotted, lower case; a metric label and what `disable` names."),
-    may("class", Shape::Choice(classes), "Data class; absent for `kind = \"exempt\"` only."),
+    may("class", Shape::Choice(classes), "Data class; absent where nothing is taken away."),
     must("paths", Shape::Texts, "Field paths: names joined by dots, `[]`, `*`, `**`, `*name`."),
-    may("kind", Shape::Choice(|| vec!["value", "address", "exempt"]), "How the value is read."),
+    may("kind", Shape::Choice(|| vec!["value", "address", "exempt", "grouping"]), "How the value is read."),
     may(
         "scope",
         Shape::Choice(|| Scope::NAMES.iter().map(|(name, _)| *name).collect()),

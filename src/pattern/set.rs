@@ -114,6 +114,8 @@ pub(crate) enum FieldKind {
     Address,
     /// Needed by the protocol byte for byte.
     Exempt,
+    /// Text like any other, but one that errors are grouped by: a stand-in in it tells no counts.
+    Grouping,
 }
 
 /// Which documents a field rule is for.
@@ -503,9 +505,11 @@ impl Builder {
             None | Some("value") => FieldKind::Value,
             Some("address") => FieldKind::Address,
             Some("exempt") => FieldKind::Exempt,
+            Some("grouping") => FieldKind::Grouping,
             Some(other) => {
                 self.problems.push(
-                    spec.at("kind").problem(format!("unknown kind `{other}`; value, address or exempt")),
+                    spec.at("kind")
+                        .problem(format!("unknown kind `{other}`; value, address, exempt or grouping")),
                 );
                 return None;
             }
@@ -518,13 +522,13 @@ impl Builder {
         };
         let class = match (&spec.class, kind) {
             (Some(name), _) => Some(self.class(name, &spec.at("class"))?),
-            (None, FieldKind::Exempt) => None,
+            (None, FieldKind::Exempt | FieldKind::Grouping) => None,
             (None, _) => {
                 self.problems.push(spec.place.problem(format!("field `{}` needs a class", spec.name)));
                 return None;
             }
         };
-        if spec.learn && (kind == FieldKind::Exempt || !spec.rewrite.is_empty()) {
+        if spec.learn && (class.is_none() || !spec.rewrite.is_empty()) {
             let message = format!("field `{}` takes no value away, so there is nothing to learn", spec.name);
             self.problems.push(spec.at("learn").problem(message));
         }
@@ -725,7 +729,7 @@ mod tests {
                 "p.toml:4:9: pattern `a`: the regex does not parse: unclosed group",
                 "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number or assigned",
                 "p.toml:21:9: unknown class `mail`",
-                "p.toml:29:8: unknown kind `id`; value, address or exempt",
+                "p.toml:29:8: unknown kind `id`; value, address, exempt or grouping",
                 "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, user_report, replay, query, posthog, segment, langfuse, langsmith",
             ]
         );

@@ -313,7 +313,11 @@ fn line(kind: LineKind, bytes: &[u8], stage: &mut Stage<'_>) {
 impl Stage<'_> {
     pub(super) fn scrub(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8]) -> Verdict {
         self.summary.bytes_scanned += bytes.len() as u64;
-        self.scrubber.item(format, scope, bytes, self.out)
+        match scope {
+            // What is no envelope is the one event of a store request.
+            ItemScope::Sentry if format == ItemFormat::Json => self.scrubber.event(scope, bytes, self.out),
+            _ => self.scrubber.item(format, scope, bytes, self.out),
+        }
     }
 
     /// The only item of a body: one that cannot go on leaves nothing to send.

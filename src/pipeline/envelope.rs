@@ -137,6 +137,9 @@ fn content_item(
         Content::Json if header.kind == ItemKind::UserReport => {
             json(payload, ItemScope::UserReport, scrubbed, stage)
         }
+        Content::Json if header.kind.is_event() => {
+            settled(stage.scrubber.event(ItemScope::Sentry, payload, scrubbed), ItemFormat::Json)
+        }
         Content::Json => json(payload, ItemScope::Sentry, scrubbed, stage),
         Content::Recording => recording(payload, scrubbed, stage),
         Content::Text | Content::Sniff if is_text(payload) => text(payload, scrubbed, stage),
@@ -168,7 +171,11 @@ fn scrub(
     scrubbed: &mut Vec<u8>,
     stage: &mut Stage<'_>,
 ) -> Result<bool, Reason> {
-    match stage.scrubber.item(format, scope, payload, scrubbed) {
+    settled(stage.scrubber.item(format, scope, payload, scrubbed), format)
+}
+
+fn settled(verdict: Verdict, format: ItemFormat) -> Result<bool, Reason> {
+    match verdict {
         Verdict { drop_item: true, .. } => Err(Reason::Policy),
         Verdict { broken: true, .. } if format == ItemFormat::Json => Err(Reason::NotJson),
         verdict => Ok(verdict.changed),

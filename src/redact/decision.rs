@@ -34,7 +34,7 @@ pub(super) enum Decision {
 
 /// True for a rule that takes values away.
 pub(super) fn redacts(rule: &Rule) -> bool {
-    rule.kind != FieldKind::Exempt
+    !matches!(rule.kind, FieldKind::Exempt | FieldKind::Grouping)
         && rule.rewrite.is_empty()
         && !matches!(rule.action, Action::Keep | Action::Scan)
 }
@@ -42,7 +42,8 @@ pub(super) fn redacts(rule: &Rule) -> bool {
 /// True for a rule that never changes a value itself: the value is left alone, or looked at like any other.
 pub(super) fn only_spares(rule: &Rule) -> bool {
     rule.rewrite.is_empty()
-        && (rule.kind == FieldKind::Exempt || matches!(rule.action, Action::Keep | Action::Scan))
+        && (matches!(rule.kind, FieldKind::Exempt | FieldKind::Grouping)
+            || matches!(rule.action, Action::Keep | Action::Scan))
 }
 
 /// True for a short word under a key that the rule spares: `"role": "user"`. A rule may spare all words.

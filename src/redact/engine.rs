@@ -68,6 +68,8 @@ pub(super) struct Engine<'a> {
     pub(super) drop_item: bool,
     /// How stand-ins of the action `token` are written.
     pub(super) alike: Alike,
+    /// The string at hand is one that errors are grouped by.
+    groups: bool,
     pub(super) kept: Vec<Kept>,
     /// Keys that were replaced so far: the suffix that keeps each unique.
     pub(super) keys: usize,
@@ -93,6 +95,7 @@ impl<'a> Engine<'a> {
             work,
             drop_item: false,
             alike: Alike::Constant,
+            groups: false,
             kept: Vec::new(),
             keys: 0,
             trace: None,
@@ -494,6 +497,7 @@ impl<'a> Engine<'a> {
     pub(super) fn told(&self, action: Action) -> Action {
         match (self.alike, action) {
             (Alike::Told, Action::Token) if self.plan.policy.key.is_some() => Action::Pseudonym,
+            (_, Action::Stats) if self.groups => Action::Token,
             _ => action,
         }
     }
@@ -579,7 +583,7 @@ impl<'a> Engine<'a> {
         }
         match rule.kind {
             FieldKind::Exempt if is_identity(value) => Decision::Leave,
-            FieldKind::Exempt => Decision::Look,
+            FieldKind::Exempt | FieldKind::Grouping => Decision::Look,
             FieldKind::Address => match address_decision(rule, value, inherited) {
                 Decision::Null if self.told(rule.action) == Action::Pseudonym => Decision::Replace,
                 decision => decision,
@@ -620,6 +624,14 @@ impl<'a> Engine<'a> {
         depth: usize,
         outer: &Keys<'_>,
     ) {
+        let groups = site.rule.is_some_and(|id| self.plan.rules[usize::from(id)].kind == FieldKind::Grouping);
+        let before = self.groups;
+        self.groups |= groups;
+        self.ruled_string(bytes, site, map, depth, outer);
+        self.groups = before;
+    }
+
+    fn ruled_string(&mut self, bytes: &[u8], site: &Site<'_>, map: &[u64], depth: usize, outer: &Keys<'_>) {
         let plan = self.plan;
         let raw = &bytes[site.range.clone()];
         let mut view = self.pool.views.pop().unwrap_or_default();

@@ -16,6 +16,7 @@ mod engine;
 mod learnt;
 mod plan;
 mod pool;
+mod remarks;
 mod scrubber;
 #[cfg(test)]
 mod shadow_tests;

@@ -94,7 +94,7 @@ impl Plan {
         let exempt_first = [true, false];
         for exempt in exempt_first {
             for (nth, field) in set.fields.iter().enumerate() {
-                if (field.kind == FieldKind::Exempt) != exempt {
+                if matches!(field.kind, FieldKind::Exempt | FieldKind::Grouping) != exempt {
                     continue;
                 }
                 let id = number(rules.len());

@@ -9,6 +9,7 @@ use super::edit::{Edit, Edits};
 use super::engine::{Engine, Kept};
 use super::plan::Plan;
 use super::pool::Pool;
+use super::remarks;
 use super::trace::{Event, Trace};
 use crate::pattern::{Class, DetectorIndex, Scope};
 use crate::pipeline::Count;
@@ -198,6 +199,16 @@ impl Scrubber {
         engine.pool.learnt.clear();
         let found = engine.found();
         self.finish(bytes, found, given_up, broken, out)
+    }
+
+    /// Scrubs a whole Sentry event, and notes in it what content was taken out.
+    pub fn event(&mut self, scope: ItemScope, bytes: &[u8], out: &mut Vec<u8>) -> Verdict {
+        let start = out.len();
+        let verdict = self.item(ItemFormat::Json, scope, bytes, out);
+        if verdict.changed && out.len() > start {
+            remarks::note(bytes, &self.pool.edits, self.plan.sought(), out, start);
+        }
+        verdict
     }
 
     /// Scrubs a JSON document that stands for a body of another form, or for an item of it: what is to be replaced, in order

@@ -320,7 +320,7 @@ impl Scan<'_> {
             };
             let edits = nested.unwrap_or_else(|| {
                 learnt::learn(&mut self.taught, rule, value, own == Some(id), found.key);
-                replace(0..value.len(), rule.detector, rule.class, rule.action, value)
+                replace(0..value.len(), rule.detector, rule.class, self.told(rule.action), value)
             });
             let mut edits = match &decoded {
                 Some((decoded, layer)) => mapped(edits, decoded, *layer),

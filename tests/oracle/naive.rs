@@ -40,6 +40,7 @@ pub(crate) enum Kind {
     Value,
     Address,
     Exempt,
+    Grouping,
 }
 
 pub(crate) struct Rule {
@@ -61,7 +62,8 @@ pub(crate) struct Rule {
 impl Rule {
     /// True for a rule that takes values away.
     pub(crate) fn redacts(&self) -> bool {
-        let spares = self.kind == Kind::Exempt || matches!(self.action, Action::Keep | Action::Scan);
+        let spares = matches!(self.kind, Kind::Exempt | Kind::Grouping)
+            || matches!(self.action, Action::Keep | Action::Scan);
         !spares && self.rewrite.is_empty()
     }
 }
@@ -144,10 +146,11 @@ impl Oracle {
             for (spec, detector) in fields.iter().zip(patterns.len()..) {
                 let kind = match spec.kind.as_deref() {
                     Some("exempt") => Kind::Exempt,
+                    Some("grouping") => Kind::Grouping,
                     Some("address") => Kind::Address,
                     _ => Kind::Value,
                 };
-                if (kind == Kind::Exempt) != exempt {
+                if matches!(kind, Kind::Exempt | Kind::Grouping) != exempt {
                     continue;
                 }
                 let class = spec.class.as_deref().and_then(Class::parse);
@@ -192,10 +195,11 @@ impl Oracle {
             ItemScope::LangSmith => "langsmith",
         };
         // Once to learn, and once with all that was learnt.
-        let mut scan = Scan { oracle: self, scope, keys: 0, taught: Vec::new(), sought: Vec::new() };
+        let mut scan =
+            Scan { oracle: self, scope, keys: 0, groups: false, taught: Vec::new(), sought: Vec::new() };
         let (first, _) = scan.item(format, bytes);
         let sought = scan.taught;
-        let mut scan = Scan { oracle: self, scope, keys: 0, taught: Vec::new(), sought };
+        let mut scan = Scan { oracle: self, scope, keys: 0, groups: false, taught: Vec::new(), sought };
         let (edits, broken) = scan.item(format, bytes);
         if broken && format == ItemFormat::Json {
             return ([Vec::new(), Vec::new()], true);
@@ -230,6 +234,8 @@ pub(crate) struct Scan<'o> {
     pub(crate) scope: &'static str,
     /// Keys replaced so far.
     keys: usize,
+    /// The string at hand is one that errors are grouped by.
+    groups: bool,
     /// What fields say so far.
     pub(crate) taught: Vec<Taught>,
     /// What they said when the item was read first.
@@ -442,8 +448,28 @@ impl Scan<'_> {
         }
     }
 
+    pub(crate) fn told(&self, action: Action) -> Action {
+        if self.groups && action == Action::Stats { Action::Token } else { action }
+    }
+
     /// A string of a document, `range` of `bytes` between its quotes.
     pub(crate) fn string(
+        &mut self,
+        bytes: &[u8],
+        range: Range<usize>,
+        place: &Place,
+        key: Option<&[u8]>,
+        layers: usize,
+        edits: &mut Vec<Edit>,
+    ) {
+        let groups = self.own_rule(place).is_some_and(|id| self.oracle.rules[id].kind == Kind::Grouping);
+        let before = self.groups;
+        self.groups |= groups;
+        self.read_string(bytes, range, place, key, layers, edits);
+        self.groups = before;
+    }
+
+    fn read_string(
         &mut self,
         bytes: &[u8],
         range: Range<usize>,
@@ -477,7 +503,7 @@ impl Scan<'_> {
             let rule = &self.oracle.rules[id];
             let whole = || {
                 learnt::learn(&mut self.taught, rule, value, own == Some(id), key);
-                replace(0..value.len(), rule.detector, rule.class, rule.action, value)
+                replace(0..value.len(), rule.detector, rule.class, self.told(rule.action), value)
             };
             let mut found = mapped(found.unwrap_or_else(whole), &decoded, Layer::Json);
             shift(&mut found, range.start);
@@ -515,6 +541,7 @@ impl Scan<'_> {
                 let identity = value.len() <= EXEMPT_BYTES_MAX && value.iter().all(plain);
                 if identity { Decision::Leave } else { Decision::Look }
             }
+            Kind::Grouping => Decision::Look,
             Kind::Address => address_decision(rule.action, text, inherited),
             Kind::Value => {
                 let kept = key.is_some_and(|key| {
@@ -611,7 +638,8 @@ impl Scan<'_> {
                         let range = whole_characters(text, range);
                         let value = &text[range.clone()];
                         if pattern.action != Action::Scan {
-                            let found = replace(range, detector, Some(pattern.class), pattern.action, value);
+                            let action = self.told(pattern.action);
+                            let found = replace(range, detector, Some(pattern.class), action, value);
                             let nulls = pattern.null_when_whole;
                             edits.extend(
                                 found.into_iter().map(|edit| Edit { null_when_whole: nulls, ..edit }),

@@ -109,6 +109,12 @@ kinds! {
 }
 
 impl ItemKind {
+    /// True for what is an event to its tracker, and may carry `_meta`.
+    #[must_use]
+    pub fn is_event(self) -> bool {
+        matches!(self, Self::Event | Self::Transaction | Self::Feedback)
+    }
+
     /// How the payload is read.
     ///
     /// With a `meta_length` the payload is that many bytes of JSON and then a body: this is about the

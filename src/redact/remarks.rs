@@ -1,0 +1,218 @@
+//! What was taken out of a Sentry event, noted in it where its tracker looks for such notes.
+//!
+//! In: an event, the edits that were applied to it, and the event that came of them. Out: the same with a member `_meta`, which holds for
+//! each text of which something said to a model was replaced a remark at the same path: by which class, how, from
+//! which character to which, and how long the text was. The tracker's page then shows that something stood there.
+//! Says nothing of the text itself.
+//!
+//! Only content (prompts, answers, what tools got, projects, media) is noted: an address of an e-mail says in its stand-in all that a
+//! remark would. An event that has `_meta` already is left as it is.
+//!
+//! PERF: a second walk of the event, and only if it had content.
+//!
+//! Source: <https://getsentry.github.io/relay/relay_protocol/struct.Meta.html>,
+//! <https://getsentry.github.io/relay/relay_protocol/struct.Remark.html>
+
+use super::action::Action;
+use super::edit::{Edit, Edits};
+use crate::pattern::Class;
+use crate::scan::context::as_read;
+use crate::scan::fields::FieldAutomaton;
+use crate::scan::json::{Path, PathStep, Site, Visitor, Walker};
+use crate::scan::layer::{Layer, View};
+use crate::scan::sweep::{Reading, Sought, Sweep};
+use serde_json::{Map, Value, json};
+use std::ops::Range;
+
+/// Texts that are noted; an event that lost more shows it without.
+const NOTED_MAX: usize = 1_000;
+
+/// Adds the remarks to `out`, whose bytes from `start` on are the event as it leaves.
+pub(super) fn note(event: &[u8], edits: &Edits, sought: Sought<'_>, out: &mut Vec<u8>, start: usize) {
+    if !edits.list.iter().any(is_content) || memchr::memmem::find(event, b"\"_meta\"").is_some() {
+        return;
+    }
+    let Some(end) = out.iter().rposition(|byte| !byte.is_ascii_whitespace()) else { return };
+    if end <= start || out[end] != b'}' {
+        return;
+    }
+    let Ok(no_rules) = FieldAutomaton::new(&[], &[]) else { return };
+    let mut sweep = Sweep::new();
+    sweep.run(event, sought, Reading::Json);
+    let mut walker = Walker::new(no_rules.start());
+    let mut notes = Notes { edits, next: 0, root: Map::new(), noted: 0 };
+    let walked = walker.walk(&no_rules, usize::MAX, event, sweep.quotes(), true, &mut notes);
+    if walked.is_err() || notes.root.is_empty() {
+        return;
+    }
+    let mut member = b",\"_meta\":".to_vec();
+    member.extend(Value::Object(notes.root).to_string().into_bytes());
+    out.splice(end..end, member);
+}
+
+fn is_content(edit: &Edit) -> bool {
+    use Class as C;
+    let content =
+        [C::PromptText, C::CompletionText, C::ToolIo, C::Project, C::Media, C::MediaLink, C::Vector];
+    edit.counted && edit.class.is_some_and(|class| content.contains(&class))
+}
+
+/// The walk's visitor.
+struct Notes<'e> {
+    edits: &'e Edits,
+    /// The first edit that may lie in a string to come.
+    next: usize,
+    root: Map<String, Value>,
+    noted: usize,
+}
+
+impl Notes<'_> {
+    /// The edits that lie in a string, by their places in the list.
+    fn within(&mut self, range: &Range<usize>) -> Range<usize> {
+        let list = &self.edits.list;
+        while list.get(self.next).is_some_and(|edit| edit.range.end < range.start) {
+            self.next += 1;
+        }
+        let inside =
+            list[self.next..].iter().take_while(|edit| edit.range.start < range.end.max(range.start + 1));
+        self.next..self.next + inside.count()
+    }
+}
+
+impl Visitor for Notes<'_> {
+    fn wants_key(&mut self, _: &[u8], _: &Range<usize>) -> bool {
+        false
+    }
+
+    fn key(&mut self, _: &[u8], _: Range<usize>, _: Path<'_>) {}
+
+    fn wants_string(&mut self, _: &[u8], range: &Range<usize>, _: Option<u16>, _: Option<u16>) -> bool {
+        let within = self.within(range);
+        self.noted < NOTED_MAX && self.edits.list[within].iter().any(is_content)
+    }
+
+    fn string(&mut self, bytes: &[u8], site: Site<'_>) {
+        let edits = &self.edits.list[self.within(&site.range)];
+        // An array of numbers goes as one, with whatever string stands in it.
+        if edits.iter().any(|edit| edit.range.start + 1 < site.range.start) {
+            return;
+        }
+        let mut keys = Vec::new();
+        site.path.each(|step| {
+            keys.push(match step {
+                PathStep::Key(key) => String::from_utf8_lossy(&as_read(key)).into_owned(),
+                PathStep::Element(nth) => nth.to_string(),
+            });
+        });
+        let mut here = &mut self.root;
+        for key in keys {
+            let inner = here.entry(key).or_insert_with(|| Value::Object(Map::new()));
+            let Value::Object(inner) = inner else { return };
+            here = inner;
+        }
+        let remarks = remarks(bytes, &site.range, edits, self.edits);
+        here.insert(String::new(), json!({ "rem": remarks, "len": chars(&bytes[site.range]) }));
+        self.noted += 1;
+    }
+
+    fn wants_scalar(&mut self, _: &Range<usize>, _: Option<u16>, _: Option<u16>) -> bool {
+        false
+    }
+
+    fn scalar(&mut self, _: &[u8], _: Site<'_>) {}
+
+    fn enter(&mut self, _: Option<u16>, _: Option<u16>) -> Option<u16> {
+        None
+    }
+
+    fn array(&mut self, _: &[u8], _: Range<usize>, _: u16) {}
+
+    fn too_deep(&mut self, _: Range<usize>, _: Option<u8>) {}
+}
+
+/// `["@prompt", "s", 0, 25]` for each edit of a string: class, way, and where the stand-in lies in what is left.
+fn remarks(bytes: &[u8], string: &Range<usize>, edits: &[Edit], all: &Edits) -> Vec<Value> {
+    let (mut at, mut shown) = (string.start, 0);
+    let mut remarks = Vec::new();
+    for edit in edits {
+        let class = edit.class.map_or("redacted", Class::word);
+        let way = match edit.action {
+            Action::Remove => "x",
+            Action::Mask => "m",
+            Action::Pseudonym => "p",
+            _ => "s",
+        };
+        shown += chars(bytes.get(at..edit.range.start).unwrap_or_default());
+        let length = chars(all.text(edit));
+        remarks.push(json!([format!("@{class}"), way, shown, shown + length]));
+        shown += length;
+        at = edit.range.end;
+    }
+    remarks
+}
+
+/// Characters of a JSON string as its receiver reads it.
+fn chars(raw: &[u8]) -> usize {
+    if memchr::memchr(b'\\', raw).is_none() {
+        return String::from_utf8_lossy(raw).chars().count();
+    }
+    let mut view = View::default();
+    view.read(Layer::JsonString, raw);
+    String::from_utf8_lossy(&view.text).chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pattern::{PatternSet, embedded};
+    use crate::redact::{ItemScope, Plan, Policy, ScanLimits, Scrubber, Verdict};
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+
+    fn scrubbed(event: &str) -> String {
+        let set = PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set");
+        let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
+        let mut scrubber = Scrubber::new(Arc::new(plan), ScanLimits::default());
+        let mut out = b"before".to_vec();
+        let verdict: Verdict = scrubber.event(ItemScope::Sentry, event.as_bytes(), &mut out);
+        assert!(!verdict.broken && !verdict.drop_item, "{event}");
+        String::from_utf8(out[6..].to_vec()).expect("text")
+    }
+
+    #[test]
+    fn each_text_that_lost_content_has_a_remark_at_its_path() {
+        let event = r#"{"request":{"data":{"prompt":"a t\u00e9al fox","n":1,"a.b":["x",{"negative_prompt":"fog"}]}},"user":{"email":"jane@example.com"} } "#;
+        let got: Value = serde_json::from_str(&scrubbed(event)).expect("JSON");
+        let want = json!({"request": {"data": {
+            "prompt": {"": {"rem": [["@prompt", "s", 0, 25]], "len": 10}},
+            "a.b": {"1": {"negative_prompt": {"": {"rem": [["@prompt", "s", 0, 24]], "len": 3}}}},
+        }}});
+        assert_eq!(got["_meta"], want, "{got}");
+        assert_eq!(got["request"]["data"]["prompt"], "[prompt chars=10 words=3]");
+    }
+
+    #[test]
+    fn places_are_counted_in_what_is_left() {
+        let event = r#"{"message":"by jane@example.com: prompt=\"a teal fox\", é"}"#;
+        let got: Value = serde_json::from_str(&scrubbed(event)).expect("JSON");
+        let left: Vec<char> = got["message"].as_str().expect("text").chars().collect();
+        let remarks = got["_meta"]["message"][""]["rem"].as_array().expect("remarks");
+        let shown = |nth: usize| {
+            let at = |place: usize| remarks[nth][place].as_u64().and_then(|at| usize::try_from(at).ok());
+            left[at(2).expect("a place")..at(3).expect("a place")].iter().collect::<String>()
+        };
+        assert_eq!([shown(0), shown(1)], ["[email]", "[prompt chars=10 words=3]"], "{got}");
+    }
+
+    #[test]
+    fn an_event_is_left_alone_that_lost_no_content_or_was_seen_before() {
+        for event in [
+            r#"{"user":{"email":"jane@example.com"}}"#,
+            r#"{"prompt":"a teal fox","_meta":{"extra":{"":{"len":9}}}}"#,
+            "{}",
+        ] {
+            assert!(!scrubbed(event).contains("\"rem\""), "{event}");
+        }
+        let once = scrubbed(r#"{"extra":{"prompt":"a teal fox"}}"#);
+        assert_eq!(scrubbed(&once), once, "a second time");
+    }
+}
