@@ -155,7 +155,7 @@ pub struct FieldSpec {
     pub class: Option<String>,
     /// Field paths.
     pub paths: Vec<String>,
-    /// `value` (default), `address`, `exempt`, `grouping`.
+    /// `value` (default), `address`, `exempt`, `scan`, `grouping`.
     #[serde(default)]
     pub kind: Option<String>,
     /// `any` (default), `sentry`, `envelope_header`, `user_report`, `replay`, `query`, `posthog`, `segment`, `langfuse`, `langsmith`.
@@ -167,9 +167,12 @@ pub struct FieldSpec {
     /// What stands here names the person of the event, so it is replaced wherever else the event says it.
     #[serde(default)]
     pub learn: bool,
-    /// Keys below the field whose short values stay: `type`, `role`.
+    /// Keys below the field whose short values stay: `type`, `role`; `*` for all.
     #[serde(default)]
     pub keep: Vec<String>,
+    /// Whole values that stay: what the key says where it means something else.
+    #[serde(default)]
+    pub words: Vec<String>,
     /// Whole values that are exchanged for others: `auto` for `never`.
     #[serde(default)]
     pub rewrite: BTreeMap<String, String>,
@@ -191,9 +194,6 @@ pub struct FieldSpec {
     /// Only arrays of eight numbers and more, which become `[]`.
     #[serde(default)]
     pub vector: bool,
-    /// Values without a blank, up to 40 bytes, stay.
-    #[serde(default)]
-    pub words_stay: bool,
     /// The reason it is here.
     pub why: String,
     /// Where the field is documented.

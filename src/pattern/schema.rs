@@ -81,7 +81,7 @@ const FIELD: &[Key] = &[
     must("name", Shape::Text, "Unique, dotted, lower case; a metric label and what `disable` names."),
     may("class", Shape::Choice(classes), "Data class; absent where nothing is taken away."),
     must("paths", Shape::Texts, "Field paths: names joined by dots, `[]`, `*`, `**`, `*name`."),
-    may("kind", Shape::Choice(|| vec!["value", "address", "exempt", "grouping"]), "How the value is read."),
+    may("kind", Shape::Choice(|| vec!["value", "address", "exempt", "scan", "grouping"]), "How the value is read."),
     may(
         "scope",
         Shape::Choice(|| Scope::NAMES.iter().map(|(name, _)| *name).collect()),
@@ -89,7 +89,8 @@ const FIELD: &[Key] = &[
     ),
     may("numbers", Shape::Flag, "Numbers are hits too and become 0."),
     may("learn", Shape::Flag, "The value is replaced wherever else the event says it."),
-    may("keep", Shape::Texts, "Keys below the field whose short words stay."),
+    may("keep", Shape::Texts, "Keys below the field whose short words stay; `*` for all."),
+    may("words", Shape::Texts, "Whole values that stay."),
     may("rewrite", Shape::Texted, "Whole values exchanged for others."),
     may(
         "beside",
@@ -101,7 +102,6 @@ const FIELD: &[Key] = &[
     may("in_list", Shape::Flag, "Only where the object is an element of an array."),
     may("prose", Shape::Flag, "Only text of 40 bytes and more with a blank in it."),
     may("vector", Shape::Flag, "Only arrays of eight numbers and more, which become `[]`."),
-    may("words_stay", Shape::Flag, "Values without a blank, up to 40 bytes, stay."),
     must("why", Shape::Text, "The reason it is here."),
     may("source", Shape::Text, "Where the field is documented."),
     must("hits", Shape::Texts, "JSON documents with the bytes that must be replaced between « and »."),

@@ -116,6 +116,8 @@ pub(crate) enum FieldKind {
     Exempt,
     /// Text like any other, but one that errors are grouped by: a stand-in in it tells no counts.
     Grouping,
+    /// No content, whatever wider rules say: looked at like any other text.
+    Scan,
 }
 
 /// Which documents a field rule is for.
@@ -170,7 +172,7 @@ impl Scope {
 pub struct FieldRule {
     /// Unique name.
     pub name: String,
-    /// Data class; `None` for an exemption.
+    /// Data class; `None` for a rule that takes nothing away.
     pub class: Option<Class>,
     pub(crate) kind: FieldKind,
     pub(crate) scope: Scope,
@@ -505,11 +507,12 @@ impl Builder {
             None | Some("value") => FieldKind::Value,
             Some("address") => FieldKind::Address,
             Some("exempt") => FieldKind::Exempt,
+            Some("scan") => FieldKind::Scan,
             Some("grouping") => FieldKind::Grouping,
             Some(other) => {
                 self.problems.push(
                     spec.at("kind")
-                        .problem(format!("unknown kind `{other}`; value, address, exempt or grouping")),
+                        .problem(format!("unknown kind `{other}`; value, address, exempt, scan or grouping")),
                 );
                 return None;
             }
@@ -522,7 +525,7 @@ impl Builder {
         };
         let class = match (&spec.class, kind) {
             (Some(name), _) => Some(self.class(name, &spec.at("class"))?),
-            (None, FieldKind::Exempt | FieldKind::Grouping) => None,
+            (None, FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan) => None,
             (None, _) => {
                 self.problems.push(spec.place.problem(format!("field `{}` needs a class", spec.name)));
                 return None;
@@ -729,7 +732,7 @@ mod tests {
                 "p.toml:4:9: pattern `a`: the regex does not parse: unclosed group",
                 "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number or assigned",
                 "p.toml:21:9: unknown class `mail`",
-                "p.toml:29:8: unknown kind `id`; value, address, exempt or grouping",
+                "p.toml:29:8: unknown kind `id`; value, address, exempt, scan or grouping",
                 "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, user_report, replay, query, posthog, segment, langfuse, langsmith",
             ]
         );

@@ -125,3 +125,37 @@ fn a_kept_key_may_lie_in_an_earlier_window() {
         assert_eq!(out, whole, "cut at {cut}");
     }
 }
+
+/// What a rule spares: words of a key, of every key, whole values, and what another rule says is no content.
+#[test]
+fn a_rule_spares_what_it_names() {
+    let pack = "[[field]]\nname='f'\nclass='prompt_text'\npaths=['**.prompt','**.prompt[].*']\nkeep=['role']\nwords=['login']\n\
+                why='w'\nhits=[]\nmisses=[]\n\
+                [[field]]\nname='g'\nclass='prompt_text'\npaths=['**.llm.*.**']\nkeep=['*']\nwhy='w'\nhits=[]\nmisses=[]\n\
+                [[field]]\nname='h'\nkind='scan'\npaths=['**.llm.agent.name']\nwhy='w'\nhits=[]\nmisses=[]\n\
+                [[pattern]]\nname='p'\nclass='email'\nregex='foo[0-9]'\nwhy='w'\nhits=[]\nmisses=[]\n";
+    let pack = pack::parse(pack, "p.toml").expect("a pack");
+    let set = PatternSet::compile(&[pack], &[]).expect("a set");
+    let plan = Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"));
+    for (item, want) in [
+        (r#"{"prompt":"Login"}"#, None),
+        (r#"{"prompt":"login now"}"#, Some(r#"{"prompt":"[prompt chars=9 words=2]"}"#)),
+        (r#"{"prompt.0.role":"user"}"#, None),
+        (r#"{"prompt.0.user":"user"}"#, Some(r#"{"prompt.0.user":"[prompt chars=4 words=1]"}"#)),
+        (r#"{"llm":"a b"}"#, None),
+        (
+            r#"{"llm.x.y":"a b","llm.z":["ab"],"llm.k":3}"#,
+            Some(r#"{"llm.x.y":"[prompt chars=3 words=2]","llm.z":["ab"],"llm.k":3}"#),
+        ),
+        (r#"{"llm.agent.name":"a b foo1"}"#, Some(r#"{"llm.agent.name":"a b [email]"}"#)),
+    ] {
+        let mut out = Vec::new();
+        Scrubber::new(Arc::clone(&plan), ScanLimits::default()).item(
+            ItemFormat::Json,
+            ItemScope::Any,
+            item.as_bytes(),
+            &mut out,
+        );
+        assert_eq!(String::from_utf8_lossy(&out), want.unwrap_or(item), "{item}");
+    }
+}

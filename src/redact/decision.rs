@@ -13,9 +13,6 @@ const EXEMPT_BYTES_MAX: usize = 200;
 /// Longest value that counts as an enum under a `keep` key.
 const ENUM_BYTES_MAX: usize = 64;
 
-/// Longest value that counts as a word where those stay.
-const WORD_BYTES_MAX: usize = 40;
-
 /// What a field rule says about one value.
 pub(super) enum Decision {
     /// Untouched, unread.
@@ -34,7 +31,7 @@ pub(super) enum Decision {
 
 /// True for a rule that takes values away.
 pub(super) fn redacts(rule: &Rule) -> bool {
-    !matches!(rule.kind, FieldKind::Exempt | FieldKind::Grouping)
+    !matches!(rule.kind, FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan)
         && rule.rewrite.is_empty()
         && !matches!(rule.action, Action::Keep | Action::Scan)
 }
@@ -42,19 +39,20 @@ pub(super) fn redacts(rule: &Rule) -> bool {
 /// True for a rule that never changes a value itself: the value is left alone, or looked at like any other.
 pub(super) fn only_spares(rule: &Rule) -> bool {
     rule.rewrite.is_empty()
-        && (matches!(rule.kind, FieldKind::Exempt | FieldKind::Grouping)
+        && (matches!(rule.kind, FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan)
             || matches!(rule.action, Action::Keep | Action::Scan))
 }
 
-/// True for a short word under a key that the rule spares: `"role": "user"`. A rule may spare all words.
+/// True for a short word under a key that the rule spares, `"role": "user"`, and for a value that it names.
+///
+/// A key with dots is the path that it spells: of `gen_ai.prompt.0.role` the last part counts.
 pub(super) fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
-    if rule.words_stay && value.len() <= WORD_BYTES_MAX && value.iter().all(u8::is_ascii_graphic) {
+    if rule.words.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value)) {
         return true;
     }
-    let Some(key) = key else { return false };
-    value.len() <= ENUM_BYTES_MAX
-        && value.iter().all(u8::is_ascii_graphic)
-        && rule.keep.iter().any(|kept| same_key(kept.as_bytes(), key))
+    let last = key.map(|key| key.rsplit(|byte| *byte == b'.').next().unwrap_or_default());
+    let spares = |kept: &String| kept == "*" || last.is_some_and(|key| same_key(kept.as_bytes(), key));
+    value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic) && rule.keep.iter().any(spares)
 }
 
 /// Compares keys without case and punctuation, as field paths do.

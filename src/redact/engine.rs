@@ -583,7 +583,7 @@ impl<'a> Engine<'a> {
         }
         match rule.kind {
             FieldKind::Exempt if is_identity(value) => Decision::Leave,
-            FieldKind::Exempt | FieldKind::Grouping => Decision::Look,
+            FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan => Decision::Look,
             FieldKind::Address => match address_decision(rule, value, inherited) {
                 Decision::Null if self.told(rule.action) == Action::Pseudonym => Decision::Replace,
                 decision => decision,

@@ -54,8 +54,8 @@ pub(crate) struct Rule {
     /// Its values are looked for in the rest of the item.
     pub(crate) teaches: bool,
     pub(crate) keep: Vec<String>,
-    /// Values without a blank stay.
-    pub(crate) words_stay: bool,
+    /// Whole values that stay, as they are compared.
+    pub(crate) words: Vec<String>,
     pub(crate) rewrite: BTreeMap<String, String>,
 }
 
@@ -86,7 +86,7 @@ impl Plan {
                 numbers: true,
                 teaches: false,
                 keep: Vec::new(),
-                words_stay: false,
+                words: Vec::new(),
                 rewrite: BTreeMap::new(),
             });
         }
@@ -94,7 +94,7 @@ impl Plan {
         let exempt_first = [true, false];
         for exempt in exempt_first {
             for (nth, field) in set.fields.iter().enumerate() {
-                if matches!(field.kind, FieldKind::Exempt | FieldKind::Grouping) != exempt {
+                if matches!(field.kind, FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan) != exempt {
                     continue;
                 }
                 let id = number(rules.len());
@@ -124,7 +124,7 @@ impl Plan {
                     teaches: field.spec.learn
                         && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
                     keep: field.spec.keep.clone(),
-                    words_stay: field.spec.words_stay,
+                    words: field.spec.words.clone(),
                     rewrite: field.spec.rewrite.clone(),
                 });
             }

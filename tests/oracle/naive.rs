@@ -41,6 +41,7 @@ pub(crate) enum Kind {
     Address,
     Exempt,
     Grouping,
+    Scan,
 }
 
 pub(crate) struct Rule {
@@ -53,7 +54,7 @@ pub(crate) struct Rule {
     pub(crate) numbers: bool,
     pub(crate) learn: bool,
     keep: Vec<String>,
-    words_stay: bool,
+    words: Vec<String>,
     rewrite: BTreeMap<String, String>,
     /// What must stand beside the value, if anything.
     pub(crate) beside: Option<Beside>,
@@ -62,7 +63,7 @@ pub(crate) struct Rule {
 impl Rule {
     /// True for a rule that takes values away.
     pub(crate) fn redacts(&self) -> bool {
-        let spares = matches!(self.kind, Kind::Exempt | Kind::Grouping)
+        let spares = matches!(self.kind, Kind::Exempt | Kind::Grouping | Kind::Scan)
             || matches!(self.action, Action::Keep | Action::Scan);
         !spares && self.rewrite.is_empty()
     }
@@ -137,7 +138,7 @@ impl Oracle {
             numbers: true,
             learn: false,
             keep: Vec::new(),
-            words_stay: false,
+            words: Vec::new(),
             rewrite: BTreeMap::new(),
             beside: None,
         });
@@ -147,10 +148,11 @@ impl Oracle {
                 let kind = match spec.kind.as_deref() {
                     Some("exempt") => Kind::Exempt,
                     Some("grouping") => Kind::Grouping,
+                    Some("scan") => Kind::Scan,
                     Some("address") => Kind::Address,
                     _ => Kind::Value,
                 };
-                if matches!(kind, Kind::Exempt | Kind::Grouping) != exempt {
+                if matches!(kind, Kind::Exempt | Kind::Grouping | Kind::Scan) != exempt {
                     continue;
                 }
                 let class = spec.class.as_deref().and_then(Class::parse);
@@ -168,7 +170,7 @@ impl Oracle {
                     numbers: spec.numbers,
                     learn: spec.learn,
                     keep: spec.keep.clone(),
-                    words_stay: spec.words_stay,
+                    words: spec.words.clone(),
                     rewrite: spec.rewrite.clone(),
                     beside: Beside::of(spec),
                 });
@@ -541,16 +543,15 @@ impl Scan<'_> {
                 let identity = value.len() <= EXEMPT_BYTES_MAX && value.iter().all(plain);
                 if identity { Decision::Leave } else { Decision::Look }
             }
-            Kind::Grouping => Decision::Look,
+            Kind::Scan | Kind::Grouping => Decision::Look,
             Kind::Address => address_decision(rule.action, text, inherited),
             Kind::Value => {
-                let kept = key.is_some_and(|key| {
-                    let word = value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic);
-                    let named = |keep: &String| paths::fold(keep.as_bytes()) == paths::fold(key);
-                    word && rule.keep.iter().any(named)
-                });
-                let stays = rule.words_stay && value.len() <= 40 && value.iter().all(u8::is_ascii_graphic);
-                if !rule.redacts() || kept || stays {
+                let stays = rule.words.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value));
+                let last = key.and_then(|key| key.rsplit(|byte| *byte == b'.').next()).map(paths::fold);
+                let word = value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic);
+                let named = |keep: &String| keep == "*" || Some(paths::fold(keep.as_bytes())) == last;
+                let kept = word && rule.keep.iter().any(named);
+                if !rule.redacts() || stays || kept {
                     Decision::Look
                 } else if value.is_empty()
                     || is_stand_in(value)
