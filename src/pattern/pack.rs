@@ -170,6 +170,9 @@ pub struct FieldSpec {
     /// Keys below the field whose short values stay: `type`, `role`; `*` for all.
     #[serde(default)]
     pub keep: Vec<String>,
+    /// Says nothing where the rule of a container around it does.
+    #[serde(default)]
+    pub fallback: bool,
     /// Whole values that stay: what the key says where it means something else.
     #[serde(default)]
     pub words: Vec<String>,

@@ -90,6 +90,7 @@ const FIELD: &[Key] = &[
     may("numbers", Shape::Flag, "Numbers are hits too and become 0."),
     may("learn", Shape::Flag, "The value is replaced wherever else the event says it."),
     may("keep", Shape::Texts, "Keys below the field whose short words stay; `*` for all."),
+    may("fallback", Shape::Flag, "Says nothing where the rule of a container around it does."),
     may("words", Shape::Texts, "Whole values that stay."),
     may("rewrite", Shape::Texted, "Whole values exchanged for others."),
     may(

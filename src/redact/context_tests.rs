@@ -131,7 +131,7 @@ fn a_kept_key_may_lie_in_an_earlier_window() {
 fn a_rule_spares_what_it_names() {
     let pack = "[[field]]\nname='f'\nclass='prompt_text'\npaths=['**.prompt','**.prompt[].*']\nkeep=['role']\nwords=['login']\n\
                 why='w'\nhits=[]\nmisses=[]\n\
-                [[field]]\nname='g'\nclass='prompt_text'\npaths=['**.llm.*.**']\nkeep=['*']\nwhy='w'\nhits=[]\nmisses=[]\n\
+                [[field]]\nname='g'\nclass='prompt_text'\npaths=['**.llm.*.**']\nfallback=true\nkeep=['*']\nwhy='w'\nhits=[]\nmisses=[]\n\
                 [[field]]\nname='h'\nkind='scan'\npaths=['**.llm.agent.name']\nwhy='w'\nhits=[]\nmisses=[]\n\
                 [[pattern]]\nname='p'\nclass='email'\nregex='foo[0-9]'\nwhy='w'\nhits=[]\nmisses=[]\n";
     let pack = pack::parse(pack, "p.toml").expect("a pack");
@@ -143,6 +143,13 @@ fn a_rule_spares_what_it_names() {
         (r#"{"prompt.0.role":"user"}"#, None),
         (r#"{"prompt.0.user":"user"}"#, Some(r#"{"prompt.0.user":"[prompt chars=4 words=1]"}"#)),
         (r#"{"llm":"a b"}"#, None),
+        (r#"{"prompt":{"llm.x":"fox"}}"#, Some(r#"{"prompt":{"llm.x":"[prompt chars=3 words=1]"}}"#)),
+        (
+            r#"{"a":"{'prompt': {'llm.x': ['fox', {'y': 'fox'}]}, 'llm.x': 'fox'}"}"#,
+            Some(
+                r#"{"a":"{'prompt': {'llm.x': ['[prompt chars=3 words=1]', {'y': '[prompt chars=3 words=1]'}]}, 'llm.x': 'fox'}"}"#,
+            ),
+        ),
         (
             r#"{"llm.x.y":"a b","llm.z":["ab"],"llm.k":3}"#,
             Some(r#"{"llm.x.y":"[prompt chars=3 words=2]","llm.z":["ab"],"llm.k":3}"#),

@@ -43,6 +43,11 @@ pub(super) fn only_spares(rule: &Rule) -> bool {
             || matches!(rule.action, Action::Keep | Action::Scan))
 }
 
+/// True for a rule that says nothing where the rule of a container does: an exemption, what is only looked at, a fallback.
+pub(super) fn yields(rule: &Rule) -> bool {
+    !redacts(rule) || rule.fallback
+}
+
 /// True for a short word under a key that the rule spares, `"role": "user"`, and for a value that it names.
 ///
 /// A key with dots is the path that it spells: of `gen_ai.prompt.0.role` the last part counts.

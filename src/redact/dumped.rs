@@ -86,7 +86,7 @@ impl Engine<'_> {
                 Event::Open { key, is_list } => {
                     let mark = self.note_member(text, key.clone(), None, &mut frames);
                     let state = key.map_or(frame.next, |key| self.after(frame.state, &text[key]));
-                    let own = fields.rule(state).filter(|id| self.takes(*id));
+                    let own = self.rules_for(fields.rule(state), frame.under).find(|id| self.takes(*id));
                     let under = own.or(frame.under);
                     if under.is_some() {
                         reader.tell_bare_elements();

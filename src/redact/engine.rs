@@ -8,7 +8,7 @@
 //! work), what lies behind it is replaced whole.
 
 use super::action::Action;
-use super::decision::{Decision, address_decision, asks_server, is_identity, is_kept, redacts};
+use super::decision::{Decision, address_decision, asks_server, is_identity, is_kept, redacts, yields};
 use super::edit::{Edit, gravity};
 use super::plan::{Plan, Rule};
 use super::pool::Pool;
@@ -602,13 +602,13 @@ impl<'a> Engine<'a> {
     }
 
     /// The rules to ask about a value, in order: its own, then its container's, which alone counts if its
-    /// own takes nothing away.
+    /// own takes nothing away or is a fallback.
     pub(super) fn rules_for(
         &self,
         own: Option<u16>,
         under: Option<u16>,
     ) -> impl Iterator<Item = u16> + use<> {
-        let spares = |id: u16| under.is_some() && !redacts(&self.plan.rules[usize::from(id)]);
+        let spares = |id: u16| under.is_some() && yields(&self.plan.rules[usize::from(id)]);
         own.filter(|id| !spares(*id)).into_iter().chain(under)
     }
 

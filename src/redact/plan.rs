@@ -54,7 +54,9 @@ pub(crate) struct Rule {
     /// Its values are looked for in the rest of the item.
     pub(crate) teaches: bool,
     pub(crate) keep: Vec<String>,
-    /// Whole values that stay, as they are compared.
+    /// It says nothing where the rule of a container does.
+    pub(crate) fallback: bool,
+    /// Whole values that stay.
     pub(crate) words: Vec<String>,
     pub(crate) rewrite: BTreeMap<String, String>,
 }
@@ -86,6 +88,7 @@ impl Plan {
                 numbers: true,
                 teaches: false,
                 keep: Vec::new(),
+                fallback: false,
                 words: Vec::new(),
                 rewrite: BTreeMap::new(),
             });
@@ -124,6 +127,7 @@ impl Plan {
                     teaches: field.spec.learn
                         && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
                     keep: field.spec.keep.clone(),
+                    fallback: field.spec.fallback,
                     words: field.spec.words.clone(),
                     rewrite: field.spec.rewrite.clone(),
                 });

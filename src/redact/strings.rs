@@ -149,7 +149,11 @@ impl Visitor for Strings<'_, '_> {
         let rules = &self.engine.plan.rules;
         let own = rule.filter(|id| redacts(&rules[usize::from(*id)]));
         match (own, under) {
-            (Some(id), Some(_)) if rules[usize::from(id)].kind == FieldKind::Address => under,
+            (Some(id), Some(_))
+                if rules[usize::from(id)].kind == FieldKind::Address || rules[usize::from(id)].fallback =>
+            {
+                under
+            }
             _ => own.or(under),
         }
     }

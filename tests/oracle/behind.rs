@@ -141,7 +141,8 @@ impl Scan<'_> {
                     let named = key.map(|key| &text[key]);
                     note(&mut frames, named, None);
                     let mut own = named.map_or(next, |key| after(&here, key));
-                    own.under = self.own_rule(&own).filter(|id| self.takes(*id)).or(here.under);
+                    own.under = here.under;
+                    own.under = self.rules_for(&own).into_iter().find(|id| self.takes(*id)).or(here.under);
                     if own.under.is_some() {
                         reader.tell_bare_elements();
                     }

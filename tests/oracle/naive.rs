@@ -54,6 +54,7 @@ pub(crate) struct Rule {
     pub(crate) numbers: bool,
     pub(crate) learn: bool,
     keep: Vec<String>,
+    pub(crate) fallback: bool,
     words: Vec<String>,
     rewrite: BTreeMap<String, String>,
     /// What must stand beside the value, if anything.
@@ -138,6 +139,7 @@ impl Oracle {
             numbers: true,
             learn: false,
             keep: Vec::new(),
+            fallback: false,
             words: Vec::new(),
             rewrite: BTreeMap::new(),
             beside: None,
@@ -170,6 +172,7 @@ impl Oracle {
                     numbers: spec.numbers,
                     learn: spec.learn,
                     keep: spec.keep.clone(),
+                    fallback: spec.fallback,
                     words: spec.words.clone(),
                     rewrite: spec.rewrite.clone(),
                     beside: Beside::of(spec),
@@ -276,7 +279,8 @@ impl Scan<'_> {
     /// it does not end the reach of one that does.
     pub(crate) fn rule_below(&self, place: &Place) -> Option<usize> {
         let own = self.own_rule(place).filter(|id| self.oracle.rules[*id].redacts());
-        let yields = own.is_some_and(|id| self.oracle.rules[id].kind == Kind::Address);
+        let rule = own.map(|id| &self.oracle.rules[id]);
+        let yields = rule.is_some_and(|rule| rule.kind == Kind::Address || rule.fallback);
         if yields { place.under.or(own) } else { own.or(place.under) }
     }
 
@@ -284,7 +288,8 @@ impl Scan<'_> {
     /// own takes nothing away.
     pub(crate) fn rules_for(&self, place: &Place) -> Vec<usize> {
         let own = self.own_rule(place);
-        let spared = own.is_some_and(|id| !self.oracle.rules[id].redacts()) && place.under.is_some();
+        let rule = own.map(|id| &self.oracle.rules[id]);
+        let spared = rule.is_some_and(|rule| !rule.redacts() || rule.fallback) && place.under.is_some();
         own.filter(|_| !spared).into_iter().chain(place.under).collect()
     }
 
