@@ -19,6 +19,8 @@ mod negatives;
 mod providers;
 #[path = "prompts/secrets.rs"]
 mod secrets;
+#[path = "prompts/shapes.rs"]
+mod shapes;
 #[path = "prompts/text.rs"]
 mod text;
 
