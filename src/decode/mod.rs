@@ -190,6 +190,14 @@ impl Decoder {
         }
     }
 
+    /// Prepares for a body that is in no coding, whatever it begins like: its magic bytes are a file's own.
+    ///
+    /// LEAK: what such a body says is not seen here, so it is for those alone who take it for a file, unread.
+    #[must_use]
+    pub fn plain(limits: DecodeLimits) -> Self {
+        Self { codec: Codec::new(sniff::Format::Identity).ok(), ..Self::new(Coding::Identity, limits) }
+    }
+
     /// Decodes from `input`, which it advances, and appends at most [`PIECE_BYTES_MAX`] bytes to `out`.
     ///
     /// Returns [`Progress::More`] when the piece is full and [`Progress::Drained`] when `input` is used

@@ -27,7 +27,7 @@ mod video;
 pub use dsn::Dsn;
 pub use header::{ItemHeader, envelope_dsn, envelope_event_id, parse_item_header};
 pub use kind::{Content, ItemKind};
-pub use media::begins_as;
+pub use media::{begins_as, kinds_begun, media_label};
 pub use video::{VideoMember, video_members, write_video_head};
 
 use super::FrameError;

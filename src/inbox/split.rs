@@ -9,7 +9,7 @@ use crate::frame::FrameError;
 use crate::frame::batch::{self, PartKind};
 use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
 use crate::frame::sentry::{EnvelopeFramer, EnvelopePart, ItemKind};
-use crate::pipeline::{BodyFormat, Dialect, recording_text};
+use crate::pipeline::{BodyFormat, Dialect, FileKind, recording_text};
 use std::sync::Arc;
 
 /// Bytes of an envelope item that are held to be shown. What Sentry takes of an event, log or span:
@@ -195,6 +195,9 @@ impl Splitter {
             BodyFormat::Multipart(_, boundary) => Mode::Held(Vec::new(), Apart::Form(boundary)),
             BodyFormat::Ndjson | BodyFormat::MixedLines => Mode::Lines,
             BodyFormat::Auto => Mode::FirstLine,
+            BodyFormat::File(FileKind::Minidump) => Mode::Whole("minidump"),
+            BodyFormat::File(FileKind::UnrealReport) => Mode::Whole("unreal_report"),
+            BodyFormat::File(FileKind::Upload) => Mode::Whole("attachment"),
             BodyFormat::Otlp(..) | BodyFormat::OtlpGrpc(..) => Mode::Otlp(format),
         };
         let held_max = if let Mode::Otlp(_) = mode { otlp::BYTES_MAX } else { bytes_max };

@@ -9,9 +9,11 @@
 use super::body::Stage;
 use super::envelope::{is_text, json, text};
 use super::recording::recording;
-use crate::frame::sentry::{ItemHeader, ItemKind, begins_as, video_members, write_video_head};
+use super::{FileKind, Refusal};
+use crate::decode::{Coding, DecodeLimits, Decoder};
+use crate::frame::sentry::{ItemHeader, ItemKind, begins_as, kinds_begun, video_members, write_video_head};
 use crate::outcome::Reason;
-use crate::redact::{ItemScope, Policy};
+use crate::redact::{ItemScope, OnError, Policy};
 
 /// Appends a payload that is not read as text. True if it changed.
 ///
@@ -25,24 +27,95 @@ pub(super) fn binary(
     stage: &mut Stage<'_>,
 ) -> Result<bool, Reason> {
     let label = header.binary_label().ok_or(otherwise)?;
-    if !is_allowed(stage.scrubber.plan().policy(), &label) {
-        return Err(otherwise);
-    }
-    if header.kind == ItemKind::ReplayVideo {
+    let policy = stage.scrubber.plan().policy();
+    if header.kind == ItemKind::ReplayVideo && lets_by(policy, &label) {
         return video(payload, out, stage);
     }
-    match begins_as(&label, payload) {
-        Some(true) => {}
-        Some(false) => return Err(otherwise),
-        None if is_text(payload) => return text(payload, out, stage),
-        None => {}
+    match let_by(policy, &label, payload) {
+        LetBy::No => Err(otherwise),
+        LetBy::Scanned => text(payload, out, stage),
+        LetBy::Unread => {
+            out.extend_from_slice(payload);
+            Ok(false)
+        }
     }
-    out.extend_from_slice(payload);
-    Ok(false)
 }
 
-fn is_allowed(policy: &Policy, label: &str) -> bool {
+/// What a policy says about a payload that calls itself `label`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum LetBy {
+    No,
+    /// As text, which it is.
+    Scanned,
+    Unread,
+}
+
+/// Whether binary content that calls itself `label` goes on unread.
+fn lets_by(policy: &Policy, label: &str) -> bool {
     policy.attachments.iter().any(|kind| kind.covers(label))
+}
+
+pub(super) fn let_by(policy: &Policy, label: &str, payload: &[u8]) -> LetBy {
+    if !lets_by(policy, label) {
+        return LetBy::No;
+    }
+    match begins_as(label, payload) {
+        Some(true) => LetBy::Unread,
+        Some(false) => LetBy::No,
+        None if is_text(payload) => LetBy::Scanned,
+        None => LetBy::Unread,
+    }
+}
+
+/// The minidump of a crash report, which may be packed.
+///
+/// SPEC: Sentry unpacks what crash reporters send in gzip or Zstandard:
+/// <https://docs.sentry.io/platforms/native/guides/minidumps/#size-limits>
+pub(super) fn let_dump_by(policy: &Policy, payload: &[u8]) -> LetBy {
+    let mut head = Vec::new();
+    let mut decoder = Decoder::new(Coding::Identity, DecodeLimits { bytes_max: None, ratio_max: u32::MAX });
+    // One piece: its first bytes tell.
+    let mut told = &payload[..payload.len().min(DUMP_TOLD_BYTES)];
+    if decoder.step(&mut told, &mut head).is_err() {
+        head.clear();
+    }
+    let_by(policy, MINIDUMP, if head.is_empty() { payload } else { &head })
+}
+
+/// Packed bytes in which the first of a minidump are looked for.
+const DUMP_TOLD_BYTES: usize = 4 << 10;
+/// What the policy calls it.
+const MINIDUMP: &str = "event.minidump";
+
+/// A body that is one file.
+pub(super) fn file(kind: FileKind, bytes: &[u8], stage: &mut Stage<'_>) -> Result<(), Refusal> {
+    let policy = stage.scrubber.plan().policy();
+    let let_by = match kind {
+        FileKind::Minidump => let_dump_by(policy, bytes),
+        FileKind::UnrealReport => let_by(policy, "unreal_report", bytes),
+        FileKind::Upload if is_text(bytes) => LetBy::Scanned,
+        FileKind::Upload => {
+            let named =
+                kinds_begun(bytes).chain(["application/octet-stream"]).any(|kind| lets_by(policy, kind));
+            if named { LetBy::Unread } else { LetBy::No }
+        }
+    };
+    let changed = match (let_by, stage.scrubber.plan().on_error()) {
+        (LetBy::Scanned, _) => {
+            stage.summary.bytes_scanned += bytes.len() as u64;
+            let mut scrubbed = Vec::new();
+            let changed = text(bytes, &mut scrubbed, stage)?;
+            stage.out.append(&mut scrubbed);
+            changed
+        }
+        (LetBy::No, on_error) if on_error != OnError::Pass => return Err(Reason::Binary.into()),
+        (LetBy::Unread | LetBy::No, _) => {
+            stage.out.extend_from_slice(bytes);
+            false
+        }
+    };
+    stage.summary.item(changed);
+    Ok(())
 }
 
 /// A mobile replay: event and recording are scrubbed, the video is let by.

@@ -3,11 +3,12 @@
 //! In: pieces of a decoded body. Out: scrubbed bytes in a buffer, and what became of each item in a
 //! [`Summary`]. Holds one item, or one window of a longer one. Knows no content-encoding.
 
+use super::binary;
 use super::envelope::envelope;
 use super::long::{LongDocument, NotJson};
 use super::multipart::Parts;
 use super::otlp::{OtlpBody, OtlpWire};
-use super::{BodyFormat, BodyLimits, Dialect, Refusal, Summary, forms};
+use super::{BodyFormat, BodyLimits, Dialect, FileKind, Refusal, Summary, forms};
 use crate::frame::FrameError;
 use crate::frame::lines::{LineFramer, LinePart};
 use crate::frame::sentry::{EnvelopeFramer, envelope_event_id};
@@ -43,6 +44,10 @@ pub(super) enum Body {
         bare: bool,
     },
     Multipart(Box<Parts>),
+    File {
+        held: Vec<u8>,
+        kind: FileKind,
+    },
     Otlp(OtlpBody),
 }
 
@@ -94,6 +99,7 @@ impl Body {
             BodyFormat::Multipart(dialect, boundary) => {
                 Self::Multipart(Box::new(Parts::new(dialect, boundary, limits.item_bytes_max)))
             }
+            BodyFormat::File(kind) => Self::File { held: Vec::new(), kind },
             BodyFormat::Otlp(signal, encoding) => Self::Otlp(OtlpBody::new(signal, OtlpWire::Http(encoding))),
             BodyFormat::OtlpGrpc(signal, coding) => Self::Otlp(OtlpBody::new(signal, OtlpWire::Grpc(coding))),
         }
@@ -110,7 +116,8 @@ impl Body {
             Self::Undecided(held)
             | Self::Document { held, .. }
             | Self::Form { held, .. }
-            | Self::Events { held, .. } => held.capacity(),
+            | Self::Events { held, .. }
+            | Self::File { held, .. } => held.capacity(),
             Self::Multipart(parts) => parts.held_bytes(),
             Self::Envelope { framer, .. } => framer.held_bytes(),
             Self::Otlp(body) => body.held_bytes(),
@@ -157,7 +164,7 @@ impl Body {
                 lines.framer.feed(piece);
                 lines.work(stage)
             }
-            Self::Form { held, .. } => {
+            Self::Form { held, .. } | Self::File { held, .. } => {
                 if held.len() + piece.len() > stage.limits.item_bytes_max {
                     return Err(Reason::ItemTooLarge.into());
                 }
@@ -222,6 +229,7 @@ impl Body {
                 Ok(())
             }
             Self::Multipart(parts) => parts.finish(stage),
+            Self::File { held, kind } => binary::file(*kind, &std::mem::take(held), stage),
             Self::Otlp(body) => body.finish(stage),
         }
     }
@@ -311,6 +319,15 @@ fn line(kind: LineKind, bytes: &[u8], stage: &mut Stage<'_>) {
 }
 
 impl Stage<'_> {
+    /// Leaves an item out, or refuses the body, as the policy says.
+    pub(super) fn fail(&mut self, reason: Reason) -> Result<(), Refusal> {
+        if self.scrubber.plan().on_error() == OnError::Reject {
+            return Err(reason.into());
+        }
+        self.summary.drop_item(reason);
+        Ok(())
+    }
+
     pub(super) fn scrub(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8]) -> Verdict {
         self.summary.bytes_scanned += bytes.len() as u64;
         match scope {

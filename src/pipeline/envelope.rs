@@ -43,18 +43,9 @@ pub(super) fn envelope(
                 payload_out.clear();
                 envelope_item(&header, payload, ending, &mut payload_out, stage)?;
             }
-            EnvelopePart::TooLarge { .. } => fail(Reason::ItemTooLarge, stage)?,
+            EnvelopePart::TooLarge { .. } => stage.fail(Reason::ItemTooLarge)?,
         }
     }
-    Ok(())
-}
-
-/// Leaves an item out, or refuses the body, as the policy says.
-fn fail(reason: Reason, stage: &mut Stage<'_>) -> Result<(), Refusal> {
-    if stage.scrubber.plan().on_error() == OnError::Reject {
-        return Err(reason.into());
-    }
-    stage.summary.drop_item(reason);
     Ok(())
 }
 
@@ -93,9 +84,9 @@ fn envelope_item(
             scrubbed.extend_from_slice(payload);
             (false, None)
         }
-        (Err(reason), _) => return fail(reason, stage),
+        (Err(reason), _) => return stage.fail(reason),
     };
-    let Ok(rewritten) = parse_item_header(&line) else { return fail(Reason::EnvelopeMalformed, stage) };
+    let Ok(rewritten) = parse_item_header(&line) else { return stage.fail(Reason::EnvelopeMalformed) };
     write_item(stage.out, &rewritten, scrubbed, ending, None, meta_length);
     stage.summary.item(changed || of_header.changed);
     Ok(())

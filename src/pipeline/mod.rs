@@ -10,7 +10,10 @@
 mod batch;
 mod binary;
 mod body;
+mod chunks;
 mod envelope;
+#[cfg(test)]
+mod files_tests;
 mod forms;
 mod long;
 mod multipart;
@@ -64,10 +67,23 @@ pub enum BodyFormat {
     Events(Dialect),
     /// `multipart/form-data`, each part an item.
     Multipart(Dialect, Boundary),
+    /// One file, not decoded but for a content-encoding that is named.
+    File(FileKind),
     /// An OTLP request.
     Otlp(Signal, Encoding),
     /// An OTLP request in a gRPC frame; compressed messages have this coding.
     OtlpGrpc(Signal, Coding),
+}
+
+/// What a body that is one file should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// The memory of a crashed process.
+    Minidump,
+    /// A crash archive of Unreal Engine.
+    UnrealReport,
+    /// Anything: the first bytes tell.
+    Upload,
 }
 
 /// Whose events a body holds: which field rules are for it, and what its batches are called.
@@ -83,6 +99,10 @@ pub enum Dialect {
     Langfuse,
     /// LangSmith's.
     LangSmith,
+    /// Sentry's: files that belong to an event.
+    Sentry,
+    /// Sentry's: a crash report, which is none without its minidump.
+    SentryCrash,
 }
 
 impl Dialect {
@@ -94,30 +114,37 @@ impl Dialect {
             Self::Segment => ItemScope::Segment,
             Self::Langfuse => ItemScope::Langfuse,
             Self::LangSmith => ItemScope::LangSmith,
+            Self::Sentry | Self::SentryCrash => ItemScope::Sentry,
         }
     }
 
     /// The members of a body's object whose elements are events.
     pub(crate) fn arrays(self) -> &'static [&'static str] {
         match self {
-            Self::Any => &[],
+            Self::Any | Self::Sentry | Self::SentryCrash => &[],
             Self::LangSmith => &["post", "patch"],
             Self::PostHog | Self::Segment | Self::Langfuse => &["batch"],
         }
     }
 
-    /// The name of the field that a part of a multipart body holds; `None` if it holds a whole event, or a file.
+    /// The path of the field that a part of a multipart body holds; empty if it holds a whole event, or a file.
     ///
     /// SPEC: LangSmith names its parts `post.<id>`, `post.<id>.inputs`, `feedback.<id>`, `attachment.<id>.<name>`;
-    /// PostHog `event`, `event.properties`, `event.properties.$ai_input`.
-    fn part_key(self, name: &str) -> Option<&str> {
+    /// PostHog `event`, `event.properties`, `event.properties.$ai_input`; Sentry `sentry`, `sentry[user][id]`, and what
+    /// it does not know becomes `extra`: <https://docs.sentry.io/platforms/native/guides/minidumps/>.
+    fn part_path(self, name: &str, is_file: bool) -> Vec<&str> {
         match self {
             Self::LangSmith => match (name.split('.').next(), name.splitn(3, '.').nth(2)) {
-                (Some("post" | "patch"), field) => field,
-                _ => None,
+                (Some("post" | "patch"), Some(field)) => vec![field],
+                _ => Vec::new(),
             },
-            Self::PostHog => name.rsplit_once('.').map(|(_, field)| field),
-            Self::Any | Self::Segment | Self::Langfuse => Some(name),
+            Self::PostHog => name.rsplit_once('.').map_or_else(Vec::new, |(_, field)| vec![field]),
+            Self::Any | Self::Segment | Self::Langfuse => vec![name],
+            Self::Sentry | Self::SentryCrash if is_file || name == "sentry" => Vec::new(),
+            Self::Sentry | Self::SentryCrash => match name.strip_prefix("sentry[") {
+                Some(rest) => rest.trim_end_matches(']').split("][").collect(),
+                None => vec!["extra", name],
+            },
         }
     }
 }
@@ -277,7 +304,11 @@ impl Pipeline {
         let decode = DecodeLimits { bytes_max: limits.body_bytes_max, ratio_max: limits.ratio_max };
         let scan = ScanLimits { depth_max: limits.depth_max, layers_max: limits.layers_max };
         Self {
-            decoder: Decoder::new(declared, decode),
+            decoder: match (format, declared) {
+                // Its server takes the bytes as they are; what begins like a coding is the file itself.
+                (BodyFormat::File(_), Coding::Identity) => Decoder::plain(decode),
+                _ => Decoder::new(declared, decode),
+            },
             body: Body::new(format, &limits),
             scrubber: Scrubber::new(plan, scan),
             limits,

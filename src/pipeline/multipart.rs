@@ -1,37 +1,79 @@
 //! The parts of a multipart body to scrubbed parts.
 //!
 //! In: parts as `frame` finds them. Out: the same parts in the same order, their content scrubbed by what its own
-//! headers say it is, their lengths made true, names and file names scanned as text. Binary content meets the
-//! route's conduct: left out, emptied, or the whole body refused.
+//! headers say it is, their lengths made true, names and file names scanned as text. Binary content is let by
+//! unread where the policy names its kind, else it meets the route's conduct: left out, emptied, or the whole body refused.
 
+use super::binary::{LetBy, let_by, let_dump_by};
 use super::body::Stage;
+use super::chunks::{self, Chunks};
 use super::{Dialect, Refusal};
 use crate::decode::{self, Coding, DecodeError, DecodeLimits};
 use crate::encode::Encoder;
 use crate::encode::multipart::{field, lines, write_headers};
 use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
+use crate::frame::sentry::media_label;
 use crate::outcome::Reason;
-use crate::redact::{ItemFormat, OnError, Verdict};
+use crate::redact::{ItemFormat, ItemScope, OnError, Verdict};
 
 /// A body on its way.
 pub(super) struct Parts {
     framer: MultipartFramer,
-    boundary: Boundary,
+    writer: Writer,
     dialect: Dialect,
+    /// An event in several fields.
+    chunks: Chunks,
+    /// Why the part without which the rest is worth nothing was left out.
+    lost: Option<Reason>,
+}
+
+/// Writes parts between boundaries.
+struct Writer {
+    /// CRLF, two hyphens, the boundary.
+    delimiter: Vec<u8>,
     /// Parts that went on.
     kept: u64,
-    /// Something stands before the next delimiter.
-    begun: bool,
+}
+
+impl Writer {
+    fn new(boundary: &Boundary) -> Self {
+        Self { delimiter: [b"\r\n--", boundary.as_bytes()].concat(), kept: 0 }
+    }
+
+    fn delimit(&self, out: &mut Vec<u8>) {
+        // Nothing stands before the first.
+        out.extend_from_slice(if self.kept == 0 { &self.delimiter[2..] } else { &self.delimiter });
+    }
+
+    /// LEAK: no stand-in has a line end in it, so no part can come to hold a delimiter; should one do all the same,
+    /// others would frame it otherwise.
+    fn is_safe(&self, content: &[u8]) -> bool {
+        memchr::memmem::find(content, &self.delimiter).is_none()
+    }
+
+    /// Writes a part; with `true_lengths` its headers say how long its content is.
+    fn part(&mut self, headers: &[u8], content: &[u8], true_lengths: bool, out: &mut Vec<u8>) {
+        self.delimit(out);
+        out.extend_from_slice(b"\r\n");
+        if true_lengths {
+            write_headers(headers, content.len(), out);
+        } else {
+            out.extend_from_slice(headers);
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(content);
+        self.kept += 1;
+    }
 }
 
 impl Parts {
     pub(super) fn new(dialect: Dialect, boundary: Boundary, part_bytes_max: usize) -> Self {
         let framer = MultipartFramer::new(&boundary, part_bytes_max);
-        Self { framer, boundary, dialect, kept: 0, begun: false }
+        Self { framer, writer: Writer::new(&boundary), dialect, chunks: Chunks::default(), lost: None }
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.framer.held_bytes()
+        self.framer.held_bytes() + self.chunks.held_bytes()
     }
 
     pub(super) fn push(&mut self, piece: &[u8], stage: &mut Stage<'_>) -> Result<(), Refusal> {
@@ -45,95 +87,135 @@ impl Parts {
     }
 
     fn work(&mut self, stage: &mut Stage<'_>) -> Result<(), Refusal> {
-        let Self { framer, boundary, dialect, kept, begun } = self;
-        let mut delimit = |out: &mut Vec<u8>| {
-            if std::mem::replace(begun, true) {
-                out.extend_from_slice(b"\r\n");
-            }
-            out.extend_from_slice(b"--");
-            out.extend_from_slice(boundary.as_bytes());
-        };
+        let Self { framer, writer, dialect, chunks, lost } = self;
         while let Some(part) = framer.next()? {
-            let (headers, content) = match part {
-                MultipartPart::Part { headers, content } => (headers, content),
+            match part {
+                MultipartPart::Part { headers, content } => {
+                    stage.summary.bytes_scanned += (headers.len() + content.len()) as u64;
+                    one(*dialect, (headers, content), writer, chunks, lost, stage)?;
+                }
                 MultipartPart::TooLarge => {
-                    fail(Reason::ItemTooLarge, stage)?;
-                    continue;
+                    // Nothing is known of it; a report's largest part is its minidump.
+                    lost_with(*dialect, true, Reason::ItemTooLarge, lost);
+                    stage.fail(Reason::ItemTooLarge)?;
                 }
                 MultipartPart::End { line_end } => {
-                    nothing_left(*kept, stage)?;
-                    delimit(stage.out);
+                    settle(writer, chunks, stage)?;
+                    nothing_left(writer.kept, *lost, stage)?;
+                    writer.delimit(stage.out);
                     stage.out.extend_from_slice(if line_end { b"--\r\n" } else { b"--" });
-                    return Ok(());
                 }
-            };
-            stage.summary.bytes_scanned += (headers.len() + content.len()) as u64;
-            let scrubbed = scrub(*dialect, headers, content, stage);
-            let on_error = stage.scrubber.plan().on_error();
-            let (lines, other, changed) = match (scrubbed, on_error) {
-                (Ok(Scrubbed { headers: None, content: None }), _) => (None, None, false),
-                (Ok(Scrubbed { headers, content }), _) => (headers, content, true),
-                (Err(Reason::Policy), _) => {
-                    stage.summary.drop_item(Reason::Policy);
-                    continue;
-                }
-                (Err(reason), OnError::Replace) if reason != Reason::NotForm => {
-                    let Ok(lines) = scrub_headers(*dialect, headers, stage) else {
-                        fail(reason, stage)?;
-                        continue;
-                    };
-                    (lines, Some(Vec::new()), true)
-                }
-                (Err(_), OnError::Pass) => (None, None, false),
-                (Err(reason), _) => {
-                    fail(reason, stage)?;
-                    continue;
-                }
-            };
-            // LEAK: no stand-in has a line end in it, so no part can come to hold a delimiter; should one do
-            // all the same, others would frame it otherwise.
-            let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
-            if other.as_ref().is_some_and(|bytes| memchr::memmem::find(bytes, &delimiter).is_some()) {
-                fail(Reason::NotForm, stage)?;
-                continue;
             }
-            delimit(stage.out);
-            stage.out.extend_from_slice(b"\r\n");
-            let headers = lines.as_deref().unwrap_or(headers);
-            match &other {
-                Some(bytes) => write_headers(headers, bytes.len(), stage.out),
-                None => stage.out.extend_from_slice(headers),
-            }
-            stage.out.extend_from_slice(b"\r\n");
-            stage.out.extend_from_slice(other.as_deref().unwrap_or(content));
-            *kept += 1;
-            stage.summary.item(changed);
         }
         Ok(())
     }
 }
 
-/// Leaves a part out, or refuses the body, as the policy says.
-fn fail(reason: Reason, stage: &mut Stage<'_>) -> Result<(), Refusal> {
-    if stage.scrubber.plan().on_error() == OnError::Reject {
-        return Err(reason.into());
+/// One part, from its bytes to its counted end.
+fn one(
+    dialect: Dialect,
+    (headers, content): (&[u8], &[u8]),
+    writer: &mut Writer,
+    chunks: &mut Chunks,
+    lost: &mut Option<Reason>,
+    stage: &mut Stage<'_>,
+) -> Result<(), Refusal> {
+    let head = head(headers);
+    let is_dump = head.as_ref().is_ok_and(Head::is_dump);
+    let is_file = head.as_ref().map_or(true, |head| head.is_file);
+    if let Some(number) = head.as_ref().ok().and_then(|head| head.chunk(dialect)) {
+        let held = scrub_headers(dialect, headers, stage).and_then(|lines| {
+            let changed = lines.is_some();
+            let lines = lines.unwrap_or_else(|| headers.to_vec());
+            chunks.piece(number, lines, content, changed, stage)
+        });
+        return held.or_else(|reason| stage.fail(reason));
     }
-    stage.summary.drop_item(reason);
+    if is_file && chunks.waits() {
+        settle(writer, chunks, stage)?;
+    }
+    let scrubbed = head.and_then(|head| scrub(dialect, &head, headers, content, stage));
+    let on_error = stage.scrubber.plan().on_error();
+    let (lines, other) = match (scrubbed, on_error) {
+        (Ok(Scrubbed { headers, content }), _) => (headers, content),
+        (Err(Reason::Policy), _) => {
+            lost_with(dialect, is_dump, Reason::Policy, lost);
+            stage.summary.drop_item(Reason::Policy);
+            return Ok(());
+        }
+        (Err(reason), OnError::Replace) if reason != Reason::NotForm && !dialect.needs(is_dump) => {
+            match scrub_headers(dialect, headers, stage) {
+                Ok(lines) => (lines, Some(Vec::new())),
+                Err(_) => return stage.fail(reason),
+            }
+        }
+        (Err(_), OnError::Pass) => (None, None),
+        (Err(reason), _) => {
+            lost_with(dialect, is_dump, reason, lost);
+            return stage.fail(reason);
+        }
+    };
+    if other.as_deref().is_some_and(|bytes| !writer.is_safe(bytes)) {
+        return stage.fail(Reason::NotForm);
+    }
+    let changed = lines.is_some() || other.is_some();
+    let headers = lines.as_deref().unwrap_or(headers);
+    let written = other.as_deref().unwrap_or(content);
+    if chunks.waits() {
+        let mut true_headers = Vec::with_capacity(headers.len());
+        match &other {
+            Some(bytes) => write_headers(headers, bytes.len(), &mut true_headers),
+            None => true_headers.extend_from_slice(headers),
+        }
+        if let Err(reason) = chunks.field(&true_headers, written, stage) {
+            return stage.fail(reason);
+        }
+    } else {
+        writer.part(headers, written, other.is_some(), stage.out);
+    }
+    stage.summary.item(changed);
     Ok(())
 }
 
-/// A body of which every part was left out is refused: its receiver would take it for an empty form.
-fn nothing_left(kept: u64, stage: &mut Stage<'_>) -> Result<(), Refusal> {
-    match stage.summary.dropped.first_mut() {
-        Some((reason, n)) if kept == 0 => {
-            // The refusal counts the last one itself.
-            *n -= 1;
-            let reason = *reason;
-            stage.summary.dropped.retain(|(_, n)| *n > 0);
-            Err(reason.into())
+/// Writes what waited for the last piece of an event.
+fn settle(writer: &mut Writer, chunks: &mut Chunks, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+    let (ready, event) = chunks.end(stage);
+    if let Err((reason, pieces)) = event {
+        for _ in 0..pieces {
+            if reason == Reason::Policy { stage.summary.drop_item(reason) } else { stage.fail(reason)? }
         }
-        _ => Ok(()),
     }
+    for part in ready {
+        if part.piece.is_some() && !writer.is_safe(&part.content) {
+            stage.fail(Reason::NotForm)?;
+            continue;
+        }
+        writer.part(&part.headers, &part.content, part.piece == Some(true), stage.out);
+        part.piece.into_iter().for_each(|changed| stage.summary.item(changed));
+    }
+    Ok(())
+}
+
+/// Notes that the part without which the rest is worth nothing is left out.
+fn lost_with(dialect: Dialect, is_dump: bool, reason: Reason, lost: &mut Option<Reason>) {
+    if dialect.needs(is_dump) {
+        lost.get_or_insert(reason);
+    }
+}
+
+/// A body of which every part was left out is refused: its receiver would take it for an empty form. So is one that
+/// lost the part that it is about.
+fn nothing_left(kept: u64, lost: Option<Reason>, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+    let dropped = &mut stage.summary.dropped;
+    let reason = match (lost, dropped.first()) {
+        (Some(reason), _) => reason,
+        (None, Some((reason, _))) if kept == 0 => *reason,
+        _ => return Ok(()),
+    };
+    // The refusal counts the last one itself.
+    dropped.iter_mut().filter(|(known, _)| *known == reason).for_each(|(_, n)| *n -= 1);
+    dropped.retain(|(_, n)| *n > 0);
+    Err(reason.into())
 }
 
 /// What became of a part: `None` where it stays as it came.
@@ -147,28 +229,51 @@ struct Scrubbed {
 struct Head {
     name: Option<String>,
     is_file: bool,
+    file_name: Option<String>,
     content_type: Option<String>,
     coding: Coding,
 }
 
+/// SPEC: what crash reporters call the minidump: <https://docs.sentry.io/platforms/native/guides/minidumps/>
+const DUMP: &str = "upload_file_minidump";
+
+impl Head {
+    fn is_dump(&self) -> bool {
+        self.name.as_deref() == Some(DUMP)
+    }
+
+    /// The number of a piece of an event.
+    fn chunk(&self, dialect: Dialect) -> Option<u32> {
+        let name = self.name.as_deref().filter(|_| dialect.scope() == ItemScope::Sentry)?;
+        chunks::number(name).filter(|_| !self.is_file && self.coding == Coding::Identity)
+    }
+}
+
+impl Dialect {
+    /// Whether a body is worth nothing without the part.
+    fn needs(self, is_dump: bool) -> bool {
+        self == Self::SentryCrash && is_dump
+    }
+}
+
 fn scrub(
     dialect: Dialect,
+    head: &Head,
     headers: &[u8],
     content: &[u8],
     stage: &mut Stage<'_>,
 ) -> Result<Scrubbed, Reason> {
-    let head = head(headers)?;
     let scrubbed = scrub_headers(dialect, headers, stage)?;
     // A name in which something was found is no field's.
     let name = head.name.as_deref().filter(|_| scrubbed.is_none());
     let content = if head.coding == Coding::Identity {
-        part(dialect, &head, name, content, stage)?
+        part(dialect, head, name, content, stage)?
     } else {
         let limits = stage.limits;
         let limits =
             DecodeLimits { bytes_max: Some(limits.item_bytes_max as u64), ratio_max: limits.ratio_max };
         let plain = decode::whole(head.coding, limits, content).map_err(DecodeError::reason)?;
-        part(dialect, &head, name, &plain, stage)?.map(|plain| {
+        part(dialect, head, name, &plain, stage)?.map(|plain| {
             let mut encoder = Encoder::new(head.coding);
             let mut bytes = Vec::new();
             encoder.write(&plain, &mut bytes);
@@ -191,8 +296,8 @@ fn head(headers: &[u8]) -> Result<Head, Reason> {
                     return Err(Reason::NotForm);
                 }
                 head.name = parameter(text()?, "name");
-                head.is_file =
-                    parameter(text()?, "filename").is_some() || parameter(text()?, "filename*").is_some();
+                head.file_name = parameter(text()?, "filename");
+                head.is_file = head.file_name.is_some() || parameter(text()?, "filename*").is_some();
             }
             b"content-type" if head.content_type.is_some() => return Err(Reason::NotForm),
             b"content-type" => head.content_type = Some(text()?.to_owned()),
@@ -323,15 +428,23 @@ fn part(
     if content.is_empty() {
         return Ok(None);
     }
-    let key = name.and_then(|name| dialect.part_key(name));
+    let reading = match reading(head, content) {
+        Err(Reason::Binary) => match unread(dialect, head, content, stage) {
+            LetBy::No => return Err(Reason::Binary),
+            LetBy::Unread => return Ok(None),
+            LetBy::Scanned => Reading::Text,
+        },
+        reading => reading?,
+    };
+    let path = name.map_or_else(Vec::new, |name| dialect.part_path(name, head.is_file));
     let mut out = Vec::with_capacity(content.len());
     let scope = dialect.scope();
-    let verdict = match (reading(head, content)?, key) {
-        (Reading::Json, Some(key)) => return member(dialect, key, content, stage),
-        (Reading::Value, Some(key)) => return value(dialect, key, content, stage),
-        (Reading::Json, None) => stage.scrubber.item(ItemFormat::Json, scope, content, &mut out),
-        (Reading::Form, _) => stage.scrubber.item(ItemFormat::Form, scope, content, &mut out),
-        (Reading::Text | Reading::Value, _) => {
+    let verdict = match reading {
+        Reading::Json if !path.is_empty() => return member(dialect, &path, content, stage),
+        Reading::Value if !path.is_empty() => return value(dialect, &path, content, stage),
+        Reading::Json => stage.scrubber.item(ItemFormat::Json, scope, content, &mut out),
+        Reading::Form => stage.scrubber.item(ItemFormat::Form, scope, content, &mut out),
+        Reading::Text | Reading::Value => {
             stage.scrubber.item(ItemFormat::JsonOrText, scope, content, &mut out)
         }
     };
@@ -343,15 +456,26 @@ fn part(
     }
 }
 
-/// Reads a JSON document as what stands under `key`.
+/// What the policy says about content that is not read.
+fn unread(dialect: Dialect, head: &Head, content: &[u8], stage: &Stage<'_>) -> LetBy {
+    let policy = stage.scrubber.plan().policy();
+    if dialect == Dialect::SentryCrash && head.is_dump() {
+        return let_dump_by(policy, content);
+    }
+    let label = media_label(head.content_type.as_deref(), head.file_name.as_deref());
+    label.map_or(LetBy::No, |label| let_by(policy, &label, content))
+}
+
+/// Reads a JSON document as what stands under `path`, from the outermost name to the innermost.
 fn member(
     dialect: Dialect,
-    key: &str,
+    path: &[&str],
     content: &[u8],
     stage: &mut Stage<'_>,
 ) -> Result<Option<Vec<u8>>, Reason> {
-    let lead = format!("{{{}:", serde_json::Value::from(key));
-    let object = [lead.as_bytes(), content, b"}"].concat();
+    let lead: String = path.iter().map(|key| format!("{{{}:", serde_json::Value::from(*key))).collect();
+    let tail = "}".repeat(path.len());
+    let object = [lead.as_bytes(), content, tail.as_bytes()].concat();
     let mut out = Vec::with_capacity(object.len());
     let verdict = stage.scrubber.item(ItemFormat::Json, dialect.scope(), &object, &mut out);
     if verdict.drop_item {
@@ -360,18 +484,18 @@ fn member(
     if verdict.broken || !out.starts_with(lead.as_bytes()) {
         return Err(Reason::NotJson);
     }
-    Ok(verdict.changed.then(|| out[lead.len()..out.len() - 1].to_vec()))
+    Ok(verdict.changed.then(|| out[lead.len()..out.len() - tail.len()].to_vec()))
 }
 
-/// Reads a text as the string under `key`.
+/// Reads a text as the string under `path`.
 fn value(
     dialect: Dialect,
-    key: &str,
+    path: &[&str],
     content: &[u8],
     stage: &mut Stage<'_>,
 ) -> Result<Option<Vec<u8>>, Reason> {
     let text = std::str::from_utf8(content).map_err(|_| Reason::UnknownCharset)?;
-    let Some(quoted) = member(dialect, key, serde_json::Value::from(text).to_string().as_bytes(), stage)?
+    let Some(quoted) = member(dialect, path, serde_json::Value::from(text).to_string().as_bytes(), stage)?
     else {
         return Ok(None);
     };

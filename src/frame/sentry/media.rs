@@ -39,29 +39,45 @@ impl ItemHeader<'_> {
         if self.text(self.attachment_type.as_ref()).as_deref() == Some("event.minidump") {
             return Some("event.minidump".to_owned());
         }
-        let content_type = self.text(self.content_type.as_ref()).unwrap_or_default();
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if !matches!(essence.as_str(), "" | "application/octet-stream") {
-            return Some(essence);
-        }
-        let filename = self.text(self.filename.as_ref()).unwrap_or_default();
-        let by_name = filename.rsplit_once('.').and_then(|(_, extension)| {
-            Some(match extension.to_ascii_lowercase().as_str() {
-                "png" => "image/png",
-                "jpg" | "jpeg" => "image/jpeg",
-                "gif" => "image/gif",
-                "webp" => "image/webp",
-                "mp4" => "video/mp4",
-                "webm" => "video/webm",
-                "dmp" | "mdmp" => "application/x-dmp",
-                "zip" => "application/zip",
-                "gz" => "application/gzip",
-                "pdf" => "application/pdf",
-                _ => return None,
-            })
-        });
-        by_name.map(str::to_owned).or_else(|| (!essence.is_empty()).then_some(essence))
+        media_label(
+            self.text(self.content_type.as_ref()).as_deref(),
+            self.text(self.filename.as_ref()).as_deref(),
+        )
     }
+}
+
+/// The media type without its parameters, in lower case; where none is named, what the end of the file name stands for.
+#[must_use]
+pub fn media_label(content_type: Option<&str>, filename: Option<&str>) -> Option<String> {
+    let content_type = content_type.unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !matches!(essence.as_str(), "" | "application/octet-stream") {
+        return Some(essence);
+    }
+    let by_name = filename.unwrap_or_default().rsplit_once('.').and_then(|(_, extension)| {
+        Some(match extension.to_ascii_lowercase().as_str() {
+            "png" => "image/png",
+            "jpg" | "jpeg" => "image/jpeg",
+            "gif" => "image/gif",
+            "webp" => "image/webp",
+            "mp4" => "video/mp4",
+            "webm" => "video/webm",
+            "dmp" | "mdmp" => "application/x-dmp",
+            "zip" => "application/zip",
+            "gz" => "application/gzip",
+            "pdf" => "application/pdf",
+            _ => return None,
+        })
+    });
+    by_name.map(str::to_owned).or_else(|| (!essence.is_empty()).then_some(essence))
+}
+
+/// The kinds of content that begin as a payload does.
+pub fn kinds_begun(payload: &[u8]) -> impl Iterator<Item = &'static str> {
+    let begun = |at: usize, magics: &[&[u8]]| {
+        magics.iter().any(|magic| payload.get(at..).is_some_and(|rest| rest.starts_with(magic)))
+    };
+    MAGIC.iter().filter(move |(_, at, magics)| begun(*at, magics)).map(|(kind, _, _)| *kind)
 }
 
 /// Whether a payload begins as content of this kind does. `None` for kinds without known first bytes.
