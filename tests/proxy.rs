@@ -28,6 +28,8 @@ mod routing;
 mod segment;
 #[path = "proxy/sentry.rs"]
 mod sentry;
+#[path = "proxy/sentry_files.rs"]
+mod sentry_files;
 #[path = "proxy/shadow.rs"]
 mod shadow;
 #[path = "proxy/shutdown.rs"]

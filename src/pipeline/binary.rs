@@ -51,7 +51,7 @@ pub(super) enum LetBy {
 }
 
 /// Whether binary content that calls itself `label` goes on unread.
-fn lets_by(policy: &Policy, label: &str) -> bool {
+pub(crate) fn lets_by(policy: &Policy, label: &str) -> bool {
     policy.attachments.iter().any(|kind| kind.covers(label))
 }
 

@@ -38,6 +38,7 @@ use std::sync::Arc;
 pub use crate::decode::Coding;
 pub use crate::frame::multipart::Boundary;
 pub use crate::frame::otlp::{Encoding, Signal};
+pub(crate) use binary::lets_by;
 pub(crate) use recording::recording_text;
 
 /// What a decoded body consists of.
@@ -263,6 +264,14 @@ impl Summary {
         match self.dropped.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, n)) => *n += 1,
             None => self.dropped.push((reason, 1)),
+        }
+    }
+
+    /// Leaves all items out, and the one that was not framed, because nothing of the body goes on.
+    pub(crate) fn drop_all(&mut self, reason: Reason) {
+        let kept = std::mem::take(&mut self.clean) + std::mem::take(&mut self.redacted);
+        for _ in 0..=kept {
+            self.drop_item(reason);
         }
     }
 

@@ -30,9 +30,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::timeout;
 
-/// What a crash reporter is given for a report that was thrown away: the id of nothing.
-const NIL_UUID: &str = "00000000-0000-0000-0000-000000000000";
-
 /// Reads, scrubs and sends one body, and counts how its items ended.
 pub(super) async fn deliver(
     exchange: &Exchange<'_>,
@@ -51,42 +48,62 @@ pub(super) async fn deliver(
         Intake::Scrub(BodyFormat::OtlpGrpc(..)) if exchange.head.version != Version::HTTP_2 => {
             Err(Reason::BadRequest)
         }
+        Intake::Scrub(format) if exchange.is_worthless(format) => {
+            let answer = throw_away(exchange, format, Reason::Binary.into(), receipt);
+            reader.discard().await;
+            return answer;
+        }
         Intake::Scrub(format) => Ok(format),
         Intake::Refuse(reason) => Err(reason),
         Intake::NotFound => Err(Reason::NoRoute),
         Intake::Announced if !exchange.media_passes() => return announced(exchange, reader, receipt).await,
         Intake::Announced => Ok(BodyFormat::Events(Dialect::Langfuse)),
-        Intake::Discard => {
-            receipt.refuse(&Summary::default(), Reason::Binary);
-            reader.discard().await;
-            let uuid = Bytes::from_static(NIL_UUID.as_bytes());
-            return Ok(exchange.readable(answer::full(StatusCode::OK, "text/plain", uuid)));
-        }
     };
     let begun = match format {
         Ok(format) => begin(exchange, format, &mut reader).await,
         Err(reason) => Err(reason.into()),
     };
-    match begun {
+    let flow = match begun {
+        Ok(flow) if !flow.scrub.finished() && flow.is_sent_whole() => {
+            gather(exchange, flow, &mut reader, &mut receipt).await
+        }
+        begun => begun,
+    };
+    let checked = flow.and_then(|flow| {
+        exchange.check_upload_length(flow.format, flow.came.len())?;
+        Ok(flow)
+    });
+    match checked {
         Ok(flow) if flow.scrub.finished() => whole(exchange, flow, receipt).await,
-        Ok(flow) if flow.is_otlp() => match gather(exchange, flow, &mut reader, &mut receipt).await {
-            Ok(flow) => whole(exchange, flow, receipt).await,
-            Err(broken) => {
-                let refused = refuse(exchange, broken, receipt);
-                reader.discard().await;
-                Err(refused)
-            }
-        },
         Ok(flow) => {
             receipt.framed(flow.scrub.summary());
             longer(exchange, flow, reader, receipt).await
         }
         Err(broken) => {
-            let refused = refuse(exchange, broken, receipt);
+            let answer = match format {
+                Ok(format) => throw_away(exchange, format, broken, receipt),
+                Err(_) => Err(refuse(exchange, broken, receipt)),
+            };
             reader.discard().await;
-            Err(refused)
+            answer
         }
     }
+}
+
+/// Ends a body that goes no further: refused, or taken as if all were well where its sender would bring it again for ever.
+fn throw_away(
+    exchange: &Exchange<'_>,
+    format: BodyFormat,
+    mut broken: Broken,
+    receipt: Receipt,
+) -> Result<Response<AnswerBody>, Refused> {
+    let Some(answer) = exchange.taken(format, broken.reason) else {
+        return Err(refuse(exchange, broken, receipt));
+    };
+    broken.summary.drop_all(broken.reason);
+    report(exchange, &broken.summary, broken.seconds);
+    receipt.settle(&broken.summary, Ok(answer.status().as_u16()));
+    Ok(exchange.readable(answer))
 }
 
 /// A body whose start was scrubbed.
@@ -115,6 +132,7 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     let mut charge = charge.map_err(|_| Reason::MemoryExhausted)?;
     let held = reader.hold(exchange.held_bytes_max(), &mut charge).await?;
     verify(exchange, &held, declared).await?;
+    exchange.check_upload_coding(format, declared)?;
     let format = exchange.of_platform(format, declared, &held.bytes);
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
@@ -186,8 +204,15 @@ async fn gather(
 }
 
 impl Flow {
-    fn is_otlp(&self) -> bool {
-        matches!(self.format, BodyFormat::Otlp(..) | BodyFormat::OtlpGrpc(..))
+    /// Whether nothing is sent before all of it was seen.
+    fn is_sent_whole(&self) -> bool {
+        matches!(
+            self.format,
+            BodyFormat::Otlp(..)
+                | BodyFormat::OtlpGrpc(..)
+                | BodyFormat::File(_)
+                | BodyFormat::Multipart(Dialect::Sentry | Dialect::SentryCrash, _)
+        )
     }
 
     fn is_call(&self) -> bool {
@@ -228,6 +253,7 @@ async fn whole(
         }
         Upstream::Http(upstream) => {
             let mut headers = exchange.upstream_headers();
+            let bytes_came = came.len();
             let body = if summary.changed || exchange.coding(format) != UpstreamCoding::Same {
                 exchange.label(&mut headers, coding_out);
                 out
@@ -247,6 +273,8 @@ async fn whole(
             if let Some(secret) = exchange.signature().and_then(|platform| platform.sign.as_ref()) {
                 headers.insert(platform::X_VERCEL_SIGNATURE, platform::sign(secret.bytes(), &body));
             }
+            let bytes_sent = body.len();
+            exchange.measure_upload(format, bytes_sent, &mut headers);
             let body = UpstreamBody::whole(body);
             let sent = if is_call {
                 call(exchange, upstream, headers, body)
@@ -264,7 +292,8 @@ async fn whole(
             if is_call {
                 return Ok(exchange.readable(sent.call_through(exchange, response).await?));
             }
-            exchange.pass_back(sent.see_through(exchange, response).await)
+            let answer = exchange.pass_back(sent.see_through(exchange, response).await)?;
+            Ok(exchange.as_uploaded(format, bytes_came, bytes_sent, answer))
         }
     }
 }
@@ -534,6 +563,10 @@ pub(super) fn store(
     receipt: Receipt,
 ) -> Response<AnswerBody> {
     let stored = writer.finish(summary.event_id);
+    if let Some(answer) = exchange.stored_file(format, summary.bytes_in) {
+        receipt.settle(summary, Ok(answer.status().as_u16()));
+        return exchange.readable(answer);
+    }
     if let Some(answer) = inbox_answer::stored(exchange.route.protocol, exchange.path()) {
         receipt.settle(summary, Ok(answer.status().as_u16()));
         return exchange.readable(answer);

@@ -6,7 +6,7 @@
 mod service;
 
 use crate::outcome::Reason;
-use crate::pipeline::{BodyFormat, Boundary, Coding, Dialect, Encoding, Signal};
+use crate::pipeline::{BodyFormat, Boundary, Coding, Dialect, Encoding, FileKind, Signal};
 use crate::route::Protocol;
 
 /// What to do with a body.
@@ -16,9 +16,6 @@ pub(crate) enum Intake {
     Scrub(BodyFormat),
     /// Say why it cannot be taken.
     Refuse(Reason),
-    /// A crash report, which is binary through and through: take it and throw it away. Crash reporters
-    /// keep what is not taken and try again for ever.
-    Discard,
     /// The announcement of a file that the sender would then bring elsewhere, past this proxy.
     Announced,
     /// The protocol has no such path.
@@ -171,8 +168,9 @@ fn sentry(path: &str, content_type: Option<&str>) -> Intake {
         (_, "envelope") => Intake::Scrub(BodyFormat::Envelope),
         (_, "store") => Intake::Scrub(BodyFormat::SentryEvent),
         (_, "security" | "csp-report" | "nel") => report(content_type),
-        (_, "minidump") => Intake::Discard,
-        (_, "playstation" | "upload") => Intake::Refuse(Reason::Binary),
+        (_, "minidump") => minidump(content_type),
+        (_, "upload") => Intake::Scrub(BodyFormat::File(FileKind::Upload)),
+        (_, "playstation") => Intake::Refuse(Reason::Binary),
         (_, other) => sentry_nested(other, content_type),
     }
 }
@@ -180,12 +178,35 @@ fn sentry(path: &str, content_type: Option<&str>) -> Intake {
 fn sentry_nested(endpoint: &str, content_type: Option<&str>) -> Intake {
     let mut parts = endpoint.split('/');
     match (parts.next(), parts.next(), parts.next()) {
-        (Some("unreal"), Some(_), None) => Intake::Discard,
+        (Some("unreal"), Some(_), None) => Intake::Scrub(BodyFormat::File(FileKind::UnrealReport)),
+        // The rest of an upload, of which the beginning was sent before.
+        (Some("upload"), Some(_), None) => Intake::Refuse(Reason::Binary),
         (Some("cron"), Some(_), _) => generic_json(content_type),
-        (Some("events"), Some(_), Some("attachments")) => Intake::Refuse(Reason::Binary),
+        (Some("events"), Some(_), Some("attachments")) => attachments(content_type),
         (Some("integration" | "otlp"), Some(_), _) => sentry_otlp(endpoint, content_type),
         _ => Intake::NotFound,
     }
+}
+
+/// A crash report: a form around a minidump and what is known of the process, or the minidump alone, whatever it calls itself.
+/// SPEC: <https://docs.sentry.io/platforms/native/guides/minidumps/>
+fn minidump(content_type: Option<&str>) -> Intake {
+    match content_type {
+        Some(form) if is_form(form) => multipart(Dialect::SentryCrash, form),
+        _ => Intake::Scrub(BodyFormat::File(FileKind::Minidump)),
+    }
+}
+
+/// Files for an event that was sent before, each in a part of a form.
+fn attachments(content_type: Option<&str>) -> Intake {
+    match content_type {
+        Some(form) if is_form(form) => multipart(Dialect::Sentry, form),
+        _ => Intake::Refuse(Reason::UnknownContentType),
+    }
+}
+
+fn is_form(content_type: &str) -> bool {
+    essence(content_type).eq_ignore_ascii_case("multipart/form-data")
 }
 
 /// OTLP to Sentry: `integration/otlp/v1/traces`. Its ingest takes HTTP alone.
@@ -300,7 +321,7 @@ fn is_utf8(charset: &str) -> bool {
 mod tests {
     use super::*;
     use BodyFormat as F;
-    use Intake::{Discard, NotFound, Refuse, Scrub};
+    use Intake::{NotFound, Refuse, Scrub};
 
     fn boundary(text: &[u8]) -> Boundary {
         Boundary::new(text).expect("a boundary")
@@ -330,12 +351,13 @@ mod tests {
             ("/api/42/store/", Scrub(F::SentryEvent)),
             ("/api/store/", Scrub(F::SentryEvent)),
             ("/api/42/security/", Refuse(Reason::UnknownContentType)), // no type was given
-            ("/api/42/minidump/", Discard),
-            ("/api/42/unreal/abc/", Discard),
+            ("/api/42/minidump/", Scrub(F::File(FileKind::Minidump))),
+            ("/api/42/unreal/abc/", Scrub(F::File(FileKind::UnrealReport))),
             ("/api/42/cron/nightly/abc", Scrub(F::Json)),
             ("/api/42/playstation/", Refuse(Reason::Binary)),
-            ("/api/42/upload/", Refuse(Reason::Binary)),
-            ("/api/42/events/abc/attachments/", Refuse(Reason::Binary)),
+            ("/api/42/upload/", Scrub(F::File(FileKind::Upload))),
+            ("/api/42/upload/0197c1f0/", Refuse(Reason::Binary)),
+            ("/api/42/events/abc/attachments/", Refuse(Reason::UnknownContentType)), // no type was given
             ("/api/42/integration/otlp/v1/traces", Refuse(Reason::UnknownContentType)),
             ("/prefix/api/embed/error-page/", Scrub(F::ReportForm)),
             ("/api/0/projects/", NotFound),
@@ -344,6 +366,20 @@ mod tests {
             ("/", NotFound),
         ] {
             assert_eq!(intake(Protocol::Sentry, path, None), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn sentrys_forms_of_files() {
+        let form = Some("Multipart/Form-Data; boundary=\"x\"");
+        for (path, content_type, want) in [
+            ("/api/42/minidump/", form, Scrub(F::Multipart(Dialect::SentryCrash, boundary(b"x")))),
+            ("/api/42/minidump", Some("application/x-dmp"), Scrub(F::File(FileKind::Minidump))),
+            ("/api/42/minidump/", Some("multipart/form-data"), Refuse(Reason::NotForm)),
+            ("/api/42/events/abc/attachments/", form, Scrub(F::Multipart(Dialect::Sentry, boundary(b"x")))),
+            ("/api/42/events/abc/attachments/", Some("text/plain"), Refuse(Reason::UnknownContentType)),
+        ] {
+            assert_eq!(intake(Protocol::Sentry, path, content_type), want, "{path} {content_type:?}");
         }
     }
 

@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod cors;
 mod deliver;
+mod files;
 mod grpc;
 mod headers;
 mod inbox_answer;

@@ -259,13 +259,13 @@ async fn what_is_no_ingest_or_not_read_is_refused_in_sentrys_shape() {
     let proxy = Proxy::to_http(&upstream).await;
     for (path, content_type, status, reason) in [
         ("/api/42/integration/vercel/logs", "application/json", 415, "unknown_content_type"),
-        ("/api/42/upload/", "application/offset+octet-stream", 415, "binary"),
+        ("/api/42/upload/", "application/offset+octet-stream", 400, "bad_request"),
         ("/api/42/playstation/", "multipart/form-data; boundary=x", 415, "binary"),
         (
             "/api/42/events/0123456789abcdef0123456789abcdef/attachments/",
-            "multipart/form-data; boundary=x",
+            "text/plain",
             415,
-            "binary",
+            "unknown_content_type",
         ),
         ("/api/42/security/", "text/html", 415, "unknown_content_type"),
         ("/api/0/projects/", "application/json", 404, "no_route"),

@@ -40,6 +40,8 @@ impl Seen {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
+    /// Headers of an answer that repeat one of the request: the answer's name, the request's.
+    pub(crate) echoes: Vec<(&'static str, &'static str)>,
     pub(crate) body: &'static str,
     /// Answer before the body is read.
     pub(crate) early: bool,
@@ -48,7 +50,14 @@ pub(crate) struct Reply {
 
 impl Default for Reply {
     fn default() -> Self {
-        Self { status: 200, headers: Vec::new(), body: "{}", early: false, delay: Duration::ZERO }
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            echoes: Vec::new(),
+            body: "{}",
+            early: false,
+            delay: Duration::ZERO,
+        }
     }
 }
 
@@ -188,6 +197,12 @@ impl State {
         *response.status_mut() = self.reply.status.try_into().expect("a status");
         for (name, value) in &self.reply.headers {
             response.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let asked = self.seen.lock().expect("no panic")[at].headers.clone();
+        for (name, repeated) in &self.reply.echoes {
+            response
+                .headers_mut()
+                .extend(asked.get(*repeated).map(|value| (HeaderName::from_static(name), value.clone())));
         }
         response
     }
