@@ -5,6 +5,8 @@ NPM     ?= npm
 CARGO   ?= cargo
 VENV    := .venv
 BUGSINK := .venv-bugsink
+PHOENIX := .venv-phoenix
+CURRENT := .venv-current
 SDK     := tests/sdk
 NODE_OK := $(SDK)/node_modules/.installed
 
@@ -19,7 +21,7 @@ test: test-cargo test-sdk ## Run all tests: cargo's, then real SDKs, a real serv
 test-cargo: ## Run the tests that need nothing but cargo
 	$(CARGO) test --locked
 
-test-sdk: tools $(VENV)/.installed $(BUGSINK)/.installed $(NODE_OK) browser ## Run the tests with real SDKs
+test-sdk: tools $(VENV)/.installed $(BUGSINK)/.installed $(PHOENIX)/.installed $(CURRENT)/.installed $(NODE_OK) browser ## Run the tests with real SDKs
 	$(CARGO) build --locked
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(SDK)
 
@@ -46,10 +48,11 @@ $(VENV)/.installed: $(SDK)/requirements.txt | tools
 	$(VENV)/bin/pip install -q -r $<
 	@touch $@
 
-# The server has an environment of its own: it pins other versions of what the tests use.
-$(BUGSINK)/.installed: $(SDK)/requirements-bugsink.txt | tools
-	$(PYTHON) -m venv --clear $(BUGSINK)
-	$(BUGSINK)/bin/pip install -q -r $<
+# The servers have environments of their own, for they pin other versions of what the tests use; so have SDKs in a
+# version that cannot stand beside another that is tested.
+.venv-%/.installed: $(SDK)/requirements-%.txt | tools
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/pip install -q -r $<
 	@touch $@
 
 # No package here needs its install script.

@@ -26,6 +26,14 @@ def bugsink(bugsink_database, tmp_path_factory):
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def phoenix(tmp_path_factory):
+    """One for all tests: it takes its time to start. Each looks at a trace of its own."""
+    server = servers.Phoenix(tmp_path_factory.mktemp("phoenix"))
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def recorder():
     server = servers.capture.Recorder()

@@ -3,11 +3,15 @@
 // What it plants stands in `otel_planted.json`. Prints what its exporters say and the ids of its spans, as JSON.
 
 import { readFileSync } from "node:fs";
-import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-http";
-import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
-import { OTLPTraceExporter as Grpc } from "@opentelemetry/exporter-trace-otlp-grpc";
-import { OTLPTraceExporter as Json } from "@opentelemetry/exporter-trace-otlp-http";
-import { OTLPTraceExporter as Protobuf } from "@opentelemetry/exporter-trace-otlp-proto";
+import { OTLPLogExporter as LogsGrpc } from "@opentelemetry/exporter-logs-otlp-grpc";
+import { OTLPLogExporter as LogsJson } from "@opentelemetry/exporter-logs-otlp-http";
+import { OTLPLogExporter as LogsProtobuf } from "@opentelemetry/exporter-logs-otlp-proto";
+import { OTLPMetricExporter as MetricsGrpc } from "@opentelemetry/exporter-metrics-otlp-grpc";
+import { OTLPMetricExporter as MetricsJson } from "@opentelemetry/exporter-metrics-otlp-http";
+import { OTLPMetricExporter as MetricsProtobuf } from "@opentelemetry/exporter-metrics-otlp-proto";
+import { OTLPTraceExporter as TracesGrpc } from "@opentelemetry/exporter-trace-otlp-grpc";
+import { OTLPTraceExporter as TracesJson } from "@opentelemetry/exporter-trace-otlp-http";
+import { OTLPTraceExporter as TracesProtobuf } from "@opentelemetry/exporter-trace-otlp-proto";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
 import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
@@ -17,6 +21,17 @@ const planted = JSON.parse(readFileSync(new URL("otel_planted.json", import.meta
 const [endpoint, protocol] = process.argv.slice(2);
 const resource = resourceFromAttributes({ "service.name": "shop", "service.version": "1.2.3.4", "process.owner": planted.owner });
 const results = [];
+const exporters = {
+  json: { traces: TracesJson, logs: LogsJson, metrics: MetricsJson },
+  protobuf: { traces: TracesProtobuf, logs: LogsProtobuf, metrics: MetricsProtobuf },
+  grpc: { traces: TracesGrpc, logs: LogsGrpc, metrics: MetricsGrpc },
+}[protocol];
+
+/** The exporter of a signal. */
+function exporterOf(signal) {
+  const http = { url: `${endpoint}/v1/${signal}`, headers: { "api-key": "k" } };
+  return noted(new exporters[signal](protocol === "grpc" ? { url: endpoint } : http));
+}
 
 /** Notes what an exporter says: 0 is success. */
 function noted(exporter) {
@@ -26,12 +41,7 @@ function noted(exporter) {
 }
 
 const spans = [];
-const exporter = noted(
-  protocol === "grpc"
-    ? new Grpc({ url: endpoint })
-    : new { json: Json, protobuf: Protobuf }[protocol]({ url: `${endpoint}/v1/traces`, headers: { "api-key": "k" } }),
-);
-const tracers = new TracerProvider({ resource, spanProcessors: [new SimpleSpanProcessor({ exporter })] });
+const tracers = new TracerProvider({ resource, spanProcessors: [new SimpleSpanProcessor({ exporter: exporterOf("traces") })] });
 const tracer = tracers.getTracer("shop");
 const span = tracer.startSpan("GET /cart");
 span.setAttributes({
@@ -48,20 +58,15 @@ for (const ended of [inner, span]) {
   spans.push(ended.spanContext().spanId);
 }
 await tracers.forceFlush();
-if (protocol !== "grpc") {
-  const logs = new LoggerProvider({
-    resource,
-    processors: [new SimpleLogRecordProcessor({ exporter: noted(new OTLPLogExporter({ url: `${endpoint}/v1/logs` })) })],
-  });
-  logs.getLogger("shop").emit({ severityText: "INFO", body: { said: planted.mail, n: 1 }, attributes: { peer: planted.address } });
-  await logs.forceFlush();
-  const reader = new PeriodicExportingMetricReader({ exporter: noted(new OTLPMetricExporter({ url: `${endpoint}/v1/metrics` })) });
-  const meters = new MeterProvider({ resource, readers: [reader] });
-  const counter = meters.getMeter("shop").createCounter("logins", { unit: "1" });
-  for (const who of [planted.mail, planted.mail_other]) counter.add(2, { who, tier: "gold" });
-  await meters.forceFlush();
-  await meters.shutdown();
-  await logs.shutdown();
-}
+const logs = new LoggerProvider({ resource, processors: [new SimpleLogRecordProcessor({ exporter: exporterOf("logs") })] });
+logs.getLogger("shop").emit({ severityText: "INFO", body: { said: planted.mail, n: 1 }, attributes: { peer: planted.address } });
+await logs.forceFlush();
+const reader = new PeriodicExportingMetricReader({ exporter: exporterOf("metrics") });
+const meters = new MeterProvider({ resource, readers: [reader] });
+const counter = meters.getMeter("shop").createCounter("logins", { unit: "1" });
+for (const who of [planted.mail, planted.mail_other]) counter.add(2, { who, tier: "gold" });
+await meters.forceFlush();
+await meters.shutdown();
+await logs.shutdown();
 await tracers.shutdown();
 console.log(JSON.stringify({ results, spans, trace: span.spanContext().traceId }));

@@ -1,4 +1,4 @@
-"""An invented program that reports through OpenTelemetry: `otel_program.py ENDPOINT http|grpc`.
+"""An invented program that reports through OpenTelemetry: `otel_program.py ENDPOINT http|json|grpc`.
 
 What it plants stands in `otel_planted.json`. Prints what its exporters say and the ids of its spans, as JSON.
 """
@@ -29,12 +29,18 @@ def exporters(endpoint, protocol):
 
         options = {"endpoint": endpoint, "insecure": True, "compression": Compression.Gzip, "headers": (("api-key", "k"),)}
         return [exporter(**options) for exporter in (OTLPSpanExporter, OTLPLogExporter, OTLPMetricExporter)]
-    from opentelemetry.exporter.otlp.proto.http import Compression
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    if protocol == "json":
+        from opentelemetry.exporter.otlp.common.http import Compression
+        from opentelemetry.exporter.otlp.json.http._log_exporter import OTLPLogExporter
+        from opentelemetry.exporter.otlp.json.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
+    else:
+        from opentelemetry.exporter.otlp.proto.http import Compression
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    options = {"compression": Compression.Gzip, "headers": {"api-key": "k"}}
+    options = {"compression": Compression("gzip"), "headers": {"api-key": "k"}}
     pairs = ((OTLPSpanExporter, "traces"), (OTLPLogExporter, "logs"), (OTLPMetricExporter, "metrics"))
     return [exporter(endpoint=f"{endpoint}/v1/{path}", **options) for exporter, path in pairs]
 

@@ -20,7 +20,11 @@ sys.path.insert(0, str(CAPTURE))
 import capture  # noqa: E402  the recorder, the invented data and the forms in which a value can lie in bytes
 
 START_SECONDS = 30
+# A first start writes its database and compiles all of its Python.
+PHOENIX_START_SECONDS = 240
 BUGSINK_VENV = Path(os.environ.get("BUGSINK_VENV", ROOT / ".venv-bugsink"))
+PHOENIX_VENV = Path(os.environ.get("PHOENIX_VENV", ROOT / ".venv-phoenix"))
+CURRENT_VENV = Path(os.environ.get("CURRENT_VENV", ROOT / ".venv-current"))
 TAMIS = Path(os.environ.get("TAMIS_BIN", Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "tamis"))
 
 # What the SDKs log, with `debug` on, when a server did not take an envelope or could not be reached.
@@ -41,9 +45,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(url, process, log):
+def wait_for(url, process, log, seconds):
     """Returns once `url` answers 200; fails when the process ends or the time is up."""
-    end = time.monotonic() + START_SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             raise RuntimeError(f"ended with {process.returncode} before it was ready:\n{log.read_text()}")
@@ -53,18 +57,18 @@ def wait_for(url, process, log):
                     return
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError(f"not ready after {START_SECONDS} s:\n{log.read_text()}")
+    raise RuntimeError(f"not ready after {seconds} s:\n{log.read_text()}")
 
 
 class Server:
     """One process, its log, and its end."""
 
-    def __init__(self, command, ready, log, **options):
+    def __init__(self, command, ready, log, seconds=START_SECONDS, **options):
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, **options)
         try:
-            wait_for(ready, self.process, log)
+            wait_for(ready, self.process, log, seconds)
         except RuntimeError:
             self.stop()
             raise
@@ -179,6 +183,37 @@ class Bugsink(Server):
         files = [path.read_bytes() for path in (self.database.parent / "ingest").rglob("*") if path.is_file()]
         parts = [dump.encode()] + self.envelopes() + files
         return b"\n".join(parts).decode("utf-8", "replace")
+
+
+class Phoenix(Server):
+    """A real server that takes spans over OTLP, with a database of its own. It shows them in JSON."""
+
+    def __init__(self, directory):
+        port, grpc = free_port(), free_port()
+        self.url, self.grpc = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{grpc}"
+        env = dict(
+            os.environ,
+            PHOENIX_WORKING_DIR=str(directory),
+            PHOENIX_HOST="127.0.0.1",
+            PHOENIX_PORT=str(port),
+            PHOENIX_GRPC_PORT=str(grpc),
+            PHOENIX_TELEMETRY_ENABLED="false",
+        )
+        command = PHOENIX_VENV / "bin" / "phoenix"
+        if not command.exists():
+            raise RuntimeError(f"{command} is not there: run `make test`, which installs it")
+        super().__init__([str(command), "serve"], self.url + "/healthz", directory / "phoenix.log", PHOENIX_START_SECONDS, env=env)
+
+    def spans(self, trace, count):
+        """The spans of one trace, as the server shows them, once there are so many."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            with urllib.request.urlopen(f"{self.url}/v1/projects/default/spans?limit=1000", timeout=10) as answer:
+                spans = [span for span in json.load(answer)["data"] if span["context"]["trace_id"] == trace]
+            if len(spans) >= count:
+                return spans
+            time.sleep(0.1)
+        raise RuntimeError(f"{len(spans)} spans of {count} after {START_SECONDS} s")
 
 
 class Report:

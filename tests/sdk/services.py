@@ -134,7 +134,9 @@ def answer(request):
         ids = [{"id": event["id"], "status": 201} for event in request.json["batch"]]
         return 207, {"successes": ids, "errors": []}
     if path.endswith("/api/public/media"):
-        return 201, {"mediaId": "0123456789abcdefghijAB", "uploadUrl": f"http://{request.headers['host']}/store/upload"}
+        # An id that is not the beginning of the digest keeps the current SDK from uploading.
+        media = request.json["sha256Hash"][:22].translate(str.maketrans("+/", "-_"))
+        return 201, {"mediaId": media, "uploadUrl": f"http://{request.headers['host']}/store/upload"}
     if path.endswith("/info"):
         return 200, INFO
     if "/runs" in path:

@@ -76,6 +76,26 @@ def langfuse(url):
     return {"trace": trace.id, "generation": generation.id}
 
 
+def langfuse_otlp(url):
+    """The current SDK, which sends OpenTelemetry."""
+    from langfuse import Langfuse, propagate_attributes
+    from langfuse.media import LangfuseMedia
+
+    client = Langfuse(public_key=PUBLIC_KEY, secret_key=SECRET_KEY, base_url=url)
+    with propagate_attributes(user_id=PLANTED["email"], session_id="s-1", metadata={"note": NOTE}):
+        with client.start_as_current_observation(name="render", input=PLANTED["prompt"], metadata={"note": NOTE}) as root:
+            messages = [{"role": "user", "content": PLANTED["prompt"]}]
+            with root.start_as_current_observation(name="draw", as_type="generation", model="gpt-5", input=messages) as generation:
+                generation.update(output={"role": "assistant", "content": f"drawn: {PLANTED['prompt']}"}, usage_details={"input": 9, "output": 4})
+            picture = LangfuseMedia(content_bytes=b"\x89PNG" + PLANTED["email"].encode(), content_type="image/png")
+            with root.start_as_current_observation(name="upload", input=picture):
+                pass
+    client.create_score(trace_id=root.trace_id, name="thumbs", value=1, comment=NOTE)
+    client.flush()
+    client.shutdown()
+    return {"trace": root.trace_id, "spans": [root.id, generation.id]}
+
+
 def langsmith(url):
     import uuid
 

@@ -10,6 +10,7 @@ import sys
 import threading
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import servers
 import services
@@ -29,8 +30,9 @@ def service():
 
 def program(language, sdk, url):
     """Runs a program; returns what its SDK said."""
+    python = str(servers.CURRENT_VENV / "bin" / "python") if sdk == "langfuse_otlp" else sys.executable
     command = {
-        "python": [sys.executable, str(HERE / "services_programs.py"), sdk, url],
+        "python": [python, str(HERE / "services_programs.py"), sdk, url],
         "node": ["node", str(HERE / "services_programs.mjs"), sdk, url, json.dumps(GIVEN)],
     }[language]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -47,13 +49,13 @@ def through(tamis, service, protocol, language, sdk):
     return report["said"]
 
 
-PROGRAMS = [("python", name) for name in ("posthog", "segment", "rudderstack", "langfuse", "langsmith")]
+PROGRAMS = [("python", name) for name in ("posthog", "segment", "rudderstack", "langfuse", "langfuse_otlp", "langsmith")]
 PROGRAMS += [("node", name) for name in ("posthog", "segment", "rudderstack", "langfuse")]
 
 
 @pytest.mark.parametrize(("language", "sdk"), PROGRAMS)
 def test_the_inbox_answers_as_the_service_does(tamis, language, sdk):
-    proxy = tamis("inbox", protocol=sdk)
+    proxy = tamis("inbox", protocol=sdk.split("_")[0])
     report = program(language, sdk, proxy.url)
     assert report["complaints"] == [], report
     with servers.urllib.request.urlopen(proxy.admin + "/inbox", timeout=5) as answer:
@@ -124,6 +126,29 @@ def test_langfuse(service, tamis, language):
     assert by_type["generation-create"]["input"][0] == {"role": "user", "content": "[prompt chars=54 words=10]"}
     assert by_type["score-create"]["comment"] == "mail from [email] at [ip] with [credential]"
     # The file was announced to Tamis alone, which said that it is known: nothing was uploaded.
+    assert service.posted("/api/public/media") == service.posted("/store") == []
+
+
+def test_langfuse_over_opentelemetry(service, tamis):
+    said = through(tamis, service, "langfuse", "python", "langfuse_otlp")
+    requests = service.posted("/api/public/otel/v1/traces")
+    assert all(request.headers["authorization"].startswith("Basic ") for request in requests)
+    assert all(request.headers["x-langfuse-ingestion-version"] for request in requests)
+    found = {}
+    for request in requests:
+        for resource in ExportTraceServiceRequest.FromString(request.plain).resource_spans:
+            found |= {span.name: span for scope in resource.scope_spans for span in scope.spans}
+    assert set(found) == {"render", "draw", "upload"}
+    assert {span.trace_id.hex() for span in found.values()} == {said["trace"]}
+    assert [found[name].span_id.hex() for name in ("render", "draw")] == said["spans"]
+    attributes = {name: {pair.key: pair.value.string_value for pair in span.attributes} for name, span in found.items()}
+    assert all(kept["user.id"].startswith("[user:") and kept["session.id"] == "s-1" for kept in attributes.values())
+    draw = attributes["draw"]
+    assert draw["langfuse.observation.model.name"] == "gpt-5"
+    assert json.loads(draw["langfuse.observation.usage_details"]) == {"input": 9, "output": 4}
+    assert json.loads(draw["langfuse.observation.input"])[0] == {"role": "user", "content": "[prompt chars=54 words=10]"}
+    (score,) = [score for request in service.posted("/api/public/scores") for score in request.json]
+    assert (score["traceId"], score["comment"]) == (said["trace"], "mail from [email] at [ip] with [credential]")
     assert service.posted("/api/public/media") == service.posted("/store") == []
 
 
