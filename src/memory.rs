@@ -5,6 +5,7 @@
 //! the wait the request is refused. The kernel's socket buffers and the HTTP library's read buffers
 //! (64 KiB per connection at most) are not counted here; `connections_max` bounds those.
 
+use crate::pipeline::Room;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -172,6 +173,41 @@ impl Charge {
     }
 }
 
+/// Room for what the engine unpacks inside a step, in which no task can wait: a step off the async threads waits there.
+pub(crate) struct StepRoom {
+    charge: Charge,
+    wait: Duration,
+    may_wait: bool,
+}
+
+impl StepRoom {
+    /// A room with nothing taken, which waits for at most `wait` at a time.
+    pub(crate) fn new(budget: &Budget, wait: Duration) -> Self {
+        Self { charge: Charge { budget: budget.clone(), bytes: 0 }, wait, may_wait: false }
+    }
+}
+
+impl Room for StepRoom {
+    fn take(&mut self, bytes: usize) -> bool {
+        if self.charge.budget.try_take(bytes) {
+            self.charge.bytes += bytes;
+            return true;
+        }
+        // Blocks a thread that is there for that: `may_wait` is never set on one that drives tasks.
+        let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| self.may_wait);
+        runtime.is_some_and(|runtime| runtime.block_on(self.charge.grow(bytes, self.wait)).is_ok())
+    }
+
+    fn shrink(&mut self, bytes: usize) {
+        self.charge.budget.give_back(self.charge.bytes.saturating_sub(bytes));
+        self.charge.bytes = self.charge.bytes.min(bytes);
+    }
+
+    fn may_wait(&mut self, may_wait: bool) {
+        self.may_wait = may_wait;
+    }
+}
+
 impl Drop for Charge {
     fn drop(&mut self) {
         self.budget.give_back(self.bytes);
@@ -218,6 +254,26 @@ mod tests {
         tokio::task::yield_now().await;
         drop(all);
         assert_eq!(waiter.await.expect("no panic"), Ok(6));
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_step_waits_for_room_only_where_it_may() {
+        let budget = Budget::new(10);
+        let all = budget.try_charge(10).expect("free");
+        let mut room = StepRoom::new(&budget, LONG);
+        assert!(!room.take(1), "it would stop the thread that gives back");
+        let step = tokio::task::spawn_blocking(move || {
+            room.may_wait(true);
+            assert!(room.take(6) && room.take(4));
+            room.shrink(3);
+            room
+        });
+        tokio::task::yield_now().await;
+        drop(all);
+        let room = step.await.expect("no panic");
+        assert_eq!(budget.used(), 3);
+        drop(room);
         assert_eq!(budget.used(), 0);
     }
 

@@ -10,6 +10,8 @@ mod forwarding;
 mod headers;
 #[path = "proxy/langfuse.rs"]
 mod langfuse;
+#[path = "proxy/memory.rs"]
+mod memory;
 #[path = "proxy/multipart.rs"]
 mod multipart;
 #[path = "proxy/otlp.rs"]

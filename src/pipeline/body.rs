@@ -8,6 +8,7 @@ use super::envelope::envelope;
 use super::long::{LongDocument, NotJson};
 use super::multipart::Parts;
 use super::otlp::{OtlpBody, OtlpWire};
+use super::room::Taken;
 use super::{BodyFormat, BodyLimits, Dialect, FileKind, Refusal, Summary, forms};
 use crate::frame::FrameError;
 use crate::frame::lines::{LineFramer, LinePart};
@@ -70,6 +71,8 @@ pub(super) struct Stage<'a> {
     pub(super) limits: &'a BodyLimits,
     pub(super) summary: &'a mut Summary,
     pub(super) out: &'a mut Vec<u8>,
+    /// Memory taken for what this step unpacked.
+    pub(super) taken: &'a mut Taken,
 }
 
 impl From<FrameError> for Refusal {

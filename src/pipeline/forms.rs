@@ -7,7 +7,7 @@
 
 use super::body::Stage;
 use super::{Dialect, Refusal, batch};
-use crate::decode::{self, Coding, DecodeError, DecodeLimits};
+use crate::decode::{self, Coding, DecodeLimits};
 use crate::encode::Encoder;
 use crate::frame::form;
 use crate::outcome::Reason;
@@ -33,7 +33,7 @@ pub(super) fn body(
     bare: bool,
     stage: &mut Stage<'_>,
 ) -> Result<Option<Vec<u8>>, Refusal> {
-    Unwrap { dialect, bare, stage }.any(bytes, 0)
+    stage.unpacking(|stage| Unwrap { dialect, bare, stage }.any(bytes, 0))
 }
 
 struct Unwrap<'u, 's> {
@@ -68,7 +68,7 @@ impl Unwrap<'_, '_> {
     }
 
     fn gzip(&mut self, bytes: &[u8], depth: usize) -> Result<Option<Vec<u8>>, Refusal> {
-        let plain = decode::whole(Coding::Gzip, self.limits(), bytes).map_err(DecodeError::reason)?;
+        let plain = self.stage.unpack(Coding::Gzip, self.limits(), bytes)?;
         let inner = self.any(&plain, depth + 1)?;
         Ok(self.wrapped(inner, |inner| {
             let mut encoder = Encoder::new(Coding::Gzip);
@@ -101,6 +101,7 @@ impl Unwrap<'_, '_> {
                 changed |= self.pair(written, &mut out)?;
                 continue;
             };
+            self.stage.take_for(value.len())?;
             let decoded = decoded(&bytes[value.clone()]);
             match self.any(&decoded, depth + 1)? {
                 Some(document) if self.bare => return Ok(Some(document)),
@@ -132,12 +133,15 @@ impl Unwrap<'_, '_> {
         }
         let is_url = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
         let (engine, bare) = if is_url { (&URL, &URL_BARE) } else { (&STANDARD, &STANDARD_BARE) };
+        self.stage.take_for(text.len() / 4 * 3)?;
         let plain = engine.decode(text).unwrap_or_default();
         if matches!(plain.trim_ascii_start(), [b'{' | b'[', ..]) || plain.starts_with(b"\x1f\x8b") {
             let inner = self.any(&plain, depth + 1)?;
             let engine = if text.ends_with(b"=") || text.len().is_multiple_of(4) { engine } else { bare };
             return Ok(self.wrapped(inner, |inner| engine.encode(inner).into_bytes()));
         }
+        // What it unpacks to is not known before: its bound is taken, and it is small.
+        self.stage.take_for(2 * LZ_UNITS_MAX.min(self.stage.limits.item_bytes_max))?;
         let packed = decode::lz64(text, self.stage.limits.item_bytes_max.min(LZ_UNITS_MAX));
         let Some(document) = packed.filter(|text| matches!(text.trim_start().as_bytes(), [b'{' | b'[', ..]))
         else {

@@ -20,6 +20,7 @@ mod multipart;
 mod otlp;
 mod packed;
 mod recording;
+mod room;
 #[cfg(test)]
 mod service_tests;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::outcome::Reason;
 use crate::pattern::Class;
 use crate::redact::{Action, ItemScope, Plan, ScanLimits, Scrubber};
 use body::{Body, Stage};
+use room::Taken;
 use std::fmt;
 use std::sync::Arc;
 
@@ -40,6 +42,7 @@ pub use crate::frame::multipart::Boundary;
 pub use crate::frame::otlp::{Encoding, Signal};
 pub(crate) use binary::lets_by;
 pub(crate) use recording::recording_text;
+pub use room::Room;
 
 /// What a decoded body consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -301,6 +304,7 @@ pub struct Pipeline {
     /// A decoded piece, and what the body made of it.
     piece: Vec<u8>,
     scrubbed: Vec<u8>,
+    taken: Taken,
 }
 
 impl Pipeline {
@@ -327,7 +331,18 @@ impl Pipeline {
             lazy_bytes_max: 0,
             piece: Vec::new(),
             scrubbed: Vec::new(),
+            taken: Taken::default(),
         }
+    }
+
+    /// Sets where memory for what is unpacked inside a step comes from; without it there is no bound but those of the body.
+    pub fn set_room(&mut self, room: Box<dyn Room>) {
+        self.taken.set_room(room);
+    }
+
+    /// Says whether a step may stop its thread until there is memory for what it unpacks.
+    pub fn may_wait(&mut self, may_wait: bool) {
+        self.taken.may_wait(may_wait);
     }
 
     /// Sets the coding of the output, whatever the body came in. Before the first `push`.
@@ -383,8 +398,10 @@ impl Pipeline {
             limits: &self.limits,
             summary: &mut self.summary,
             out: &mut self.scrubbed,
+            taken: &mut self.taken,
         };
-        self.body.finish(&mut stage)?;
+        let done = self.body.finish(&mut stage);
+        self.settled(done)?;
         self.encode(out);
         if self.lazy_bytes_max > 0 {
             self.summary.bytes_out = self.scrubbed.len() as u64;
@@ -407,11 +424,25 @@ impl Pipeline {
             limits: &self.limits,
             summary: &mut self.summary,
             out: &mut self.scrubbed,
+            taken: &mut self.taken,
         };
-        self.body.push(&self.piece, &mut stage)?;
+        let done = self.body.push(&self.piece, &mut stage);
+        self.settled(done)?;
         self.encode(out);
         self.sum_up();
         Ok(())
+    }
+
+    /// What a step came to. Without memory for what it had to unpack the body is refused, whatever was made of it.
+    fn settled(&mut self, done: Result<(), Refusal>) -> Result<(), Refusal> {
+        if !self.taken.exhausted {
+            return done;
+        }
+        // The refusal counts the item itself.
+        let exhausted = |(reason, _): &&mut (Reason, u64)| *reason == Reason::MemoryExhausted;
+        self.summary.dropped.iter_mut().find(exhausted).into_iter().for_each(|(_, n)| *n -= 1);
+        self.summary.dropped.retain(|(_, n)| *n > 0);
+        Err(Reason::MemoryExhausted.into())
     }
 
     fn encode(&mut self, out: &mut Vec<u8>) {

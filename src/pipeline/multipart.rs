@@ -272,8 +272,11 @@ fn scrub(
         let limits = stage.limits;
         let limits =
             DecodeLimits { bytes_max: Some(limits.item_bytes_max as u64), ratio_max: limits.ratio_max };
-        let plain = decode::whole(head.coding, limits, content).map_err(DecodeError::reason)?;
-        part(dialect, head, name, &plain, stage)?.map(|plain| {
+        let scrubbed = stage.unpacking(|stage| {
+            let plain = stage.unpack(head.coding, limits, content)?;
+            part(dialect, head, name, &plain, stage)
+        });
+        scrubbed?.map(|plain| {
             let mut encoder = Encoder::new(head.coding);
             let mut bytes = Vec::new();
             encoder.write(&plain, &mut bytes);

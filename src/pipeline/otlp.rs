@@ -4,7 +4,7 @@
 
 use super::body::Stage;
 use super::{Coding, Refusal};
-use crate::decode::{self, DecodeError, DecodeLimits};
+use crate::decode::DecodeLimits;
 use crate::encode::Encoder;
 use crate::encode::otlp::rewrite;
 use crate::frame::otlp::{Document, Encoding, ReadLimits, Signal, grpc, read};
@@ -52,7 +52,7 @@ impl OtlpBody {
         let body = std::mem::take(&mut self.held);
         match self.wire {
             OtlpWire::Http(encoding) => request(self.signal, encoding, &body, stage),
-            OtlpWire::Grpc(coding) => call(self.signal, coding, &body, stage),
+            OtlpWire::Grpc(coding) => stage.unpacking(|stage| call(self.signal, coding, &body, stage)),
         }
     }
 }
@@ -94,11 +94,11 @@ fn call(signal: Signal, coding: Coding, body: &[u8], stage: &mut Stage<'_>) -> R
 }
 
 /// Decodes a message, within the bounds of a body.
-fn decode(coding: Coding, message: &[u8], stage: &Stage<'_>) -> Result<Vec<u8>, Refusal> {
+fn decode(coding: Coding, message: &[u8], stage: &mut Stage<'_>) -> Result<Vec<u8>, Refusal> {
     let bytes_max = u64::try_from(stage.limits.item_bytes_max).unwrap_or(u64::MAX);
     let bytes_max = stage.limits.body_bytes_max.map_or(bytes_max, |max| max.min(bytes_max));
     let limits = DecodeLimits { bytes_max: Some(bytes_max), ratio_max: stage.limits.ratio_max };
-    Ok(decode::whole(coding, limits, message).map_err(DecodeError::reason)?)
+    Ok(stage.unpack(coding, limits, message)?)
 }
 
 /// A request: read, scrubbed, and appended to the output.

@@ -8,7 +8,7 @@
 
 use super::Dialect;
 use super::body::Stage;
-use crate::decode::{self, Coding, DecodeLimits};
+use crate::decode::{Coding, DecodeLimits};
 use crate::encode::Encoder;
 use crate::redact::{ItemFormat, Mode, Verdict};
 use memchr::memmem;
@@ -57,7 +57,7 @@ pub(super) fn event(
         out.extend_from_slice(&scrubbed[at..at + found]);
         at += found + stand_in.len();
         let repacked = match nth < STRINGS_MAX {
-            true => repacked(dialect, &bytes[string.clone()], room, stage),
+            true => stage.unpacking(|stage| repacked(dialect, &bytes[string.clone()], room, stage)),
             false => Repacked::Unreadable,
         };
         match repacked {
@@ -93,7 +93,7 @@ enum Repacked {
 fn repacked(dialect: Dialect, quoted: &[u8], room: &mut usize, stage: &mut Stage<'_>) -> Repacked {
     let bytes_max = stage.limits.item_bytes_max.min(*room);
     let limits = DecodeLimits { bytes_max: Some(bytes_max as u64), ratio_max: stage.limits.ratio_max };
-    let plain = latin1(quoted).and_then(|bytes| decode::whole(Coding::Gzip, limits, &bytes).ok());
+    let plain = latin1(quoted).and_then(|bytes| stage.unpack(Coding::Gzip, limits, &bytes).ok());
     let Some(plain) = plain else { return Repacked::Unreadable };
     *room -= plain.len();
     stage.summary.bytes_scanned += plain.len() as u64;

@@ -28,6 +28,10 @@ enum Packing {
 }
 
 impl Packing {
+    fn coding(self) -> Coding {
+        if self == Self::Gzip { Coding::Gzip } else { Coding::Deflate }
+    }
+
     /// By the first bytes, as servers decide it. `None` for what is none of them.
     fn of(body: &[u8]) -> Option<Self> {
         match body {
@@ -73,7 +77,7 @@ pub(crate) fn recording_text(payload: &[u8], bytes_max: u64) -> Option<Vec<u8>> 
     let (header, body) = payload.split_at(line_feed + 1);
     let packing = Packing::of(body).filter(|packing| *packing != Packing::Plain)?;
     let limits = DecodeLimits { bytes_max: Some(bytes_max), ratio_max: SHOWN_RATIO_MAX };
-    let plain = unpack(packing, body, limits).ok()?;
+    let plain = decode::whole(packing.coding(), limits, body).ok()?;
     Some([header, &plain].concat())
 }
 
@@ -82,24 +86,22 @@ fn packed(packing: Packing, body: &[u8], out: &mut Vec<u8>, stage: &mut Stage<'_
         bytes_max: Some(stage.limits.item_bytes_max as u64),
         ratio_max: stage.limits.ratio_max,
     };
-    let plain = unpack(packing, body, limits)?;
-    stage.summary.bytes_scanned += plain.len() as u64;
-    let mut scrubbed = Vec::new();
-    let changed = json(&plain, ItemScope::Replay, &mut scrubbed, stage)?;
-    if changed {
-        pack(packing, &scrubbed, out);
-    } else {
-        out.extend_from_slice(body);
-    }
-    Ok(changed)
+    stage.unpacking(|stage| {
+        let plain = stage.unpack(packing.coding(), limits, body).map_err(of_item)?;
+        stage.summary.bytes_scanned += plain.len() as u64;
+        let mut scrubbed = Vec::new();
+        let changed = json(&plain, ItemScope::Replay, &mut scrubbed, stage)?;
+        if changed {
+            pack(packing, &scrubbed, out);
+        } else {
+            out.extend_from_slice(body);
+        }
+        Ok(changed)
+    })
 }
 
-fn unpack(packing: Packing, body: &[u8], limits: DecodeLimits) -> Result<Vec<u8>, Reason> {
-    let coding = if packing == Packing::Gzip { Coding::Gzip } else { Coding::Deflate };
-    decode::whole(coding, limits, body).map_err(|error| match error.reason() {
-        Reason::BodyTooLarge => Reason::ItemTooLarge,
-        reason => reason,
-    })
+fn of_item(reason: Reason) -> Reason {
+    if reason == Reason::BodyTooLarge { Reason::ItemTooLarge } else { reason }
 }
 
 /// Packs as SDKs do, at their own level: servers bound the packed size, and it should not grow.

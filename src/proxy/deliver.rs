@@ -7,7 +7,7 @@
 use crate::decode::DecodeLimits;
 use crate::inbox::{Arrival, InboxWriter};
 use crate::ledger::{Receipt, framed};
-use crate::memory::Charge;
+use crate::memory::{Charge, StepRoom};
 use crate::metrics::RouteMetrics;
 use crate::outcome::Reason;
 use crate::pattern::Class;
@@ -136,6 +136,7 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     let format = exchange.of_platform(format, declared, &held.bytes);
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
+    pipeline.set_room(Box::new(StepRoom::new(&settings.budget, limits.memory_wait)));
     match (&exchange.route.upstream, exchange.coding(format)) {
         (Upstream::Inbox(_), _) => {
             pipeline.set_coding_out(Coding::Identity);

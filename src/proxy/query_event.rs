@@ -6,6 +6,7 @@ use super::answer::{AnswerBody, Refused};
 use super::scrub::Scrub;
 use super::{Exchange, deliver, headers};
 use crate::decode::Coding;
+use crate::memory::StepRoom;
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Dialect, Pipeline};
 use crate::route::{Protocol, Upstream};
@@ -28,6 +29,8 @@ pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Resp
     let format = BodyFormat::Events(Dialect::PostHog);
     let limits = exchange.settings.limits.buffered;
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), limits, format, Coding::Identity);
+    let settings = exchange.settings;
+    pipeline.set_room(Box::new(StepRoom::new(&settings.budget, settings.limits.memory_wait)));
     if let Upstream::Inbox(_) = exchange.route.upstream {
         pipeline.set_bare();
     }

@@ -69,7 +69,12 @@ impl Scrub {
             self.run(&mut input, last, out_bytes_max)?;
             return Ok((self, input));
         }
-        let work = move || self.run(&mut input, last, out_bytes_max).map(|()| (self, input));
+        let work = move || {
+            self.pipeline.may_wait(true);
+            let ran = self.run(&mut input, last, out_bytes_max);
+            self.pipeline.may_wait(false);
+            ran.map(|()| (self, input))
+        };
         // Cancelled only when the runtime goes down.
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Reason::Draining.into()))
     }
