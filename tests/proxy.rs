@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "proxy/addresses.rs"]
+mod addresses;
 #[path = "proxy/answers.rs"]
 mod answers;
 #[path = "proxy/forwarding.rs"]

@@ -257,10 +257,14 @@ pub(crate) fn keyed_plan() -> Arc<Plan> {
     Arc::clone(&PLAN)
 }
 
+/// All embedded packs, compiled once.
+static SET: std::sync::LazyLock<Arc<tamis::pattern::PatternSet>> = std::sync::LazyLock::new(|| {
+    Arc::new(tamis::pattern::load(&[], &[]).expect("the embedded packs compile"))
+});
+
 /// All embedded packs under some policy.
 pub(crate) fn plan_for(policy: tamis::redact::Policy) -> Arc<Plan> {
-    let set = tamis::pattern::load(&[], &[]).expect("the embedded packs compile");
-    Arc::new(Plan::compile(Arc::new(set), policy).expect("no rules of its own"))
+    Arc::new(Plan::compile(Arc::clone(&SET), policy).expect("no rules of its own"))
 }
 
 /// Bytes in a content-encoding.
@@ -280,9 +284,7 @@ pub(crate) fn unpacked(bytes: &[u8]) -> String {
 
 /// All embedded packs under the strict policy, compiled once.
 pub(crate) fn plan() -> Arc<Plan> {
-    static PLAN: std::sync::LazyLock<Arc<Plan>> = std::sync::LazyLock::new(|| {
-        let set = tamis::pattern::load(&[], &[]).expect("the embedded packs compile");
-        Arc::new(Plan::compile(Arc::new(set), tamis::redact::Policy::default()).expect("no rules of its own"))
-    });
+    static PLAN: std::sync::LazyLock<Arc<Plan>> =
+        std::sync::LazyLock::new(|| plan_for(tamis::redact::Policy::default()));
     Arc::clone(&PLAN)
 }
