@@ -7,6 +7,7 @@ VENV    := .venv
 BUGSINK := .venv-bugsink
 PHOENIX := .venv-phoenix
 CURRENT := .venv-current
+AI      := .venv-ai
 SDK     := tests/sdk
 NODE_OK := $(SDK)/node_modules/.installed
 
@@ -21,7 +22,7 @@ test: test-cargo test-sdk ## Run all tests: cargo's, then real SDKs, a real serv
 test-cargo: ## Run the tests that need nothing but cargo
 	$(CARGO) test --locked
 
-test-sdk: tools $(VENV)/.installed $(BUGSINK)/.installed $(PHOENIX)/.installed $(CURRENT)/.installed $(NODE_OK) browser ## Run the tests with real SDKs
+test-sdk: tools $(VENV)/.installed $(BUGSINK)/.installed $(PHOENIX)/.installed $(CURRENT)/.installed $(AI)/.installed $(NODE_OK) browser ## Run the tests with real SDKs
 	$(CARGO) build --locked
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(SDK)
 
@@ -53,6 +54,12 @@ $(VENV)/.installed: $(SDK)/requirements.txt | tools
 .venv-%/.installed: $(SDK)/requirements-%.txt | tools
 	$(PYTHON) -m venv --clear .venv-$*
 	.venv-$*/bin/pip install -q -r $<
+	@touch $@
+
+# What instruments SDKs of models is pinned to other versions of what the tests use.
+$(AI)/.installed: $(SDK)/ai/requirements.txt | tools
+	$(PYTHON) -m venv --clear $(AI)
+	$(AI)/bin/pip install -q -r $<
 	@touch $@
 
 # No package here needs its install script.

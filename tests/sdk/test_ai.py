@@ -1,0 +1,106 @@
+"""SDKs of models, instrumented in every way, through Tamis: nothing of a conversation arrives, models and counts of tokens do.
+
+The programs of `ai/` run in environments of their own; each runs twice at once, with Tamis and without."""
+
+import fnmatch
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import servers
+import services
+from servers import HERE, ROOT
+
+sys.path.append(str(HERE / "ai"))
+
+import arrivals  # noqa: E402
+from stub import Stub  # noqa: E402
+
+AI_VENV = Path(os.environ.get("AI_VENV", ROOT / ".venv-ai"))
+ALL = set(arrivals.WORDS.values())
+
+
+def named(patterns):
+    """The calls and roles that patterns such as `openai.image/*` stand for; one that stands for none is a mistake."""
+    names = [(pattern, fnmatch.filter(ALL, pattern)) for pattern in patterns.split()]
+    assert all(each for _pattern, each in names), patterns
+    return {name for _pattern, each in names for name in each}
+
+
+class Case:
+    """One instrumentation: how its program is run, what it does not record though it was said, and what still gets through."""
+
+    def __init__(self, program, protocol, unrecorded, through=""):
+        self.program, self.protocol = program, protocol
+        self.unrecorded, self.through = named(unrecorded), named(through)
+
+    def run(self, stub, target):
+        """Runs the program to its end; what it complains of is printed by it."""
+        language, _, name = self.program.partition("-")
+        command = {"python": [AI_VENV / "bin" / "python", HERE / "ai" / "program.py"], "node": ["node", HERE / "ai" / "program.mjs"]}
+        return subprocess.run([*command[language], name, stub, target], capture_output=True, text=True, timeout=150)
+
+
+SENTRY_PYTHON = "*/stop */vector anthropic.chat/tool_result google.*/tool_description google.chat/tool_argument google.vision/picture google.vision/upload openai.image/* openai.responses/reasoning"
+CASES = [
+    Case("python-sentry", "sentry", SENTRY_PYTHON, "anthropic.error/system openai.error/user anthropic.*/tool_description"),
+    Case("python-sentry_streamed", "sentry", SENTRY_PYTHON, "anthropic.error/system openai.error/user anthropic.*/tool_description"),
+    Case(
+        "python-openllmetry", "otlp",
+        "*/stop */vector google.*/system google.*/tool_description google.embedding/input openai.image/* openai.vision/link openai.vision/upload openai.vision/user",
+        "openai.error/user",
+    ),
+    Case("python-openinference", "otlp", "", "*/stop *.vision/link */tool_description openai.image/link */vector openai.error/user"),
+    Case("python-posthog", "posthog", "anthropic.chat/stop google.chat/stop */vector google.*/tool_description openai.image/* openai.vision/upload", "openai.chat/stop openai.responses*/system *.error/*"),
+    Case("python-langfuse", "langfuse", "anthropic.* google.* */vector openai.chat/stop openai.image/*", "openai.error/user"),
+]  # fmt: skip
+
+
+class Run:
+    """What arrived of one program, straight and through Tamis."""
+
+    def __init__(self, case, directory):
+        stub, straight, behind = Stub(), services.Service(), services.Service()
+        proxy = servers.Tamis(directory, behind.url, protocol=case.protocol)
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                self.done = list(pool.map(lambda target: case.run(stub.url, target), (straight.url, proxy.url)))
+            self.metrics = proxy.metrics()
+        finally:
+            for server in (stub, straight, behind):
+                server.shutdown()
+            proxy.stop()
+        self.case, self.failures = case, stub.failures
+        for done in self.done:
+            assert done.returncode == 0, done.stdout + done.stderr
+        self.straight, self.through = arrivals.Arrived(straight.requests), arrivals.Arrived(behind.requests)
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.program)
+def run(request, tmp_path_factory):
+    return Run(request.param, tmp_path_factory.mktemp("ai"))
+
+
+def test_without_tamis_the_conversations_arrive(run):
+    assert run.failures == []
+    assert ALL - set(run.straight.planted()) == run.case.unrecorded
+
+
+def test_nothing_of_a_conversation_arrives(run):
+    arrived = run.through.planted()
+    assert {name: paths for name, paths in arrived.items() if name not in run.case.through} == {}
+
+
+def test_models_and_counts_of_tokens_arrive(run):
+    assert run.straight.facts()
+    assert run.straight.facts() - run.through.facts() == set()
+
+
+def test_sending_succeeds(run):
+    straight, through = run.done
+    assert through.stdout == straight.stdout
+    assert run.through.requests
