@@ -10,6 +10,7 @@ CURRENT := .venv-current
 AI      := .venv-ai
 SDK     := tests/sdk
 NODE_OK := $(SDK)/node_modules/.installed
+AI_NODE := $(SDK)/ai/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help test test-cargo test-sdk tools browser lint doc bench bench-vectorscan bench-check capture
@@ -22,7 +23,7 @@ test: test-cargo test-sdk ## Run all tests: cargo's, then real SDKs, a real serv
 test-cargo: ## Run the tests that need nothing but cargo
 	$(CARGO) test --locked
 
-test-sdk: tools $(VENV)/.installed $(BUGSINK)/.installed $(PHOENIX)/.installed $(CURRENT)/.installed $(AI)/.installed $(NODE_OK) browser ## Run the tests with real SDKs
+test-sdk: tools $(VENV)/.installed $(BUGSINK)/.installed $(PHOENIX)/.installed $(CURRENT)/.installed $(AI)/.installed $(NODE_OK) $(AI_NODE) browser ## Run the tests with real SDKs
 	$(CARGO) build --locked
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(SDK)
 
@@ -56,10 +57,15 @@ $(VENV)/.installed: $(SDK)/requirements.txt | tools
 	.venv-$*/bin/pip install -q -r $<
 	@touch $@
 
-# What instruments SDKs of models is pinned to other versions of what the tests use.
+# What instruments SDKs of models is pinned to other versions of what the tests use, in Python as in Node.
 $(AI)/.installed: $(SDK)/ai/requirements.txt | tools
 	$(PYTHON) -m venv --clear $(AI)
 	$(AI)/bin/pip install -q -r $<
+	@touch $@
+
+# No package here needs its install script. Some say that they need Node.js 22; they run on 20.
+$(AI_NODE): $(SDK)/ai/package.json $(SDK)/ai/package-lock.json | tools
+	cd $(SDK)/ai && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
 # No package here needs its install script.

@@ -46,6 +46,8 @@ class Case:
 
 
 SENTRY_PYTHON = "*/stop */vector anthropic.chat/tool_result google.*/tool_description google.chat/tool_argument google.vision/picture google.vision/upload openai.image/* openai.responses/reasoning"
+# The AI SDK speaks to the stand-in of OpenAI alone, and tells nobody of pictures that it makes.
+NO_VERCEL = "anthropic.* google.* openai.image/*"
 CASES = [
     Case("python-sentry", "sentry", SENTRY_PYTHON, "anthropic.error/system openai.error/user anthropic.*/tool_description"),
     Case("python-sentry_streamed", "sentry", SENTRY_PYTHON, "anthropic.error/system openai.error/user anthropic.*/tool_description"),
@@ -57,6 +59,24 @@ CASES = [
     Case("python-openinference", "otlp", "", "*/stop *.vision/link */tool_description openai.image/link */vector openai.error/user"),
     Case("python-posthog", "posthog", "anthropic.chat/stop google.chat/stop */vector google.*/tool_description openai.image/* openai.vision/upload", "openai.chat/stop openai.responses*/system *.error/*"),
     Case("python-langfuse", "langfuse", "anthropic.* google.* */vector openai.chat/stop openai.image/*", "openai.error/user"),
+    Case(
+        "node-sentry", "sentry",
+        "*/stop */vector google.vision/picture google.vision/upload openai.image/* openai.responses/reasoning anthropic.chat/reasoning openai.responses*/system",
+        "*.error/*",
+    ),
+    Case("node-vercel_sentry", "sentry", f"{NO_VERCEL} */stop */vector openai.responses/reasoning", "openai.error/* openai.tool/tool_description openai.vision/upload"),
+    Case("node-vercel_otel", "otlp", f"{NO_VERCEL} */vector openai.embedding/input", "openai.chat/stop openai.error/user"),
+    Case("node-vercel_otel_legacy", "otlp", NO_VERCEL, "openai.chat/stop */tool_description openai.embedding/input openai.error/user openai.vision/upload"),
+    Case(
+        "node-posthog", "posthog",
+        "anthropic.chat/stop google.chat/stop anthropic.chat/reasoning openai.responses/reasoning */upload */vector google.chat/tool_argument google.chat/tool_result google.vision/link google.vision/picture openai.image/*",
+        "openai.chat/stop openai.error/* google.*/tool_description",
+    ),
+    Case(
+        "node-langfuse", "langfuse",
+        "anthropic.* google.* */vector openai.image/link openai.image/picture openai.image/revised openai.responses/reasoning openai.responses/tool_argument",
+        "openai.chat/stop",
+    ),
 ]  # fmt: skip
 
 

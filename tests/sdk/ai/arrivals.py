@@ -16,6 +16,8 @@ PLAIN = set(
 # The beginning of every number of the vector, however many digits are written.
 VECTOR_BEGINS = str(VECTOR[0])[:7]
 MODELS = {model for model, _in, _out in FACTS.values()} | {"gpt-5-mini", "gpt-5", "claude-sonnet-5", "gemini-3-flash"}
+# Attributes that hold the whole of a request or an answer as JSON.
+BODIES = re.compile(r"\b(input|output)(\.value)?\(json\)")
 TOKENS = {count for _model, *counts in FACTS.values() for count in counts if count}
 
 
@@ -58,6 +60,8 @@ def documents(request):
         yield from envelope(request.plain)
     elif "protobuf" in kind:
         yield "otlp", otlp(request.plain)
+    elif request.path.endswith("/v1/traces"):
+        yield "otlp", plain(json.loads(request.plain))
     elif "json" in kind:
         yield request.path.split("?")[0], json.loads(request.plain)
 
@@ -143,14 +147,13 @@ class Arrived:
         return at
 
     def facts(self):
-        """Models and counts of tokens that arrived, each with the path at which it did. Copies in the text of a body do not count."""
+        """Models and counts of tokens that arrived, each with the path at which it did. Copies in whole bodies do not count."""
         kept = set()
         for path, value in self.leaves:
-            if "(json)" in path:
+            if BODIES.search(path):
                 continue
-            if isinstance(value, str):
-                kept |= {(path, model) for model in MODELS if model == value}
-                kept |= {(path, int(value)) for _ in [0] if value.isdigit() and int(value) in TOKENS}
-            elif not isinstance(value, bool) and value in TOKENS:
+            if value in MODELS:
+                kept.add((path, value))
+            elif re.search("token|usage", path, re.IGNORECASE) and str(value).isdigit() and int(value) in TOKENS:
                 kept.add((path, int(value)))
         return kept
