@@ -1,8 +1,13 @@
 """Reads what an instrumentation sent: which planted words it holds and where, and which models and counts of tokens."""
 
 import base64
+import collections
 import json
 import re
+
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import services
 from stub import FACTS, PLANTED, VECTOR
@@ -59,8 +64,8 @@ def documents(request):
     if "/envelope" in request.path:
         yield from envelope(request.plain)
     elif "protobuf" in kind:
-        yield "otlp", otlp(request.plain)
-    elif request.path.endswith("/v1/traces"):
+        yield "otlp", otlp(request)
+    elif request.path.endswith(("/v1/traces", "/otel")):
         yield "otlp", plain(json.loads(request.plain))
     elif "json" in kind:
         yield request.path.split("?")[0], json.loads(request.plain)
@@ -78,12 +83,10 @@ def envelope(body):
         rest = rest[length:].lstrip(b"\n")
 
 
-def otlp(body):
-    """Spans as JSON, their attributes as members."""
-    from google.protobuf.json_format import MessageToDict
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    return plain(MessageToDict(ExportTraceServiceRequest.FromString(body)))
+def otlp(request):
+    """Spans or log records as JSON, their attributes as members."""
+    message = ExportLogsServiceRequest if request.path.endswith("/logs") else ExportTraceServiceRequest
+    return plain(MessageToDict(message.FromString(request.plain)))
 
 
 def plain(value):
@@ -126,6 +129,21 @@ def parsed(text):
         return None
 
 
+# What makes a conversation of use without its words: structure, names of tools and models, kinds, reasons, settings.
+KEPT = set(
+    "call_id detail encoding_format finish_reason finish_reasons frequency_penalty max_output_tokens max_tokens mediatype mime_type mimetype "
+    "media_type modality model model_version name object parallel_tool_calls required role status stop_reason temperature tool_call_id "
+    "tool_choice tool_name tool_use_id toolcallid toolname top_k top_p type".split()
+)
+CONVERSATION = re.compile(r"gen_ai|\bllm\.|\bai\.|\$ai_|\b(in|out)put\.|langfuse|logRecords")
+
+
+def kept(path):
+    """Whether what stands at a path is of a conversation and on the list of what is kept: its last name tells."""
+    last = re.sub(r"\[\]|\(json\)", "", path).removesuffix(".value").rsplit(".", 1)[-1]
+    return last.lower() in KEPT and CONVERSATION.search(path)
+
+
 class Arrived:
     """All that arrived of one program."""
 
@@ -157,3 +175,7 @@ class Arrived:
             elif re.search("token|usage", path, re.IGNORECASE) and str(value).isdigit() and int(value) in TOKENS:
                 kept.add((path, int(value)))
         return kept
+
+    def kept(self):
+        """How often each value on the list of what is kept arrived at each path."""
+        return collections.Counter((path, str(value)) for path, value in self.leaves if kept(path) and not found(str(value)))

@@ -14,7 +14,7 @@ PARAMETERS = {
 }
 
 
-def openai_chat(client, **more):
+def openai_chat(client):
     said = PLANTED["openai.chat"]
     tool = {"type": "function", "function": {"name": "tide_table", "description": said["tool_description"], "parameters": PARAMETERS}}
     called = {"id": "call_tide1", "type": "function", "function": {"name": "tide_table", "arguments": json.dumps({"port": said["tool_argument"]})}}
@@ -25,60 +25,60 @@ def openai_chat(client, **more):
         {"role": "assistant", "content": None, "tool_calls": [called]},
         {"role": "tool", "tool_call_id": "call_tide1", "content": said["tool_result"]},
     ]
-    client.chat.completions.create(model="gpt-5-mini", messages=messages, tools=[tool], stop=[said["stop"]], temperature=0.25, max_tokens=512, **more)
+    client.chat.completions.create(model="gpt-5-mini", messages=messages, tools=[tool], stop=[said["stop"]], temperature=0.25, max_tokens=512)
 
 
-def openai_tool(client, **more):
+def openai_tool(client):
     said = PLANTED["openai.tool"]
     tool = {"type": "function", "function": {"name": "tide_table", "description": said["tool_description"], "parameters": PARAMETERS}}
-    client.chat.completions.create(model="gpt-5-mini", messages=[{"role": "user", "content": said["user"]}], tools=[tool], **more)
+    client.chat.completions.create(model="gpt-5-mini", messages=[{"role": "user", "content": said["user"]}], tools=[tool])
 
 
-def openai_stream(client, **more):
+def openai_stream(client):
     said = PLANTED["openai.stream"]
     messages = [{"role": "system", "content": said["system"]}, {"role": "user", "content": [{"type": "text", "text": said["user"]}]}]
-    for _chunk in client.chat.completions.create(model="gpt-5-mini", messages=messages, stream=True, stream_options={"include_usage": True}, **more):
+    for _chunk in client.chat.completions.create(model="gpt-5-mini", messages=messages, stream=True, stream_options={"include_usage": True}):
         pass
 
 
-def openai_vision(client, **more):
+def openai_vision(client):
     said = PLANTED["openai.vision"]
     parts = [
         {"type": "text", "text": said["user"]},
         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture(said['upload'])}"}},
         {"type": "image_url", "image_url": {"url": f"https://images.example.com/up/{said['link']}.png?sig=0123456789abcdef", "detail": "low"}},
     ]
-    client.chat.completions.create(model="gpt-5-mini", messages=[{"role": "user", "content": parts}], **more)
+    client.chat.completions.create(model="gpt-5-mini", messages=[{"role": "user", "content": parts}])
 
 
-def openai_responses(client, **more):
+def openai_responses(client):
     said = PLANTED["openai.responses"]
     tool = {"type": "function", "name": "tide_table", "description": said["tool_description"], "parameters": PARAMETERS, "strict": False}
-    client.responses.create(model="gpt-5", instructions=said["system"], input=said["user"], tools=[tool], **more)
+    client.responses.create(model="gpt-5", instructions=said["system"], input=said["user"], tools=[tool])
 
 
-def openai_responses_stream(client, **more):
+def openai_responses_stream(client):
     said = PLANTED["openai.responses_stream"]
     question = [{"role": "user", "content": [{"type": "input_text", "text": said["user"]}]}]
-    for _event in client.responses.create(model="gpt-5", instructions=said["system"], input=question, stream=True, **more):
+    for _event in client.responses.create(model="gpt-5", instructions=said["system"], input=question, stream=True):
         pass
 
 
-def openai_embedding(client, **more):
-    client.embeddings.create(model="text-embedding-3-small", input=[PLANTED["openai.embedding"]["input"]], encoding_format="float", **more)
+def openai_embedding(client):
+    client.embeddings.create(model="text-embedding-3-small", input=[PLANTED["openai.embedding"]["input"]], encoding_format="float")
 
 
-def openai_image(client, **more):
-    client.images.generate(model="gpt-image-1", prompt=PLANTED["openai.image"]["prompt"], n=2, **more)
+def openai_image(client):
+    client.images.generate(model="gpt-image-1", prompt=PLANTED["openai.image"]["prompt"], n=2)
 
 
-def openai_error(client, **more):
+def openai_error(client):
     said = PLANTED["openai.error"]
     story, wish = said["system"], said["user"]
-    client.chat.completions.create(model="gpt-5-mini", messages=[{"role": "system", "content": story}, {"role": "user", "content": wish}], **more)
+    client.chat.completions.create(model="gpt-5-mini", messages=[{"role": "system", "content": story}, {"role": "user", "content": wish}])
 
 
-def anthropic_chat(client, **more):
+def anthropic_chat(client):
     said = PLANTED["anthropic.chat"]
     messages = [
         {"role": "user", "content": said["history"]},
@@ -88,42 +88,42 @@ def anthropic_chat(client, **more):
     tool = {"name": "tide_table", "description": said["tool_description"], "input_schema": PARAMETERS}
     client.messages.create(
         model="claude-sonnet-5", max_tokens=2048, system=said["system"], messages=messages, tools=[tool], stop_sequences=[said["stop"]],
-        thinking={"type": "enabled", "budget_tokens": 1024}, **more,
+        thinking={"type": "enabled", "budget_tokens": 1024},
     )  # fmt: skip
 
 
-def anthropic_tool(client, **more):
+def anthropic_tool(client):
     said = PLANTED["anthropic.tool"]
     tool = {"name": "tide_table", "description": said["tool_description"], "input_schema": PARAMETERS}
-    client.messages.create(model="claude-sonnet-5", max_tokens=512, messages=[{"role": "user", "content": said["user"]}], tools=[tool], **more)
+    client.messages.create(model="claude-sonnet-5", max_tokens=512, messages=[{"role": "user", "content": said["user"]}], tools=[tool])
 
 
-def anthropic_stream(client, **more):
+def anthropic_stream(client):
     said = PLANTED["anthropic.stream"]
     system = [{"type": "text", "text": said["system"], "cache_control": {"type": "ephemeral"}}]
     messages = [{"role": "user", "content": said["user"]}]
-    for _event in client.messages.create(model="claude-sonnet-5", max_tokens=512, system=system, messages=messages, stream=True, **more):
+    for _event in client.messages.create(model="claude-sonnet-5", max_tokens=512, system=system, messages=messages, stream=True):
         pass
 
 
-def anthropic_vision(client, **more):
+def anthropic_vision(client):
     said = PLANTED["anthropic.vision"]
     source = {"type": "base64", "media_type": "image/png", "data": picture(said["upload"])}
     parts = [{"type": "image", "source": source}, {"type": "text", "text": said["user"]}]
-    client.messages.create(model="claude-sonnet-5", max_tokens=512, messages=[{"role": "user", "content": parts}], **more)
+    client.messages.create(model="claude-sonnet-5", max_tokens=512, messages=[{"role": "user", "content": parts}])
 
 
-def anthropic_error(client, **more):
+def anthropic_error(client):
     said = PLANTED["anthropic.error"]
     story, wish = said["system"], said["user"]
-    client.messages.create(model="claude-sonnet-5", max_tokens=512, system=story, messages=[{"role": "user", "content": wish}], **more)
+    client.messages.create(model="claude-sonnet-5", max_tokens=512, system=story, messages=[{"role": "user", "content": wish}])
 
 
 def google_tools(description):
     return [{"function_declarations": [{"name": "tide_table", "description": description, "parameters_json_schema": PARAMETERS}]}]
 
 
-def google_chat(client, **more):
+def google_chat(client):
     said = PLANTED["google.chat"]
     contents = [
         {"role": "user", "parts": [{"text": said["history"]}]},
@@ -131,22 +131,22 @@ def google_chat(client, **more):
         {"role": "user", "parts": [{"function_response": {"name": "tide_table", "response": {"result": said["tool_result"]}}}, {"text": said["user"]}]},
     ]
     config = {"system_instruction": said["system"], "tools": google_tools(said["tool_description"]), "stop_sequences": [said["stop"]], "temperature": 0.25}
-    client.models.generate_content(model="gemini-3-flash", contents=contents, config=config, **more)
+    client.models.generate_content(model="gemini-3-flash", contents=contents, config=config)
 
 
-def google_tool(client, **more):
+def google_tool(client):
     said = PLANTED["google.tool"]
-    client.models.generate_content(model="gemini-3-flash", contents=said["user"], config={"tools": google_tools(said["tool_description"])}, **more)
+    client.models.generate_content(model="gemini-3-flash", contents=said["user"], config={"tools": google_tools(said["tool_description"])})
 
 
-def google_stream(client, **more):
+def google_stream(client):
     said = PLANTED["google.stream"]
     config = {"system_instruction": said["system"]}
-    for _chunk in client.models.generate_content_stream(model="gemini-3-flash", contents=[said["user"]], config=config, **more):
+    for _chunk in client.models.generate_content_stream(model="gemini-3-flash", contents=[said["user"]], config=config):
         pass
 
 
-def google_vision(client, **more):
+def google_vision(client):
     from google.genai import types
 
     said = PLANTED["google.vision"]
@@ -157,26 +157,26 @@ def google_vision(client, **more):
         types.Part.from_bytes(data=b64decode(picture(said["upload"])), mime_type="image/png"),
         types.Part.from_uri(file_uri=f"gs://studio-uploads/{said['link']}.png", mime_type="image/png"),
     ]
-    client.models.generate_content(model="gemini-3-flash", contents=[types.Content(role="user", parts=parts)], **more)
+    client.models.generate_content(model="gemini-3-flash", contents=[types.Content(role="user", parts=parts)])
 
 
-def google_embedding(client, **more):
-    client.models.embed_content(model="gemini-embedding-001", contents=PLANTED["google.embedding"]["input"], **more)
+def google_embedding(client):
+    client.models.embed_content(model="gemini-embedding-001", contents=PLANTED["google.embedding"]["input"])
 
 
-def google_error(client, **more):
+def google_error(client):
     said = PLANTED["google.error"]
     story, wish = said["system"], said["user"]
-    client.models.generate_content(model="gemini-3-flash", contents=wish, config={"system_instruction": story}, **more)
+    client.models.generate_content(model="gemini-3-flash", contents=wish, config={"system_instruction": story})
 
 
-def make_all(provider, client, report, leave_out=(), **more):
+def make_all(provider, client, report):
     """Makes the calls of one provider. One that fails where it should not, or does not where it should, ends the program."""
     for name in PLANTED:
-        if not name.startswith(provider + ".") or name in leave_out:
+        if not name.startswith(provider + "."):
             continue
         try:
-            globals()[name.replace(".", "_")](client, **more)
+            globals()[name.replace(".", "_")](client)
         except Exception as error:
             if not name.endswith(".error"):
                 raise

@@ -42,12 +42,12 @@ async function startSentry(...integrations) {
 
 /** Spans of everything inside go to `target` by OTLP; errors become events of a span. */
 async function traced(processors, inside) {
-  const { trace, context } = await import('@opentelemetry/api');
+  const { trace } = await import('@opentelemetry/api');
   const { BasicTracerProvider } = await import('@opentelemetry/sdk-trace-base');
   const provider = new BasicTracerProvider({ spanProcessors: processors });
   trace.setGlobalTracerProvider(provider);
   const span = trace.getTracer('studio').startSpan('ask');
-  await inside(error => span.recordException(error), context);
+  await inside(error => span.recordException(error));
   span.end();
   await provider.forceFlush();
   await provider.shutdown();
@@ -71,11 +71,11 @@ const programs = {
   },
   async vercel_otel() {
     const { OpenTelemetry } = await import('@ai-sdk/otel');
-    await vercelTraced(new OpenTelemetry());
+    await vercelTraced(new OpenTelemetry(), await otlp());
   },
   async vercel_otel_legacy() {
     const { LegacyOpenTelemetry } = await import('@ai-sdk/otel');
-    await vercelTraced(new LegacyOpenTelemetry());
+    await vercelTraced(new LegacyOpenTelemetry(), await otlp());
   },
   async posthog() {
     const { PostHog } = await import('posthog-node');
@@ -95,6 +95,12 @@ const programs = {
     }
     await posthog.shutdown();
   },
+  async vercel_posthog() {
+    const { OpenTelemetry } = await import('@ai-sdk/otel');
+    const { PostHogSpanProcessor } = await import('@posthog/ai/otel');
+    const processor = new PostHogSpanProcessor({ projectToken: 'phc_0123456789abcdefghijABCDEFGHIJKLMNOPQRSTUVWX', host: target });
+    await vercelTraced(new OpenTelemetry(), processor);
+  },
   async langfuse() {
     const { LangfuseSpanProcessor } = await import('@langfuse/otel');
     const { observeOpenAI } = await import('@langfuse/openai');
@@ -105,13 +111,16 @@ const programs = {
   },
 };
 
-async function vercelTraced(telemetry) {
+async function otlp() {
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
   const { BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-base');
+  return new BatchSpanProcessor(new OTLPTraceExporter({ url: `${target}/v1/traces` }));
+}
+
+async function vercelTraced(telemetry, processor) {
   const { makeAllByAiSdk } = await import('./calls.mjs');
   const sdk = await aiSdk();
   sdk[0].registerTelemetry(telemetry);
-  const processor = new BatchSpanProcessor(new OTLPTraceExporter({ url: `${target}/v1/traces` }));
   await traced([processor], report => makeAllByAiSdk(...sdk, report, { experimental_telemetry: { isEnabled: true, functionId: 'studio' } }));
 }
 

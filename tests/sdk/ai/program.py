@@ -87,6 +87,25 @@ def openllmetry(stub, target):
             calls.make_all(provider, client, report)
 
 
+def openllmetry_events(stub, target):
+    """Conversations as log records beside the spans. Not with Gemini, whose events that version cannot encode."""
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.instrumentation.anthropic import AnthropicInstrumentor
+    from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    logs = LoggerProvider()
+    logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(endpoint=f"{target}/v1/logs")))
+    with traced(target) as report:
+        OpenAIInstrumentor(use_attributes=False).instrument(logger_provider=logs)
+        AnthropicInstrumentor(use_attributes=False).instrument(logger_provider=logs)
+        for provider, client in clients(stub).items():
+            if provider != "google":
+                calls.make_all(provider, client, report)
+    logs.shutdown()
+
+
 def openinference(stub, target):
     from openinference.instrumentation.anthropic import AnthropicInstrumentor
     from openinference.instrumentation.google_genai import GoogleGenAIInstrumentor
