@@ -18,7 +18,7 @@ from servers import HERE, ROOT
 sys.path.append(str(HERE / "ai"))
 
 import arrivals  # noqa: E402
-from stub import Stub  # noqa: E402
+from stub import FACTS, Stub  # noqa: E402
 
 AI_VENV = Path(os.environ.get("AI_VENV", ROOT / ".venv-ai"))
 # Of what is no content, how much must arrive as it was.
@@ -134,8 +134,12 @@ def test_nothing_of_a_conversation_arrives(run):
 
 
 def test_models_and_counts_of_tokens_arrive(run):
-    assert run.straight.facts()
-    assert run.straight.facts() - run.through.facts() == set()
+    sent = run.straight.facts()
+    _model, *tokens = FACTS["openai.chat"]
+    said = {fact for _path, fact in sent}
+    assert set(tokens) <= said
+    assert said & arrivals.MODELS
+    assert sent - run.through.facts() == set()
 
 
 def test_what_is_no_content_arrives(run):
