@@ -167,6 +167,9 @@ pub struct FieldSpec {
     /// What stands here names the person of the event, so it is replaced wherever else the event says it.
     #[serde(default)]
     pub learn: bool,
+    /// Keys of objects below the field with blanks in them are hits too: what was asked, and what came of it.
+    #[serde(default)]
+    pub keyed: bool,
     /// Keys below the field whose short values stay: `type`, `role`; `*` for all.
     #[serde(default)]
     pub keep: Vec<String>,

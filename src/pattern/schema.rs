@@ -88,6 +88,7 @@ const FIELD: &[Key] = &[
         "Which documents it is for.",
     ),
     may("numbers", Shape::Flag, "Numbers are hits too and become 0."),
+    may("keyed", Shape::Flag, "Keys with blanks in them are hits too."),
     may("learn", Shape::Flag, "The value is replaced wherever else the event says it."),
     may("keep", Shape::Texts, "Keys below the field whose short words stay; `*` for all."),
     may("fallback", Shape::Flag, "Says nothing where the rule of a container around it does."),

@@ -81,6 +81,27 @@ vector = true
 why = "w"
 hits = ['{"embedding":«[1,2,3,4,5,6,7,8]»}']
 misses = ['{"embedding":[1,2,3,4,5,6,7]}']
+
+[[field]]
+name = "dump"
+class = "media"
+paths = ["**.data"]
+beside = ["type=Buffer"]
+vector = true
+why = "w"
+hits = ['{"type":"Buffer","data":«[1,2,3,4,5,6,7,8]»}']
+misses = ['{"type":"Buffer","data":[1,2]}']
+
+[[field]]
+name = "cache"
+class = "prompt_text"
+paths = ["**.cache"]
+keyed = true
+numbers = true
+keep = ["*"]
+why = "w"
+hits = ['{"cache":{"a":"«two moons»"}}']
+misses = ['{"cache":{"a":"moon"}}']
 "#;
 
 fn plan() -> Arc<Plan> {
@@ -217,6 +238,32 @@ fn numbers_that_are_a_vector_go_whole() {
         ),
         (r#"[{"role":"user","content":[1,2,3]}]"#, r#"[{"role":"user","content":[1,2,3]}]"#),
         (r#"{"embedding":[1,2,3,4,5,6,7,"8"]}"#, r#"{"embedding":[1,2,3,4,5,6,7,"8"]}"#),
+    ] {
+        check(ItemFormat::Json, item, want);
+    }
+}
+
+/// An array of bytes that JavaScript wrote by their places.
+#[test]
+fn bytes_by_their_places_go_whole() {
+    let map = |count: usize| {
+        let members: Vec<String> = (0..count).map(|at| format!(r#""{at}":{}"#, 137 + at % 100)).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    check(ItemFormat::Json, &format!(r#"{{"a":{},"b":"foo123"}}"#, map(32)), r#"{"a":{},"b":"[national_id]"}"#);
+    let few = format!(r#"{{"a":{}}}"#, map(31));
+    check(ItemFormat::Json, &few, &few);
+}
+
+#[test]
+fn keys_with_blanks_go_where_a_rule_says_so() {
+    for (item, want) in [
+        (
+            r#"{"cache":{"two moons":{"hit":true},"word":{"a b":"foo123"}}}"#,
+            r#"{"cache":{"[prompt chars=9 words=2]#1":{"hit":true},"word":{"[prompt chars=3 words=2]#2":"[national_id]"}}}"#,
+        ),
+        (r#"{"other":{"two moons":1}}"#, r#"{"other":{"two moons":1}}"#),
+        (r#"{"cache":{"word":[7,8]}}"#, r#"{"cache":{"word":[]}}"#),
     ] {
         check(ItemFormat::Json, item, want);
     }

@@ -18,10 +18,10 @@ use super::strings::Strings;
 use super::trace::Trace;
 use crate::pattern::{Class, DetectorIndex, FieldKind, Scope, Stability};
 use crate::scan::context::{Keys, as_read};
-use crate::scan::fields::{FieldAutomaton, State, is_vector};
+use crate::scan::fields::{FieldAutomaton, State, is_byte_map, is_of_numbers, is_vector};
 use crate::scan::json::{Broken, Claimed, Site, Walker};
 use crate::scan::judge::Judge;
-use crate::scan::layer::{self, Layer, View};
+use crate::scan::layer::{self, Layer, View, data_uri};
 use crate::scan::search::find_hits;
 use crate::scan::sweep::{Places, Reading, Sweep};
 use crate::scan::{Work, is_public_key, is_stand_in};
@@ -261,18 +261,51 @@ impl<'a> Engine<'a> {
         self.pool.edits.settle(first);
     }
 
-    /// An array below a container that a rule names: numbers enough to be a text, a picture or a sound go whole.
+    /// A key below a rule for keys: one with a blank in it is what somebody said. False if it is another.
+    pub(super) fn keyed(&mut self, bytes: &[u8], range: &Range<usize>, under: u16) -> bool {
+        let rule = &self.plan.rules[usize::from(under)];
+        let raw = &bytes[range.clone()];
+        if !rule.keyed || !redacts(rule) || !raw.contains(&b' ') || self.work.is_exhausted() {
+            return false;
+        }
+        let first = self.pool.edits.list.len();
+        let value = as_read(raw);
+        if is_stand_in(&value) {
+            return true;
+        }
+        self.replace(0..raw.len(), rule.detector, rule.class, rule.action, &value);
+        self.shift(first, range.start);
+        true
+    }
+
+    /// An array below a container that a rule names: numbers enough to be a text, a picture or a sound go whole, and any that
+    /// the rule says are hits.
     pub(super) fn numbers_go(&mut self, bytes: &[u8], range: Range<usize>, under: u16, outer: &Keys<'_>) {
         let rule = &self.plan.rules[usize::from(under)];
-        if takes_numbers(rule) && is_vector(&bytes[range.clone()]) {
+        let array = &bytes[range.clone()];
+        if takes_numbers(rule) && (is_vector(array) || rule.numbers && is_of_numbers(array)) {
             self.trace_at(|| *outer);
-            let value = &bytes[range.clone()];
-            // What was found in it goes with it.
-            let found = self.pool.edits.list.iter().rev().take_while(|edit| edit.range.start >= range.start);
-            let kept = self.pool.edits.list.len() - found.count();
-            self.pool.edits.list.truncate(kept);
-            self.push_void(range, b"[]", rule, value);
+            self.goes_whole(bytes, range, b"[]", under);
         }
+    }
+
+    /// An object of bytes by their places, as JavaScript writes an array of bytes.
+    pub(super) fn byte_dump_goes(&mut self, bytes: &[u8], range: Range<usize>, outer: &Keys<'_>) {
+        if let Some(rule) = self.plan.byte_dumps
+            && is_byte_map(&bytes[range.clone()])
+        {
+            self.trace_at(|| *outer);
+            self.goes_whole(bytes, range, b"{}", rule);
+        }
+    }
+
+    /// What was found in a container goes with it.
+    fn goes_whole(&mut self, bytes: &[u8], range: Range<usize>, empty: &[u8], rule: u16) {
+        let rule = &self.plan.rules[usize::from(rule)];
+        let found = self.pool.edits.list.iter().rev().take_while(|edit| edit.range.start >= range.start);
+        let kept = self.pool.edits.list.len() - found.count();
+        self.pool.edits.list.truncate(kept);
+        self.push_void(range.clone(), empty, rule, &bytes[range]);
     }
 
     /// A container that a bound kept us from looking at, or a part of one; `open` is its bracket where it begins.
@@ -589,6 +622,7 @@ impl<'a> Engine<'a> {
                 decision => decision,
             },
             FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
+            FieldKind::Value if takes_numbers(rule) && data_uri::is_media(value) => Decision::Look,
             FieldKind::Value if value.is_empty() || is_stand_in(value) => Decision::Leave,
             // What ingest is authenticated by, in the body of some protocols: under `api_key`, and no secret.
             FieldKind::Value if rule.class == Some(Class::Credential) && is_public_key(value) => {

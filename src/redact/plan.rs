@@ -4,7 +4,7 @@
 //! one automaton over all field rules. Every lookup that does not depend on a payload is done here, once.
 
 use super::action::{Action, Mode, OnError, Policy};
-use super::decision::only_spares;
+use super::decision::{only_spares, redacts};
 use super::pool::Pools;
 use super::scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber};
 use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
@@ -28,6 +28,8 @@ pub struct Plan {
     pub(crate) spares: Vec<bool>,
     /// Some rule's values are looked for in the rest of the item.
     pub(crate) teaches: bool,
+    /// The rule for bytes of a file that are written as numbers.
+    pub(crate) byte_dumps: Option<u16>,
     /// The names that field rules know, for printed structures.
     names: Names,
     any: FieldAutomaton,
@@ -51,6 +53,10 @@ pub(crate) struct Rule {
     pub(crate) kind: FieldKind,
     pub(crate) action: Action,
     pub(crate) numbers: bool,
+    /// Keys with blanks in them go too.
+    pub(crate) keyed: bool,
+    /// Only arrays of numbers.
+    vector: bool,
     /// Its values are looked for in the rest of the item.
     pub(crate) teaches: bool,
     pub(crate) keep: Vec<String>,
@@ -59,6 +65,13 @@ pub(crate) struct Rule {
     /// Whole values that stay.
     pub(crate) words: Vec<String>,
     pub(crate) rewrite: BTreeMap<String, String>,
+}
+
+impl Rule {
+    /// True for a rule of the packs for bytes that are written as numbers.
+    fn takes_dumps(&self) -> bool {
+        self.vector && self.class == Some(Class::Media) && redacts(self)
+    }
 }
 
 impl Plan {
@@ -86,6 +99,8 @@ impl Plan {
                 kind: FieldKind::Value,
                 action: rule.action,
                 numbers: true,
+                keyed: false,
+                vector: false,
                 teaches: false,
                 keep: Vec::new(),
                 fallback: false,
@@ -124,6 +139,8 @@ impl Plan {
                     kind: field.kind,
                     action,
                     numbers: field.spec.numbers,
+                    keyed: field.spec.keyed,
+                    vector: field.spec.vector,
                     teaches: field.spec.learn
                         && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
                     keep: field.spec.keep.clone(),
@@ -164,6 +181,7 @@ impl Plan {
             pattern_actions: set.patterns.iter().map(|pattern| policy.action(pattern.class)).collect(),
             spares: rules.iter().map(only_spares).collect(),
             teaches: rules.iter().any(|rule| rule.teaches),
+            byte_dumps: (0..).zip(&rules).find(|(_, rule)| rule.takes_dumps()).map(|(id, _)| id),
             rules,
             policy,
             set,

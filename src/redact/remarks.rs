@@ -80,11 +80,11 @@ impl Notes<'_> {
 }
 
 impl Visitor for Notes<'_> {
-    fn wants_key(&mut self, _: &[u8], _: &Range<usize>) -> bool {
+    fn wants_key(&mut self, _: &[u8], _: &Range<usize>, _: Option<u16>) -> bool {
         false
     }
 
-    fn key(&mut self, _: &[u8], _: Range<usize>, _: Path<'_>) {}
+    fn key(&mut self, _: &[u8], _: Range<usize>, _: Path<'_>, _: Option<u16>) {}
 
     fn wants_string(&mut self, _: &[u8], range: &Range<usize>, _: Option<u16>, _: Option<u16>) -> bool {
         let within = self.within(range);
@@ -126,6 +126,8 @@ impl Visitor for Notes<'_> {
     }
 
     fn array(&mut self, _: &[u8], _: Range<usize>, _: u16) {}
+
+    fn numbered(&mut self, _: &[u8], _: Range<usize>) {}
 
     fn too_deep(&mut self, _: Range<usize>, _: Option<u8>) {}
 }

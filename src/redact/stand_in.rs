@@ -52,26 +52,31 @@ fn token(class: Option<Class>, out: &mut Vec<u8>) {
 
 /// Longest part of a host's name that is kept: longer ones name an account or a bucket.
 const LABEL_BYTES_MAX: usize = 19;
-/// Longest ending of a file's name that is kept.
-const ENDING_BYTES_MAX: usize = 5;
+
+/// Endings of files that say what kind of file it is and nothing else.
+const ENDINGS: [&str; 34] = [
+    "avi", "avif", "bmp", "bin", "csv", "docx", "flac", "gif", "glb", "gltf", "heic", "jpeg", "jpg", "json", "m4a", "m4v", "mkv", "mov",
+    "mp3", "mp4", "obj", "ogg", "opus", "pdf", "png", "svg", "tif", "tiff", "txt", "usdz", "wav", "webm", "webp", "zip",
+];
 
 /// Of a link the host and the kind of file stay: which service failed, and with what.
 fn link(value: &[u8], out: &mut Vec<u8>) {
-    let parts = std::str::from_utf8(value).ok().and_then(host_and_ending);
-    if let Some((host, _)) = parts {
+    let text = std::str::from_utf8(value).unwrap_or_default();
+    let host = host(text);
+    if let Some(host) = host {
         out.extend_from_slice(host.as_bytes());
         out.push(b'/');
     }
     token(Some(Class::MediaLink), out);
-    if let Some((_, Some(ending))) = parts {
+    if let Some(ending) = ending(&text[host.map_or(0, str::len)..]) {
         out.push(b'.');
         out.extend_from_slice(ending.as_bytes());
     }
 }
 
-/// `https://cdn.example.com` and `webp` of `https://cdn.example.com/jane/a.webp?sig=…`; none of a host that is an address, or that
-/// names more than a service.
-fn host_and_ending(link: &str) -> Option<(&str, Option<&str>)> {
+/// `https://cdn.example.com` of `https://cdn.example.com/jane/a.webp?sig=…`; none of a host that is an address, or that names more than a
+/// service.
+fn host(link: &str) -> Option<&str> {
     let scheme = link.find("://").filter(|at| (2..=16).contains(at))?;
     let of_scheme = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte);
     let rest = &link[scheme + 3..];
@@ -86,14 +91,14 @@ fn host_and_ending(link: &str) -> Option<(&str, Option<&str>)> {
         && name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_alphabetic()))
         && port.bytes().all(|byte| byte.is_ascii_digit())
         && !link.bytes().any(|byte| byte.is_ascii_whitespace());
-    let path = &rest[host.len()..];
-    let path = &path[..path.find(['?', '#']).unwrap_or(path.len())];
-    let ending = path.rsplit('/').next().and_then(|file| file.rsplit_once('.')).map(|(_, ending)| ending);
-    let of_file = |ending: &&str| {
-        (1..=ENDING_BYTES_MAX).contains(&ending.len())
-            && ending.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
-    is_service.then(|| (&link[..scheme + 3 + host.len()], ending.filter(of_file)))
+    is_service.then(|| &link[..scheme + 3 + host.len()])
+}
+
+/// `webp` of `jane/a.webp?sig=…`.
+fn ending(path: &str) -> Option<&str> {
+    let file = path[..path.find(['?', '#']).unwrap_or(path.len())].rsplit('/').next()?;
+    let ending = file.rsplit_once('.')?.1;
+    ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)).then_some(ending)
 }
 
 /// All but the last four characters become `*`; a value of eight or fewer shows none.
@@ -198,7 +203,8 @@ mod tests {
             (Action::Truncate, Class::IpAddress, "2001:db8:1:2::7", "2001:db8:1::"),
             (Action::Truncate, Class::IpAddress, "::ffff:192.0.2.77", "192.0.2.0"),
             (Action::Truncate, Class::Email, "jane@example.com", "[email]"),
-            (Action::Token, Class::MediaLink, "jane/a.webp", "[media_link]"),
+            (Action::Token, Class::MediaLink, "jane/a.webp", "[media_link].webp"),
+            (Action::Token, Class::MediaLink, "jane.roe", "[media_link]"),
             (
                 Action::Token,
                 Class::MediaLink,
@@ -206,15 +212,15 @@ mod tests {
                 "https://cdn.example.com:8443/[media_link].webp",
             ),
             (Action::Token, Class::MediaLink, "gs://bucket/jane/film.longer", "gs://bucket/[media_link]"),
-            (Action::Token, Class::MediaLink, "https://192.0.2.7/a.png", "[media_link]"),
-            (Action::Token, Class::MediaLink, "https://jane:x@example.com/a.png", "[media_link]"),
+            (Action::Token, Class::MediaLink, "https://192.0.2.7/a.png", "[media_link].png"),
+            (Action::Token, Class::MediaLink, "https://jane:x@example.com/a.png", "[media_link].png"),
             (
                 Action::Token,
                 Class::MediaLink,
                 "https://0123456789abcdef0123.example.com/a.png",
                 "[media_link]",
             ),
-            (Action::Token, Class::MediaLink, "see https://example.com/a.png", "[media_link]"),
+            (Action::Token, Class::MediaLink, "see https://example.com/a.png", "[media_link].png"),
         ] {
             assert_eq!(written(action, class, value), want);
         }
@@ -222,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_stand_in_of_a_link_stands_for_itself() {
-        for link in ["https://cdn.example.com/[media_link].webp", "gs://bucket/[media_link]"] {
+        for link in ["https://cdn.example.com/[media_link].webp", "gs://bucket/[media_link]", "[media_link].png"] {
             assert_eq!(written(Action::Token, Class::MediaLink, link), link);
         }
     }

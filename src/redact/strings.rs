@@ -77,17 +77,20 @@ impl<'v, 'a> Strings<'v, 'a> {
 
 impl Visitor for Strings<'_, '_> {
     #[inline]
-    fn wants_key(&mut self, bytes: &[u8], range: &Range<usize>) -> bool {
+    fn wants_key(&mut self, bytes: &[u8], range: &Range<usize>, under: Option<u16>) -> bool {
         self.has_trigger(range) && self.is_worth_a_look(bytes, range)
+            || under.is_some_and(|id| self.engine.plan.rules[usize::from(id)].keyed)
     }
 
-    fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>) {
+    fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>, under: Option<u16>) {
         let first = self.engine.pool.edits.list.len();
         let keys = Keys::walked(path, self.outer);
         let state = self.engine.fields.start();
         let context = Context { state, under: None, depth: self.depth, keys: &keys };
         self.engine.trace_at(|| keys);
-        self.engine.string(bytes, range.clone(), self.map, context);
+        if !under.is_some_and(|id| self.engine.keyed(bytes, &range, id)) {
+            self.engine.string(bytes, range.clone(), self.map, context);
+        }
         self.engine.key_suffix(first, bytes, range.end, "#");
     }
 
@@ -156,6 +159,10 @@ impl Visitor for Strings<'_, '_> {
             }
             _ => own.or(under),
         }
+    }
+
+    fn numbered(&mut self, bytes: &[u8], range: Range<usize>) {
+        self.engine.byte_dump_goes(bytes, range, self.outer);
     }
 
     fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16) {

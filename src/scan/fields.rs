@@ -11,7 +11,7 @@ mod beside;
 mod table;
 
 use super::layer::{Layer, View};
-pub(crate) use beside::{Beside, Candidate, Conditional, Conditions, Mark, Member, is_vector};
+pub(crate) use beside::{Beside, Candidate, Conditional, Conditions, Mark, Member, is_byte_map, is_of_numbers, is_vector};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -842,7 +842,7 @@ mod tests {
             .iter()
             .map(|name| (0, FieldPath::parse(&format!("**.{name}.*.**")).expect("a path")))
             .collect();
-        assert!(FieldAutomaton::new(&many).expect("few states").accept.len() < 20);
+        assert!(FieldAutomaton::new(&many, &[]).expect("few states").accept.len() < 20);
     }
 
     #[test]

@@ -103,9 +103,9 @@ const CARRIED_KEY_BYTES_MAX: usize = 256;
 /// gathered about it; those are inlined into the walk. Ranges come in order.
 pub(crate) trait Visitor {
     /// True if the key, without its quotes, deserves a look.
-    fn wants_key(&mut self, bytes: &[u8], range: &Range<usize>) -> bool;
+    fn wants_key(&mut self, bytes: &[u8], range: &Range<usize>, under: Option<u16>) -> bool;
     /// A key, without its quotes. `path` leads to its object.
-    fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>);
+    fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>, under: Option<u16>);
     /// True if the string value deserves a look.
     fn wants_string(
         &mut self,
@@ -124,6 +124,8 @@ pub(crate) trait Visitor {
     fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16>;
     /// An array that lies in no other has ended, below a container that a rule names. Not in a document that comes in windows.
     fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16);
+    /// An object whose first key is `0` has ended. Not in a document that comes in windows.
+    fn numbered(&mut self, bytes: &[u8], range: Range<usize>);
     /// A container that lies too deep, or the part of it in this window. `open` is its bracket where it begins.
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>);
 }
@@ -452,8 +454,9 @@ impl Run<'_> {
                 return Step::Cut;
             };
             let range = open + 1..close;
-            if visitor.wants_key(self.bytes, &range) {
-                visitor.key(self.bytes, range.clone(), Path { top: None, ..self.path() });
+            let under = self.walker.top.under;
+            if visitor.wants_key(self.bytes, &range, under) {
+                visitor.key(self.bytes, range.clone(), Path { top: None, ..self.path() }, under);
             }
             let Walker { keys, scratch, top, .. } = &mut *self.walker;
             (top.next, top.mark) = keys.step(self.rules, top.state, &self.bytes[range.clone()], scratch);
@@ -553,6 +556,12 @@ impl Run<'_> {
             && !self.walker.claims.never_waits()
         {
             visitor.array(self.bytes, ended.opened..place + 1, under);
+        }
+        if kind == Kind::Object
+            && self.bytes.get(ended.opened + 1..ended.opened + 5) == Some(b"\"0\":")
+            && !self.walker.claims.never_waits()
+        {
+            visitor.numbered(self.bytes, ended.opened..place + 1);
         }
         if self.walker.top.mark != 0 {
             self.claim_container(ended.opened..place + 1);

@@ -17,7 +17,7 @@ pub(crate) struct Beside {
     in_list: bool,
     reach: usize,
     prose: bool,
-    vector: bool,
+    pub(crate) vector: bool,
 }
 
 /// A member of an object: its key, folded unless it can be no name, and its value if that is a string, as written.
@@ -100,8 +100,19 @@ fn is((wanted, sign, words): &(Vec<u8>, Option<u8>, Vec<String>), (key, value): 
 
 /// Eight numbers or more, in arrays and nothing else.
 pub(crate) fn is_vector(text: &[u8]) -> bool {
+    is_of_numbers(text) && text.split(|byte| *byte == b',').count() >= 8
+}
+
+/// Numbers, in arrays and nothing else.
+pub(crate) fn is_of_numbers(text: &[u8]) -> bool {
     let of_numbers = text.iter().all(|byte| byte.is_ascii_digit() || b"[],.+-eE \t\r\n".contains(byte));
-    text.starts_with(b"[") && of_numbers && text.split(|byte| *byte == b',').count() >= 8
+    text.starts_with(b"[") && of_numbers && text.iter().any(u8::is_ascii_digit)
+}
+
+/// An object of numbered bytes.
+pub(crate) fn is_byte_map(text: &[u8]) -> bool {
+    let of_bytes = text.iter().all(|byte| byte.is_ascii_digit() || b"{\":,}".contains(byte));
+    text.starts_with(b"{\"0\":") && of_bytes && text.split(|byte| *byte == b',').count() >= 32
 }
 
 /// What a key can be known as; one with dots, or of digits, is no name.

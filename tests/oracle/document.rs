@@ -2,12 +2,11 @@
 
 use super::beside::{self, Object};
 use super::context::Key;
-use super::naive::{Edit, Kind, Scan, edit};
+use super::naive::{Edit, Scan, edit};
 use super::paths::{self, Step};
 use regex::bytes::Regex;
 use std::ops::Range;
 use std::sync::LazyLock;
-use tamis::pattern::Class;
 
 /// Where a value stands.
 #[derive(Debug, Clone, Default)]
@@ -94,14 +93,26 @@ impl Reader<'_, '_> {
                 Ok(())
             }
             b'{' | b'[' if self.open == self.scan.depth_max() => self.too_deep(at, byte),
-            b'{' => self.object(around.is_some()),
             b'[' if around.is_none()
                 && let Some(id) = self.scan.rule_below(&self.here)
                 && let Ok(end) = self.end_of(at, self.open)
-                && self.is_vector(id, at..end) =>
+                && (self.is_vector(id, at..end)
+                    || self.of_text(id)
+                        && self.scan.oracle.rules[id].numbers
+                        && beside::is_of_numbers(&self.bytes[at..end])) =>
             {
                 self.vector(id, at..end)
             }
+            b'{' if let Some(id) = self.scan.oracle.byte_dumps()
+                && let Ok(end) = self.end_of(at, self.open)
+                && beside::is_byte_map(&self.bytes[at..end]) =>
+            {
+                let rule = &self.scan.oracle.rules[id];
+                self.edits.push(edit(at..end, b"{}".to_vec(), rule.detector, rule.class));
+                self.at = end;
+                Ok(())
+            }
+            b'{' => self.object(around.is_some()),
             b'[' => self.array(around),
             _ => self.scalar(at, key),
         }
@@ -130,7 +141,7 @@ impl Reader<'_, '_> {
         loop {
             let raw = self.string()?;
             let around = Place { keys: keys.clone(), ..Place::default() };
-            self.scan.key(self.bytes, raw.clone(), &around, self.layers, self.edits);
+            self.scan.key(self.bytes, raw.clone(), &around, under, self.layers, self.edits);
             let raw = &self.bytes[raw];
             let key = super::layers::Decoded::read(super::layers::Layer::Json, raw).text;
             let named = Key { raw: raw.to_vec(), is_json: true };
@@ -158,10 +169,11 @@ impl Reader<'_, '_> {
     }
 
     fn is_vector(&self, id: usize, range: Range<usize>) -> bool {
-        use Class as C;
-        let rule = &self.scan.oracle.rules[id];
-        let of_text = matches!(rule.class, Some(C::Vector | C::Media | C::PromptText | C::CompletionText));
-        of_text && rule.kind == Kind::Value && rule.redacts() && beside::is_vector(&self.bytes[range])
+        self.of_text(id) && beside::is_vector(&self.bytes[range])
+    }
+
+    fn of_text(&self, id: usize) -> bool {
+        self.scan.oracle.rules[id].takes_numbers()
     }
 
     /// An array of numbers goes whole, or as far as it can be read.

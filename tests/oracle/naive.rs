@@ -18,6 +18,7 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::LazyLock;
 use tamis::pattern::{Class, Pack};
 use tamis::redact::{Action, ItemFormat, ItemScope, Policy, ScanLimits};
 use tamis::scan::{VALIDATORS, Validator};
@@ -53,6 +54,7 @@ pub(crate) struct Rule {
     pub(crate) action: Action,
     pub(crate) numbers: bool,
     pub(crate) learn: bool,
+    keyed: bool,
     keep: Vec<String>,
     pub(crate) fallback: bool,
     words: Vec<String>,
@@ -62,6 +64,13 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
+    /// True for a rule whose arrays of numbers are what its text would be.
+    pub(crate) fn takes_numbers(&self) -> bool {
+        use Class as C;
+        let of_text = matches!(self.class, Some(C::Vector | C::Media | C::PromptText | C::CompletionText));
+        of_text && self.kind == Kind::Value && self.redacts()
+    }
+
     /// True for a rule that takes values away.
     pub(crate) fn redacts(&self) -> bool {
         let spares = matches!(self.kind, Kind::Exempt | Kind::Grouping | Kind::Scan)
@@ -138,6 +147,7 @@ impl Oracle {
             action: rule.action,
             numbers: true,
             learn: false,
+            keyed: false,
             keep: Vec::new(),
             fallback: false,
             words: Vec::new(),
@@ -171,6 +181,7 @@ impl Oracle {
                     paths: spec.paths.iter().map(|path| Path::parse(path)).collect(),
                     numbers: spec.numbers,
                     learn: spec.learn,
+                    keyed: spec.keyed,
                     keep: spec.keep.clone(),
                     fallback: spec.fallback,
                     words: spec.words.clone(),
@@ -180,6 +191,15 @@ impl Oracle {
             }
         }
         Self { patterns, rules, limits, known: RefCell::default() }
+    }
+
+    /// The rule for bytes that are written as numbers.
+    pub(crate) fn byte_dumps(&self) -> Option<usize> {
+        let takes = |rule: &Rule| {
+            let vector = rule.beside.as_ref().is_some_and(|beside| beside.vector);
+            vector && rule.class == Some(Class::Media) && rule.redacts()
+        };
+        self.rules.iter().position(takes)
     }
 
     /// The bytes that the engine must append for this item, one or the other, and whether it must call it broken.
@@ -409,12 +429,20 @@ impl Scan<'_> {
         bytes: &[u8],
         range: Range<usize>,
         place: &Place,
+        under: Option<usize>,
         layers: usize,
         edits: &mut Vec<Edit>,
     ) {
         let decoded = Decoded::read(Layer::Json, &bytes[range.clone()]);
-        let found = self.text(&decoded.text, place, layers);
-        let mut found = mapped(found, &decoded, Layer::Json);
+        let ruled = under.map(|id| &self.oracle.rules[id]).filter(|rule| rule.keyed && rule.redacts());
+        let mut found = match ruled.filter(|_| bytes[range.clone()].contains(&b' ')) {
+            Some(_) if is_stand_in(&decoded.text) => Vec::new(),
+            Some(rule) => {
+                let written = replace(0..range.len(), rule.detector, rule.class, self.told(rule.action), &decoded.text);
+                written.into_iter().collect()
+            }
+            None => mapped(self.text(&decoded.text, place, layers), &decoded, Layer::Json),
+        };
         shift(&mut found, range.start);
         self.suffix(&mut found, bytes, range.end, "#");
         edits.extend(found);
@@ -556,7 +584,7 @@ impl Scan<'_> {
                 let word = value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic);
                 let named = |keep: &String| keep == "*" || Some(paths::fold(keep.as_bytes())) == last;
                 let kept = word && rule.keep.iter().any(named);
-                if !rule.redacts() || stays || kept {
+                if !rule.redacts() || stays || kept || (rule.takes_numbers() && is_media_uri(value)) {
                     Decision::Look
                 } else if value.is_empty()
                     || is_stand_in(value)
@@ -659,6 +687,15 @@ impl Scan<'_> {
         edits.extend(learnt::find(&self.sought, text));
         edits
     }
+}
+
+/// A picture, a recording or a document that is written out, and nothing beside it.
+fn is_media_uri(value: &[u8]) -> bool {
+    static URI: LazyLock<Regex> = LazyLock::new(|| {
+        let kind = "(?i:data:(?:image/|audio/|video/|application/pdf))";
+        Regex::new(&format!(r"^{kind}[A-Za-z0-9:/;=.+_-]*;base64,[A-Za-z0-9+/=_-]{{4,}}$")).expect("a regex")
+    });
+    URI.is_match(value) && value.iter().position(|byte| *byte == b',').is_some_and(|at| at <= 128)
 }
 
 fn address_decision(action: Action, text: Option<&str>, inherited: bool) -> Decision {

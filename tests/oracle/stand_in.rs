@@ -36,21 +36,19 @@ pub(crate) fn stand_in(action: Action, class: Option<Class>, value: &[u8]) -> Ve
 
 /// Host and ending of a link stay, if the host names no more than a service.
 fn link(value: &str) -> String {
-    static LINK: LazyLock<regex::Regex> = LazyLock::new(|| {
+    static HOST: LazyLock<regex::Regex> = LazyLock::new(|| {
         let host = r"(?:[A-Za-z0-9-]{1,19}\.)*[A-Za-z]{1,19}(?::[0-9]*)?";
-        regex::Regex::new(&format!(r"^([a-z0-9+.-]{{2,16}}://{host})(?s:[/?#].*)?$")).expect("a regex")
+        regex::Regex::new(&format!(r"^([a-z0-9+.-]{{2,16}}://{host})(?:[/?#]|$)")).expect("a regex")
     });
     static ENDING: LazyLock<regex::Regex> = LazyLock::new(|| {
-        regex::Regex::new(r"^[^?#]*/[^/?#]*\.([A-Za-z0-9]{1,5})(?:[?#]|$)").expect("a regex")
+        let kinds = "avif?|bmp|bin|csv|docx|flac|gif|glb|gltf|heic|jpe?g|json|m4[av]|mkv|mov|mp[34]|obj|ogg|opus|pdf|png|svg|tiff?|txt|usdz|wav|web[mp]|zip";
+        regex::Regex::new(&format!(r"(?is)^[^?#]*?\.({kinds})(?:[?#]|$)")).expect("a regex")
     });
-    let Some(parts) = LINK.captures(value).filter(|_| !value.bytes().any(|byte| byte.is_ascii_whitespace()))
-    else {
-        return "[media_link]".to_owned();
-    };
-    let host = parts[1].to_owned();
-    let path = &value[host.len()..];
-    let ending = ENDING.captures(path).map_or(String::new(), |found| format!(".{}", &found[1]));
-    format!("{host}/[media_link]{ending}")
+    let blank = value.bytes().any(|byte| byte.is_ascii_whitespace());
+    let host = HOST.captures(value).filter(|_| !blank).map_or("", |parts| parts.get(1).expect("a group").as_str());
+    let ending = ENDING.captures(&value[host.len()..]).map_or(String::new(), |found| format!(".{}", &found[1]));
+    let slash = if host.is_empty() { "" } else { "/" };
+    format!("{host}{slash}[media_link]{ending}")
 }
 
 fn truncated(address: IpAddr) -> String {

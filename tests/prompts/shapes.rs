@@ -116,7 +116,7 @@ fn case_061_a_picture_in_a_form() {
     let format = BodyFormat::Multipart(Dialect::Any, Boundary::new(b"b").expect("a boundary"));
     body(
         format,
-        "--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"«project:dana.png»\"\r\nContent-Type: image/png\r\n\r\n\r\n--b--\r\n",
+        "--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"«project:dana».png\"\r\nContent-Type: image/png\r\n\r\n\r\n--b--\r\n",
     );
 }
 

@@ -16,6 +16,8 @@ pub(crate) const BITS: usize = 64;
 const PROSE_BYTES_MIN: usize = 40;
 /// Numbers that make an array a vector: the corners of a box and a position in space are fewer.
 const VECTOR_NUMBERS_MIN: usize = 8;
+/// Members that make an object of numbered bytes a file.
+const BYTE_MAP_MEMBERS_MIN: usize = 32;
 
 /// What must stand in the object around a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -274,10 +276,23 @@ pub(crate) fn is_prose(text: &[u8]) -> bool {
 
 /// An array of numbers, or of arrays of them, and long enough to say something.
 pub(crate) fn is_vector(container: &[u8]) -> bool {
+    is_of_numbers(container)
+        && container.iter().filter(|byte| **byte == b',').count() + 1 >= VECTOR_NUMBERS_MIN
+}
+
+/// An array of numbers, or of arrays of them, with at least one.
+pub(crate) fn is_of_numbers(container: &[u8]) -> bool {
     let of_numbers = |byte: &u8| byte.is_ascii_digit() || b"[],+-.eE \t\r\n".contains(byte);
     container.first() == Some(&b'[')
         && container.iter().all(of_numbers)
-        && container.iter().filter(|byte| **byte == b',').count() + 1 >= VECTOR_NUMBERS_MIN
+        && container.iter().any(u8::is_ascii_digit)
+}
+
+/// `{"0":137,"1":80,…}`, with as many members as the head of a file has.
+pub(crate) fn is_byte_map(container: &[u8]) -> bool {
+    let of_bytes = |byte: &u8| byte.is_ascii_digit() || b"{\":,}".contains(byte);
+    container.iter().all(of_bytes)
+        && container.iter().filter(|byte| **byte == b',').count() + 1 >= BYTE_MAP_MEMBERS_MIN
 }
 
 #[cfg(test)]
