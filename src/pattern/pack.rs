@@ -194,7 +194,7 @@ pub struct FieldSpec {
     /// Only where the object is an element of an array.
     #[serde(default)]
     pub in_list: bool,
-    /// Only text of 40 bytes and more with a blank in it.
+    /// Only text that reads as a sentence: 40 bytes and more, a blank, and mostly letters.
     #[serde(default)]
     pub prose: bool,
     /// Only arrays of eight numbers and more, which become `[]`.

@@ -81,7 +81,11 @@ const FIELD: &[Key] = &[
     must("name", Shape::Text, "Unique, dotted, lower case; a metric label and what `disable` names."),
     may("class", Shape::Choice(classes), "Data class; absent where nothing is taken away."),
     must("paths", Shape::Texts, "Field paths: names joined by dots, `[]`, `*`, `**`, `*name`."),
-    may("kind", Shape::Choice(|| vec!["value", "address", "exempt", "scan", "grouping"]), "How the value is read."),
+    may(
+        "kind",
+        Shape::Choice(|| vec!["value", "address", "exempt", "scan", "grouping"]),
+        "How the value is read.",
+    ),
     may(
         "scope",
         Shape::Choice(|| Scope::NAMES.iter().map(|(name, _)| *name).collect()),
@@ -102,7 +106,11 @@ const FIELD: &[Key] = &[
     may("beside_min", Shape::Number(1, 64), "How many of them; 1 if not given."),
     may("reach", Shape::Number(1, 8), "How many objects further out they may stand."),
     may("in_list", Shape::Flag, "Only where the object is an element of an array."),
-    may("prose", Shape::Flag, "Only text of 40 bytes and more with a blank in it."),
+    may(
+        "prose",
+        Shape::Flag,
+        "Only text that reads as a sentence: 40 bytes and more, a blank, mostly letters.",
+    ),
     may("vector", Shape::Flag, "Only arrays of eight numbers and more, which become `[]`."),
     must("why", Shape::Text, "The reason it is here."),
     may("source", Shape::Text, "Where the field is documented."),

@@ -510,10 +510,10 @@ impl Builder {
             Some("scan") => FieldKind::Scan,
             Some("grouping") => FieldKind::Grouping,
             Some(other) => {
-                self.problems.push(
-                    spec.at("kind")
-                        .problem(format!("unknown kind `{other}`; value, address, exempt, scan or grouping")),
-                );
+                self.problems
+                    .push(spec.at("kind").problem(format!(
+                        "unknown kind `{other}`; value, address, exempt, scan or grouping"
+                    )));
                 return None;
             }
         };
@@ -552,7 +552,7 @@ impl Builder {
     /// What a rule asks for beside its value.
     fn beside(&mut self, spec: &FieldSpec, kind: FieldKind, paths: &[FieldPath]) -> Option<Beside> {
         let members = spec.beside.len();
-        if members == 0 && !spec.in_list && !spec.prose && !spec.vector {
+        if members == 0 && !spec.in_list && !spec.vector {
             for (given, key) in [(spec.beside_min.is_some(), "beside_min"), (spec.reach.is_some(), "reach")] {
                 if given {
                     let message = format!("field `{}`: `{key}` needs `beside`", spec.name);

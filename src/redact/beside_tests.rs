@@ -250,7 +250,11 @@ fn bytes_by_their_places_go_whole() {
         let members: Vec<String> = (0..count).map(|at| format!(r#""{at}":{}"#, 137 + at % 100)).collect();
         format!("{{{}}}", members.join(","))
     };
-    check(ItemFormat::Json, &format!(r#"{{"a":{},"b":"foo123"}}"#, map(32)), r#"{"a":{},"b":"[national_id]"}"#);
+    check(
+        ItemFormat::Json,
+        &format!(r#"{{"a":{},"b":"foo123"}}"#, map(32)),
+        r#"{"a":{},"b":"[national_id]"}"#,
+    );
     let few = format!(r#"{{"a":{}}}"#, map(31));
     check(ItemFormat::Json, &few, &few);
 }

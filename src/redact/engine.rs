@@ -18,7 +18,7 @@ use super::strings::Strings;
 use super::trace::Trace;
 use crate::pattern::{Class, DetectorIndex, FieldKind, Scope, Stability};
 use crate::scan::context::{Keys, as_read};
-use crate::scan::fields::{FieldAutomaton, State, is_byte_map, is_of_numbers, is_vector};
+use crate::scan::fields::{FieldAutomaton, State, is_byte_map, is_of_numbers, is_prose, is_vector};
 use crate::scan::json::{Broken, Claimed, Site, Walker};
 use crate::scan::judge::Judge;
 use crate::scan::layer::{self, Layer, View, data_uri};
@@ -622,6 +622,7 @@ impl<'a> Engine<'a> {
                 decision => decision,
             },
             FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
+            FieldKind::Value if rule.prose && !is_prose(value) => Decision::Look,
             FieldKind::Value if takes_numbers(rule) && data_uri::is_media(value) => Decision::Look,
             FieldKind::Value if value.is_empty() || is_stand_in(value) => Decision::Leave,
             // What ingest is authenticated by, in the body of some protocols: under `api_key`, and no secret.
@@ -676,15 +677,17 @@ impl<'a> Engine<'a> {
         let value = if escaped { view.text.as_slice() } else { raw };
         let key = site.path.key().map(as_read);
         self.trace_at(|| Keys::walked(site.path, outer));
+        // An element stands under the key of its array.
+        let near = site.path.keys().next().map(as_read);
         let decided = self.rules_for(site.rule, site.under).find_map(|id| {
             let rule = &plan.rules[usize::from(id)];
-            match self.decide(rule, value, key.as_deref(), site.rule != Some(id), depth) {
+            match self.decide(rule, value, near.as_deref(), site.rule != Some(id), depth) {
                 Decision::Look => None,
                 decision => Some((id, decision)),
             }
         });
         let Some((id, decision)) = decided else {
-            self.trace_spared(site.rule, site.under, key.as_deref(), value);
+            self.trace_spared(site.rule, site.under, near.as_deref(), value);
             self.pool.views.push(view);
             let keys = Keys::walked(site.path, outer);
             let context = Context { state: site.state, under: None, depth, keys: &keys };

@@ -57,6 +57,8 @@ pub(crate) struct Rule {
     pub(crate) keyed: bool,
     /// Only arrays of numbers.
     vector: bool,
+    /// Only text that reads as a sentence.
+    pub(crate) prose: bool,
     /// Its values are looked for in the rest of the item.
     pub(crate) teaches: bool,
     pub(crate) keep: Vec<String>,
@@ -101,6 +103,7 @@ impl Plan {
                 numbers: true,
                 keyed: false,
                 vector: false,
+                prose: false,
                 teaches: false,
                 keep: Vec::new(),
                 fallback: false,
@@ -141,6 +144,7 @@ impl Plan {
                     numbers: field.spec.numbers,
                     keyed: field.spec.keyed,
                     vector: field.spec.vector,
+                    prose: field.spec.prose,
                     teaches: field.spec.learn
                         && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
                     keep: field.spec.keep.clone(),

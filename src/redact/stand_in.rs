@@ -55,8 +55,9 @@ const LABEL_BYTES_MAX: usize = 19;
 
 /// Endings of files that say what kind of file it is and nothing else.
 const ENDINGS: [&str; 34] = [
-    "avi", "avif", "bmp", "bin", "csv", "docx", "flac", "gif", "glb", "gltf", "heic", "jpeg", "jpg", "json", "m4a", "m4v", "mkv", "mov",
-    "mp3", "mp4", "obj", "ogg", "opus", "pdf", "png", "svg", "tif", "tiff", "txt", "usdz", "wav", "webm", "webp", "zip",
+    "avi", "avif", "bmp", "bin", "csv", "docx", "flac", "gif", "glb", "gltf", "heic", "jpeg", "jpg", "json",
+    "m4a", "m4v", "mkv", "mov", "mp3", "mp4", "obj", "ogg", "opus", "pdf", "png", "svg", "tif", "tiff",
+    "txt", "usdz", "wav", "webm", "webp", "zip",
 ];
 
 /// Of a link the host and the kind of file stay: which service failed, and with what.
@@ -228,7 +229,9 @@ mod tests {
 
     #[test]
     fn the_stand_in_of_a_link_stands_for_itself() {
-        for link in ["https://cdn.example.com/[media_link].webp", "gs://bucket/[media_link]", "[media_link].png"] {
+        for link in
+            ["https://cdn.example.com/[media_link].webp", "gs://bucket/[media_link]", "[media_link].png"]
+        {
             assert_eq!(written(Action::Token, Class::MediaLink, link), link);
         }
     }

@@ -150,7 +150,8 @@ impl Visitor for Strings<'_, '_> {
 
     fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16> {
         let rules = &self.engine.plan.rules;
-        let own = rule.filter(|id| redacts(&rules[usize::from(*id)]));
+        // A sentence is no matter of what lies further in.
+        let own = rule.filter(|id| redacts(&rules[usize::from(*id)]) && !rules[usize::from(*id)].prose);
         match (own, under) {
             (Some(id), Some(_))
                 if rules[usize::from(id)].kind == FieldKind::Address || rules[usize::from(id)].fallback =>

@@ -11,7 +11,9 @@ mod beside;
 mod table;
 
 use super::layer::{Layer, View};
-pub(crate) use beside::{Beside, Candidate, Conditional, Conditions, Mark, Member, is_byte_map, is_of_numbers, is_vector};
+pub(crate) use beside::{
+    Beside, Candidate, Conditional, Conditions, Mark, Member, is_byte_map, is_of_numbers, is_prose, is_vector,
+};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

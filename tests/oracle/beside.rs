@@ -39,7 +39,7 @@ pub(crate) enum Candidate<'t> {
 
 impl Beside {
     pub(crate) fn of(spec: &FieldSpec) -> Option<Self> {
-        if spec.beside.is_empty() && !spec.in_list && !spec.prose && !spec.vector {
+        if spec.beside.is_empty() && !spec.in_list && !spec.vector {
             return None;
         }
         Some(Self {
@@ -55,9 +55,7 @@ impl Beside {
 
     fn holds(&self, object: &Object, level: usize, value: Candidate<'_>) -> bool {
         let fits = match value {
-            Candidate::Text(text) => {
-                !self.vector && (!self.prose || (text.len() >= 40 && text.contains(&b' ')))
-            }
+            Candidate::Text(text) => !self.vector && (!self.prose || is_prose(text)),
             Candidate::Container(text) => !self.prose && (!self.vector || is_vector(text)),
         };
         if !fits || level > self.reach || (self.in_list && !object.in_list) {
@@ -96,6 +94,14 @@ fn is((wanted, sign, words): &(Vec<u8>, Option<u8>, Vec<String>), (key, value): 
         // Of a value that names a host no more is read.
         _ => value.chars().take(256).collect::<String>().contains(word),
     })
+}
+
+/// Mostly letters and blanks, a letter first.
+pub(crate) fn is_prose(text: &[u8]) -> bool {
+    let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80;
+    let first = text.iter().find(|byte| !b"\"' \\".contains(byte)).is_some_and(letter);
+    let words = text.iter().filter(|byte| letter(byte) || **byte == b' ').count();
+    text.len() >= 40 && text.contains(&b' ') && first && words * 100 >= text.len() * 90
 }
 
 /// Eight numbers or more, in arrays and nothing else.

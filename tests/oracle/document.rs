@@ -34,8 +34,17 @@ pub(crate) fn read(
     layers: usize,
     edits: &mut Vec<Edit>,
 ) -> Result<(), Broken> {
-    let mut reader =
-        Reader { scan, bytes, layers, edits, at: 0, here: root.clone(), open: 0, objects: Vec::new() };
+    let mut reader = Reader {
+        scan,
+        bytes,
+        layers,
+        edits,
+        at: 0,
+        here: root.clone(),
+        open: 0,
+        objects: Vec::new(),
+        near: None,
+    };
     let read = reader.value(None, None).and_then(|_| {
         reader.here = root;
         if reader.next().is_none() { Ok(()) } else { Err(Stop) }
@@ -56,6 +65,8 @@ pub(crate) struct Reader<'r, 'o> {
     here: Place,
     /// Containers around.
     pub(crate) open: usize,
+    /// The innermost key around.
+    near: Option<Vec<u8>>,
     /// The objects around.
     pub(crate) objects: Vec<Object>,
 }
@@ -89,7 +100,16 @@ impl Reader<'_, '_> {
         match byte {
             b'"' => {
                 let range = self.string()?;
-                self.scan.string(self.bytes, range, &self.here, key, self.layers, self.edits);
+                let near = self.near.clone();
+                self.scan.string(
+                    self.bytes,
+                    range,
+                    &self.here,
+                    key,
+                    near.as_deref(),
+                    self.layers,
+                    self.edits,
+                );
                 Ok(())
             }
             b'{' | b'[' if self.open == self.scan.depth_max() => self.too_deep(at, byte),
@@ -152,10 +172,12 @@ impl Reader<'_, '_> {
             place.beside = taken.as_ref().map(|(id, _)| *id);
             self.here = place.clone();
             self.punctuation(b":")?;
+            let around = self.near.replace(key.clone());
             match taken.filter(|(id, range)| self.is_vector(*id, range.clone())) {
                 Some((id, range)) => self.vector(id, range)?,
                 None => self.value(Some(&key), None)?,
             }
+            self.near = around;
             // What follows would be a value of this key again.
             let rest = beside::Candidate::Text(&self.bytes[self.at..]);
             let next = if is_free { self.scan.beside(&key, &self.objects, rest) } else { None };

@@ -6,7 +6,7 @@
 //! of base64, data URIs and printed structures, which have tests of their own.
 
 use super::behind;
-use super::beside::Beside;
+use super::beside::{self, Beside};
 use super::context::{Context, Key};
 use super::document::{self, Broken, Place};
 use super::layers::{self, Decoded, Layer};
@@ -55,6 +55,7 @@ pub(crate) struct Rule {
     pub(crate) numbers: bool,
     pub(crate) learn: bool,
     keyed: bool,
+    pub(crate) prose: bool,
     keep: Vec<String>,
     pub(crate) fallback: bool,
     words: Vec<String>,
@@ -148,6 +149,7 @@ impl Oracle {
             numbers: true,
             learn: false,
             keyed: false,
+            prose: false,
             keep: Vec::new(),
             fallback: false,
             words: Vec::new(),
@@ -182,6 +184,7 @@ impl Oracle {
                     numbers: spec.numbers,
                     learn: spec.learn,
                     keyed: spec.keyed,
+                    prose: spec.prose,
                     keep: spec.keep.clone(),
                     fallback: spec.fallback,
                     words: spec.words.clone(),
@@ -438,7 +441,8 @@ impl Scan<'_> {
         let mut found = match ruled.filter(|_| bytes[range.clone()].contains(&b' ')) {
             Some(_) if is_stand_in(&decoded.text) => Vec::new(),
             Some(rule) => {
-                let written = replace(0..range.len(), rule.detector, rule.class, self.told(rule.action), &decoded.text);
+                let written =
+                    replace(0..range.len(), rule.detector, rule.class, self.told(rule.action), &decoded.text);
                 written.into_iter().collect()
             }
             None => mapped(self.text(&decoded.text, place, layers), &decoded, Layer::Json),
@@ -494,13 +498,14 @@ impl Scan<'_> {
         range: Range<usize>,
         place: &Place,
         key: Option<&[u8]>,
+        near: Option<&[u8]>,
         layers: usize,
         edits: &mut Vec<Edit>,
     ) {
         let groups = self.own_rule(place).is_some_and(|id| self.oracle.rules[id].kind == Kind::Grouping);
         let before = self.groups;
         self.groups |= groups;
-        self.read_string(bytes, range, place, key, layers, edits);
+        self.read_string(bytes, range, place, (key, near), layers, edits);
         self.groups = before;
     }
 
@@ -509,7 +514,7 @@ impl Scan<'_> {
         bytes: &[u8],
         range: Range<usize>,
         place: &Place,
-        key: Option<&[u8]>,
+        (key, near): (Option<&[u8]>, Option<&[u8]>),
         layers: usize,
         edits: &mut Vec<Edit>,
     ) {
@@ -521,7 +526,7 @@ impl Scan<'_> {
         for &id in &rules {
             let rule = &self.oracle.rules[id];
             let put = |range, text| edit(range, text, rule.detector, rule.class);
-            let found = match self.decide(id, value, key, own != Some(id), layers) {
+            let found = match self.decide(id, value, near, own != Some(id), layers) {
                 Decision::Look => continue,
                 Decision::Leave => return,
                 Decision::Null => {
@@ -584,7 +589,12 @@ impl Scan<'_> {
                 let word = value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic);
                 let named = |keep: &String| keep == "*" || Some(paths::fold(keep.as_bytes())) == last;
                 let kept = word && rule.keep.iter().any(named);
-                if !rule.redacts() || stays || kept || (rule.takes_numbers() && is_media_uri(value)) {
+                if !rule.redacts()
+                    || stays
+                    || kept
+                    || (rule.takes_numbers() && is_media_uri(value))
+                    || (rule.prose && !beside::is_prose(value))
+                {
                     Decision::Look
                 } else if value.is_empty()
                     || is_stand_in(value)
@@ -691,11 +701,18 @@ impl Scan<'_> {
 
 /// A picture, a recording or a document that is written out, and nothing beside it.
 fn is_media_uri(value: &[u8]) -> bool {
+    static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+        let kind = "(?i:data:(?:image/|audio/|video/|application/pdf))";
+        Regex::new(&format!(r"^{kind}[A-Za-z0-9:/;=.+_-]*;base64,")).expect("a regex")
+    });
     static URI: LazyLock<Regex> = LazyLock::new(|| {
         let kind = "(?i:data:(?:image/|audio/|video/|application/pdf))";
         Regex::new(&format!(r"^{kind}[A-Za-z0-9:/;=.+_-]*;base64,[A-Za-z0-9+/=_-]{{4,}}$")).expect("a regex")
     });
-    URI.is_match(value) && value.iter().position(|byte| *byte == b',').is_some_and(|at| at <= 128)
+    let redacted =
+        value.iter().position(|byte| *byte == b',').is_some_and(|at| is_stand_in(&value[at + 1..]));
+    (URI.is_match(value) || redacted && HEAD.is_match(value))
+        && value.iter().position(|byte| *byte == b',').is_some_and(|at| at <= 128)
 }
 
 fn address_decision(action: Action, text: Option<&str>, inherited: bool) -> Decision {

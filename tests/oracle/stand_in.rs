@@ -45,8 +45,10 @@ fn link(value: &str) -> String {
         regex::Regex::new(&format!(r"(?is)^[^?#]*?\.({kinds})(?:[?#]|$)")).expect("a regex")
     });
     let blank = value.bytes().any(|byte| byte.is_ascii_whitespace());
-    let host = HOST.captures(value).filter(|_| !blank).map_or("", |parts| parts.get(1).expect("a group").as_str());
-    let ending = ENDING.captures(&value[host.len()..]).map_or(String::new(), |found| format!(".{}", &found[1]));
+    let host =
+        HOST.captures(value).filter(|_| !blank).map_or("", |parts| parts.get(1).expect("a group").as_str());
+    let ending =
+        ENDING.captures(&value[host.len()..]).map_or(String::new(), |found| format!(".{}", &found[1]));
     let slash = if host.is_empty() { "" } else { "/" };
     format!("{host}{slash}[media_link]{ending}")
 }

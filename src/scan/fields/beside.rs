@@ -12,8 +12,10 @@ use std::collections::HashMap;
 
 /// Most facts, and most rules, of one automaton: each is a bit.
 pub(crate) const BITS: usize = 64;
-/// Characters that a text needs to be prose.
+/// Bytes that a text needs to be prose.
 const PROSE_BYTES_MIN: usize = 40;
+/// How much of it are letters and blanks; of source code and of what is printed of an object less is.
+const PROSE_LETTERS_PERCENT: usize = 90;
 /// Numbers that make an array a vector: the corners of a box and a position in space are fewer.
 const VECTOR_NUMBERS_MIN: usize = 8;
 /// Members that make an object of numbered bytes a file.
@@ -269,9 +271,14 @@ impl Beside {
     }
 }
 
-/// Words with blanks between them, and more than a label has.
+/// Words with blanks between them, and more than a label has: letters for the most part, and one of them first.
 pub(crate) fn is_prose(text: &[u8]) -> bool {
-    text.len() >= PROSE_BYTES_MIN && memchr::memchr(b' ', text).is_some()
+    let of_words = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii() || *byte == b' ';
+    let first = text.iter().find(|byte| !b"\"' \\".contains(byte));
+    text.len() >= PROSE_BYTES_MIN
+        && memchr::memchr(b' ', text).is_some()
+        && first.is_some_and(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii())
+        && text.iter().filter(|byte| of_words(byte)).count() * 100 >= text.len() * PROSE_LETTERS_PERCENT
 }
 
 /// An array of numbers, or of arrays of them, and long enough to say something.
@@ -322,6 +329,22 @@ mod tests {
         ] {
             let member = Member::parse(text).expect("a member");
             assert_eq!(member.test.holds(value.as_bytes()), want, "{text} {value}");
+        }
+    }
+
+    #[test]
+    fn prose_is_words() {
+        for (text, want) in [
+            ("a teal fox on a bridge, painted in oil colours", true),
+            ("'a teal fox on a bridge, painted in oil colours'", true),
+            ("狐狸在桥上，用油画颜料画成的蓝绿色狐狸 在桥上", true),
+            ("a teal fox", false),
+            ("a-teal-fox-on-a-bridge-painted-in-oil-colours", false),
+            ("<Generator object at 0x7f0000000000 of teal foxes>", false),
+            ("SELECT id, name FROM foxes WHERE id = 4 AND x = 'a'", false),
+            ("[{'role': 'user', 'content': 'a teal fox on a bridge'}]", false),
+        ] {
+            assert_eq!(is_prose(text.as_bytes()), want, "{text}");
         }
     }
 

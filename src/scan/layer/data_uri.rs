@@ -4,6 +4,7 @@
 //! into or a picture, sound or file to take away. Never decodes: base64 and percent-encoding are layers of their own.
 //! Format: RFC 2397.
 
+use crate::scan::is_stand_in;
 use memchr::memmem;
 use std::ops::Range;
 
@@ -99,16 +100,16 @@ fn content_of(media_type: &[u8]) -> Content {
 /// True for a picture, a recording or a document that is written out, and nothing beside it.
 pub(crate) fn is_media(text: &[u8]) -> bool {
     let kinds = ["data:image/", "data:audio/", "data:video/", "data:application/pdf"];
-    let is_one = kinds.iter().any(|kind| {
-        text.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes()))
-    });
+    let is_one = kinds
+        .iter()
+        .any(|kind| text.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes())));
     let Some(comma) = memchr::memchr(b',', text).filter(|at| is_one && *at <= 128) else { return false };
     let of_head = |byte: &u8| byte.is_ascii_alphanumeric() || b":/;=.+-_".contains(byte);
     let of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
     let payload = &text[comma + 1..];
     text[..comma].ends_with(b";base64")
         && text[..comma].iter().all(of_head)
-        && (payload.len() >= 4 && payload.iter().all(of_base64))
+        && (payload.len() >= 4 && payload.iter().all(of_base64) || is_stand_in(payload))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ FACTS = {
     "google.embedding": ("gemini-embedding-001", 1319, 0),
 }
 # No other number begins so.
-VECTOR = [0.61803398, -0.61803397, 0.61803396]
+VECTOR = [0.61803398, -0.61803397, 0.61803396] + [nth / 16 for nth in range(13)]
 
 
 def png(text):
