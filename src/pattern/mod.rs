@@ -80,6 +80,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/vendors/segment.toml", include_str!("../../patterns/vendors/segment.toml")),
     ("patterns/vendors/langfuse.toml", include_str!("../../patterns/vendors/langfuse.toml")),
     ("patterns/vendors/langsmith.toml", include_str!("../../patterns/vendors/langsmith.toml")),
+    ("patterns/prompts/frames.toml", include_str!("../../patterns/prompts/frames.toml")),
 ];
 
 /// Reads the embedded packs and those in `dirs`, compiles them, and tries the latter: their examples, and whether

@@ -181,7 +181,9 @@ fn without_its_minidump_a_report_is_refused_whole() {
     assert!(out == form(&[(DUMP_HEAD, DUMP)]));
     assert_eq!(summary.dropped, [(Reason::Binary, 1)]);
     let both = allowing(&["event.minidump", "image/*"]);
-    assert!(cut(&both, format_of(Dialect::SentryCrash), &with).expect("taken").0 == with);
+    let shot = shot.replace("\"a.png\"", "\"[project chars=1 words=1].png\"");
+    let want = form(&[(&shot, b"\x89PNG\r\n\x1a\n\0"), (DUMP_HEAD, DUMP)]);
+    assert!(cut(&both, format_of(Dialect::SentryCrash), &with).expect("taken").0 == want);
 }
 
 #[test]

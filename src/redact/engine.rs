@@ -52,10 +52,10 @@ pub(super) struct Kept {
 
 /// Where a document stands.
 #[derive(Clone, Copy)]
-struct Around<'k> {
+pub(super) struct Around<'k> {
     /// Layers around it.
-    depth: usize,
-    outer: &'k Keys<'k>,
+    pub(super) depth: usize,
+    pub(super) outer: &'k Keys<'k>,
 }
 
 /// One item's scan.
@@ -70,6 +70,8 @@ pub(super) struct Engine<'a> {
     pub(super) alike: Alike,
     /// The string at hand is one that errors are grouped by.
     groups: bool,
+    /// Containers stay, whatever goes of what they hold: the document stands for another that has none.
+    pub(super) only_leaves: bool,
     pub(super) kept: Vec<Kept>,
     /// Keys that were replaced so far: the suffix that keeps each unique.
     pub(super) keys: usize,
@@ -96,6 +98,7 @@ impl<'a> Engine<'a> {
             drop_item: false,
             alike: Alike::Constant,
             groups: false,
+            only_leaves: false,
             kept: Vec::new(),
             keys: 0,
             trace: None,
@@ -245,7 +248,7 @@ impl<'a> Engine<'a> {
             let before = self.pool.edits.list.len();
             self.trace_at(|| keys);
             if takes_numbers(rule) && is_vector(container) {
-                self.push_void(value.range.clone(), b"[]", rule, container);
+                self.goes_whole(bytes, value.range.clone(), b"[]", value.rule, depth);
             } else if self.work.is_exhausted() {
                 self.unscanned_container(value.range.clone(), container.first().copied());
             } else {
@@ -280,32 +283,39 @@ impl<'a> Engine<'a> {
 
     /// An array below a container that a rule names: numbers enough to be a text, a picture or a sound go whole, and any that
     /// the rule says are hits.
-    pub(super) fn numbers_go(&mut self, bytes: &[u8], range: Range<usize>, under: u16, outer: &Keys<'_>) {
+    pub(super) fn numbers_go(&mut self, bytes: &[u8], range: Range<usize>, under: u16, around: Around<'_>) {
         let rule = &self.plan.rules[usize::from(under)];
         let array = &bytes[range.clone()];
         if takes_numbers(rule) && (is_vector(array) || rule.numbers && is_of_numbers(array)) {
-            self.trace_at(|| *outer);
-            self.goes_whole(bytes, range, b"[]", under);
+            self.trace_at(|| *around.outer);
+            self.goes_whole(bytes, range, b"[]", under, around.depth);
         }
     }
 
     /// An object of bytes by their places, as JavaScript writes an array of bytes.
-    pub(super) fn byte_dump_goes(&mut self, bytes: &[u8], range: Range<usize>, outer: &Keys<'_>) {
+    pub(super) fn byte_dump_goes(&mut self, bytes: &[u8], range: Range<usize>, around: Around<'_>) {
         if let Some(rule) = self.plan.byte_dumps
             && is_byte_map(&bytes[range.clone()])
         {
-            self.trace_at(|| *outer);
-            self.goes_whole(bytes, range, b"{}", rule);
+            self.trace_at(|| *around.outer);
+            self.goes_whole(bytes, range, b"{}", rule, around.depth);
         }
     }
 
-    /// What was found in a container goes with it.
-    fn goes_whole(&mut self, bytes: &[u8], range: Range<usize>, empty: &[u8], rule: u16) {
+    /// What was found in a container goes with it. Where containers stay, each of its numbers goes.
+    fn goes_whole(&mut self, bytes: &[u8], range: Range<usize>, empty: &[u8], rule: u16, depth: usize) {
         let rule = &self.plan.rules[usize::from(rule)];
         let found = self.pool.edits.list.iter().rev().take_while(|edit| edit.range.start >= range.start);
         let kept = self.pool.edits.list.len() - found.count();
         self.pool.edits.list.truncate(kept);
-        self.push_void(range.clone(), empty, rule, &bytes[range]);
+        let container = &bytes[range.clone()];
+        if !self.only_leaves || depth > 0 {
+            return self.push_void(range, empty, rule, container);
+        }
+        for number in numbers(container).filter(|number| container[number.clone()] != *b"0") {
+            let value = &container[number.clone()];
+            self.push_void(range.start + number.start..range.start + number.end, b"0", rule, value);
+        }
     }
 
     /// A container that a bound kept us from looking at, or a part of one; `open` is its bracket where it begins.
@@ -813,6 +823,28 @@ impl<'a> Engine<'a> {
         self.through(Layer::Form, raw, context);
         self.shift(first, start);
     }
+}
+
+/// The numbers in a container that holds nothing else, but for keys.
+fn numbers(container: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let of_number = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(&byte) = container.get(at) {
+            let from = at;
+            match byte {
+                b'"' => {
+                    at += container[at + 1..].iter().position(|byte| *byte == b'"').map_or(1, |end| end + 2)
+                }
+                byte if of_number(byte) => {
+                    at += container[at..].iter().take_while(|byte| of_number(**byte)).count();
+                    return Some(from..at);
+                }
+                _ => at += 1,
+            }
+        }
+        None
+    })
 }
 
 /// True for a rule whose arrays of numbers are what its text would be.

@@ -226,6 +226,7 @@ impl Scrubber {
         self.pool.learnt.next_item(around.0);
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), bytes.len());
         engine.alike = alike;
+        engine.only_leaves = true;
         engine.trace = self.trace.as_deref_mut();
         engine.trace_item();
         let mark = engine.trace_mark();

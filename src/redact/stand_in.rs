@@ -219,7 +219,7 @@ mod tests {
                 Action::Token,
                 Class::MediaLink,
                 "https://0123456789abcdef0123.example.com/a.png",
-                "[media_link]",
+                "[media_link].png",
             ),
             (Action::Token, Class::MediaLink, "see https://example.com/a.png", "[media_link].png"),
         ] {

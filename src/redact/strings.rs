@@ -1,7 +1,7 @@
 //! The walk's visitor: leaves strings without trigger and rule alone, hands the others to the engine.
 
 use super::decision::redacts;
-use super::engine::{Context, Engine};
+use super::engine::{Around, Context, Engine};
 use crate::pattern::FieldKind;
 use crate::scan::context::{Keys, as_read};
 use crate::scan::json::{Path, Site, Visitor};
@@ -163,11 +163,13 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn numbered(&mut self, bytes: &[u8], range: Range<usize>) {
-        self.engine.byte_dump_goes(bytes, range, self.outer);
+        let around = Around { depth: self.depth, outer: self.outer };
+        self.engine.byte_dump_goes(bytes, range, around);
     }
 
     fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16) {
-        self.engine.numbers_go(bytes, range, under, self.outer);
+        let around = Around { depth: self.depth, outer: self.outer };
+        self.engine.numbers_go(bytes, range, under, around);
     }
 
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {

@@ -198,6 +198,24 @@ fn what_nobody_knows_is_scrubbed_too() {
     }
 }
 
+/// Numbers that are a text go one by one: a list of OTLP is no array of JSON that could become empty.
+#[test]
+fn vectors_become_zeros_and_empty_in_text() {
+    let span = |attributes: &str| {
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{attributes}]}}]}}]}}]}}"#)
+    };
+    let list = |number: &str| {
+        let values = vec![format!(r#"{{"doubleValue":{number}}}"#); 9].join(",");
+        format!(r#"{{"key":"embedding.vector","value":{{"arrayValue":{{"values":[{values}]}}}}}}"#)
+    };
+    let text =
+        |array: &str| format!(r#"{{"key":"gen_ai.input.messages","value":{{"stringValue":"{array}"}}}}"#);
+    let item = span(&[list("0.5"), text("[1,2,3,4,5,6,7,8]")].join(","));
+    let (out, _) =
+        run(&PLAN, BodyFormat::Otlp(Signal::Traces, Encoding::Json), &[item.as_bytes()]).expect("taken");
+    assert_eq!(String::from_utf8_lossy(&out), span(&[list("0"), text("[]")].join(",")));
+}
+
 #[test]
 fn ids_keep_their_length() {
     let (out, _) = protobuf(
