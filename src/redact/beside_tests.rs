@@ -243,6 +243,21 @@ fn numbers_that_are_a_vector_go_whole() {
     }
 }
 
+/// What goes in a document inside a string is that document's own: what was found around it stays.
+#[test]
+fn numbers_in_a_document_inside_take_nothing_of_the_one_around() {
+    check(
+        ItemFormat::Json,
+        r#"{"a":"foo123","b":"foo123","cache":"{\"x\":\"y z\",\"v\":[1,2,3,4,5,6,7,8]}","embedding":[1,2,3,4,5,6,7,8]}"#,
+        r#"{"a":"[national_id]","b":"[national_id]","cache":"{\"x\":\"[prompt chars=3 words=2]\",\"v\":[]}","embedding":[]}"#,
+    );
+    check(
+        ItemFormat::Json,
+        r#"{"a":"foo123","embedding":[1,2,3,4,5,6,7,8],"z":"foo123"}"#,
+        r#"{"a":"[national_id]","embedding":[],"z":"[national_id]"}"#,
+    );
+}
+
 /// An array of bytes that JavaScript wrote by their places.
 #[test]
 fn bytes_by_their_places_go_whole() {

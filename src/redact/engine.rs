@@ -53,6 +53,8 @@ pub(super) struct Kept {
 /// Where a document stands.
 #[derive(Clone, Copy)]
 pub(super) struct Around<'k> {
+    /// The first edit that is one of its own.
+    pub(super) first: usize,
     /// Layers around it.
     pub(super) depth: usize,
     pub(super) outer: &'k Keys<'k>,
@@ -203,11 +205,12 @@ impl<'a> Engine<'a> {
         let (fields, depth_max) = (self.fields, self.limits.depth_max);
         let map = sweep.triggers();
         let first = self.pool.edits.list.len();
-        let mut visitor = Strings { engine: self, triggers, next_trigger, map, depth, outer, everywhere };
+        let mut visitor =
+            Strings { engine: self, triggers, next_trigger, map, first, depth, outer, everywhere };
         let result = walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor);
         let claimed = walker.take_claimed();
         if !claimed.is_empty() {
-            self.claimed(&claimed, walker, bytes, first, map, Around { depth, outer });
+            self.claimed(&claimed, walker, bytes, map, Around { first, depth, outer });
         }
         self.pool.sweeps.push(sweep);
         result
@@ -221,10 +224,10 @@ impl<'a> Engine<'a> {
         claimed: &[Claimed],
         walker: &Walker,
         bytes: &[u8],
-        first: usize,
         map: &[u64],
-        Around { depth, outer }: Around<'_>,
+        around: Around<'_>,
     ) {
+        let Around { first, depth, outer } = around;
         // Each edit of a string lies within its quotes.
         let lies_in = |edit: &Edit| {
             let next = claimed.partition_point(|value| value.range.end < edit.range.start);
@@ -248,7 +251,7 @@ impl<'a> Engine<'a> {
             let before = self.pool.edits.list.len();
             self.trace_at(|| keys);
             if takes_numbers(rule) && is_vector(container) {
-                self.goes_whole(bytes, value.range.clone(), b"[]", value.rule, depth);
+                self.goes_whole(bytes, value.range.clone(), b"[]", value.rule, around);
             } else if self.work.is_exhausted() {
                 self.unscanned_container(value.range.clone(), container.first().copied());
             } else {
@@ -288,7 +291,8 @@ impl<'a> Engine<'a> {
         let array = &bytes[range.clone()];
         if takes_numbers(rule) && (is_vector(array) || rule.numbers && is_of_numbers(array)) {
             self.trace_at(|| *around.outer);
-            self.goes_whole(bytes, range, b"[]", under, around.depth);
+            self.forget_within(&range, around.first);
+            self.goes_whole(bytes, range, b"[]", under, around);
         }
     }
 
@@ -298,16 +302,28 @@ impl<'a> Engine<'a> {
             && is_byte_map(&bytes[range.clone()])
         {
             self.trace_at(|| *around.outer);
-            self.goes_whole(bytes, range, b"{}", rule, around.depth);
+            self.forget_within(&range, around.first);
+            self.goes_whole(bytes, range, b"{}", rule, around);
         }
     }
 
-    /// What was found in a container goes with it. Where containers stay, each of its numbers goes.
-    fn goes_whole(&mut self, bytes: &[u8], range: Range<usize>, empty: &[u8], rule: u16, depth: usize) {
+    /// Of the walk's own edits, those in a container that has just ended.
+    fn forget_within(&mut self, range: &Range<usize>, first: usize) {
+        let own = &self.pool.edits.list[first..];
+        let found = own.iter().rev().take_while(|edit| edit.range.start >= range.start).count();
+        self.pool.edits.list.truncate(first + own.len() - found);
+    }
+
+    /// A container goes whole or, where containers stay, each of its numbers.
+    fn goes_whole(
+        &mut self,
+        bytes: &[u8],
+        range: Range<usize>,
+        empty: &[u8],
+        rule: u16,
+        Around { depth, .. }: Around<'_>,
+    ) {
         let rule = &self.plan.rules[usize::from(rule)];
-        let found = self.pool.edits.list.iter().rev().take_while(|edit| edit.range.start >= range.start);
-        let kept = self.pool.edits.list.len() - found.count();
-        self.pool.edits.list.truncate(kept);
         let container = &bytes[range.clone()];
         if !self.only_leaves || depth > 0 {
             return self.push_void(range, empty, rule, container);

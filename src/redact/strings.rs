@@ -14,6 +14,8 @@ pub(super) struct Strings<'v, 'a> {
     pub(super) triggers: Places<'v>,
     pub(super) next_trigger: usize,
     pub(super) map: &'v [u64],
+    /// The first edit that is one of this document.
+    pub(super) first: usize,
     pub(super) depth: usize,
     /// The keys that lead to the document.
     pub(super) outer: &'v Keys<'v>,
@@ -26,7 +28,8 @@ impl<'v, 'a> Strings<'v, 'a> {
     pub(super) fn again(engine: &'v mut Engine<'a>, map: &'v [u64]) -> Self {
         let triggers = Places::from(&[], 0);
         let next_trigger = usize::MAX;
-        Self { engine, triggers, next_trigger, map, depth: 0, outer: &Keys::NONE, everywhere: false }
+        let first = engine.pool.edits.list.len();
+        Self { engine, triggers, next_trigger, map, first, depth: 0, outer: &Keys::NONE, everywhere: false }
     }
 
     /// True if a trigger lies in the range. Ranges come in order.
@@ -163,12 +166,12 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn numbered(&mut self, bytes: &[u8], range: Range<usize>) {
-        let around = Around { depth: self.depth, outer: self.outer };
+        let around = Around { first: self.first, depth: self.depth, outer: self.outer };
         self.engine.byte_dump_goes(bytes, range, around);
     }
 
     fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16) {
-        let around = Around { depth: self.depth, outer: self.outer };
+        let around = Around { first: self.first, depth: self.depth, outer: self.outer };
         self.engine.numbers_go(bytes, range, under, around);
     }
 

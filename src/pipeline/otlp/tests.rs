@@ -210,10 +210,10 @@ fn vectors_become_zeros_and_empty_in_text() {
     };
     let text =
         |array: &str| format!(r#"{{"key":"gen_ai.input.messages","value":{{"stringValue":"{array}"}}}}"#);
-    let item = span(&[list("0.5"), text("[1,2,3,4,5,6,7,8]")].join(","));
+    let item = span(&[list("0.5"), text(r#"[{\"v\":[1,2,3,4,5,6,7,8]}]"#)].join(","));
     let (out, _) =
         run(&PLAN, BodyFormat::Otlp(Signal::Traces, Encoding::Json), &[item.as_bytes()]).expect("taken");
-    assert_eq!(String::from_utf8_lossy(&out), span(&[list("0"), text("[]")].join(",")));
+    assert_eq!(String::from_utf8_lossy(&out), span(&[list("0"), text(r#"[{\"v\":[]}]"#)].join(",")));
 }
 
 #[test]
