@@ -257,8 +257,13 @@ impl<'a> Engine<'a> {
             } else {
                 let mut inner = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(site.state));
                 inner.begin(site.state, Some(value.rule));
-                // It was walked before, so it is JSON.
-                let _ = self.walk(&mut inner, container, true, depth, &keys);
+                // It was walked before, so it ends where its document is cut, if it ends early.
+                if let Err(broken) = self.walk(&mut inner, container, true, depth, &keys)
+                    && broken.at < container.len()
+                {
+                    // LEAK: what nobody walked does not stay.
+                    self.unscanned(broken.at..container.len());
+                }
                 self.pool.walkers.push(inner);
                 self.shift(before, value.range.start);
             }
@@ -644,7 +649,12 @@ impl<'a> Engine<'a> {
             FieldKind::Exempt if is_identity(value) => Decision::Leave,
             FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan => Decision::Look,
             FieldKind::Address => match address_decision(rule, value, inherited) {
-                Decision::Null if self.told(rule.action) == Action::Pseudonym => Decision::Replace,
+                // A receiver takes an address there or nothing; what tells series apart is a text.
+                Decision::Null
+                    if self.alike == Alike::Told && self.told(rule.action) == Action::Pseudonym =>
+                {
+                    Decision::Replace
+                }
                 decision => decision,
             },
             FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
@@ -850,7 +860,7 @@ fn numbers(container: &[u8]) -> impl Iterator<Item = Range<usize>> {
             let from = at;
             match byte {
                 b'"' => {
-                    at += container[at + 1..].iter().position(|byte| *byte == b'"').map_or(1, |end| end + 2)
+                    at += container[at + 1..].iter().position(|byte| *byte == b'"').map_or(1, |end| end + 2);
                 }
                 byte if of_number(byte) => {
                     at += container[at..].iter().take_while(|byte| of_number(**byte)).count();

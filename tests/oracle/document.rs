@@ -105,8 +105,7 @@ impl Reader<'_, '_> {
                     self.bytes,
                     range,
                     &self.here,
-                    key,
-                    near.as_deref(),
+                    (key, near.as_deref()),
                     self.layers,
                     self.edits,
                 );

@@ -491,14 +491,13 @@ impl Scan<'_> {
         if self.groups && action == Action::Stats { Action::Token } else { action }
     }
 
-    /// A string of a document, `range` of `bytes` between its quotes.
+    /// A string of a document, `range` of `bytes` between its quotes; its own key, and the innermost one around.
     pub(crate) fn string(
         &mut self,
         bytes: &[u8],
         range: Range<usize>,
         place: &Place,
-        key: Option<&[u8]>,
-        near: Option<&[u8]>,
+        (key, near): (Option<&[u8]>, Option<&[u8]>),
         layers: usize,
         edits: &mut Vec<Edit>,
     ) {
