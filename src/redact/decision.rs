@@ -55,9 +55,17 @@ pub(super) fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
     if rule.words.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value)) {
         return true;
     }
-    let last = key.map(|key| key.rsplit(|byte| *byte == b'.').next().unwrap_or_default());
-    let spares = |kept: &String| kept == "*" || last.is_some_and(|key| same_key(kept.as_bytes(), key));
-    value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic) && rule.keep.iter().any(spares)
+    if value.len() > ENUM_BYTES_MAX || !value.iter().all(u8::is_ascii_graphic) {
+        return false;
+    }
+    let spares = |key: &[u8]| {
+        let last = key.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+        // PERF: the lists are long, and nearly every key on them is told from another by its first byte and its length.
+        let (first, length) = (folded(last).next(), folded(last).count());
+        let alike = |kept: &&Vec<u8>| kept.len() == length && kept.first().copied() == first;
+        rule.keep.iter().filter(alike).any(|kept| kept.iter().copied().eq(folded(last)))
+    };
+    rule.keeps_all || key.is_some_and(spares)
 }
 
 /// Compares keys without case and punctuation, as field paths do.
@@ -66,7 +74,7 @@ pub(super) fn same_key(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// The bytes of a key that count.
-fn folded(key: &[u8]) -> impl Iterator<Item = u8> {
+pub(super) fn folded(key: &[u8]) -> impl Iterator<Item = u8> {
     let counts = |byte: &&u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
     key.iter().filter(counts).map(u8::to_ascii_lowercase)
 }

@@ -242,7 +242,7 @@ impl<'a> Engine<'a> {
             let place = walker.claimed_place(value, self.fields.start());
             let site = place.site(bytes, value.range.clone());
             if !value.is_container {
-                self.ruled(bytes, &site, map, depth, outer);
+                self.ruled(bytes, &site, Some(map), depth, outer);
                 continue;
             }
             let rule = &self.plan.rules[usize::from(value.rule)];
@@ -683,7 +683,7 @@ impl<'a> Engine<'a> {
         own.filter(|id| !spares(*id)).into_iter().chain(under)
     }
 
-    /// A string that a rule names.
+    /// A string that a rule names. Without a `map` it has no trigger, and is looked at no further.
     ///
     /// LEAK: a rule that has nothing to say about this value, as one for addresses about a sentence, does not
     /// end the reach of the container's rule.
@@ -691,7 +691,7 @@ impl<'a> Engine<'a> {
         &mut self,
         bytes: &[u8],
         site: &Site<'_>,
-        map: &[u64],
+        map: Option<&[u64]>,
         depth: usize,
         outer: &Keys<'_>,
     ) {
@@ -702,7 +702,14 @@ impl<'a> Engine<'a> {
         self.groups = before;
     }
 
-    fn ruled_string(&mut self, bytes: &[u8], site: &Site<'_>, map: &[u64], depth: usize, outer: &Keys<'_>) {
+    fn ruled_string(
+        &mut self,
+        bytes: &[u8],
+        site: &Site<'_>,
+        map: Option<&[u64]>,
+        depth: usize,
+        outer: &Keys<'_>,
+    ) {
         let plan = self.plan;
         let raw = &bytes[site.range.clone()];
         let mut view = self.pool.views.pop().unwrap_or_default();
@@ -727,7 +734,10 @@ impl<'a> Engine<'a> {
             self.pool.views.push(view);
             let keys = Keys::walked(site.path, outer);
             let context = Context { state: site.state, under: None, depth, keys: &keys };
-            return self.string(bytes, site.range.clone(), map, context);
+            if let Some(map) = map {
+                self.string(bytes, site.range.clone(), map, context);
+            }
+            return;
         };
         let rule = &plan.rules[usize::from(id)];
         self.trace_left(&decision, rule, value);

@@ -4,7 +4,7 @@
 //! one automaton over all field rules. Every lookup that does not depend on a payload is done here, once.
 
 use super::action::{Action, Mode, OnError, Policy};
-use super::decision::{only_spares, redacts};
+use super::decision::{folded, only_spares, redacts};
 use super::pool::Pools;
 use super::scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber};
 use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
@@ -61,7 +61,10 @@ pub(crate) struct Rule {
     pub(crate) prose: bool,
     /// Its values are looked for in the rest of the item.
     pub(crate) teaches: bool,
-    pub(crate) keep: Vec<String>,
+    /// Keys below whose short words stay, folded.
+    pub(crate) keep: Vec<Vec<u8>>,
+    /// Short words stay under any key.
+    pub(crate) keeps_all: bool,
     /// It says nothing where the rule of a container does.
     pub(crate) fallback: bool,
     /// Whole values that stay.
@@ -106,6 +109,7 @@ impl Plan {
                 prose: false,
                 teaches: false,
                 keep: Vec::new(),
+                keeps_all: false,
                 fallback: false,
                 words: Vec::new(),
                 rewrite: BTreeMap::new(),
@@ -147,7 +151,8 @@ impl Plan {
                     prose: field.spec.prose,
                     teaches: field.spec.learn
                         && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
-                    keep: field.spec.keep.clone(),
+                    keep: field.spec.keep.iter().map(|key| folded(key.as_bytes()).collect()).collect(),
+                    keeps_all: field.spec.keep.iter().any(|key| key == "*"),
                     fallback: field.spec.fallback,
                     words: field.spec.words.clone(),
                     rewrite: field.spec.rewrite.clone(),

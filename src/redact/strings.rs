@@ -4,6 +4,7 @@ use super::decision::redacts;
 use super::engine::{Around, Context, Engine};
 use crate::pattern::FieldKind;
 use crate::scan::context::{Keys, as_read};
+use crate::scan::fields::is_prose;
 use crate::scan::json::{Path, Site, Visitor};
 use crate::scan::sweep::Places;
 use std::ops::Range;
@@ -29,7 +30,7 @@ impl<'v, 'a> Strings<'v, 'a> {
         let triggers = Places::from(&[], 0);
         let next_trigger = usize::MAX;
         let first = engine.pool.edits.list.len();
-        Self { engine, triggers, next_trigger, map, first, depth: 0, outer: &Keys::NONE, everywhere: false }
+        Self { engine, triggers, next_trigger, map, first, depth: 0, outer: &Keys::NONE, everywhere: true }
     }
 
     /// True if a trigger lies in the range. Ranges come in order.
@@ -108,14 +109,20 @@ impl Visitor for Strings<'_, '_> {
         // Such a rule lets by or looks, and where no trigger is there is nothing to see.
         let acts = match rule.or(under) {
             None => false,
-            Some(id) => under.is_some() || !self.engine.plan.spares[usize::from(id)],
+            Some(id) => {
+                let rule = &self.engine.plan.rules[usize::from(id)];
+                under.is_some()
+                    || !self.engine.plan.spares[usize::from(id)]
+                        && (!rule.prose || is_prose(&bytes[range.clone()]))
+            }
         };
         acts || self.has_trigger(range) && self.is_worth_a_look(bytes, range)
     }
 
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {
         if site.rule.or(site.under).is_some() {
-            return self.engine.ruled(bytes, &site, self.map, self.depth, self.outer);
+            let map = self.has_trigger(&site.range).then_some(self.map);
+            return self.engine.ruled(bytes, &site, map, self.depth, self.outer);
         }
         let first = self.engine.pool.edits.list.len();
         let keys = Keys::walked(site.path, self.outer);

@@ -124,7 +124,7 @@ def test_langfuse(service, tamis, language):
     assert by_type["generation-create"]["id"] == said["generation"]
     assert by_type["generation-create"]["traceId"] == said["trace"]
     assert by_type["generation-create"]["input"][0] == {"role": "user", "content": "[prompt chars=54 words=10]"}
-    assert by_type["score-create"]["comment"] == "mail from [email] at [ip] with [credential]"
+    assert by_type["score-create"]["comment"].startswith("[completion chars=")
     # The file was announced to Tamis alone, which said that it is known: nothing was uploaded.
     assert service.posted("/api/public/media") == service.posted("/store") == []
 

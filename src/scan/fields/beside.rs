@@ -8,6 +8,7 @@
 //! names stands, whatever their number.
 
 use super::{Symbol, fold};
+use aho_corasick::AhoCorasick;
 use std::collections::HashMap;
 
 /// Most facts, and most rules, of one automaton: each is a bit.
@@ -58,6 +59,28 @@ enum Test {
     Holds(Vec<String>),
 }
 
+/// A test as it is made: for words anywhere, one automaton for all of them.
+#[derive(Debug, Clone)]
+enum Tester {
+    Plain(Test),
+    Holds(AhoCorasick),
+}
+
+impl Tester {
+    /// `None` if the words are too many for an automaton.
+    fn new(test: &Test) -> Option<Self> {
+        let Test::Holds(words) = test else { return Some(Self::Plain(test.clone())) };
+        AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok().map(Self::Holds)
+    }
+
+    fn holds(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Plain(test) => test.holds(value),
+            Self::Holds(words) => words.is_match(&value[..value.len().min(VALUE_BYTES_MAX)]),
+        }
+    }
+}
+
 impl Member {
     /// Reads `key`, `key=a|b`, `key^a|b` or `key~a|b`. `None` if a part of it is empty.
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -92,10 +115,7 @@ impl Test {
             Self::Present => true,
             Self::Is(values) => values.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes())),
             Self::Begins(values) => values.iter().any(|word| starts(value, word)),
-            Self::Holds(values) => {
-                let value = &value[..value.len().min(VALUE_BYTES_MAX)];
-                values.iter().any(|word| (0..value.len()).any(|at| starts(&value[at..], word)))
-            }
+            Self::Holds(_) => false,
         }
     }
 }
@@ -138,7 +158,7 @@ pub(crate) struct Conditions {
     /// Place of each symbol's mark.
     of_symbol: Vec<u16>,
     /// By fact.
-    tests: Vec<Test>,
+    tests: Vec<Tester>,
     rules: Vec<(u16, Beside, u64)>,
 }
 
@@ -177,7 +197,8 @@ impl Conditions {
             }
             conditions.rules.push((rule.rule, rule.beside.clone(), mask));
         }
-        conditions.tests = members.into_iter().map(|member| member.test.clone()).collect();
+        conditions.tests =
+            members.into_iter().map(|member| Tester::new(&member.test)).collect::<Option<Vec<_>>>()?;
         let mut places = HashMap::from([(Mark::default(), 0)]);
         for mark in of_symbol {
             let fresh = u16::try_from(conditions.marks.len()).ok()?;
@@ -328,7 +349,8 @@ mod tests {
             ("k", "", true),
         ] {
             let member = Member::parse(text).expect("a member");
-            assert_eq!(member.test.holds(value.as_bytes()), want, "{text} {value}");
+            let tester = Tester::new(&member.test).expect("few words");
+            assert_eq!(tester.holds(value.as_bytes()), want, "{text} {value}");
         }
     }
 
