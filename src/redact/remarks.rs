@@ -1,9 +1,11 @@
 //! What was taken out of a Sentry event, noted in it where its tracker looks for such notes.
 //!
-//! In: an event, the edits that were applied to it, and the event that came of them. Out: the same with a member `_meta`, which holds for
+//! In: the edits that were applied to an event, and the event that came of them. Out: the same with a member `_meta`, which holds for
 //! each text of which something said to a model was replaced a remark at the same path: by which class, how, from
 //! which character to which, and how long the text was. The tracker's page then shows that something stood there.
 //! Says nothing of the text itself.
+//!
+//! LEAK: walks the event as it leaves, never the one that came: keys that were replaced stand in the paths as they left.
 //!
 //! Only content (prompts, answers, what tools got, projects, media) is noted: an address of an e-mail says in its stand-in all that a
 //! remark would. An event that has `_meta` already is left as it is.
@@ -28,26 +30,52 @@ use std::ops::Range;
 const NOTED_MAX: usize = 1_000;
 
 /// Adds the remarks to `out`, whose bytes from `start` on are the event as it leaves.
-pub(super) fn note(event: &[u8], edits: &Edits, sought: Sought<'_>, out: &mut Vec<u8>, start: usize) {
+///
+/// Of the event that `came` only the lengths of what went are read.
+pub(super) fn note(came: &[u8], edits: &Edits, sought: Sought<'_>, out: &mut Vec<u8>, start: usize) {
+    let event = &out[start..];
     if !edits.list.iter().any(is_content) || memchr::memmem::find(event, b"\"_meta\"").is_some() {
         return;
     }
-    let Some(end) = out.iter().rposition(|byte| !byte.is_ascii_whitespace()) else { return };
-    if end <= start || out[end] != b'}' {
+    let Some(end) = event.iter().rposition(|byte| !byte.is_ascii_whitespace()) else { return };
+    let Ok(no_rules) = FieldAutomaton::new(&[], &[]) else { return };
+    if event[end] != b'}' {
         return;
     }
-    let Ok(no_rules) = FieldAutomaton::new(&[], &[]) else { return };
     let mut sweep = Sweep::new();
     sweep.run(event, sought, Reading::Json);
     let mut walker = Walker::new(no_rules.start());
-    let mut notes = Notes { edits, next: 0, root: Map::new(), noted: 0 };
+    let mut notes = Notes { list: written(came, edits), next: 0, root: Map::new(), noted: 0 };
     let walked = walker.walk(&no_rules, usize::MAX, event, sweep.quotes(), true, &mut notes);
     if walked.is_err() || notes.root.is_empty() {
         return;
     }
     let mut member = b",\"_meta\":".to_vec();
     member.extend(Value::Object(notes.root).to_string().into_bytes());
-    out.splice(end..end, member);
+    let at = start + end;
+    out.splice(at..at, member);
+}
+
+/// An edit where it stands in the event that leaves.
+struct Written {
+    range: Range<usize>,
+    /// Characters that went for it.
+    went: usize,
+    class: Option<Class>,
+    action: Action,
+    is_content: bool,
+}
+
+fn written(event: &[u8], edits: &Edits) -> Vec<Written> {
+    let (mut old, mut new) = (0, 0);
+    let place = |edit: &Edit| {
+        let start = edit.range.start + new - old;
+        (old, new) = (old + edit.range.len(), new + edit.text.len());
+        let (class, action) = (edit.class, edit.action);
+        let went = chars(&event[edit.range.clone()]);
+        Written { range: start..start + edit.text.len(), went, class, action, is_content: is_content(edit) }
+    };
+    edits.list.iter().map(place).collect()
 }
 
 fn is_content(edit: &Edit) -> bool {
@@ -58,18 +86,18 @@ fn is_content(edit: &Edit) -> bool {
 }
 
 /// The walk's visitor.
-struct Notes<'e> {
-    edits: &'e Edits,
+struct Notes {
+    list: Vec<Written>,
     /// The first edit that may lie in a string to come.
     next: usize,
     root: Map<String, Value>,
     noted: usize,
 }
 
-impl Notes<'_> {
+impl Notes {
     /// The edits that lie in a string, by their places in the list.
     fn within(&mut self, range: &Range<usize>) -> Range<usize> {
-        let list = &self.edits.list;
+        let list = &self.list;
         while list.get(self.next).is_some_and(|edit| edit.range.end < range.start) {
             self.next += 1;
         }
@@ -79,7 +107,7 @@ impl Notes<'_> {
     }
 }
 
-impl Visitor for Notes<'_> {
+impl Visitor for Notes {
     fn wants_key(&mut self, _: &[u8], _: &Range<usize>, _: Option<u16>) -> bool {
         false
     }
@@ -88,15 +116,11 @@ impl Visitor for Notes<'_> {
 
     fn wants_string(&mut self, _: &[u8], range: &Range<usize>, _: Option<u16>, _: Option<u16>) -> bool {
         let within = self.within(range);
-        self.noted < NOTED_MAX && self.edits.list[within].iter().any(is_content)
+        self.noted < NOTED_MAX && self.list[within].iter().any(|edit| edit.is_content)
     }
 
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {
-        let edits = &self.edits.list[self.within(&site.range)];
-        // An array of numbers goes as one, with whatever string stands in it.
-        if edits.iter().any(|edit| edit.range.start + 1 < site.range.start) {
-            return;
-        }
+        let within = self.within(&site.range);
         let mut keys = Vec::new();
         site.path.each(|step| {
             keys.push(match step {
@@ -110,8 +134,8 @@ impl Visitor for Notes<'_> {
             let Value::Object(inner) = inner else { return };
             here = inner;
         }
-        let remarks = remarks(bytes, &site.range, edits, self.edits);
-        here.insert(String::new(), json!({ "rem": remarks, "len": chars(&bytes[site.range]) }));
+        let (remarks, length) = remarks(bytes, &site.range, &self.list[within]);
+        here.insert(String::new(), json!({ "rem": remarks, "len": length }));
         self.noted += 1;
     }
 
@@ -132,9 +156,10 @@ impl Visitor for Notes<'_> {
     fn too_deep(&mut self, _: Range<usize>, _: Option<u8>) {}
 }
 
-/// `["@prompt", "s", 0, 25]` for each edit of a string: class, way, and where the stand-in lies in what is left.
-fn remarks(bytes: &[u8], string: &Range<usize>, edits: &[Edit], all: &Edits) -> Vec<Value> {
-    let (mut at, mut shown) = (string.start, 0);
+/// `["@prompt", "s", 0, 25]` for each edit of a string: class, way, and where the stand-in lies; and how many characters the
+/// string had.
+fn remarks(event: &[u8], string: &Range<usize>, edits: &[Written]) -> (Vec<Value>, usize) {
+    let (mut at, mut shown, mut length) = (string.start, 0, 0);
     let mut remarks = Vec::new();
     for edit in edits {
         let class = edit.class.map_or("redacted", Class::word);
@@ -144,13 +169,14 @@ fn remarks(bytes: &[u8], string: &Range<usize>, edits: &[Edit], all: &Edits) -> 
             Action::Pseudonym => "p",
             _ => "s",
         };
-        shown += chars(bytes.get(at..edit.range.start).unwrap_or_default());
-        let length = chars(all.text(edit));
-        remarks.push(json!([format!("@{class}"), way, shown, shown + length]));
-        shown += length;
+        let between = chars(&event[at..edit.range.start.max(at)]);
+        let stand_in = chars(&event[edit.range.clone()]);
+        (shown, length) = (shown + between, length + between + edit.went);
+        remarks.push(json!([format!("@{class}"), way, shown, shown + stand_in]));
+        shown += stand_in;
         at = edit.range.end;
     }
-    remarks
+    (remarks, length + chars(&event[at.min(string.end)..string.end]))
 }
 
 /// Characters of a JSON string as its receiver reads it.
@@ -190,6 +216,17 @@ mod tests {
         }}});
         assert_eq!(got["_meta"], want, "{got}");
         assert_eq!(got["request"]["data"]["prompt"], "[prompt chars=10 words=3]");
+    }
+
+    /// Keys that were replaced stand in the paths as they left.
+    #[test]
+    fn no_key_that_was_replaced_comes_back() {
+        let event =
+            r#"{"extra":{"jane@example.com":{"prompt":"a teal fox"},"by 192.0.2.7":[{"prompt":"b"}]}}"#;
+        let out = scrubbed(event);
+        assert!(out.contains("\"rem\"") && !out.contains("jane") && !out.contains("192.0.2"), "{out}");
+        let got: Value = serde_json::from_str(&out).expect("JSON");
+        assert!(got["_meta"]["extra"]["[email]#1"]["prompt"].is_object(), "{out}");
     }
 
     #[test]
