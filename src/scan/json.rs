@@ -564,7 +564,7 @@ impl Run<'_> {
             visitor.numbered(self.bytes, ended.opened..place + 1);
         }
         if self.walker.top.mark != 0 {
-            self.claim_container(ended.opened..place + 1);
+            self.marked_container_ended(ended.opened..place + 1, ended.under, visitor);
         }
         self.value_ended();
         Step::Done(place + 1)

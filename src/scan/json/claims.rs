@@ -10,7 +10,7 @@
 //! one reads twice what such a rule takes, and nothing else.
 
 use super::trail::Step;
-use super::{Candidate, Expect, Frame, Kind, Run, State, Walker, is_blank};
+use super::{Candidate, Expect, Frame, Kind, Run, State, Visitor, Walker, is_blank};
 use std::ops::Range;
 
 /// Values that wait, or were taken. More are no conversation.
@@ -121,13 +121,28 @@ impl Run<'_> {
         rule
     }
 
-    /// A container whose key has a mark has ended.
+    /// A container whose key has a mark has ended; `was_under` is the rule that held in it.
     #[cold]
-    pub(super) fn claim_container(&mut self, range: Range<usize>) {
+    pub(super) fn marked_container_ended<V: Visitor>(
+        &mut self,
+        range: Range<usize>,
+        was_under: Option<u16>,
+        visitor: &mut V,
+    ) {
+        let conditions = self.rules.conditions();
         let top = &self.walker.top;
-        let slots = self.rules.conditions().mark(top.mark).slots;
-        if slots != 0 && self.rules.rule(top.next).or(top.under).is_none() && !self.walker.claims.is_full() {
+        let slots = conditions.mark(top.mark).slots;
+        let is_free = self.rules.rule(top.next).or(top.under).or(was_under).is_none();
+        if slots == 0 || !is_free || self.walker.claims.never_waits {
+            return;
+        }
+        // LEAK: what began before there was no room any more waits all the same; there are no more of those than levels.
+        let began_before = conditions.unasked(slots, Candidate::Container(&[])).is_some();
+        if !self.walker.claims.is_full() || began_before {
             self.claim(range, true, slots);
+        } else if let Some(rule) = conditions.unasked(slots, Candidate::Container(&self.bytes[range.clone()]))
+        {
+            visitor.array(self.bytes, range, rule);
         }
     }
 
