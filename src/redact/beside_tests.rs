@@ -329,6 +329,29 @@ fn values_past_the_bound_are_taken_unasked() {
     assert!(0 < taken && taken < many, "{taken} of {many}");
 }
 
+/// What began while there was room is taken whole, though there is none when it ends.
+#[test]
+fn a_container_that_outlasts_the_bound_is_taken_all_the_same() {
+    let many = vec![r#""content":"a""#; 70_000].join(",");
+    let item = format!(r#"[{{"content":["hidden",{{{many}}}],"role":"user"}}]"#);
+    assert!(!scrub(&plan(), ItemFormat::Json, &item).contains("hidden"));
+    let numbers = format!(r#"{{{many},"embedding":[1,2,3,4,5,6,7,8]}}"#);
+    assert!(scrub(&plan(), ItemFormat::Json, &numbers).ends_with(r#""embedding":[]}"#));
+}
+
+/// A stand-in that quotes its value, under a policy that masks, is escaped as its place asks.
+#[test]
+fn a_key_that_goes_stays_a_key() {
+    let pack = pack::parse(PACK, "p.toml").expect("a pack");
+    let set = PatternSet::compile(&[pack], &[]).expect("a set");
+    let actions = vec![(crate::pattern::Class::PromptText, super::Action::Mask)];
+    let plan =
+        Arc::new(Plan::compile(Arc::new(set), Policy { actions, ..Policy::default() }).expect("a plan"));
+    let got = scrub(&plan, ItemFormat::Json, r#"{"cache":{"two \"moons\"":1}}"#);
+    let keys: serde_json::Value = serde_json::from_str(&got).expect("JSON");
+    assert!(keys["cache"].as_object().is_some_and(|cache| cache.len() == 1), "{got}");
+}
+
 #[test]
 fn a_policy_that_keeps_prompts_waits_for_nothing() {
     let pack = pack::parse(PACK, "p.toml").expect("a pack");

@@ -314,7 +314,7 @@ impl Engine<'_> {
                 }
                 _ => {
                     self.learn(rule, value, found.own == Some(id), found.key);
-                    self.replace(0..value.len(), rule.detector, rule.class, rule.action, value);
+                    self.replace_ruled(rule, value);
                 }
             }
             settled = true;

@@ -8,6 +8,7 @@
 //! work), what lies behind it is replaced whole.
 
 use super::action::Action;
+use super::claimed::takes_numbers;
 use super::decision::{Decision, address_decision, asks_server, is_identity, is_kept, redacts, yields};
 use super::edit::{Edit, gravity};
 use super::plan::{Plan, Rule};
@@ -18,8 +19,8 @@ use super::strings::Strings;
 use super::trace::Trace;
 use crate::pattern::{Class, DetectorIndex, FieldKind, Scope, Stability};
 use crate::scan::context::{Keys, as_read};
-use crate::scan::fields::{FieldAutomaton, State, is_byte_map, is_of_numbers, is_prose, is_vector};
-use crate::scan::json::{Broken, Claimed, Site, Walker};
+use crate::scan::fields::{FieldAutomaton, State, is_prose};
+use crate::scan::json::{Broken, Site, Walker};
 use crate::scan::judge::Judge;
 use crate::scan::layer::{self, Layer, View, data_uri};
 use crate::scan::search::find_hits;
@@ -214,129 +215,6 @@ impl<'a> Engine<'a> {
         }
         self.pool.sweeps.push(sweep);
         result
-    }
-
-    /// Values of a document that turned out to be under a rule: what was found in them on the way, from edit `first` on, goes
-    /// for what the rule says.
-    #[cold]
-    fn claimed(
-        &mut self,
-        claimed: &[Claimed],
-        walker: &Walker,
-        bytes: &[u8],
-        map: &[u64],
-        around: Around<'_>,
-    ) {
-        let Around { first, depth, outer } = around;
-        // Each edit of a string lies within its quotes.
-        let lies_in = |edit: &Edit| {
-            let next = claimed.partition_point(|value| value.range.end < edit.range.start);
-            claimed.get(next).is_some_and(|value| value.range.start <= edit.range.end)
-        };
-        let mut nth = 0;
-        self.pool.edits.list.retain(|edit| {
-            nth += 1;
-            nth <= first || !lies_in(edit)
-        });
-        for value in claimed {
-            let place = walker.claimed_place(value, self.fields.start());
-            let site = place.site(bytes, value.range.clone());
-            if !value.is_container {
-                self.ruled(bytes, &site, Some(map), depth, outer);
-                continue;
-            }
-            let rule = &self.plan.rules[usize::from(value.rule)];
-            let container = &bytes[value.range.clone()];
-            let keys = Keys::walked(site.path, outer);
-            let before = self.pool.edits.list.len();
-            self.trace_at(|| keys);
-            if takes_numbers(rule) && is_vector(container) {
-                self.goes_whole(bytes, value.range.clone(), b"[]", value.rule, around);
-            } else if self.work.is_exhausted() {
-                self.unscanned_container(value.range.clone(), container.first().copied());
-            } else {
-                let mut inner = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(site.state));
-                inner.begin(site.state, Some(value.rule));
-                // It was walked before, so it ends where its document is cut, if it ends early.
-                if let Err(broken) = self.walk(&mut inner, container, true, depth, &keys)
-                    && broken.at < container.len()
-                {
-                    // LEAK: what nobody walked does not stay.
-                    self.unscanned(broken.at..container.len());
-                }
-                self.pool.walkers.push(inner);
-                self.shift(before, value.range.start);
-            }
-        }
-        // What comes here comes behind all that the walk found.
-        self.pool.edits.settle(first);
-    }
-
-    /// A key below a rule for keys: one with a blank in it is what somebody said. False if it is another.
-    pub(super) fn keyed(&mut self, bytes: &[u8], range: &Range<usize>, under: u16) -> bool {
-        let rule = &self.plan.rules[usize::from(under)];
-        let raw = &bytes[range.clone()];
-        if !rule.keyed || !redacts(rule) || !raw.contains(&b' ') || self.work.is_exhausted() {
-            return false;
-        }
-        let first = self.pool.edits.list.len();
-        let value = as_read(raw);
-        if is_stand_in(&value) {
-            return true;
-        }
-        self.replace(0..raw.len(), rule.detector, rule.class, rule.action, &value);
-        self.shift(first, range.start);
-        true
-    }
-
-    /// An array below a container that a rule names: numbers enough to be a text, a picture or a sound go whole, and any that
-    /// the rule says are hits.
-    pub(super) fn numbers_go(&mut self, bytes: &[u8], range: Range<usize>, under: u16, around: Around<'_>) {
-        let rule = &self.plan.rules[usize::from(under)];
-        let array = &bytes[range.clone()];
-        if takes_numbers(rule) && (is_vector(array) || rule.numbers && is_of_numbers(array)) {
-            self.trace_at(|| *around.outer);
-            self.forget_within(&range, around.first);
-            self.goes_whole(bytes, range, b"[]", under, around);
-        }
-    }
-
-    /// An object of bytes by their places, as JavaScript writes an array of bytes.
-    pub(super) fn byte_dump_goes(&mut self, bytes: &[u8], range: Range<usize>, around: Around<'_>) {
-        if let Some(rule) = self.plan.byte_dumps
-            && is_byte_map(&bytes[range.clone()])
-        {
-            self.trace_at(|| *around.outer);
-            self.forget_within(&range, around.first);
-            self.goes_whole(bytes, range, b"{}", rule, around);
-        }
-    }
-
-    /// Of the walk's own edits, those in a container that has just ended.
-    fn forget_within(&mut self, range: &Range<usize>, first: usize) {
-        let own = &self.pool.edits.list[first..];
-        let found = own.iter().rev().take_while(|edit| edit.range.start >= range.start).count();
-        self.pool.edits.list.truncate(first + own.len() - found);
-    }
-
-    /// A container goes whole or, where containers stay, each of its numbers.
-    fn goes_whole(
-        &mut self,
-        bytes: &[u8],
-        range: Range<usize>,
-        empty: &[u8],
-        rule: u16,
-        Around { depth, .. }: Around<'_>,
-    ) {
-        let rule = &self.plan.rules[usize::from(rule)];
-        let container = &bytes[range.clone()];
-        if !self.only_leaves || depth > 0 {
-            return self.push_void(range, empty, rule, container);
-        }
-        for number in numbers(container).filter(|number| container[number.clone()] != *b"0") {
-            let value = &container[number.clone()];
-            self.push_void(range.start + number.start..range.start + number.end, b"0", rule, value);
-        }
     }
 
     /// A container that a bound kept us from looking at, or a part of one; `open` is its bracket where it begins.
@@ -557,6 +435,22 @@ impl<'a> Engine<'a> {
         self.push(range, at, detector, class, action);
     }
 
+    /// Notes what a rule does to a whole value, which its receiver reads as `value`.
+    ///
+    /// Of a picture that is written out beside its type the type stays, whatever the rule thinks that it is.
+    pub(super) fn replace_ruled(&mut self, rule: &Rule, value: &[u8]) {
+        let media = self.plan.policy.action(Class::Media);
+        let payload = data_uri::media_payload(value)
+            .filter(|_| takes_numbers(rule) && !matches!(media, Action::Keep | Action::Scan));
+        match payload {
+            Some(from) if is_stand_in(&value[from..]) => {}
+            Some(from) => {
+                self.replace(from..value.len(), rule.detector, Some(Class::Media), media, &value[from..]);
+            }
+            None => self.replace(0..value.len(), rule.detector, rule.class, rule.action, value),
+        }
+    }
+
     /// The action that an action of the policy comes to in this item.
     pub(super) fn told(&self, action: Action) -> Action {
         match (self.alike, action) {
@@ -659,7 +553,6 @@ impl<'a> Engine<'a> {
             },
             FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
             FieldKind::Value if rule.prose && !is_prose(value) => Decision::Look,
-            FieldKind::Value if takes_numbers(rule) && data_uri::is_media(value) => Decision::Look,
             FieldKind::Value if value.is_empty() || is_stand_in(value) => Decision::Leave,
             // What ingest is authenticated by, in the body of some protocols: under `api_key`, and no secret.
             FieldKind::Value if rule.class == Some(Class::Credential) && is_public_key(value) => {
@@ -763,7 +656,7 @@ impl<'a> Engine<'a> {
             }
             Decision::Inside | Decision::Replace => {
                 self.learn(rule, value, is_own, key.as_deref());
-                self.replace(0..value.len(), rule.detector, rule.class, rule.action, value);
+                self.replace_ruled(rule, value);
                 if escaped {
                     self.map_back(first, &view, Layer::JsonString);
                 }
@@ -814,13 +707,7 @@ impl<'a> Engine<'a> {
                             self.note_decoded(&value);
                         } else {
                             self.learn(rule, &value.text, true, None);
-                            self.replace(
-                                0..value.text.len(),
-                                rule.detector,
-                                rule.class,
-                                rule.action,
-                                &value.text,
-                            );
+                            self.replace_ruled(rule, &value.text);
                         }
                         self.map_back(first, &value, Layer::Form);
                         self.shift(first, range.start);
@@ -859,35 +746,6 @@ impl<'a> Engine<'a> {
         self.through(Layer::Form, raw, context);
         self.shift(first, start);
     }
-}
-
-/// The numbers in a container that holds nothing else, but for keys.
-fn numbers(container: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let of_number = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        while let Some(&byte) = container.get(at) {
-            let from = at;
-            match byte {
-                b'"' => {
-                    at += container[at + 1..].iter().position(|byte| *byte == b'"').map_or(1, |end| end + 2);
-                }
-                byte if of_number(byte) => {
-                    at += container[at..].iter().take_while(|byte| of_number(**byte)).count();
-                    return Some(from..at);
-                }
-                _ => at += 1,
-            }
-        }
-        None
-    })
-}
-
-/// True for a rule whose arrays of numbers are what its text would be.
-fn takes_numbers(rule: &Rule) -> bool {
-    use Class as C;
-    let is_text = matches!(rule.class, Some(C::PromptText | C::CompletionText | C::Media | C::Vector));
-    is_text && rule.kind == FieldKind::Value && redacts(rule)
 }
 
 /// `{` or `[` first, and a quote somewhere: only then can there be a string in it.

@@ -7,6 +7,7 @@ mod behind;
 #[cfg(test)]
 mod beside_tests;
 mod binary;
+mod claimed;
 #[cfg(test)]
 mod context_tests;
 mod decision;

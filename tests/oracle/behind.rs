@@ -5,7 +5,7 @@ use super::document::Place;
 use super::layers::{Decoded, Layer};
 use super::learnt;
 use super::naive::{
-    Decision, Edit, Kind, Rule, Scan, edit, looks_like_document, mapped, replace, settled, shift, splice,
+    Decision, Edit, Kind, Rule, Scan, edit, looks_like_document, mapped, settled, shift, splice,
 };
 use super::paths;
 use regex::bytes::Regex;
@@ -321,7 +321,7 @@ impl Scan<'_> {
             };
             let edits = nested.unwrap_or_else(|| {
                 learnt::learn(&mut self.taught, rule, value, own == Some(id), found.key);
-                replace(0..value.len(), rule.detector, rule.class, self.told(rule.action), value)
+                self.ruled(rule, value)
             });
             let mut edits = match &decoded {
                 Some((decoded, layer)) => mapped(edits, decoded, *layer),

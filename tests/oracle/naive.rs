@@ -85,6 +85,8 @@ pub(crate) struct Oracle {
     patterns: Vec<Pattern>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) limits: ScanLimits,
+    /// What the policy does with media.
+    media: Action,
     known: RefCell<Known>,
 }
 
@@ -193,7 +195,7 @@ impl Oracle {
                 });
             }
         }
-        Self { patterns, rules, limits, known: RefCell::default() }
+        Self { patterns, rules, limits, media: policy.action(Class::Media), known: RefCell::default() }
     }
 
     /// The rule for bytes that are written as numbers.
@@ -419,7 +421,7 @@ impl Scan<'_> {
                 let under = Place { under: Some(id), ..place.clone() };
                 let edits = self.nested(value, &under, 0).unwrap_or_else(|| {
                     learnt::learn(&mut self.taught, rule, value, true, None);
-                    replace(0..value.len(), rule.detector, rule.class, rule.action, value)
+                    self.ruled(rule, value)
                 });
                 mapped(edits, &decoded, Layer::Form)
             }
@@ -487,6 +489,23 @@ impl Scan<'_> {
         }
     }
 
+    /// What a rule puts for a whole value. Of media the type stays.
+    pub(crate) fn ruled(&self, rule: &Rule, value: &[u8]) -> Vec<Edit> {
+        let media = self.oracle.media;
+        let redacts = !matches!(media, Action::Keep | Action::Scan);
+        match media_payload(value).filter(|_| rule.takes_numbers() && redacts) {
+            Some(from) if is_stand_in(&value[from..]) => Vec::new(),
+            Some(from) => replace(
+                from..value.len(),
+                rule.detector,
+                Some(Class::Media),
+                self.told(media),
+                &value[from..],
+            ),
+            None => replace(0..value.len(), rule.detector, rule.class, self.told(rule.action), value),
+        }
+    }
+
     pub(crate) fn told(&self, action: Action) -> Action {
         if self.groups && action == Action::Stats { Action::Token } else { action }
     }
@@ -542,7 +561,7 @@ impl Scan<'_> {
             let rule = &self.oracle.rules[id];
             let whole = || {
                 learnt::learn(&mut self.taught, rule, value, own == Some(id), key);
-                replace(0..value.len(), rule.detector, rule.class, self.told(rule.action), value)
+                self.ruled(rule, value)
             };
             let mut found = mapped(found.unwrap_or_else(whole), &decoded, Layer::Json);
             shift(&mut found, range.start);
@@ -588,12 +607,7 @@ impl Scan<'_> {
                 let word = value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic);
                 let named = |keep: &String| keep == "*" || Some(paths::fold(keep.as_bytes())) == last;
                 let kept = word && rule.keep.iter().any(named);
-                if !rule.redacts()
-                    || stays
-                    || kept
-                    || (rule.takes_numbers() && is_media_uri(value))
-                    || (rule.prose && !beside::is_prose(value))
-                {
+                if !rule.redacts() || stays || kept || (rule.prose && !beside::is_prose(value)) {
                     Decision::Look
                 } else if value.is_empty()
                     || is_stand_in(value)
@@ -698,20 +712,16 @@ impl Scan<'_> {
     }
 }
 
-/// A picture, a recording or a document that is written out, and nothing beside it.
-fn is_media_uri(value: &[u8]) -> bool {
+/// Where the payload of a picture, a recording or a document begins, if it is written out and nothing stands beside it.
+fn media_payload(value: &[u8]) -> Option<usize> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
-        let kind = "(?i:data:(?:image/|audio/|video/|application/pdf))";
-        Regex::new(&format!(r"^{kind}[A-Za-z0-9:/;=.+_-]*;base64,")).expect("a regex")
+        let kind = r"(?:(?:image|audio|video)/[a-z0-9+.-]{1,20}|application/pdf)";
+        Regex::new(&format!("(?i-u)^data:{kind};base64,")).expect("a regex")
     });
-    static URI: LazyLock<Regex> = LazyLock::new(|| {
-        let kind = "(?i:data:(?:image/|audio/|video/|application/pdf))";
-        Regex::new(&format!(r"^{kind}[A-Za-z0-9:/;=.+_-]*;base64,[A-Za-z0-9+/=_-]{{4,}}$")).expect("a regex")
-    });
-    let redacted =
-        value.iter().position(|byte| *byte == b',').is_some_and(|at| is_stand_in(&value[at + 1..]));
-    (URI.is_match(value) || redacted && HEAD.is_match(value))
-        && value.iter().position(|byte| *byte == b',').is_some_and(|at| at <= 128)
+    static BASE64: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("(?-u)^[A-Za-z0-9+/=_-]{4,}$").expect("a regex"));
+    let from = HEAD.find(value)?.end();
+    (BASE64.is_match(&value[from..]) || is_stand_in(&value[from..])).then_some(from)
 }
 
 fn address_decision(action: Action, text: Option<&str>, inherited: bool) -> Decision {

@@ -97,19 +97,26 @@ fn content_of(media_type: &[u8]) -> Content {
     }
 }
 
-/// True for a picture, a recording or a document that is written out, and nothing beside it.
-pub(crate) fn is_media(text: &[u8]) -> bool {
-    let kinds = ["data:image/", "data:audio/", "data:video/", "data:application/pdf"];
-    let is_one = kinds
-        .iter()
-        .any(|kind| text.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes())));
-    let Some(comma) = memchr::memchr(b',', text).filter(|at| is_one && *at <= 128) else { return false };
-    let of_head = |byte: &u8| byte.is_ascii_alphanumeric() || b":/;=.+-_".contains(byte);
+/// Longest name of a kind of picture or sound: `vnd.microsoft.icon`.
+const KIND_BYTES_MAX: usize = 20;
+
+/// Where the payload of a picture, a recording or a document begins, if `text` is one in base64 and nothing else.
+///
+/// LEAK: what is before it stays, so it can be no more than a type that everybody knows.
+pub(crate) fn media_payload(text: &[u8]) -> Option<usize> {
+    let comma = memchr::memchr(b',', &text[..text.len().min(HEADER_BYTES_MAX)])?;
+    let head = text[..comma].to_ascii_lowercase();
+    let kind = head.strip_prefix(b"data:")?.strip_suffix(b";base64")?;
+    let of_kind = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(byte);
+    let is_media = kind == b"application/pdf"
+        || [&b"image/"[..], b"audio/", b"video/"].iter().any(|class| {
+            let named = kind.strip_prefix(*class);
+            named.is_some_and(|name| (1..=KIND_BYTES_MAX).contains(&name.len()) && name.iter().all(of_kind))
+        });
     let of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
     let payload = &text[comma + 1..];
-    text[..comma].ends_with(b";base64")
-        && text[..comma].iter().all(of_head)
-        && (payload.len() >= 4 && payload.iter().all(of_base64) || is_stand_in(payload))
+    let is_written_out = payload.len() >= 4 && payload.iter().all(of_base64) || is_stand_in(payload);
+    (is_media && is_written_out).then_some(comma + 1)
 }
 
 #[cfg(test)]
@@ -172,6 +179,23 @@ mod tests {
                 end = uri.payload.end;
             }
             prop_assert!(end <= text.len());
+        }
+    }
+
+    #[test]
+    fn of_media_alone_only_a_known_type_is_told_from_its_payload() {
+        for (text, want) in [
+            ("data:image/png;base64,iVBORw0KGgo=", Some(22)),
+            ("DATA:image/svg+xml;BASE64,[media]", Some(26)),
+            ("data:application/pdf;base64,JVBERi0x", Some(28)),
+            ("data:text/plain;base64,YWJjZA==", None),
+            ("data:image/png,%89PNG", None),
+            ("data:image/png;name=jane-roe.png;base64,iVBORw0KGgo=", None),
+            ("data:image/what-jane-asked-for-today;base64,iVBORw0KGgo=", None),
+            ("data:image/png;base64,iVBO Rw0K", None),
+            ("see data:image/png;base64,iVBORw0KGgo=", None),
+        ] {
+            assert_eq!(media_payload(text.as_bytes()), want, "{text}");
         }
     }
 }
