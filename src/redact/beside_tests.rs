@@ -319,6 +319,25 @@ fn a_document_in_windows_is_under_the_rules_at_once() {
     }
 }
 
+/// Keys are numbered as they stand, whatever was found in a value before it went.
+#[test]
+fn keys_are_numbered_as_if_nobody_had_waited() {
+    for (item, want) in [
+        (
+            r#"{"foo1":0,"foo100":1,"m":[{"content":{"foo101":"a b"},"role":"user"}],"foo102":2}"#,
+            r#"{"foo1":0,"[national_id]#1":1,"m":[{"content":{"[national_id]#2":"[prompt chars=3 words=2]"},"role":"user"}],"[national_id]#3":2}"#,
+        ),
+        (
+            r#"{"m":[{"content":"x {\"foo101\":1}","role":"user"}],"foo102":2}"#,
+            r#"{"m":[{"content":"[prompt chars=14 words=2]","role":"user"}],"[national_id]#1":2}"#,
+        ),
+    ] {
+        check(ItemFormat::Json, item, want);
+    }
+    let cut = r#"{"foo100":1,"embedding":[1,2,3,4,5,6,7,8,9"#;
+    assert_eq!(scrub(&plan(), ItemFormat::JsonOrText, cut), r#"{"[national_id]#1":1,"embedding":[]"#);
+}
+
 /// More values than are held wait for nothing.
 #[test]
 fn values_past_the_bound_are_taken_unasked() {

@@ -13,7 +13,7 @@ use crate::pattern::{Class, FieldKind};
 use crate::scan::context::Keys;
 use crate::scan::fields::{is_byte_map, is_of_numbers, is_vector};
 use crate::scan::is_stand_in;
-use crate::scan::json::{Claimed, Walker};
+use crate::scan::json::{Broken, Claimed, Walker};
 use crate::scan::layer::Layer;
 use std::ops::Range;
 
@@ -102,6 +102,24 @@ impl Engine<'_> {
             self.trace_at(|| *around.outer);
             self.forget_within(&range, around.first);
             self.goes_whole(bytes, range, b"[]", under, around);
+        }
+    }
+
+    /// The same for an array that was known to go, and in which the document is cut.
+    pub(super) fn numbers_go_cut(
+        &mut self,
+        bytes: &[u8],
+        claimed: &[Claimed],
+        walked: Result<usize, Broken>,
+        around: Around<'_>,
+    ) {
+        let (Err(broken), Some(value)) = (walked, claimed.last()) else { return };
+        let rule = &self.plan.rules[usize::from(value.rule)];
+        let is_cut = value.is_container && value.range.end == broken.at;
+        if is_cut && takes_numbers(rule) && is_vector(&bytes[value.range.clone()]) {
+            self.trace_at(|| *around.outer);
+            self.forget_within(&value.range, around.first);
+            self.goes_whole(bytes, value.range.clone(), b"[]", value.rule, around);
         }
     }
 

@@ -200,21 +200,47 @@ impl<'a> Engine<'a> {
         let mut sweep = self.pool.sweeps.pop().unwrap_or_else(Sweep::new);
         self.work.spend(bytes.len() * Work::DECODE + Work::BEGIN);
         sweep.run(bytes, self.plan.sought(), Reading::Json);
+        let first = self.pool.edits.list.len();
+        let before = (self.keys, self.kept.len(), self.pool.learnt.len());
+        let around = Around { first, depth, outer };
+        let mark = self.trace_mark();
+        let mut result = self.walk_swept(walker, bytes, last, &sweep, around);
+        let claimed = walker.take_claimed();
+        if self.keys > before.0 && !claimed.is_empty() {
+            // Keys are numbered as they come, and some of these are none any more.
+            let (keys, kept, learnt) = before;
+            self.pool.edits.list.truncate(first);
+            self.kept.truncate(kept);
+            self.pool.learnt.truncate(learnt);
+            self.keys = keys;
+            self.trace_undo(mark);
+            self.work.spend(bytes.len() * Work::DECODE);
+            walker.begin_again(&claimed);
+            result = self.walk_swept(walker, bytes, last, &sweep, around);
+            self.numbers_go_cut(bytes, &claimed, result, around);
+        } else if !claimed.is_empty() {
+            self.claimed(&claimed, walker, bytes, sweep.triggers(), around);
+        }
+        self.pool.sweeps.push(sweep);
+        result
+    }
+
+    fn walk_swept(
+        &mut self,
+        walker: &mut Walker,
+        bytes: &[u8],
+        last: bool,
+        sweep: &Sweep,
+        Around { first, depth, outer }: Around<'_>,
+    ) -> Result<usize, Broken> {
         let mut triggers = Places::from(sweep.triggers(), 0);
         let next_trigger = triggers.next().unwrap_or(usize::MAX);
         let everywhere = !self.plan.set.everywhere.is_empty() || self.pool.learnt.is_sought();
         let (fields, depth_max) = (self.fields, self.limits.depth_max);
         let map = sweep.triggers();
-        let first = self.pool.edits.list.len();
         let mut visitor =
             Strings { engine: self, triggers, next_trigger, map, first, depth, outer, everywhere };
-        let result = walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor);
-        let claimed = walker.take_claimed();
-        if !claimed.is_empty() {
-            self.claimed(&claimed, walker, bytes, map, Around { first, depth, outer });
-        }
-        self.pool.sweeps.push(sweep);
-        result
+        walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor)
     }
 
     /// A container that a bound kept us from looking at, or a part of one; `open` is its bracket where it begins.

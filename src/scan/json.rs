@@ -225,6 +225,8 @@ pub(crate) struct Walker {
     carried: Vec<u8>,
     trail: Trail,
     claims: Claims,
+    /// Where the document began.
+    root: (State, Option<u16>),
 }
 
 /// The debug form shows no bytes.
@@ -246,6 +248,7 @@ impl Walker {
             carried: Vec::new(),
             trail: Trail::default(),
             claims: Claims::default(),
+            root: (root, None),
         }
     }
 
@@ -258,6 +261,14 @@ impl Walker {
         self.skipping = 0;
         self.trail.forget();
         self.claims.forget();
+        self.root = (root, under);
+    }
+
+    /// Begins the document again, with what it claimed known from the start.
+    pub(crate) fn begin_again(&mut self, claimed: &[Claimed]) {
+        let (root, under) = self.root;
+        self.begin(root, under);
+        self.claims.know(claimed);
     }
 
     /// From here to the end of the document, rules that depend on what stands beside a value hold without it: the document comes
@@ -530,7 +541,7 @@ impl Run<'_> {
         let top = &self.walker.top;
         let state = top.next;
         let rule = self.rules.rule(state);
-        let rule = if top.mark == 0 { rule } else { self.marked_container(rule) };
+        let rule = if top.mark == 0 { rule } else { self.marked_container(place, rule) };
         let under = visitor.enter(rule, top.under);
         let (kind, next, expect) = match self.bytes[place] {
             b'{' => (Kind::Object, state, Expect::KeyOrEnd),

@@ -6,6 +6,9 @@
 //! Holds [`WAITING_MAX`] values. Past it, and in a document that comes in windows, nobody waits: the rules hold as if all
 //! that they ask for were there.
 //!
+//! A document is walked again, with what it claimed known from the start, where the first walk left more behind than edits: numbers of
+//! keys that it replaced.
+//!
 //! PERF: a walk that asks first, by looking ahead to the end of each object, reads what is nested once for every level. This
 //! one reads twice what such a rule takes, and nothing else.
 
@@ -49,6 +52,8 @@ pub(super) struct Claims {
     waiting: Vec<Claim>,
     taken: Vec<Claimed>,
     never_waits: bool,
+    /// What was taken when the document was walked before: where it begins, and by which rule. Then nothing waits.
+    known: Option<Vec<(usize, u16)>>,
 }
 
 impl Claims {
@@ -56,6 +61,17 @@ impl Claims {
         self.waiting.clear();
         self.taken.clear();
         self.never_waits = false;
+        self.known = None;
+    }
+
+    pub(super) fn know(&mut self, claimed: &[Claimed]) {
+        self.known = Some(claimed.iter().map(|value| (value.range.start, value.rule)).collect());
+    }
+
+    /// The rule that took the value that begins at `start`, if that is known.
+    fn known(&self, start: usize) -> Option<Option<u16>> {
+        let known = self.known.as_ref()?;
+        Some(known.binary_search_by_key(&start, |(start, _)| *start).ok().map(|nth| known[nth].1))
     }
 
     pub(super) fn never_wait(&mut self) {
@@ -103,6 +119,9 @@ impl Run<'_> {
         if mark.slots == 0 || rule.or(top.under).is_some() {
             return rule;
         }
+        if let Some(known) = self.walker.claims.known(range.start) {
+            return known;
+        }
         if self.walker.claims.is_full() {
             return conditions.unasked(mark.slots, Candidate::Text(value));
         }
@@ -112,9 +131,14 @@ impl Run<'_> {
 
     /// A container whose key has a mark opens. Returns the rule that holds for it now.
     #[cold]
-    pub(super) fn marked_container(&self, rule: Option<u16>) -> Option<u16> {
+    pub(super) fn marked_container(&self, opened: usize, rule: Option<u16>) -> Option<u16> {
         let top = &self.walker.top;
         let slots = self.rules.conditions().mark(top.mark).slots;
+        if rule.or(top.under).is_none()
+            && let Some(known) = self.walker.claims.known(opened)
+        {
+            return known;
+        }
         if rule.or(top.under).is_none() && self.walker.claims.is_full() {
             return self.rules.conditions().unasked(slots, Candidate::Container(&[]));
         }
@@ -133,7 +157,7 @@ impl Run<'_> {
         let top = &self.walker.top;
         let slots = conditions.mark(top.mark).slots;
         let is_free = self.rules.rule(top.next).or(top.under).or(was_under).is_none();
-        if slots == 0 || !is_free || self.walker.claims.never_waits {
+        if slots == 0 || !is_free || self.walker.claims.never_waits || self.walker.claims.known.is_some() {
             return;
         }
         // LEAK: what began before there was no room any more waits all the same; there are no more of those than levels.
@@ -234,6 +258,9 @@ impl Run<'_> {
 
     /// The outermost open container that such a rule takes, up to here.
     fn claim_open_container(&mut self) -> Option<u16> {
+        if self.walker.claims.known.is_some() {
+            return None;
+        }
         for nth in 0..self.walker.stack.len() {
             let frame = &self.walker.stack[nth];
             let slots = self.rules.conditions().mark(frame.mark).slots;
