@@ -143,6 +143,9 @@ const DOCUMENTS: &[&str] = &[
 ];
 
 const BYTES: &[&[u8]] = &[
+    // A comma behind a document that is a string.
+    b"\"jane@example.com\", jane@example.org",
+    b"\"\\\"prompt\\\":\\3\",",
     b"\xff\xfe",
     b"{\"a\":\"\xffjane@example.com\xff\"}",
     b"{\"a\":\"\xc3\xa9jane@example.com\xc3\"}",
