@@ -147,7 +147,7 @@ impl Scan<'_> {
                         reader.tell_bare_elements();
                     }
                     let is_free = here.under.is_none() && self.own_rule(&own).is_none();
-                    let slot = named.filter(|key| self.may_take(key)).map(|key| (key.to_vec(), level));
+                    let slot = named.and_then(|key| self.may_take(key)).map(|name| (name, level));
                     let slot = slot.filter(|_| is_free);
                     let mut element = own.clone();
                     if is_list {
@@ -166,7 +166,7 @@ impl Scan<'_> {
                     };
                     note(&mut frames, named, told.map(|range| &text[range]));
                     let found = Found { key: named, place: named.map_or(next, |key| after(&here, key)) };
-                    let own_slot = named.filter(|key| self.may_take(key)).map(|key| (key.to_vec(), level));
+                    let own_slot = named.and_then(|key| self.may_take(key)).map(|name| (name, level));
                     let is_free = here.under.is_none() && self.own_rule(&found.place).is_none();
                     let range = match &value {
                         Value::Quoted(range) | Value::Raw(range) if is_free && !range.is_empty() => {
@@ -212,8 +212,9 @@ impl Scan<'_> {
         rules.filter_map(|rule| rule.beside.as_ref())
     }
 
-    fn may_take(&self, key: &[u8]) -> bool {
-        name_of(key).is_some_and(|name| self.conditional().any(|beside| beside.names(&name)))
+    /// What the key is known as, if a rule asks for it.
+    fn may_take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        name_of(key).filter(|name| self.conditional().any(|beside| beside.names(name)))
     }
 
     fn is_asked(&self, key: &[u8]) -> bool {

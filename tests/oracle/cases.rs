@@ -55,6 +55,10 @@ pub(crate) fn agreed() -> Vec<(ItemFormat, Vec<u8>)> {
 }
 
 const DOCUMENTS: &[&str] = &[
+    // What lies below a rule for sentences.
+    r#"{"vars":{"headers":[1,2,3,4,5,6,7,8],"a":{"b":{"c":"a teal fox on a bridge, painted in oil colours"}}}}"#,
+    // Printed names that are written in another way.
+    r#"["[{'t\\ext': 'x', 'role': 'user'}]", "[{'Content': {'A': 'x'}, 'ROLE': 'user'}]"]"#,
     // A printed key that ends in a backslash, and is named all the same.
     r#""\"\\\"\"prompt\":\u0020\"a \\\"teal\\\" fox\"\"""#,
     // Keys in a string that is looked at again, and are numbered once.

@@ -301,9 +301,10 @@ impl Scan<'_> {
     }
 
     /// The rule for all that a container here holds. An address rule says nothing about other values, so
-    /// it does not end the reach of one that does.
+    /// it does not end the reach of one that does; a sentence is no matter of what lies further in.
     pub(crate) fn rule_below(&self, place: &Place) -> Option<usize> {
-        let own = self.own_rule(place).filter(|id| self.oracle.rules[*id].redacts());
+        let holds = |rule: &Rule| rule.redacts() && !rule.prose;
+        let own = self.own_rule(place).filter(|id| holds(&self.oracle.rules[*id]));
         let rule = own.map(|id| &self.oracle.rules[id]);
         let yields = rule.is_some_and(|rule| rule.kind == Kind::Address || rule.fallback);
         if yields { place.under.or(own) } else { own.or(place.under) }
