@@ -22,6 +22,8 @@ mod layers;
 mod learnt;
 #[path = "oracle/naive.rs"]
 mod naive;
+#[path = "oracle/pairs.rs"]
+mod pairs;
 #[path = "oracle/paths.rs"]
 mod paths;
 #[path = "oracle/stand_in.rs"]

@@ -15,6 +15,8 @@ mod dumped;
 mod edit;
 mod engine;
 mod learnt;
+#[cfg(test)]
+mod pairs_tests;
 mod plan;
 mod pool;
 mod remarks;

@@ -12,7 +12,8 @@ mod table;
 
 use super::layer::{Layer, View};
 pub(crate) use beside::{
-    Beside, Candidate, Conditional, Conditions, Mark, Member, is_byte_map, is_of_numbers, is_prose, is_vector,
+    Beside, Candidate, Conditional, Conditions, Mark, Member, Part, is_byte_map, is_of_numbers, is_prose,
+    is_vector,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -209,6 +210,10 @@ impl FieldAutomaton {
         self.add_names(conditional.iter().flat_map(|rule| &rule.names));
         self.telling = u16::try_from(self.symbols).unwrap_or(u16::MAX);
         self.add_names(conditional.iter().flat_map(Conditional::told));
+        if self.symbols > 2 {
+            let keys: Vec<Vec<u8>> = Part::KEYS.iter().map(|(key, _)| key.to_vec()).collect();
+            self.add_names(keys.iter());
+        }
         self.endings.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
     }
 
@@ -561,6 +566,21 @@ impl KeyScratch {
         let Self { folded, decoded } = self;
         let key = as_read(key, decoded);
         (automaton.key(state, key, folded), automaton.mark_of(key, folded))
+    }
+
+    /// The place of a key's mark.
+    pub(crate) fn mark_of(&mut self, automaton: &FieldAutomaton, key: &[u8]) -> u16 {
+        let Self { folded, decoded } = self;
+        automaton.mark_of(as_read(key, decoded), folded)
+    }
+
+    /// After a string that is a name, if its last part is one that a rule knows.
+    pub(crate) fn named(&mut self, automaton: &FieldAutomaton, state: State, name: &[u8]) -> Option<State> {
+        let Self { folded, decoded } = self;
+        let name = as_read(name, decoded);
+        let is_short = name.len() <= KEY_BYTES_MAX;
+        let is_known = is_short && !matches!(automaton.last_part(name, folded), OTHER | INDEX);
+        is_known.then(|| automaton.key(state, name, folded))
     }
 }
 

@@ -12,12 +12,14 @@
 //! byte by byte, since it is where it must be. Marking it in the bitmap too took three times the places.
 
 mod claims;
+mod pairs;
 mod trail;
 
-use super::fields::{Candidate, FieldAutomaton, KeyCache, KeyScratch, State};
+use super::fields::{Candidate, FieldAutomaton, KeyCache, KeyScratch, Part, State};
 use super::sweep::Unpacked;
 pub(crate) use claims::Claimed;
 use claims::Claims;
+use pairs::Pair;
 use std::fmt;
 use std::ops::Range;
 pub(crate) use trail::Trail;
@@ -69,7 +71,10 @@ impl<'s> Path<'s> {
     }
 
     fn key_of(&self, frame: &Frame) -> Option<&'s [u8]> {
-        let key = frame.key.clone()?;
+        self.key_at(frame.key.clone()?)
+    }
+
+    fn key_at(&self, key: Range<usize>) -> Option<&'s [u8]> {
         match (key.start.checked_sub(CARRIED), key.end.checked_sub(CARRIED)) {
             (Some(start), Some(end)) => self.carried.get(start..end),
             _ => self.bytes.get(key),
@@ -190,6 +195,10 @@ pub(crate) struct Frame {
     opened: usize,
     /// Claims that waited when it began.
     claims: usize,
+    /// What it said of the name of its value.
+    pair: Option<Box<Pair>>,
+    /// It is the value of such an object, or what is wrapped around it.
+    is_wrapped: bool,
 }
 
 impl Frame {
@@ -207,6 +216,8 @@ impl Frame {
             facts: 0,
             opened: 0,
             claims: 0,
+            pair: None,
+            is_wrapped: false,
         }
     }
 }
@@ -302,12 +313,18 @@ impl Walker {
     /// LEAK: without, the place of a key in the last window would be looked up in the next one.
     pub(crate) fn carry_keys(&mut self, bytes: &[u8]) {
         let before = std::mem::take(&mut self.carried);
-        for frame in self.stack.iter_mut().chain([&mut self.top]) {
-            let path = Path { bytes, carried: &before, top: None, around: &[] };
-            let key = path.key_of(frame).filter(|key| key.len() <= CARRIED_KEY_BYTES_MAX);
+        let path = Path { bytes, carried: &before, top: None, around: &[] };
+        let mut carry = |key: Option<Range<usize>>| {
+            let key = path.key_at(key?).filter(|key| key.len() <= CARRIED_KEY_BYTES_MAX)?;
             let from = CARRIED + self.carried.len();
-            self.carried.extend_from_slice(key.unwrap_or_default());
-            frame.key = key.map(|key| from..from + key.len());
+            self.carried.extend_from_slice(key);
+            Some(from..from + key.len())
+        };
+        for frame in self.stack.iter_mut().chain([&mut self.top]) {
+            frame.key = carry(frame.key.take());
+            if let Some(pair) = &mut frame.pair {
+                pair.name = carry(Some(pair.name.clone())).unwrap_or(CARRIED..CARRIED);
+            }
         }
     }
 
@@ -477,7 +494,7 @@ impl Run<'_> {
             (top.next, top.mark) = keys.step(self.rules, top.state, &self.bytes[range.clone()], scratch);
             top.key = Some(range);
             if top.mark != 0 {
-                top.facts |= self.rules.conditions().mark(top.mark).facts;
+                self.marked_key(close);
             }
             let [b':', first] = self.bytes.get(close + 1..close + 3).unwrap_or_default() else {
                 self.walker.expect = Expect::Colon;
@@ -541,6 +558,8 @@ impl Run<'_> {
         let top = &self.walker.top;
         let state = top.next;
         let rule = self.rules.rule(state);
+        let is_wrapped =
+            self.rules.conditions().is_held(top.mark) || top.is_wrapped && top.kind == Kind::Array;
         let rule = if top.mark == 0 { rule } else { self.marked_container(place, rule) };
         let under = visitor.enter(rule, top.under);
         let (kind, next, expect) = match self.bytes[place] {
@@ -551,7 +570,7 @@ impl Run<'_> {
         let link = self.walker.trail.link(&self.walker.top);
         let claims = self.walker.claims.waiting();
         let frame = Frame::root(state, under);
-        let inner = Frame { kind, next, outer, link, opened: place, claims, ..frame };
+        let inner = Frame { kind, next, outer, link, opened: place, claims, is_wrapped, ..frame };
         self.walker.stack.push(std::mem::replace(&mut self.walker.top, inner));
         self.walker.expect = expect;
         Step::Done(place + 1)

@@ -91,7 +91,7 @@ impl Scan<'_> {
         Some(Edit { range, text: encode(&splice(&plain, &inside), style), gravity, null_when_whole: false })
     }
 
-    fn is_named(&self, key: &[u8]) -> bool {
+    pub(crate) fn is_named(&self, key: &[u8]) -> bool {
         let last = key.rsplit(|byte| b".[]".contains(byte)).find(|part| !part.is_empty()).unwrap_or_default();
         if last.iter().all(u8::is_ascii_digit) && !last.is_empty() {
             return false;

@@ -1,8 +1,9 @@
 //! JSON read by recursive descent, one byte at a time, telling a [`Scan`] what stands where.
 
-use super::beside::{self, Object};
+use super::beside::{self, Member, Object};
 use super::context::Key;
 use super::naive::{Edit, Scan, edit};
+use super::pairs;
 use super::paths::{self, Step};
 use regex::bytes::Regex;
 use std::ops::Range;
@@ -18,6 +19,8 @@ pub(crate) struct Place {
     pub(crate) beside: Option<usize>,
     /// The keys around, outermost first.
     pub(crate) keys: Vec<Key>,
+    /// An object here is the value of one that says its name, or wrapped around that.
+    pub(crate) is_held: bool,
 }
 
 /// Why a document is none: where its last token ends, and the place of the value that would come next.
@@ -131,7 +134,7 @@ impl Reader<'_, '_> {
                 self.at = end;
                 Ok(())
             }
-            b'{' => self.object(around.is_some()),
+            b'{' => self.object(around),
             b'[' => self.array(around),
             _ => self.scalar(at, key),
         }
@@ -144,11 +147,15 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    fn object(&mut self, in_list: bool) -> Result<(), Stop> {
+    fn object(&mut self, around: Option<&[Step]>) -> Result<(), Stop> {
         self.punctuation(b"{")?;
         self.open += 1;
-        self.objects.push(Object { members: self.members(), in_list });
+        let members = self.members();
+        self.objects.push(Object { members: members.clone(), in_list: around.is_some() });
         let path = self.here.path.clone();
+        let outer = around.unwrap_or(&path).to_vec();
+        let unwrapped = path.clone();
+        let is_held = self.here.is_held;
         let keys = self.here.keys.clone();
         self.here.under = self.scan.rule_below(&self.here);
         let under = self.here.under;
@@ -157,16 +164,30 @@ impl Reader<'_, '_> {
             self.objects.pop();
             return self.punctuation(b"}").map(drop);
         }
-        loop {
+        for nth in 0.. {
             let raw = self.string()?;
             let around = Place { keys: keys.clone(), ..Place::default() };
             self.scan.key(self.bytes, raw.clone(), &around, under, self.layers, self.edits);
             let raw = &self.bytes[raw];
-            let key = super::layers::Decoded::read(super::layers::Layer::Json, raw).text;
-            let named = Key { raw: raw.to_vec(), is_json: true };
+            let mut key = super::layers::Decoded::read(super::layers::Layer::Json, raw).text;
+            let mut named = Key { raw: raw.to_vec(), is_json: true };
+            let mut path = joined(&path, &key);
+            let folded = beside::name_of(&key).unwrap_or_default();
+            let said = self.said_name(&members, nth).filter(|_| pairs::holds(&folded));
+            let is_wrapper = is_held && pairs::WRAPPERS.contains(&folded.as_slice());
+            if let Some(name) = &said {
+                key = super::layers::Decoded::read(super::layers::Layer::Json, name).text;
+                named.raw.clone_from(name);
+                path = joined(&outer, &key);
+            } else if is_wrapper {
+                key = self.near.clone().unwrap_or_default();
+                named = keys.last().cloned().expect("the name of what is wrapped");
+                path = unwrapped.clone();
+            }
+            let is_held = said.is_some() || is_wrapper;
             let keys = [keys.as_slice(), &[named]].concat();
-            let mut place = Place { path: joined(&path, &key), under, keys, beside: None };
-            let is_free = under.is_none() && self.scan.own_rule(&place).is_none();
+            let mut place = Place { path, under, keys, beside: None, is_held };
+            let is_free = !is_held && under.is_none() && self.scan.own_rule(&place).is_none();
             let taken = if is_free { self.rule_beside(&key) } else { None };
             place.beside = taken.as_ref().map(|(id, _)| *id);
             self.here = place.clone();
@@ -184,9 +205,23 @@ impl Reader<'_, '_> {
             if self.punctuation(b",}")? == b'}' {
                 self.open -= 1;
                 self.objects.pop();
-                return Ok(());
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// The name that an object says of its member `nth`, if that is a value: as written.
+    fn said_name(&self, members: &[Member], nth: usize) -> Option<Vec<u8>> {
+        let known = |member: &Member| {
+            let (Some(key), Some(name)) = member else { return None };
+            let text = super::layers::Decoded::read(super::layers::Layer::Json, name).text;
+            (pairs::names(key) && text.len() <= 128 && self.scan.is_named(&text)).then(|| name.clone())
+        };
+        let before = members.iter().take(nth).filter_map(known).last();
+        let behind =
+            || members.get(nth..nth + 2).filter(|two| two[0].1.is_some()).and_then(|two| known(&two[1]));
+        before.or_else(behind)
     }
 
     fn is_vector(&self, id: usize, range: Range<usize>) -> bool {
@@ -219,6 +254,7 @@ impl Reader<'_, '_> {
             under,
             beside: None,
             keys: self.here.keys.clone(),
+            is_held: self.here.is_held,
         };
         self.here = element.clone();
         if self.next().is_some_and(|(_, byte)| byte == b']') {

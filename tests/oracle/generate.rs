@@ -411,12 +411,33 @@ pub(crate) fn document() -> impl Strategy<Value = String> {
             }),
             2 => prop::collection::vec(inner.clone(), 0..4).prop_map(|parts| format!("[{}]", parts.join(", "))),
             1 => (key(), inner.clone()).prop_map(|(key, value)| format!("[[{},{value}]]", literal(&key, 3))),
+            2 => (key(), any::<u64>(), inner.clone()).prop_map(|(key, seed, value)| pair(&key, seed, &value)),
             2 => (inner.clone(), any::<u64>()).prop_map(|(document, seed)| literal(&document, seed | 1)),
             1 => (inner, any::<u64>()).prop_map(|(document, seed)| literal(&percent(&document, seed), 3)),
         ]
     });
     let bom = prop_oneof![20 => Just(""), 1 => Just("\u{feff}"), 1 => Just(" \n")];
     (bom, tree).prop_map(|(bom, tree)| bom.to_owned() + &tree)
+}
+
+/// An object that says the name of its value, in one of the ways to write one.
+fn pair(key: &str, seed: u64, value: &str) -> String {
+    let (name, text) = (literal(key, seed | 2), literal("a", seed));
+    match seed % 9 {
+        0 => format!("{{\"key\":{name},\"value\":{value}}}"),
+        1 => format!("{{\"name\" : {name}, {text}:1, \"v\" :{value},\"value\":{value}}}"),
+        2 => format!("{{\"value\": {value} ,\"na\\u006de\":{name}}}"),
+        3 => format!("{{\"k\":{name},{text}:{{\"value\":{value}}}}}"),
+        4 => format!("[{{\"key\":{name},\"value\":{{\"stringValue\":{value}}}}}]"),
+        5 => format!(
+            "[{{\"Key\":{name},\"value\":{{\"arrayValue\":{{\"values\":[{value}, {{\"string_value\":{value}}}]}}}}}}]"
+        ),
+        6 => format!(
+            "{{\"key\":{name},\"value\":{{\"kvlistValue\":{{\"values\":[{{\"key\":{name},\"value\":{value}}}]}},\"stringValue\":7}}}}"
+        ),
+        7 => format!("{{\"key\":{text},\"name\":{name},\"Value\":[{value},{{\"values\":{value}}}]}}"),
+        _ => format!("{{\"v\":{text},\"name\":{name},\"value\":{text}}}"),
+    }
 }
 
 fn colon(seed: u64) -> &'static str {

@@ -139,6 +139,38 @@ impl Conditional {
     }
 }
 
+/// What a key is for in an object that holds one value and says its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// `"key": "prompt"`.
+    Name,
+    /// `"value": …`.
+    Value,
+    /// Around the value, and no part of its path: `"stringValue": …`.
+    Wrapper,
+    /// No key's: the value that comes next is that of such an object.
+    Held,
+}
+
+impl Part {
+    /// The keys that have a part, folded. Those of OTLP are <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
+    pub(super) const KEYS: [(&[u8], Self); 13] = [
+        (b"key", Self::Name),
+        (b"name", Self::Name),
+        (b"k", Self::Name),
+        (b"value", Self::Value),
+        (b"v", Self::Value),
+        (b"stringvalue", Self::Wrapper),
+        (b"boolvalue", Self::Wrapper),
+        (b"intvalue", Self::Wrapper),
+        (b"doublevalue", Self::Wrapper),
+        (b"bytesvalue", Self::Wrapper),
+        (b"arrayvalue", Self::Wrapper),
+        (b"kvlistvalue", Self::Wrapper),
+        (b"values", Self::Wrapper),
+    ];
+}
+
 /// What a key says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Mark {
@@ -148,12 +180,14 @@ pub(crate) struct Mark {
     pub(crate) asks: u64,
     /// Rules that may take its value.
     pub(crate) slots: u64,
+    /// Its part in an object that says the name of its value.
+    pub(crate) part: Option<Part>,
 }
 
 /// The conditional rules of one automaton.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Conditions {
-    /// The first says nothing.
+    /// The first says nothing, the second is [`Part::Held`].
     marks: Vec<Mark>,
     /// Place of each symbol's mark.
     of_symbol: Vec<u16>,
@@ -163,6 +197,8 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
+    const HELD: u16 = 1;
+
     /// `None` if there are more than [`BITS`] rules or facts.
     pub(super) fn new(
         rules: &[Conditional],
@@ -171,7 +207,8 @@ impl Conditions {
     ) -> Option<Self> {
         let mut members: Vec<&Member> = Vec::new();
         let mut of_symbol = vec![Mark::default(); symbols];
-        let mut conditions = Self { marks: vec![Mark::default()], ..Self::default() };
+        let held = Mark { part: Some(Part::Held), ..Mark::default() };
+        let mut conditions = Self { marks: vec![Mark::default(), held], ..Self::default() };
         for (nth, rule) in rules.iter().enumerate() {
             let mut mask = 0;
             for member in &rule.beside.members {
@@ -197,6 +234,11 @@ impl Conditions {
             }
             conditions.rules.push((rule.rule, rule.beside.clone(), mask));
         }
+        for (key, part) in Part::KEYS {
+            if let Some(symbol) = names.get(key) {
+                of_symbol[usize::from(symbol.0)].part = Some(part);
+            }
+        }
         conditions.tests =
             members.into_iter().map(|member| Tester::new(&member.test)).collect::<Option<Vec<_>>>()?;
         let mut places = HashMap::from([(Mark::default(), 0)]);
@@ -215,6 +257,15 @@ impl Conditions {
     #[inline]
     pub(super) fn place(&self, symbol: Symbol) -> u16 {
         self.of_symbol[usize::from(symbol.0)]
+    }
+
+    /// The place of the mark that a value has whose object says its name.
+    pub(crate) fn held(&self) -> u16 {
+        Self::HELD
+    }
+
+    pub(crate) fn is_held(&self, place: u16) -> bool {
+        place == Self::HELD
     }
 
     #[inline]

@@ -13,7 +13,7 @@
 //! one reads twice what such a rule takes, and nothing else.
 
 use super::trail::Step;
-use super::{Candidate, Expect, Frame, Kind, Run, State, Visitor, Walker, is_blank};
+use super::{Candidate, Expect, Frame, Kind, Part, Run, State, Visitor, Walker, is_blank};
 use std::ops::Range;
 
 /// Values that wait, or were taken. More are no conversation.
@@ -116,6 +116,10 @@ impl Run<'_> {
         if mark.asks != 0 {
             top.facts |= conditions.told(mark.asks, value);
         }
+        if mark.part == Some(Part::Name) {
+            self.note_name(range.clone());
+        }
+        let top = &self.walker.top;
         if mark.slots == 0 || rule.or(top.under).is_some() {
             return rule;
         }

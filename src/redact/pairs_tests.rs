@@ -1,0 +1,141 @@
+//! Objects that say the name of their value, through the whole engine: order, wrappers, layers, windows and cut documents.
+
+use super::{ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber};
+use crate::pattern::{PatternSet, pack};
+use std::sync::Arc;
+
+const PACK: &str = r#"
+[[pattern]]
+name = "tax"
+class = "national_id"
+regex = '\bfoo[0-9]{3}\b'
+context = { before = ["tax"] }
+why = "w"
+hits = ["tax «foo123»"]
+misses = ["foo123"]
+
+[[field]]
+name = "said"
+class = "prompt_text"
+paths = ["**.prompt", "**.llm.input.**", "**.form.q"]
+why = "w"
+hits = ['{"prompt":"«x»"}']
+misses = ['{"value":"x"}']
+"#;
+
+fn plan() -> Arc<Plan> {
+    let packs = [pack::parse(PACK, "p.toml").expect("a pack")];
+    let set = PatternSet::compile(&packs, &[]).expect("the pack compiles");
+    Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("the policy compiles"))
+}
+
+#[track_caller]
+fn check(item: &str, want: &str) {
+    let mut out = Vec::new();
+    let mut scrubber = Scrubber::new(plan(), ScanLimits::default());
+    scrubber.item(ItemFormat::Json, ItemScope::Any, item.as_bytes(), &mut out);
+    assert_eq!(String::from_utf8_lossy(&out), want, "{item}");
+}
+
+#[test]
+fn the_name_is_the_key_of_the_value() {
+    for (item, want) in [
+        (r#"{"key":"prompt","value":"ab"}"#, r#"{"key":"prompt","value":"[prompt chars=2 words=1]"}"#),
+        (
+            r#"{"Name" : "PROMPT", "t":1, "v": "ab"}"#,
+            r#"{"Name" : "PROMPT", "t":1, "v": "[prompt chars=2 words=1]"}"#,
+        ),
+        (
+            r#"{"k":"p\u0072ompt","val\u0075e":["ab",{"c":"d"}]}"#,
+            r#"{"k":"p\u0072ompt","val\u0075e":["[prompt chars=2 words=1]",{"c":"[prompt chars=1 words=1]"}]}"#,
+        ),
+        // The name right behind a string.
+        (
+            r#"{"value":"a\"b" , "name": "prompt"}"#,
+            r#"{"value":"[prompt chars=3 words=1]" , "name": "prompt"}"#,
+        ),
+        // Several names: the last one that a rule knows.
+        (
+            r#"{"key":"7","name":"prompt","value":"ab"}"#,
+            r#"{"key":"7","name":"prompt","value":"[prompt chars=2 words=1]"}"#,
+        ),
+        // The words of a name are context, as those of a key are.
+        (r#"{"name":"tax","value":"foo123"}"#, r#"{"name":"tax","value":"foo123"}"#),
+        (
+            r#"{"name":"prompt.tax","value":1,"n":{"tax":"foo123"}}"#,
+            r#"{"name":"prompt.tax","value":1,"n":{"tax":"[national_id]"}}"#,
+        ),
+        // In a list the name stands where the list does.
+        (
+            r#"{"form":[{"name":"q","value":"ab"}],"q":"ab"}"#,
+            r#"{"form":[{"name":"q","value":"[prompt chars=2 words=1]"}],"q":"ab"}"#,
+        ),
+        (
+            r#"{"form":{"name":"q","value":"ab"}}"#,
+            r#"{"form":{"name":"q","value":"[prompt chars=2 words=1]"}}"#,
+        ),
+        // A document in a string.
+        (
+            r#"["{\"key\":\"prompt\",\"value\":\"ab\"}"]"#,
+            r#"["{\"key\":\"prompt\",\"value\":\"[prompt chars=2 words=1]\"}"]"#,
+        ),
+    ] {
+        check(item, want);
+    }
+}
+
+#[test]
+fn what_is_wrapped_around_a_value_adds_nothing_to_its_path() {
+    for (item, want) in [
+        (
+            r#"{"attributes":[{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"arrayValue":{"values":[{"stringValue":"ab"}]}}}]}}}]}"#,
+            r#"{"attributes":[{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"arrayValue":{"values":[{"stringValue":"[prompt chars=2 words=1]"}]}}}]}}}]}"#,
+        ),
+        // Only there.
+        (r#"{"form":{"stringValue":{"q":"ab"}}}"#, r#"{"form":{"stringValue":{"q":"ab"}}}"#),
+    ] {
+        check(item, want);
+    }
+}
+
+#[test]
+fn a_name_that_no_rule_knows_changes_nothing() {
+    for item in [
+        r#"{"key":"colour","value":"ab"}"#,
+        r#"{"key":7,"value":"ab"}"#,
+        r#"{"name":"prompt","other":"ab"}"#,
+        r#"{"value":"ab","t":1,"name":"prompt"}"#,
+        r#"[{"name":"prompt"},{"value":"ab"}]"#,
+        r#"{"name":"prompt","in":{"value":"ab"}}"#,
+    ] {
+        check(item, item);
+    }
+}
+
+/// The name came with an earlier window.
+#[test]
+fn a_name_holds_from_window_to_window() {
+    let item = br#"[{"key":"prompt","value":"ab"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"cd"}}]}}}]"#;
+    let want = r#"[{"key":"prompt","value":"[prompt chars=2 words=1]"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"[prompt chars=2 words=1]"}}]}}}]"#;
+    let mut scrubber = Scrubber::new(plan(), ScanLimits::default());
+    for cut in 1..item.len() {
+        scrubber.begin_long(ItemScope::Any);
+        let mut out = Vec::new();
+        let (used, _) =
+            scrubber.long_window(ItemScope::Any, &item[..cut], false, &mut out).expect("JSON so far");
+        scrubber.long_window(ItemScope::Any, &item[used..], true, &mut out).expect("JSON to the end");
+        assert_eq!(String::from_utf8_lossy(&out), want, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_pair_that_is_cut_keeps_no_part_of_its_value() {
+    let item = r#"{"a":[{"key":"prompt","value":{"stringValue":"a hidden b"}}],"b":{"name":"prompt","value":"a hidden b"}}"#;
+    let mut scrubber = Scrubber::new(plan(), ScanLimits::default());
+    for cut in 0..=item.len() {
+        let mut out = Vec::new();
+        scrubber.item(ItemFormat::JsonOrText, ItemScope::Any, &item.as_bytes()[..cut], &mut out);
+        let out = String::from_utf8_lossy(&out);
+        assert!(!out.contains("hidden"), "{} became {out}", &item[..cut]);
+    }
+}
