@@ -8,7 +8,8 @@
 //! LEAK: walks the event as it leaves, never the one that came: keys that were replaced stand in the paths as they left.
 //!
 //! Only content (prompts, answers, what tools got, projects, media) is noted: an address of an e-mail says in its stand-in all that a
-//! remark would. An event that has `_meta` already is left as it is.
+//! remark would. SDKs send a `_meta` of their own, of what they cut: it stays but for the remarks on texts that have new ones, since
+//! their places count in what is gone. An event whose `_meta` is no object, or that cannot be read whole, is left as it is.
 //!
 //! PERF: a second walk of the event, and only if it had content.
 //!
@@ -23,6 +24,8 @@ use crate::scan::fields::FieldAutomaton;
 use crate::scan::json::{Path, PathStep, Site, Visitor, Walker};
 use crate::scan::layer::{Layer, View};
 use crate::scan::sweep::{Reading, Sought, Sweep};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 
@@ -34,9 +37,10 @@ const NOTED_MAX: usize = 1_000;
 /// Of the event that `came` only the lengths of what went are read.
 pub(super) fn note(came: &[u8], edits: &Edits, sought: Sought<'_>, out: &mut Vec<u8>, start: usize) {
     let event = &out[start..];
-    if !edits.list.iter().any(is_content) || memchr::memmem::find(event, b"\"_meta\"").is_some() {
+    if !edits.list.iter().any(is_content) {
         return;
     }
+    let Some(before) = Before::read(event) else { return };
     let Some(end) = event.iter().rposition(|byte| !byte.is_ascii_whitespace()) else { return };
     let Ok(no_rules) = FieldAutomaton::new(&[], &[]) else { return };
     if event[end] != b'}' {
@@ -50,10 +54,57 @@ pub(super) fn note(came: &[u8], edits: &Edits, sought: Sought<'_>, out: &mut Vec
     if walked.is_err() || notes.root.is_empty() {
         return;
     }
-    let mut member = b",\"_meta\":".to_vec();
-    member.extend(Value::Object(notes.root).to_string().into_bytes());
-    let at = start + end;
-    out.splice(at..at, member);
+    let (at, said) = match before {
+        Before::Nothing => (end..end, format!(",\"_meta\":{}", Value::Object(notes.root))),
+        Before::Said(range, mut said) => {
+            merge(&mut said, notes.root);
+            (range, Value::Object(said).to_string())
+        }
+    };
+    out.splice(start + at.start..start + at.end, said.into_bytes());
+}
+
+/// What an event said already of what was taken out of it.
+enum Before {
+    Nothing,
+    /// Where the value of its `_meta` lies, and that value.
+    Said(Range<usize>, Map<String, Value>),
+}
+
+impl Before {
+    /// `None` if it said what cannot be added to.
+    fn read(event: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Event<'e> {
+            #[serde(borrow, rename = "_meta")]
+            meta: Option<&'e RawValue>,
+        }
+        if memchr::memmem::find(event, b"_meta\"").is_none() {
+            return Some(Self::Nothing);
+        }
+        let event_read: Event<'_> = serde_json::from_slice(event).ok()?;
+        let Some(meta) = event_read.meta.map(RawValue::get) else { return Some(Self::Nothing) };
+        let from = meta.as_ptr().addr() - event.as_ptr().addr();
+        Some(Self::Said(from..from + meta.len(), serde_json::from_str(meta).ok()?))
+    }
+}
+
+/// Adds remarks to those that were there: of one text the new ones count, and the greater length.
+fn merge(into: &mut Map<String, Value>, notes: Map<String, Value>) {
+    for (key, note) in notes {
+        match (into.get_mut(&key), note) {
+            (Some(Value::Object(said)), Value::Object(note)) if key.is_empty() => {
+                let length =
+                    [said.get("len"), note.get("len")].into_iter().flatten().filter_map(Value::as_u64).max();
+                said.extend(note);
+                said.extend(length.map(|length| ("len".to_owned(), length.into())));
+            }
+            (Some(Value::Object(said)), Value::Object(note)) => merge(said, note),
+            (_, note) => {
+                into.insert(key, note);
+            }
+        }
+    }
 }
 
 /// An edit where it stands in the event that leaves.
@@ -242,11 +293,31 @@ mod tests {
         assert_eq!([shown(0), shown(1)], ["[email]", "[prompt chars=10 words=3]"], "{got}");
     }
 
+    /// SDKs note what they cut.
     #[test]
-    fn an_event_is_left_alone_that_lost_no_content_or_was_seen_before() {
+    fn what_an_event_said_of_itself_stays() {
+        let event = r#"{"_meta":{"extra":{"":{"len":9},"prompt":{"":{"len":5000,"rem":[["!limit","x",1021,1024]]}}},"n":{"":{"err":["x"]}}},"extra":{"prompt":"a teal fox","more":{"prompt":"b"}},"a":"_meta"}"#;
+        let got: Value = serde_json::from_str(&scrubbed(event)).expect("JSON");
+        let want = json!({
+            "extra": {
+                "": {"len": 9},
+                "prompt": {"": {"len": 5000, "rem": [["@prompt", "s", 0, 25]]}},
+                "more": {"prompt": {"": {"len": 1, "rem": [["@prompt", "s", 0, 24]]}}},
+            },
+            "n": {"": {"err": ["x"]}},
+        });
+        assert_eq!(got["_meta"], want, "{got}");
+        assert_eq!(got["a"], "_meta");
+        let once = scrubbed(event);
+        assert_eq!(scrubbed(&once), once, "a second time");
+    }
+
+    #[test]
+    fn an_event_is_left_alone_that_lost_no_content_or_whose_remarks_cannot_be_read() {
         for event in [
             r#"{"user":{"email":"jane@example.com"}}"#,
-            r#"{"prompt":"a teal fox","_meta":{"extra":{"":{"len":9}}}}"#,
+            r#"{"prompt":"a teal fox","_meta":[{"extra":{"":{"len":9}}}]}"#,
+            r#"{"prompt":"a teal fox","_meta":{},"_meta":{}}"#,
             "{}",
         ] {
             assert!(!scrubbed(event).contains("\"rem\""), "{event}");
