@@ -88,6 +88,29 @@ async fn spans_of_vercel_are_read_as_otlp() {
     }
 }
 
+/// What a visitor did and how fast the page was: lines or an array, data of events as JSON in a string.
+#[tokio::test]
+async fn web_analytics_and_speed_insights_go_on_without_what_is_personal() {
+    let analytics = r#"{"schema":"vercel.analytics.v1","eventType":"event","eventName":"Signup","eventData":"{\"email\":\"jane@example.com\",\"plan\":\"pro\"}","timestamp":1573817187330,"projectId":"prj_0example","sessionId":4815,"deviceId":1623,"origin":"https://shop.example.com","path":"/u/jane@example.com","queryParams":"?ip=192.0.2.7&page=2","referrer":"https://example.org/?mail=jane%40example.com","country":"NZ"}"#;
+    let speed = r#"{"schema":"vercel.speed_insights.v1","timestamp":"2026-01-05T10:00:00.000Z","projectId":"prj_0example","metricType":"LCP","value":1240.5,"origin":"https://shop.example.com","path":"/u/jane@example.com","route":"/u/[name]","deviceId":1623,"osName":"Linux"}"#;
+    for (event, events) in [(analytics, 1), (speed, 1), (analytics, 2), (speed, 3)] {
+        let lines = vec![event; events].join("\n");
+        let array = format!("[{}]", vec![event; events].join(","));
+        for body in [lines, array] {
+            let upstream = FakeUpstream::ok().await;
+            let proxy = drain(Protocol::Vercel, &upstream, None).await;
+            let answer = vercel(&proxy, Some(&signature(SECRET, body.as_bytes())), None, body.as_bytes()).await;
+            assert_eq!(answer.status, 200);
+            let want = body
+                .replace("jane@example.com", "[email]")
+                .replace("jane%40example.com", "%5Bemail%5D")
+                .replace("192.0.2.7", "%5Bip%5D");
+            assert_eq!(unpacked(&upstream.one().body), want);
+            Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_vercel_did_not_sign_goes_nowhere() {
     let upstream = FakeUpstream::ok().await;
