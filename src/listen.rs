@@ -29,8 +29,9 @@ const H2_STREAM_WINDOW_BYTES: u32 = 64 << 10;
 const H2_CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
 /// Requests at once on one HTTP/2 connection.
 const H2_STREAMS_MAX: u32 = 100;
-/// Streams of one HTTP/2 connection that were reset before we got to them.
-const H2_PENDING_RESETS_MAX: usize = 20;
+/// Streams of one HTTP/2 connection that were reset before we got to them. The gate bounds resets more closely, and
+/// counts what it ends.
+const H2_PENDING_RESETS_MAX: usize = 200;
 /// Streams of one HTTP/2 connection that we had to reset, in its life.
 const H2_OWN_RESETS_MAX: usize = 500;
 /// Answer bytes that wait for a slow reader on one HTTP/2 stream.

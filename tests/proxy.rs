@@ -8,6 +8,8 @@ mod addresses;
 mod answers;
 #[path = "proxy/forwarding.rs"]
 mod forwarding;
+#[path = "proxy/frames.rs"]
+mod frames;
 #[path = "proxy/framing.rs"]
 mod framing;
 #[path = "proxy/headers.rs"]

@@ -7,7 +7,7 @@
 //! The library bounds header lists, continuations, resets that it has not seen to yet, resets of its own and
 //! small DATA frames. It does not bound PING, SETTINGS, PRIORITY, WINDOW_UPDATE, frames of unknown types and
 //! streams that are opened and reset while it keeps up. Here every such frame costs one of
-//! [`CREDIT_MAX`] credits (SETTINGS two); time gives back [`CREDIT_PER_SECOND`], a request and DATA that holds
+//! [`CREDIT_MAX`] credits (SETTINGS and empty DATA two: an answer to each, and the library takes 100 in all); time gives back [`CREDIT_PER_SECOND`], a request and DATA that holds
 //! something give back a few, so that a sender which pings at each answer, as gRPC does to measure the way,
 //! can go on for ever. Resets are counted apart.
 //! Source: <https://www.rfc-editor.org/rfc/rfc9113#section-10.5>
@@ -189,7 +189,7 @@ impl FrameReader {
                 }
                 0
             }
-            SETTINGS => 2,
+            SETTINGS | DATA => 2,
             _ => 1,
         };
         if cost > 0 && !self.credit.take(cost, now) { Err(Rule::FrameFlood) } else { Ok(()) }
@@ -248,7 +248,7 @@ mod tests {
             (4, &[], credit / 2),
             (2, &[0; 5], credit),
             (8, &[0; 4], credit),
-            (0, &[], credit),
+            (0, &[], credit / 2),
             (7, &[0; 8], credit),
             (0x77, b"anything at all", credit),
         ] {
@@ -257,7 +257,7 @@ mod tests {
         // Padding is nothing, however long.
         let mut padded = vec![200];
         padded.extend_from_slice(&[0; 200]);
-        assert_eq!(passing(&frame(0, PADDED, 1, &padded), calm), credit);
+        assert_eq!(passing(&frame(0, PADDED, 1, &padded), calm), credit / 2);
         assert_eq!(passing(&frame(3, 0, 1, &[0; 4]), Rule::ResetFlood), RESETS_MAX as usize);
     }
 
