@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!  sender ── listen ── gate ── route ── decode ── frame ── scan ── redact ── encode ── upstream ── vendor
-//!              │        │        │        │         │        │        │         │         │
+//!              │        │        │         │         │        │        │         │         │
 //!            limits   framing  policy   gzip br   envelope  sweep    edits    lengths   pool, inbox
-//!            h1/h2c   heads    per      zstd      ndjson    walk     splice   coding
-//!                     floods   route    caps      otlp …    settle
+//!            h1/h2c   floods   per      zstd      ndjson    walk     splice   coding
+//!                              route    caps      otlp …   settle
 //! ```
 //!
 //! `decode` to `encode` are plain functions over bytes: no sockets, no clock, no `async`. [`pipeline`]

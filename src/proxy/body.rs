@@ -6,7 +6,7 @@
 use crate::gate::Rule;
 use crate::memory::Charge;
 use crate::outcome::Reason;
-use crate::proxy::settings::{Limits, RATE_WINDOW};
+use crate::proxy::settings::Limits;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
@@ -30,26 +30,34 @@ pub(crate) struct Reader<'l> {
 }
 
 /// How fast a body comes while it is waited for. Time in which we were busy does not count.
-#[derive(Default)]
 struct Rate {
+    time: Duration,
+    /// Bytes that have to come in that time.
+    bytes_min: u64,
     waited: Duration,
     bytes: u64,
 }
 
 impl Rate {
-    /// Waiting time until the rate is looked at.
-    fn left(&self) -> Duration {
-        RATE_WINDOW.saturating_sub(self.waited)
+    fn of(limits: &Limits) -> Self {
+        let millis = u64::try_from(limits.body_rate_time.as_millis()).unwrap_or(u64::MAX);
+        let bytes_min = limits.body_rate_min.saturating_mul(millis) / 1_000;
+        Self { time: limits.body_rate_time, bytes_min, waited: Duration::ZERO, bytes: 0 }
     }
 
-    fn count(&mut self, bytes: usize, waited: Duration, rate_min: u64) -> Result<(), Reason> {
+    /// Waiting time until the rate is looked at.
+    fn left(&self) -> Duration {
+        self.time.saturating_sub(self.waited)
+    }
+
+    fn count(&mut self, bytes: usize, waited: Duration) -> Result<(), Reason> {
         self.bytes += bytes as u64;
         self.waited += waited;
-        if self.waited < RATE_WINDOW {
+        if self.waited < self.time {
             return Ok(());
         }
-        let is_slow = self.bytes < rate_min.saturating_mul(RATE_WINDOW.as_secs());
-        *self = Self::default();
+        let is_slow = self.bytes < self.bytes_min;
+        (self.waited, self.bytes) = (Duration::ZERO, 0);
         if is_slow { Err(Reason::SenderTimeout) } else { Ok(()) }
     }
 }
@@ -57,7 +65,7 @@ impl Rate {
 /// Whose fault an error of the connection is: the gate's word for broken framing comes through the library.
 fn broken(error: &hyper::Error) -> Reason {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
-    let is_framing = cause.and_then(io::Error::get_ref).is_some_and(|cause| cause.is::<Rule>());
+    let is_framing = matches!(cause.and_then(io::Error::get_ref), Some(cause) if cause.is::<Rule>());
     if is_framing || error.is_parse() { Reason::BadRequest } else { Reason::SenderGone }
 }
 
@@ -70,7 +78,7 @@ pub(crate) struct Held {
 impl<'l> Reader<'l> {
     /// Starts the clock.
     pub(crate) fn new(body: Incoming, limits: &'l Limits) -> Self {
-        Self { body, limits, deadline: Instant::now() + limits.request, rate: Rate::default() }
+        Self { body, limits, deadline: Instant::now() + limits.request, rate: Rate::of(limits) }
     }
 
     /// The length that the sender declared, less what was read.
@@ -98,7 +106,7 @@ impl<'l> Reader<'l> {
                 // What is no data is a trailer.
                 Ok(Some(Ok(frame))) => frame.into_data().ok(),
             };
-            self.rate.count(frame.as_ref().map_or(0, Bytes::len), now - asked, self.limits.body_rate_min)?;
+            self.rate.count(frame.as_ref().map_or(0, Bytes::len), now - asked)?;
             asked = now;
             if frame.is_some() {
                 return Ok(frame);
@@ -161,16 +169,17 @@ mod tests {
     #[test]
     fn a_body_is_slow_by_the_time_it_is_waited_for() {
         let second = Duration::from_secs(1);
-        let mut rate = Rate::default();
+        let mut rate = Rate::of(&Limits::default());
         for _ in 0..50 {
-            assert_eq!(rate.count(1_024, second, 1_024), Ok(()));
+            assert_eq!(rate.count(1_024, second), Ok(()));
         }
         for _ in 0..9 {
-            assert_eq!(rate.count(1_023, second, 1_024), Ok(()));
+            assert_eq!(rate.count(1_023, second), Ok(()));
         }
-        assert_eq!((rate.left(), rate.count(1_023, second, 1_024)), (second, Err(Reason::SenderTimeout)));
+        assert_eq!((rate.left(), rate.count(1_023, second)), (second, Err(Reason::SenderTimeout)));
         // However little comes, while nothing is waited for.
-        assert!((0..1_000).all(|_| rate.count(1, Duration::ZERO, 1_024).is_ok()));
-        assert_eq!(rate.count(0, 10 * second, 0), Ok(()));
+        assert!((0..1_000).all(|_| rate.count(1, Duration::ZERO).is_ok()));
+        let mut rate = Rate::of(&Limits { body_rate_min: 0, ..Limits::default() });
+        assert_eq!(rate.count(0, 10 * second), Ok(()));
     }
 }

@@ -8,9 +8,6 @@ use crate::pipeline::{BodyFormat, BodyLimits};
 use crate::route::Route;
 use std::time::Duration;
 
-/// Waiting time over which the rate of a body is taken.
-pub(super) const RATE_WINDOW: Duration = Duration::from_secs(10);
-
 /// Bounds of connections, requests and bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -30,8 +27,10 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// Time in which a sender has to take something of an answer.
     pub write_timeout: Duration,
-    /// Bytes per second of a body, as long as we wait for it, on average over [`RATE_WINDOW`].
+    /// Bytes per second of a body, on average over `body_rate_time`.
     pub body_rate_min: u64,
+    /// Time over which the rate of a body is taken, as long as we wait for it.
+    pub body_rate_time: Duration,
     /// Time between two pieces of a body.
     pub body_idle: Duration,
     /// Time for a whole request body.
@@ -58,6 +57,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             body_rate_min: 1 << 10,
+            body_rate_time: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),
             request: Duration::from_secs(60),
             first_byte: Duration::from_secs(10),
