@@ -3,7 +3,6 @@
 //! Names are `gate/part/case`; the rate is bytes that pass. Each turn is a connection of its own.
 
 #[path = "support/payload.rs"]
-#[allow(dead_code)]
 mod payload;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
