@@ -91,7 +91,7 @@ fn read_by_library(bytes: &[u8]) -> Vec<Seen> {
         let service = service_fn(|request: Request<Incoming>| {
             let seen = Arc::clone(&seen);
             async move {
-                let (head, body) = request.into_parts();
+                let (head, mut body) = request.into_parts();
                 let at = {
                     let mut seen = seen.lock().expect("no panic");
                     seen.push(Seen {
@@ -102,8 +102,16 @@ fn read_by_library(bytes: &[u8]) -> Vec<Seen> {
                     });
                     seen.len() - 1
                 };
-                let body = body.collect().await.ok().map(|body| body.to_bytes().to_vec());
-                seen.lock().expect("no panic")[at].body = body;
+                let mut whole = Vec::new();
+                let is_whole = loop {
+                    match body.frame().await {
+                        None => break true,
+                        Some(Err(_)) => break false,
+                        // What is no data is a trailer.
+                        Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                    }
+                };
+                seen.lock().expect("no panic")[at].body = is_whole.then_some(whole);
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
             }
         });
@@ -118,8 +126,7 @@ fn read_by_library(bytes: &[u8]) -> Vec<Seen> {
         let (served, read) = tokio::join!(serving, reading);
         // A body that breaks off is no request less.
         drop((served, read));
-        let seen = seen.lock().expect("no panic").clone();
-        seen
+        seen.lock().expect("no panic").clone()
     })
 }
 

@@ -222,7 +222,7 @@ mod tests {
         check("5\r\nhello\r\n0\r\n\r\n0", Ok((15, 5)));
         check("00000000000000a\r\n0123456789\r\n000\r\n\r\n", Ok((36, 10)));
         check("A;name=\"a b\";x\r\n0123456789\r\n0;last\r\n\r\n", Ok((38, 10)));
-        check("1\r\n\n\r\n0\r\nx-sum: 1\r\nempty:\r\n\r\n", Ok((30, 1)));
+        check("1\r\n\n\r\n0\r\nx-sum: 1\r\nempty:\r\n\r\n", Ok((29, 1)));
     }
 
     #[test]
