@@ -1,16 +1,17 @@
 //! Tamis: a streaming proxy that takes the people out of telemetry and leaves the rest as it was.
 //!
 //! ```text
-//!  sender ── listen ── route ── decode ── frame ── scan ── redact ── encode ── upstream ── vendor
-//!              │         │        │         │        │        │         │         │
-//!            limits   policy   gzip br   envelope  sweep    edits    lengths   pool, inbox
-//!            h1/h2c   per      zstd      ndjson    walk     splice   coding
-//!                     route    caps      otlp …    settle
+//!  sender ── listen ── gate ── route ── decode ── frame ── scan ── redact ── encode ── upstream ── vendor
+//!              │        │        │         │         │        │        │         │         │
+//!            limits   framing  policy   gzip br   envelope  sweep    edits    lengths   pool, inbox
+//!            h1/h2c   floods   per      zstd      ndjson    walk     splice   coding
+//!                              route    caps      otlp …   settle
 //! ```
 //!
 //! `decode` to `encode` are plain functions over bytes: no sockets, no clock, no `async`. [`pipeline`]
 //! joins them for one body, and is what the proxy, the command line, the tests, the fuzzers and the
-//! benchmarks all call. Only `listen`, `proxy`, `upstream` and `admin` touch the outside.
+//! benchmarks all call; [`gate`] knows no sockets but for its one reader. Only `listen`, `proxy`, `upstream` and
+//! `admin` touch the outside.
 
 pub mod decode;
 pub mod encode;
@@ -24,6 +25,7 @@ pub mod admin;
 pub mod command;
 pub mod config;
 pub mod drain;
+pub mod gate;
 pub mod inbox;
 pub mod ledger;
 pub mod listen;

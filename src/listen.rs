@@ -1,28 +1,25 @@
 //! Accepts senders' connections and speaks HTTP/1.1 or h2c with them, whichever they begin with.
 //!
-//! Bounds: connections (`connections_max`, more wait in the kernel's queue), time for a request's head,
-//! header count and bytes, streams and windows per HTTP/2 connection. Every byte comes in through
-//! [`ByteReader`]. Never looks at a request; that is `proxy`'s work.
+//! Bounds: connections (`connections_max`, more wait in the kernel's queue), time between requests, streams,
+//! resets and windows per HTTP/2 connection. Every byte comes in through [`ByteReader`], which bounds heads and
+//! refuses what is ambiguous. Never looks at a request; that is `proxy`'s work.
 
 use crate::drain::{Drain, FINISH_TIME, Phase};
+use crate::gate::ByteReader;
 use crate::proxy::{self, Limits, ProxySettings};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
-/// Headers of one request; more are answered with 431.
-const HEADERS_MAX: usize = 64;
-/// Bound of the buffer that an HTTP/1.1 connection reads and writes through, and so of a request's head.
+/// Bound of the buffer that an HTTP/1.1 connection reads and writes through. The longest head that the gate
+/// passes, a start line of 16 KiB and headers of 40, fits.
 const H1_BUFFER_BYTES_MAX: usize = 64 << 10;
 /// Header bytes of one HTTP/2 request.
 const H2_HEADER_BYTES_MAX: u32 = 32 << 10;
@@ -32,6 +29,11 @@ const H2_STREAM_WINDOW_BYTES: u32 = 64 << 10;
 const H2_CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
 /// Requests at once on one HTTP/2 connection.
 const H2_STREAMS_MAX: u32 = 100;
+/// Streams of one HTTP/2 connection that were reset before we got to them. The gate bounds resets more closely, and
+/// counts what it ends.
+const H2_PENDING_RESETS_MAX: usize = 200;
+/// Streams of one HTTP/2 connection that we had to reset, in its life.
+const H2_OWN_RESETS_MAX: usize = 500;
 /// Answer bytes that wait for a slow reader on one HTTP/2 stream.
 const H2_SEND_BUFFER_BYTES_MAX: usize = 64 << 10;
 /// HTTP/2 PING after this much silence; the connection is closed if none comes back in half of it.
@@ -109,8 +111,8 @@ fn builder(limits: &Limits) -> Builder {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.headers_timeout)
-        .max_headers(HEADERS_MAX)
+        .header_read_timeout(limits.keep_alive)
+        .max_headers(limits.headers_max)
         .max_buf_size(H1_BUFFER_BYTES_MAX);
     builder
         .http2()
@@ -118,6 +120,8 @@ fn builder(limits: &Limits) -> Builder {
         .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(H2_STREAMS_MAX)
+        .max_pending_accept_reset_streams(H2_PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(H2_OWN_RESETS_MAX)
         .max_header_list_size(H2_HEADER_BYTES_MAX)
         .max_send_buf_size(H2_SEND_BUFFER_BYTES_MAX)
         .keep_alive_interval(H2_PING_INTERVAL)
@@ -138,7 +142,7 @@ async fn connection(
         tracing::debug!(kind = %error.kind(), "connection closed at once");
         return;
     }
-    let io = TokioIo::new(ByteReader::new(stream, settings.limits.headers_timeout));
+    let io = TokioIo::new(ByteReader::new(stream, settings.limits.gate(), settings.metrics.clone()));
     let service = service_fn(|request| {
         let settings = Arc::clone(&settings);
         async move { Ok::<_, Infallible>(proxy::handle(&settings, request).await) }
@@ -163,117 +167,4 @@ async fn connection(
         tracing::debug!("connection ended with an error");
     }
     drop(slot);
-}
-
-/// Bytes of an HTTP/2 preface; no HTTP/1.1 request is shorter.
-const PREFACE_BYTES: u64 = 24;
-
-/// The socket as the HTTP library sees it: every byte from a sender passes here first.
-///
-/// Counts them, and gives the first few a deadline, which the library does not: it waits for them to
-/// tell HTTP/1.1 and HTTP/2 apart.
-pub struct ByteReader<S> {
-    stream: S,
-    bytes: u64,
-    first_bytes: Pin<Box<Sleep>>,
-}
-
-impl<S> ByteReader<S> {
-    /// Wraps a socket whose sender has `first_bytes` time to say what it speaks.
-    pub fn new(stream: S, first_bytes: Duration) -> Self {
-        Self { stream, bytes: 0, first_bytes: Box::pin(sleep(first_bytes)) }
-    }
-
-    /// Bytes read so far.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for ByteReader<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.bytes += (buffer.filled().len() - before) as u64;
-        if polled.is_pending() && self.bytes < PREFACE_BYTES {
-            return self.first_bytes.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()));
-        }
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for ByteReader<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    const SOON: Duration = Duration::from_millis(10);
-    const LONG: Duration = Duration::from_secs(20);
-
-    #[tokio::test]
-    async fn a_sender_that_does_not_say_what_it_speaks_is_dropped() {
-        for sent in [&b""[..], b"PRI * HTTP/2.0"] {
-            let (mut sender, ours) = tokio::io::duplex(64);
-            sender.write_all(sent).await.expect("fits");
-            let mut reader = ByteReader::new(ours, SOON);
-            let mut read = Vec::new();
-            let error = loop {
-                match reader.read_buf(&mut read).await {
-                    Ok(_) => {}
-                    Err(error) => break error,
-                }
-            };
-            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-            assert_eq!(reader.bytes(), sent.len() as u64);
-        }
-    }
-
-    #[tokio::test]
-    async fn later_bytes_have_no_deadline_here() {
-        let (mut sender, ours) = tokio::io::duplex(64);
-        sender.write_all(&[b'x'; 24]).await.expect("fits");
-        let mut reader = ByteReader::new(ours, SOON);
-        let mut read = [0; 25];
-        reader.read_exact(&mut read[..24]).await.expect("24 bytes are there");
-        let later = tokio::spawn(async move { reader.read_exact(&mut read[24..]).await.map(|n| n as u64) });
-        sleep(2 * SOON).await;
-        sender.write_all(b"y").await.expect("fits");
-        let read = tokio::time::timeout(LONG, later).await.expect("in time").expect("no panic");
-        assert_eq!(read.expect("no deadline"), 1);
-    }
 }

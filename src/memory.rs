@@ -2,8 +2,8 @@
 //!
 //! A request takes a [`Charge`] before it holds bytes and gives it back by dropping it. When the budget
 //! is used up a charge waits a little: the sender is pushed back, because nobody reads its socket. Past
-//! the wait the request is refused. The kernel's socket buffers and the HTTP library's read buffers
-//! (64 KiB per connection at most) are not counted here; `connections_max` bounds those.
+//! the wait the request is refused. The kernel's socket buffers, heads that are not whole yet and
+//! the HTTP library's read buffers (64 KiB per connection at most) are not counted here; `connections_max` bounds those.
 
 use crate::pipeline::Room;
 use std::fmt;

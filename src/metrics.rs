@@ -9,6 +9,7 @@
 
 pub mod table;
 
+use crate::gate::Rule;
 use crate::outcome::{Outcome, Reason};
 use crate::pattern::{Class, DetectorIndex};
 use crate::pipeline::Summary;
@@ -27,9 +28,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Series beside the one for each route and pattern. Past it, new label sets share `route="other"`.
 pub const SERIES_FIXED_MAX: usize = 2_000;
 
-/// Kept free for the metrics without labels and for everything that `route="other"` can need: 86 pairs
-/// of outcome and reason, 144 of class and action, and its histograms.
-const SERIES_RESERVED: usize = 330;
+/// Kept free for the metrics without labels, for the rules of the gate and for everything that `route="other"` can
+/// need: 86 pairs of outcome and reason, 144 of class and action, and its histograms.
+const SERIES_RESERVED: usize = 330 + Rule::ALL.len();
 
 /// Stands in for a label value when there is no room for another one.
 const OTHER: &str = "other";
@@ -131,6 +132,7 @@ struct Inner {
     families: Arc<Families>,
     connections_open: IntGauge,
     connections_total: IntCounter,
+    gate_refused: IntCounterVec,
     memory: IntGauge,
     panics: IntCounter,
     inbox_items: IntGauge,
@@ -214,6 +216,7 @@ impl Metrics {
             families,
             connections_open: gauge(&registry, "tamis_connections_open"),
             connections_total: counter(&registry, "tamis_connections_total"),
+            gate_refused: counters(&registry, "tamis_gate_refused_total"),
             memory: gauge(&registry, "tamis_memory_held_bytes"),
             panics: counter(&registry, "tamis_panics_total"),
             inbox_items: gauge(&registry, "tamis_inbox_items"),
@@ -251,6 +254,11 @@ impl Metrics {
     pub fn connection_opened(&self) -> GaugeGuard {
         self.inner.connections_total.inc();
         GaugeGuard::raise(&self.inner.connections_open)
+    }
+
+    /// Counts a request or a connection that broke a rule of the gate.
+    pub fn gate_refused(&self, rule: Rule) {
+        self.inner.gate_refused.with_label_values(&[rule.as_str()]).inc();
     }
 
     /// Sets the payload bytes that all requests together hold.

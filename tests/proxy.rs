@@ -8,6 +8,10 @@ mod addresses;
 mod answers;
 #[path = "proxy/forwarding.rs"]
 mod forwarding;
+#[path = "proxy/frames.rs"]
+mod frames;
+#[path = "proxy/framing.rs"]
+mod framing;
 #[path = "proxy/headers.rs"]
 mod headers;
 #[path = "proxy/langfuse.rs"]

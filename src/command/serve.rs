@@ -291,7 +291,12 @@ fn limits(config: &Config) -> Limits {
     Limits {
         buffer_bytes_max: configured.buffer_bytes_max,
         memory_bytes_max: configured.memory_bytes_max,
+        headers_max: configured.headers_max,
+        headers_bytes_max: configured.headers_bytes_max,
         headers_timeout: configured.headers_timeout,
+        keep_alive: configured.keep_alive_timeout,
+        write_timeout: configured.write_timeout,
+        body_rate_min: configured.body_rate_min,
         body_idle: configured.body_idle_timeout,
         request: configured.request_timeout,
         first_byte: config.timeouts.response,

@@ -42,9 +42,14 @@ pub(super) static DEPTH_MAX: Number = Number::count("depth_max", 128, 1, 1_024);
 pub(super) static LAYERS_MAX: Number = Number::count("layers_max", 4, 1, 16);
 pub(super) static MEMORY_BYTES_MAX: Number = Number::bytes("memory_bytes_max", 256 * MIB, 1, TIB);
 pub(super) static CONNECTIONS_MAX: Number = Number::count("connections_max", 5_000, 1, 1_000_000);
+pub(super) static HEADERS_MAX: Number = Number::count("headers_max", 64, 1, 1_000);
+pub(super) static HEADERS_BYTES_MAX: Number = Number::bytes("headers_bytes_max", 32 * KIB, 256, 40 * KIB);
 pub(super) static HEADERS_TIMEOUT: Number = Number::millis("headers_timeout", 10 * SECOND, 1, HOUR);
 pub(super) static BODY_IDLE_TIMEOUT: Number = Number::millis("body_idle_timeout", 30 * SECOND, 1, HOUR);
 pub(super) static REQUEST_TIMEOUT: Number = Number::millis("request_timeout", 60 * SECOND, 1, 24 * HOUR);
+pub(super) static KEEP_ALIVE_TIMEOUT: Number = Number::millis("keep_alive_timeout", 30 * SECOND, 1, HOUR);
+pub(super) static WRITE_TIMEOUT: Number = Number::millis("write_timeout", 30 * SECOND, 1, HOUR);
+pub(super) static BODY_RATE_MIN: Number = Number::bytes("body_rate_min", KIB, 0, MIB);
 
 // [timeouts]
 pub(super) static CONNECT: Number = Number::millis("connect", 3 * SECOND, 1, 10 * MINUTE);
@@ -58,7 +63,7 @@ pub(super) static SPOOL_BYTES_MAX: Number = Number::bytes("bytes_max", GIB, MIB,
 pub(super) static SPOOL_AGE_MAX: Number = Number::millis("age_max", 24 * HOUR, SECOND, 365 * 24 * HOUR);
 
 /// The numbers of `[limits]`, in documentation order.
-pub(super) static LIMITS: [&Number; 12] = [
+pub(super) static LIMITS: [&Number; 17] = [
     &BUFFER_BYTES_MAX,
     &ITEM_BYTES_MAX,
     &BODY_BYTES_MAX,
@@ -68,9 +73,14 @@ pub(super) static LIMITS: [&Number; 12] = [
     &LAYERS_MAX,
     &MEMORY_BYTES_MAX,
     &CONNECTIONS_MAX,
+    &HEADERS_MAX,
+    &HEADERS_BYTES_MAX,
     &HEADERS_TIMEOUT,
     &BODY_IDLE_TIMEOUT,
     &REQUEST_TIMEOUT,
+    &KEEP_ALIVE_TIMEOUT,
+    &WRITE_TIMEOUT,
+    &BODY_RATE_MIN,
 ];
 /// The numbers of `[timeouts]`.
 pub(super) static TIMEOUTS: [&Number; 5] = [&CONNECT, &RESPONSE, &POOL_IDLE, &DRAIN_DELAY, &DRAIN];

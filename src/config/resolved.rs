@@ -137,12 +137,22 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// Open connections on the ingest port; past it new ones wait to be accepted.
     pub connections_max: usize,
+    /// Headers of one request; past it 431.
+    pub headers_max: usize,
+    /// Bytes of all header lines of one request; past it 431.
+    pub headers_bytes_max: usize,
     /// From the first byte of a request's head to its last; past it 408.
     pub headers_timeout: Duration,
     /// Between two chunks of a body; past it 408.
     pub body_idle_timeout: Duration,
     /// From the first byte of a request to the last of its body; past it 408.
     pub request_timeout: Duration,
+    /// From an answer to the whole head of the next request over HTTP/1; past it the connection is closed.
+    pub keep_alive_timeout: Duration,
+    /// In which a sender takes something of an answer; past it the connection is closed.
+    pub write_timeout: Duration,
+    /// Bytes per second of a body, on average over ten seconds of waiting for it; below it 408.
+    pub body_rate_min: u64,
 }
 
 impl Limits {
@@ -170,9 +180,14 @@ impl Limits {
             layers_max: size(read(&number::LAYERS_MAX)),
             memory_bytes_max: size(read(&number::MEMORY_BYTES_MAX)),
             connections_max: size(read(&number::CONNECTIONS_MAX)),
+            headers_max: size(read(&number::HEADERS_MAX)),
+            headers_bytes_max: size(read(&number::HEADERS_BYTES_MAX)),
             headers_timeout: Duration::from_millis(read(&number::HEADERS_TIMEOUT)),
             body_idle_timeout: Duration::from_millis(read(&number::BODY_IDLE_TIMEOUT)),
             request_timeout: Duration::from_millis(read(&number::REQUEST_TIMEOUT)),
+            keep_alive_timeout: Duration::from_millis(read(&number::KEEP_ALIVE_TIMEOUT)),
+            write_timeout: Duration::from_millis(read(&number::WRITE_TIMEOUT)),
+            body_rate_min: read(&number::BODY_RATE_MIN),
         }
     }
 }

@@ -43,9 +43,14 @@ pub(super) static LIMITS: Section = Section {
         "layers_max",
         "memory_bytes_max",
         "connections_max",
+        "headers_max",
+        "headers_bytes_max",
         "headers_timeout",
         "body_idle_timeout",
         "request_timeout",
+        "keep_alive_timeout",
+        "write_timeout",
+        "body_rate_min",
     ],
 };
 pub(super) static TIMEOUTS: Section =

@@ -83,6 +83,8 @@ metrics! {
         "Sender connections that are open.";
     Counter "tamis_connections_total", "connections", [],
         "Sender connections accepted.";
+    Counter "tamis_gate_refused_total", "requests or connections", ["reason"],
+        "Requests and connections that were refused for their framing or form, by the rule that they broke.";
     Gauge "tamis_memory_held_bytes", "bytes", [],
         "Payload bytes held by all requests, of `memory_bytes_max`.";
     Counter "tamis_panics_total", "panics", [],

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
     metrics.pattern_set(1, "abc");
     drop(metrics.connection_opened());
+    Rule::ALL.iter().for_each(|rule| metrics.gate_refused(*rule));
     let name = |index: DetectorIndex| format!("pattern.{}", index.0);
     for at in 0..routes {
         let route = metrics.route(&format!("route-{at}"), "sentry");

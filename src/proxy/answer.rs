@@ -3,6 +3,7 @@
 //! The one place where a [`Reason`] becomes a status and a body. Says whose fault it is and little
 //! else; no word of a payload, a path or an address.
 
+use crate::gate::Rule;
 use crate::outcome::Reason;
 use crate::pipeline::Encoding;
 use crate::proxy::cors;
@@ -49,6 +50,8 @@ impl Refused {
         status: StatusCode::MISDIRECTED_REQUEST,
         detail: "no route for this host",
     };
+    pub(crate) const HEADERS: Self =
+        Self::because(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers");
     pub(crate) const EXPECTATION: Self = Self::because(StatusCode::EXPECTATION_FAILED, "unknown expectation");
 
     const fn because(status: StatusCode, detail: &'static str) -> Self {
@@ -174,6 +177,15 @@ pub(crate) fn full(status: StatusCode, content_type: &'static str, body: Bytes) 
     let mut response = Response::new(AnswerBody(Kind::Full(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// The answer to a request that the gate did not let through. What it was for is not known.
+pub(crate) fn gate_refusal(rule: Rule) -> Response<AnswerBody> {
+    let status = rule.status().unwrap_or(StatusCode::BAD_REQUEST);
+    let body = format!(r#"{{"error":"bad_request","detail":"{rule}"}}"#);
+    let mut response = full(status, "application/json", Bytes::from(body));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

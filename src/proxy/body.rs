@@ -1,14 +1,17 @@
-//! Reads a request body under its bounds: time between pieces, time in all, the memory budget.
+//! Reads a request body under its bounds: time between pieces, time in all, the rate, the memory budget.
 //!
 //! In: the connection's body. Out: its start held in one piece, then piece by piece. Trailers are
 //! dropped.
 
+use crate::gate::Rule;
 use crate::memory::Charge;
 use crate::outcome::Reason;
 use crate::proxy::settings::Limits;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -23,6 +26,47 @@ pub(crate) struct Reader<'l> {
     body: Incoming,
     limits: &'l Limits,
     deadline: Instant,
+    rate: Rate,
+}
+
+/// How fast a body comes while it is waited for. Time in which we were busy does not count.
+struct Rate {
+    time: Duration,
+    /// Bytes that have to come in that time.
+    bytes_min: u64,
+    waited: Duration,
+    bytes: u64,
+}
+
+impl Rate {
+    fn of(limits: &Limits) -> Self {
+        let millis = u64::try_from(limits.body_rate_time.as_millis()).unwrap_or(u64::MAX);
+        let bytes_min = limits.body_rate_min.saturating_mul(millis) / 1_000;
+        Self { time: limits.body_rate_time, bytes_min, waited: Duration::ZERO, bytes: 0 }
+    }
+
+    /// Waiting time until the rate is looked at.
+    fn left(&self) -> Duration {
+        self.time.saturating_sub(self.waited)
+    }
+
+    fn count(&mut self, bytes: usize, waited: Duration) -> Result<(), Reason> {
+        self.bytes += bytes as u64;
+        self.waited += waited;
+        if self.waited < self.time {
+            return Ok(());
+        }
+        let is_slow = self.bytes < self.bytes_min;
+        (self.waited, self.bytes) = (Duration::ZERO, 0);
+        if is_slow { Err(Reason::SenderTimeout) } else { Ok(()) }
+    }
+}
+
+/// Whose fault an error of the connection is: the gate's word for broken framing comes through the library.
+fn broken(error: &hyper::Error) -> Reason {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    let is_framing = matches!(cause.and_then(io::Error::get_ref), Some(cause) if cause.is::<Rule>());
+    if is_framing || error.is_parse() { Reason::BadRequest } else { Reason::SenderGone }
 }
 
 /// The start of a body, or all of it.
@@ -34,7 +78,7 @@ pub(crate) struct Held {
 impl<'l> Reader<'l> {
     /// Starts the clock.
     pub(crate) fn new(body: Incoming, limits: &'l Limits) -> Self {
-        Self { body, limits, deadline: Instant::now() + limits.request }
+        Self { body, limits, deadline: Instant::now() + limits.request, rate: Rate::of(limits) }
     }
 
     /// The length that the sender declared, less what was read.
@@ -45,22 +89,27 @@ impl<'l> Reader<'l> {
     /// The next piece; `None` at the end.
     ///
     /// # Errors
-    /// `SenderTimeout`, `SenderGone`, or `BadRequest` for broken framing.
+    /// `SenderTimeout`, also for a sender that is too slow; `SenderGone`, or `BadRequest` for broken framing.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Reason> {
+        let mut asked = Instant::now();
+        let end = self.deadline.min(asked + self.limits.body_idle);
         loop {
-            let until = self.deadline.min(Instant::now() + self.limits.body_idle);
+            let until = end.min(asked + self.rate.left());
             // PERF: a piece that is there is taken before the timer is ever registered.
             let frame = tokio::time::timeout_at(until, self.body.frame()).await;
-            match frame.map_err(|_| Reason::SenderTimeout)? {
-                None => return Ok(None),
-                Some(Err(error)) => {
-                    return Err(if error.is_parse() { Reason::BadRequest } else { Reason::SenderGone });
-                }
-                Some(Ok(frame)) => {
-                    if let Ok(bytes) = frame.into_data() {
-                        return Ok(Some(bytes));
-                    }
-                }
+            let now = Instant::now();
+            let frame = match frame {
+                Err(_) if now >= end => return Err(Reason::SenderTimeout),
+                Err(_) => None,
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(error))) => return Err(broken(&error)),
+                // What is no data is a trailer.
+                Ok(Some(Ok(frame))) => frame.into_data().ok(),
+            };
+            self.rate.count(frame.as_ref().map_or(0, Bytes::len), now - asked)?;
+            asked = now;
+            if frame.is_some() {
+                return Ok(frame);
             }
         }
     }
@@ -110,5 +159,27 @@ impl<'l> Reader<'l> {
                 Ok(None) | Err(_) => return,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_slow_by_the_time_it_is_waited_for() {
+        let second = Duration::from_secs(1);
+        let mut rate = Rate::of(&Limits::default());
+        for _ in 0..50 {
+            assert_eq!(rate.count(1_024, second), Ok(()));
+        }
+        for _ in 0..9 {
+            assert_eq!(rate.count(1_023, second), Ok(()));
+        }
+        assert_eq!((rate.left(), rate.count(1_023, second)), (second, Err(Reason::SenderTimeout)));
+        // However little comes, while nothing is waited for.
+        assert!((0..1_000).all(|_| rate.count(1, Duration::ZERO).is_ok()));
+        let mut rate = Rate::of(&Limits { body_rate_min: 0, ..Limits::default() });
+        assert_eq!(rate.count(0, 10 * second), Ok(()));
     }
 }

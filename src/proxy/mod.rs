@@ -23,6 +23,7 @@ mod settings;
 pub use settings::{Limits, ProxySettings};
 
 use crate::frame::sentry::Dsn;
+use crate::gate;
 use crate::metrics::RouteMetrics;
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Summary};
@@ -45,6 +46,9 @@ use std::time::Instant;
 /// Answers one request.
 pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
+    if let Some(rule) = gate::refused(&head) {
+        return answer::gate_refusal(rule);
+    }
     let Some(route) = route::find(&settings.routes, host(&head), head.uri.path(), &head.headers) else {
         return unrouted(settings, &head, body).await;
     };
@@ -91,7 +95,7 @@ struct Exchange<'s> {
 
 impl Exchange<'_> {
     async fn answer(&self, body: Incoming) -> Result<Response<AnswerBody>, Refused> {
-        let refused = match (acceptable(&self.head), &self.head.method) {
+        let refused = match (acceptable(&self.head, self.settings.limits.headers_max), &self.head.method) {
             (Err(refused), _) => refused,
             // Before it sends anything, Vercel asks whether the drain is its owner's: the header of every answer says so.
             (Ok(()), _) if self.route.protocol == Protocol::Vercel && body.is_end_stream() => {
@@ -280,21 +284,37 @@ fn content_type(head: &Parts) -> Option<&str> {
     Some(value.to_str().unwrap_or("unreadable"))
 }
 
-/// Refuses what the HTTP library lets through and a proxy must not.
-fn acceptable(head: &Parts) -> Result<(), Refused> {
-    let hosts = head.headers.get_all(header::HOST).iter().count();
-    let (host_fits, origin_form) = match head.version {
-        Version::HTTP_2 => (hosts <= 1, true),
-        Version::HTTP_11 => (hosts == 1, head.uri.authority().is_none()),
-        _ => (hosts <= 1, head.uri.authority().is_none()),
+/// Refuses what the HTTP library lets through and a proxy must not. The gate has done so already for HTTP/1; of
+/// HTTP/2 it sees the frames alone.
+fn acceptable(head: &Parts, headers_max: usize) -> Result<(), Refused> {
+    let once = |name| head.headers.get_all(name).iter().count() <= 1;
+    let is_fit = match head.version {
+        Version::HTTP_2 => is_for_one_host(head) && gate::check_target(target_bytes(head)).is_ok(),
+        Version::HTTP_11 => head.uri.authority().is_none() && head.headers.contains_key(header::HOST),
+        _ => head.uri.authority().is_none(),
     };
-    if !host_fits || !origin_form {
+    if !is_fit || !once(header::HOST) || !once(header::CONTENT_TYPE) {
         return Err(Reason::BadRequest.into());
+    }
+    if head.headers.len() > headers_max {
+        return Err(Refused::HEADERS);
     }
     match head.headers.get(header::EXPECT) {
         Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(Refused::EXPECTATION),
         _ => Ok(()),
     }
+}
+
+/// Whether a request over HTTP/2 names a host, and no second one.
+fn is_for_one_host(head: &Parts) -> bool {
+    let named = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let agree = named.is_none() || authority.is_none() || named == authority;
+    agree && named.or(authority).is_some_and(gate::is_host)
+}
+
+fn target_bytes(head: &Parts) -> &[u8] {
+    head.uri.path_and_query().map_or(b"", |target| target.as_str().as_bytes())
 }
 
 /// The host that a request is for, as sent.

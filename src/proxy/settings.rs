@@ -1,5 +1,6 @@
 //! What the proxy runs with: bounds, routes and the counters it reports to.
 
+use crate::gate;
 use crate::ledger::Ledger;
 use crate::memory::Budget;
 use crate::metrics::{Metrics, RouteMetrics};
@@ -16,8 +17,20 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// How long a request waits for memory before it is refused.
     pub memory_wait: Duration,
-    /// Time for a request's head, also between two requests on one connection.
+    /// Headers of one request.
+    pub headers_max: usize,
+    /// Bytes of all headers of one request.
+    pub headers_bytes_max: usize,
+    /// Time for a request's head, from its first byte.
     pub headers_timeout: Duration,
+    /// Time from an answer to the whole head of the next request on an HTTP/1 connection.
+    pub keep_alive: Duration,
+    /// Time in which a sender has to take something of an answer.
+    pub write_timeout: Duration,
+    /// Bytes per second of a body, on average over `body_rate_time`.
+    pub body_rate_min: u64,
+    /// Time over which the rate of a body is taken, as long as we wait for it.
+    pub body_rate_time: Duration,
     /// Time between two pieces of a body.
     pub body_idle: Duration,
     /// Time for a whole request body.
@@ -38,7 +51,13 @@ impl Default for Limits {
             buffer_bytes_max: 256 << 10,
             memory_bytes_max: 256 << 20,
             memory_wait: Duration::from_secs(2),
+            headers_max: 64,
+            headers_bytes_max: 32 << 10,
             headers_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            body_rate_min: 1 << 10,
+            body_rate_time: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),
             request: Duration::from_secs(60),
             first_byte: Duration::from_secs(10),
@@ -50,6 +69,17 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The bounds of heads and connections.
+    #[must_use]
+    pub fn gate(&self) -> gate::Bounds {
+        gate::Bounds {
+            headers_max: self.headers_max,
+            headers_bytes_max: self.headers_bytes_max,
+            head_time: self.headers_timeout,
+            write_time: self.write_timeout,
+        }
+    }
+
     /// The bounds for a body that does not fit the buffer.
     #[must_use]
     pub fn streamed(&self, format: BodyFormat) -> BodyLimits {

@@ -1,5 +1,6 @@
 //! A proxy on a free port, a fake upstream that records what reaches it, and raw senders.
 
+pub(crate) mod h2;
 pub(crate) mod tls;
 mod upstream;
 
