@@ -18,7 +18,7 @@ AI_NODE := $(SDK)/ai/node_modules/.installed
 .PHONY: help test test-cargo test-sdk test-operations tools browser systemd lint doc bench bench-vectorscan bench-check capture
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: test-cargo test-sdk test-operations ## Run all tests: cargo's, then real SDKs, a real server, a browser and Prometheus
 

@@ -87,7 +87,10 @@ async fn post(state: &AdminState, head: &Parts, body: Incoming) -> Response<Admi
 fn is_own_origin(head: &Parts) -> bool {
     let Some(origin) = head.headers.get(header::ORIGIN) else { return true };
     let host = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
-    origin.as_bytes().strip_prefix(b"http://").is_some_and(|origin| Some(origin) == host)
+    // `https` where something in front of us ends TLS.
+    let named =
+        |scheme: &[u8]| origin.as_bytes().strip_prefix(scheme).is_some_and(|origin| Some(origin) == host);
+    named(b"http://") || named(b"https://")
 }
 
 /// Reads a body of at most `bytes_max`.

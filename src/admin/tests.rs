@@ -335,7 +335,8 @@ async fn pages_of_other_sites_may_not_post() {
     for (origin, code) in [
         ("http://127.0.0.1", 200),
         ("http://evil.example.com", 403),
-        ("https://127.0.0.1", 403),
+        ("https://127.0.0.1", 200),
+        ("http://127.0.0.1:81", 403),
         ("null", 403),
     ] {
         let header = format!("Origin: {origin}\r\n");

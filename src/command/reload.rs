@@ -10,26 +10,29 @@ use crate::admin::RouteInfo;
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::proxy::ProxySettings;
+use arc_swap::ArcSwap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a running instance was configured with, and where to read that again.
 pub(super) struct Reloader {
     path: PathBuf,
     settings: Arc<ProxySettings>,
     metrics: Metrics,
-    running: Mutex<Config>,
+    running: ArcSwap<Config>,
+    /// Held while a file is taken: of two reloads the later one wins.
+    turn: Mutex<()>,
 }
 
 impl Reloader {
     pub(super) fn new(path: PathBuf, running: Config, settings: Arc<ProxySettings>) -> Self {
         let metrics = settings.metrics.clone();
-        Self { path, settings, metrics, running: Mutex::new(running) }
+        Self { path, settings, metrics, running: ArcSwap::from_pointee(running), turn: Mutex::new(()) }
     }
 
     /// The routes as they run now.
     pub(super) fn routes(&self) -> Vec<RouteInfo> {
-        self.running().routes.iter().map(super::serve::route_info).collect()
+        self.running.load().routes.iter().map(super::serve::route_info).collect()
     }
 
     /// Takes the file as it is now, or keeps what runs. Blocks for as long as compiling takes, seconds at most.
@@ -53,8 +56,9 @@ impl Reloader {
     }
 
     fn take(&self) -> Result<(), Vec<String>> {
-        // Held throughout: of two reloads the later one wins.
-        let mut running = self.running();
+        // Guards nothing that a panic could spoil.
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.running.load();
         let config = config::load(&self.path).map_err(|error| match error {
             config::LoadError::Unreadable { origin, source } => {
                 vec![format!("cannot read {origin}: {source}")]
@@ -77,13 +81,8 @@ impl Reloader {
         for name in gone {
             tracing::warn!(pattern = %name, "weaker than before: switched off");
         }
-        *running = ready.config;
+        self.running.store(Arc::new(ready.config));
         Ok(())
-    }
-
-    fn running(&self) -> MutexGuard<'_, Config> {
-        // Replaced whole, so a panic elsewhere does not spoil it.
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -26,7 +26,7 @@ preset = "strict"
 
 
 def run(*arguments):
-    return subprocess.run([str(TAMIS), *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([str(TAMIS), *arguments], capture_output=True, text=True, timeout=180)
 
 
 def config(tmp_path, policy=""):

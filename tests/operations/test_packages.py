@@ -23,7 +23,7 @@ EXPOSURE_MAX = 1.5
 
 
 def run(*command, **options):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120, **options)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
