@@ -14,6 +14,7 @@ PANELS = [panel for panel in json.loads((DEPLOY / "grafana" / "tamis.json").read
 WITHOUT_DATA = {
     "Circuit breaker",
     "Certificates",
+    "Connections and retries",
     "Fill",
     "Oldest item",
     "Items waiting",

@@ -25,7 +25,11 @@ NOT_YET = {
     "tamis_spool_fsync_seconds",
     "tamis_spool_io_errors_total",
     "tamis_upstream_circuit_state",
+    "tamis_upstream_connections_open",
+    "tamis_upstream_retries_total",
+    "tamis_upstream_tls_not_after_timestamp_seconds",
     "tamis_tls_not_after_timestamp_seconds",
+    "tamis_tls_reload_success",
 }
 
 
