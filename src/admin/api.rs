@@ -6,6 +6,7 @@
 use super::{AdminBody, AdminState, answer};
 use crate::metrics::{CanaryResult, LabelledTotal};
 use crate::outcome::Outcome;
+use crate::pattern::Class;
 use crate::pattern::roster::{Author, Entry, Spec, State};
 use crate::pipeline::{BodyFormat, BodyLimits, Coding, Pipeline, Summary};
 use crate::redact::{Event, Fate, Plan};
@@ -175,7 +176,7 @@ fn told(event: &Event, plan: &Plan) -> Value {
         "path": event.path,
         "layers": event.layers,
         "pattern": plan.detector_name(event.detector),
-        "class": event.class.map(|class| class.as_str()),
+        "class": event.class.map(Class::as_str),
         "bytes": event.bytes,
         "replaced": !matches!(event.fate, Fate::Miss(_)),
         "verdict": event.verdict(plan),

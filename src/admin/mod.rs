@@ -48,6 +48,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Reads the configuration again, takes it or keeps the old one, and gives the problems. May take seconds.
 pub type Reload = Arc<dyn Fn() -> Result<(), Vec<String>> + Send + Sync>;
 
+/// The plan of the route with a name.
+pub type PlanOf = Box<dyn Fn(&str) -> Option<Arc<Plan>> + Send + Sync>;
+
 /// What the admin port shows. Closures, so that it knows neither the proxy nor its configuration.
 pub struct AdminState {
     /// Everything that is counted.
@@ -61,7 +64,7 @@ pub struct AdminState {
     /// Brings the gauges up to date that are read rather than counted.
     pub refresh: Box<dyn Fn(&Metrics) + Send + Sync>,
     /// The plan of a route by its name; of the first one if it is empty.
-    pub plan: Box<dyn Fn(&str) -> Option<Arc<Plan>> + Send + Sync>,
+    pub plan: PlanOf,
     /// Reads the configuration again; `None` where there is no file.
     pub reload: Option<Reload>,
     /// What a caller shows to change state; without one nothing can be changed.

@@ -38,7 +38,7 @@ impl Planted {
     pub(super) fn new() -> Self {
         let mut dice = Dice::new();
         let words = ["heron", "lantern", "orchard", "velvet", "compass", "thistle", "granite", "saffron"];
-        let mut word = || words[dice.below(words.len() as u64) as usize];
+        let mut word = || words[dice.place(words.len())];
         let prompt =
             format!("Draw a {} behind the {}, under a {} made of {}", word(), word(), word(), word());
         let values = vec![
@@ -232,10 +232,13 @@ impl Dice {
         self.next() % bound
     }
 
+    /// A place in a list of so many.
+    fn place(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(count as u64)).expect("below a usize")
+    }
+
     fn pick(&mut self, from: &[u8], count: usize) -> String {
-        (0..count)
-            .map(|_| char::from(from[usize::try_from(self.below(from.len() as u64)).unwrap_or(0)]))
-            .collect()
+        (0..count).map(|_| char::from(from[self.place(from.len())])).collect()
     }
 
     /// Letters in pairs of consonant and vowel: a word that no pattern takes for a secret.
