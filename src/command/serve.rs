@@ -24,6 +24,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Bytes of items that the inbox keeps; the oldest go first.
 const INBOX_BYTES_MAX: usize = 16 << 20;
@@ -368,19 +372,27 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-/// Log records to standard error, `info` and graver unless `TAMIS_LOG` says otherwise.
+/// Our own log records to standard error, `info` and graver unless `TAMIS_LOG` says otherwise.
+///
+/// LEAK: those of libraries are left out whatever it says: at their most talkative they quote headers and frames.
 fn log_to_stderr(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TAMIS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("TAMIS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let own = filter.and(filter_fn(|metadata| is_own(metadata.target())));
     let color = color_wanted(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
-    let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter).with_ansi(color);
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(color);
+    let registry = tracing_subscriber::registry();
     let set = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => registry.with(layer.with_filter(own)).try_init(),
+        LogFormat::Json => registry.with(layer.json().with_filter(own)).try_init(),
     };
     if set.is_err() {
         tell("log records go where an earlier call sent them");
     }
+}
+
+/// Whether a target is a module of ours.
+fn is_own(target: &str) -> bool {
+    target.strip_prefix("tamis").is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// LEAK: a panic's message may quote what was being scanned; only its place is logged.
@@ -389,4 +401,16 @@ fn quiet_panics() {
         let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         tracing::error!(place, "panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_records_are_written() {
+        for (target, own) in [("tamis", true), ("tamis::access", true), ("tamis_other", false), ("h2::codec", false)] {
+            assert_eq!(is_own(target), own, "{target}");
+        }
+    }
 }
