@@ -409,7 +409,9 @@ mod tests {
 
     #[test]
     fn only_our_own_records_are_written() {
-        for (target, own) in [("tamis", true), ("tamis::access", true), ("tamis_other", false), ("h2::codec", false)] {
+        for (target, own) in
+            [("tamis", true), ("tamis::access", true), ("tamis_other", false), ("h2::codec", false)]
+        {
             assert_eq!(is_own(target), own, "{target}");
         }
     }
