@@ -9,16 +9,18 @@ PHOENIX := .venv-phoenix
 CURRENT := .venv-current
 AI      := .venv-ai
 SDK     := tests/sdk
+OPS     := tests/operations
+PROM    := .cache/prometheus
 NODE_OK := $(SDK)/node_modules/.installed
 AI_NODE := $(SDK)/ai/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-cargo test-sdk tools browser lint doc bench bench-vectorscan bench-check capture
+.PHONY: help test test-cargo test-sdk test-operations tools browser systemd lint doc bench bench-vectorscan bench-check capture
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: test-cargo test-sdk ## Run all tests: cargo's, then real SDKs, a real server and a browser
+test: test-cargo test-sdk test-operations ## Run all tests: cargo's, then real SDKs, a real server, a browser and Prometheus
 
 test-cargo: ## Run the tests that need nothing but cargo
 	$(CARGO) test --locked
@@ -26,6 +28,10 @@ test-cargo: ## Run the tests that need nothing but cargo
 test-sdk: tools $(VENV)/.installed $(BUGSINK)/.installed $(PHOENIX)/.installed $(CURRENT)/.installed $(AI)/.installed $(NODE_OK) $(AI_NODE) browser ## Run the tests with real SDKs
 	$(CARGO) build --locked
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(SDK)
+
+test-operations: tools .venv-operations/.installed $(NODE_OK) $(PROM)/.unpacked browser systemd ## Run the tests of what operators get: metrics, rules, dashboard, packages
+	$(CARGO) build --locked
+	.venv-operations/bin/python -m pytest -q -p no:cacheprovider $(OPS)
 
 tools:
 	@command -v $(PYTHON) >/dev/null || { echo 'make: needs Python 3.11 or later as "$(PYTHON)" (set PYTHON=...)' >&2; exit 1; }
@@ -35,6 +41,19 @@ tools:
 
 browser:
 	@[ -n "$$CHROMIUM" ] || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(call install,chromium,Chromium for the browser test (or CHROMIUM=/path/to/it))
+
+systemd:
+	@command -v systemd-analyze >/dev/null || $(call install,systemd,systemd-analyze for the test of the units)
+
+# Debian's, unpacked and not installed: the package would start a service. Where both programs are there, they are used.
+$(PROM)/.unpacked: | tools
+	@mkdir -p $(PROM)
+	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then \
+	    cd $(PROM) && { apt-get -qq download prometheus 2>/dev/null || { apt-get update -qq && apt-get -qq download prometheus; }; } \
+	    && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; \
+	else echo 'make: needs prometheus and promtool; install them (Debian package: prometheus) and run this again' >&2; exit 1; fi
+	@touch $@
 
 # $(call install,PACKAGE,WHAT): installs a Debian package where that is possible, else says what is missing.
 define install
@@ -55,6 +74,11 @@ $(VENV)/.installed: $(SDK)/requirements.txt | tools
 .venv-%/.installed: $(SDK)/requirements-%.txt | tools
 	$(PYTHON) -m venv --clear .venv-$*
 	.venv-$*/bin/pip install -q -r $<
+	@touch $@
+
+.venv-operations/.installed: $(OPS)/requirements.txt | tools
+	$(PYTHON) -m venv --clear .venv-operations
+	.venv-operations/bin/pip install -q -r $<
 	@touch $@
 
 # What instruments SDKs of models is pinned to other versions of what the tests use, in Python as in Node.

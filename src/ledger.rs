@@ -120,10 +120,12 @@ impl Receipt {
         // A body without any item went through as it was.
         let clean = if framed(summary) == 0 { 1 } else { summary.clean };
         let forwarded = (Outcome::Forwarded, Reason::None, clean);
+        self.route.body_bytes(summary, true);
         self.close(summary, &[forwarded, (Outcome::Redacted, Reason::None, summary.redacted)]);
     }
 
     fn rejected(&mut self, summary: &Summary, reason: Reason, unframed: u64) {
+        self.route.body_bytes(summary, false);
         let items = summary.clean + summary.redacted + unframed;
         let nothing = items + dropped(summary) == 0;
         self.close(summary, &[(Outcome::Rejected, reason, if nothing { 1 } else { items })]);

@@ -3,6 +3,8 @@
 //! In: what the proxy counted, by route. Out: the text exposition format. [`table::TABLE`] lists every
 //! metric with its unit and labels, and is what gets registered.
 //!
+//! What is read rather than counted (memory, the runtime) is told to it before each answer.
+//!
 //! No label value ever comes from a request: routes, protocols and patterns are named by the operator,
 //! outcomes, reasons, classes and actions are closed sets. Past [`SERIES_FIXED_MAX`] new label sets are
 //! counted under `route="other"`, so that the number of series stays within routes x patterns + 2,000.
@@ -17,8 +19,8 @@ use crate::redact::Action;
 use prometheus::core::Collector;
 use prometheus::proto::{Metric, MetricFamily};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Counter, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,9 +30,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Series beside the one for each route and pattern. Past it, new label sets share `route="other"`.
 pub const SERIES_FIXED_MAX: usize = 2_000;
 
-/// Kept free for the metrics without labels, for the rules of the gate and for everything that `route="other"` can
-/// need: 86 pairs of outcome and reason, 144 of class and action, and its histograms.
-const SERIES_RESERVED: usize = 330 + Rule::ALL.len();
+/// Kept free for what no route leads to: metrics without labels or with a closed set of them, and the process.
+const SERIES_UNROUTED: usize = 96;
+
+/// Kept free beside them for the rules of the gate and for everything that `route="other"` can need.
+const SERIES_RESERVED: usize = SERIES_UNROUTED
+    + Rule::ALL.len()
+    + ROUTE_SERIES
+    + Outcome::ALL.len() * Reason::ALL.len()
+    + (Class::ALL.len() + 1) * Action::ALL.len()
+    + 1
+    + CodeClass::ALL.len() * (1 + histogram_series(REQUEST_BUCKETS));
 
 /// Stands in for a label value when there is no room for another one.
 const OTHER: &str = "other";
@@ -39,16 +49,16 @@ const OTHER: &str = "other";
 const SCAN_BUCKETS: &[f64] = &[0.000_1, 0.001, 0.01, 0.1, 1.0];
 
 /// Seconds. From an inbox on loopback to an upstream that is about to time out.
-const REQUEST_BUCKETS: &[f64] = &[0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
+const REQUEST_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
 
 /// How many series a histogram with these buckets adds: they, `+Inf`, the sum and the count.
 const fn histogram_series(buckets: &[f64]) -> usize {
     buckets.len() + 3
 }
 
-/// What every route has from the start: `forwarded` and `redacted`, scanned bytes, the scan histogram,
-/// requests in flight and the gauge of unscanned passes.
-const ROUTE_SERIES: usize = 2 + 1 + histogram_series(SCAN_BUCKETS) + 1 + 1;
+/// What every route has from the start: `forwarded` and `redacted`, bytes by stage, scanned bytes, the scan
+/// histogram, requests in flight and the gauge of unscanned passes.
+const ROUTE_SERIES: usize = 2 + Stage::ALL.len() + 1 + histogram_series(SCAN_BUCKETS) + 1 + 1;
 
 /// Class label of what no class stands behind: a rule of the policy's own, or a bound.
 const OWN_RULE: &str = "none";
@@ -98,11 +108,62 @@ impl CodeClass {
     }
 }
 
+/// Where in their way the bytes of bodies are counted, for the label `stage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// As they came.
+    Received,
+    /// Without their content-encoding.
+    Decoded,
+    /// Decoded bytes of what the upstream took.
+    Forwarded,
+}
+
+impl Stage {
+    /// All stages; a stage is at the place of its discriminant.
+    const ALL: [Self; 3] = [Self::Received, Self::Decoded, Self::Forwarded];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Decoded => "decoded",
+            Self::Forwarded => "forwarded",
+        }
+    }
+}
+
+/// How a run of the canary ended, for the label `result`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CanaryResult {
+    /// Everything planted arrived replaced.
+    Clean,
+    /// Something planted was found in what left.
+    Leaked,
+    /// It could not be told: what was sent did not arrive.
+    Failed,
+}
+
+impl CanaryResult {
+    /// All results.
+    pub const ALL: [Self; 3] = [Self::Clean, Self::Leaked, Self::Failed];
+
+    /// The label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Leaked => "leaked",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The registered families and the count of label sets given out. Shared by all routes.
 struct Families {
     items: IntCounterVec,
     redactions: IntCounterVec,
     shadow_hits: IntCounterVec,
+    body_bytes: IntCounterVec,
     scan_bytes: IntCounterVec,
     scan_seconds: HistogramVec,
     request_seconds: HistogramVec,
@@ -131,15 +192,26 @@ struct Inner {
     registry: Registry,
     families: Arc<Families>,
     connections_open: IntGauge,
+    connections_max: IntGauge,
     connections_total: IntCounter,
     gate_refused: IntCounterVec,
     memory: IntGauge,
+    memory_max: IntGauge,
+    shed: IntCounterVec,
+    runtime_workers: IntGauge,
+    runtime_busy: Counter,
+    runtime_tasks: IntGauge,
+    runtime_queue: IntGauge,
     panics: IntCounter,
     inbox_items: IntGauge,
     inbox_bytes: IntGauge,
     inbox_evicted: IntCounter,
     pattern_set: IntGaugeVec,
     current_set: Mutex<Option<PatternSetInfo>>,
+    reload_success: IntGauge,
+    reload_time: IntGauge,
+    canary_runs: IntCounterVec,
+    canary_clean_time: IntGauge,
     routes: Mutex<HashMap<String, RouteMetrics>>,
 }
 
@@ -165,6 +237,15 @@ pub struct RedactionTotal {
     pub action: String,
     /// How many times since the start.
     pub hits: u64,
+}
+
+/// One line of a counter with labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelledTotal {
+    /// Names and values, sorted by name.
+    pub labels: Vec<(String, String)>,
+    /// Since the start.
+    pub count: u64,
 }
 
 /// Counts one thing as present until it is dropped.
@@ -203,6 +284,7 @@ impl Metrics {
             items: counters(&registry, "tamis_items_total"),
             redactions: counters(&registry, "tamis_redactions_total"),
             shadow_hits: counters(&registry, "tamis_shadow_hits_total"),
+            body_bytes: counters(&registry, "tamis_body_bytes_total"),
             scan_bytes: counters(&registry, "tamis_scan_bytes_total"),
             scan_seconds: histograms(&registry, "tamis_scan_seconds", SCAN_BUCKETS),
             request_seconds: histograms(&registry, "tamis_request_seconds", REQUEST_BUCKETS),
@@ -215,19 +297,39 @@ impl Metrics {
         let inner = Inner {
             families,
             connections_open: gauge(&registry, "tamis_connections_open"),
+            connections_max: gauge(&registry, "tamis_connections_max"),
             connections_total: counter(&registry, "tamis_connections_total"),
             gate_refused: counters(&registry, "tamis_gate_refused_total"),
             memory: gauge(&registry, "tamis_memory_held_bytes"),
+            memory_max: gauge(&registry, "tamis_memory_max_bytes"),
+            shed: counters(&registry, "tamis_shed_requests_total"),
+            runtime_workers: gauge(&registry, "tamis_runtime_workers"),
+            runtime_busy: seconds(&registry, "tamis_runtime_busy_seconds_total"),
+            runtime_tasks: gauge(&registry, "tamis_runtime_tasks"),
+            runtime_queue: gauge(&registry, "tamis_runtime_queue_depth"),
             panics: counter(&registry, "tamis_panics_total"),
             inbox_items: gauge(&registry, "tamis_inbox_items"),
             inbox_bytes: gauge(&registry, "tamis_inbox_bytes"),
             inbox_evicted: counter(&registry, "tamis_inbox_evicted_total"),
             pattern_set: gauges(&registry, "tamis_pattern_set_info"),
             current_set: Mutex::new(None),
+            reload_success: gauge(&registry, "tamis_config_reload_success"),
+            reload_time: gauge(&registry, "tamis_config_last_reload_success_timestamp_seconds"),
+            canary_runs: counters(&registry, "tamis_canary_runs_total"),
+            canary_clean_time: gauge(&registry, "tamis_canary_last_clean_timestamp_seconds"),
             routes: Mutex::new(HashMap::new()),
             registry,
         };
-        Self { inner: Arc::new(inner) }
+        // At 0 from the start, so that the first one shows in a rate.
+        for reason in [Reason::MemoryExhausted, Reason::Draining] {
+            inner.shed.with_label_values(&[reason.as_str()]).inc_by(0);
+        }
+        for result in CanaryResult::ALL {
+            inner.canary_runs.with_label_values(&[result.as_str()]).inc_by(0);
+        }
+        let metrics = Self { inner: Arc::new(inner) };
+        metrics.reloaded(true);
+        metrics
     }
 
     /// The handles of one route, resolved once. The same name gives the same handles again, also after a
@@ -264,6 +366,46 @@ impl Metrics {
     /// Sets the payload bytes that all requests together hold.
     pub fn memory_bytes(&self, held: u64) {
         self.inner.memory.set(saturate(held));
+    }
+
+    /// Sets how many connections may be open, and how many payload bytes may be held.
+    pub fn bounds(&self, connections_max: u64, memory_bytes_max: u64) {
+        self.inner.connections_max.set(saturate(connections_max));
+        self.inner.memory_max.set(saturate(memory_bytes_max));
+    }
+
+    /// Counts a request that was answered "not now", if that is what `reason` stands for.
+    pub fn refused(&self, reason: Reason) {
+        if matches!(reason, Reason::MemoryExhausted | Reason::Draining) {
+            self.inner.shed.with_label_values(&[reason.as_str()]).inc();
+        }
+    }
+
+    /// Reads how busy the threads are that serve requests.
+    pub fn runtime(&self, runtime: &tokio::runtime::RuntimeMetrics) {
+        let workers = runtime.num_workers();
+        let busy = (0..workers).map(|at| runtime.worker_total_busy_duration(at).as_secs_f64()).sum::<f64>();
+        let inner = &self.inner;
+        inner.runtime_busy.inc_by((busy - inner.runtime_busy.get()).max(0.0));
+        inner.runtime_workers.set(saturate(workers as u64));
+        inner.runtime_tasks.set(saturate(runtime.num_alive_tasks() as u64));
+        inner.runtime_queue.set(saturate(runtime.global_queue_depth() as u64));
+    }
+
+    /// Tells whether the configuration on disk was taken or refused.
+    pub fn reloaded(&self, taken: bool) {
+        self.inner.reload_success.set(i64::from(taken));
+        if taken {
+            self.inner.reload_time.set(now_seconds());
+        }
+    }
+
+    /// Counts a run of the canary.
+    pub fn canary(&self, result: CanaryResult) {
+        self.inner.canary_runs.with_label_values(&[result.as_str()]).inc();
+        if result == CanaryResult::Clean {
+            self.inner.canary_clean_time.set(now_seconds());
+        }
     }
 
     /// Counts an item that panicked the engine.
@@ -310,6 +452,18 @@ impl Metrics {
         families.iter().flat_map(MetricFamily::get_metric).map(redaction_total).collect()
     }
 
+    /// Items that ended so far by route, protocol, outcome and reason.
+    #[must_use]
+    pub fn item_totals(&self) -> Vec<LabelledTotal> {
+        totals(&self.inner.families.items)
+    }
+
+    /// Requests to upstreams so far by route and class of status code.
+    #[must_use]
+    pub fn upstream_totals(&self) -> Vec<LabelledTotal> {
+        totals(&self.inner.families.upstream)
+    }
+
     /// All metrics in the text exposition format, version 0.0.4.
     ///
     /// Source: <https://prometheus.io/docs/instrumenting/exposition_formats/>
@@ -320,20 +474,36 @@ impl Metrics {
     }
 }
 
+fn totals(counters: &IntCounterVec) -> Vec<LabelledTotal> {
+    let families = counters.collect();
+    let total = |metric: &Metric| LabelledTotal {
+        labels: metric
+            .get_label()
+            .iter()
+            .map(|pair| (pair.name().to_owned(), pair.value().to_owned()))
+            .collect(),
+        count: count(metric),
+    };
+    families.iter().flat_map(MetricFamily::get_metric).map(total).collect()
+}
+
+/// The value of a counter. The library keeps counters as floats; ours stay far below 2^53.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn count(metric: &Metric) -> u64 {
+    metric.get_counter().get_value() as u64
+}
+
 fn redaction_total(metric: &Metric) -> RedactionTotal {
     let label = |name: &str| {
         let pair = metric.get_label().iter().find(|pair| pair.name() == name);
         pair.map_or_else(String::new, |pair| pair.value().to_owned())
     };
-    // The library keeps counters as floats; hits stay far below 2^53.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let hits = metric.get_counter().get_value() as u64;
     RedactionTotal {
         route: label("route"),
         class: label("class"),
         pattern: label("pattern"),
         action: label("action"),
-        hits,
+        hits: count(metric),
     }
 }
 
@@ -353,6 +523,7 @@ struct RouteInner {
     /// By outcome and reason, made when first needed.
     items: Vec<OnceLock<IntCounter>>,
     hits: RwLock<HashMap<HitKey, IntCounter>>,
+    body_bytes: [IntCounter; Stage::ALL.len()],
     scan_bytes: IntCounter,
     scan_seconds: Histogram,
     requests: [OnceLock<Histogram>; CodeClass::ALL.len()],
@@ -369,6 +540,8 @@ impl RouteMetrics {
             protocol: protocol.to_owned(),
             items: (0..slots).map(|_| OnceLock::new()).collect(),
             hits: RwLock::default(),
+            body_bytes: Stage::ALL
+                .map(|stage| families.body_bytes.with_label_values(&[route, stage.as_str()])),
             scan_bytes: families.scan_bytes.with_label_values(&[route]),
             scan_seconds: families.scan_seconds.with_label_values(&[route]),
             requests: std::array::from_fn(|_| OnceLock::new()),
@@ -389,6 +562,16 @@ impl RouteMetrics {
             self.inner.items[slot(outcome, reason)]
                 .get_or_init(|| self.inner.item_counter(outcome, reason))
                 .inc_by(n);
+        }
+    }
+
+    /// Counts the bytes of a body that ended, `forwarded` if the upstream took it.
+    pub fn body_bytes(&self, summary: &Summary, forwarded: bool) {
+        let counters = &self.inner.body_bytes;
+        counters[Stage::Received as usize].inc_by(summary.bytes_received);
+        counters[Stage::Decoded as usize].inc_by(summary.bytes_in);
+        if forwarded {
+            counters[Stage::Forwarded as usize].inc_by(summary.bytes_out);
         }
     }
 
@@ -497,12 +680,21 @@ fn saturate(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The version and the time of the start: set once.
+/// The version and the time of the start, set once, and what the system tells of the process.
 fn describe_process(registry: &Registry) {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    gauges(registry, "tamis_build_info").with_label_values(&[env!("CARGO_PKG_VERSION"), os, arch]).set(1);
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    gauge(registry, "tamis_start_time_seconds").set(saturate(started));
+    let build = [env!("CARGO_PKG_VERSION"), option_env!("TAMIS_REVISION").unwrap_or("unknown"), os, arch];
+    gauges(registry, "tamis_build_info").with_label_values(&build).set(1);
+    gauge(registry, "tamis_start_time_seconds").set(now_seconds());
+    #[cfg(target_os = "linux")]
+    {
+        let process = prometheus::process_collector::ProcessCollector::for_self();
+        registry.register(Box::new(process)).expect("a name is registered once");
+    }
+}
+
+fn now_seconds() -> i64 {
+    saturate(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 fn options(name: &str) -> (Opts, &'static [&'static str]) {
@@ -519,6 +711,10 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheu
 
 fn counter(registry: &Registry, name: &str) -> IntCounter {
     register(registry, IntCounter::with_opts(options(name).0))
+}
+
+fn seconds(registry: &Registry, name: &str) -> Counter {
+    register(registry, Counter::with_opts(options(name).0))
 }
 
 fn gauge(registry: &Registry, name: &str) -> IntGauge {

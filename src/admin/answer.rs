@@ -1,12 +1,16 @@
 //! One admin request to its answer.
 
 use super::body::{AdminBody, InboxLines};
-use super::{AdminState, host, page, status};
+use super::{AdminState, api, host, page, status};
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json as document};
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -23,26 +27,91 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
-/// Answers a request to a listener bound to `own`. The request's body is never read.
-pub(super) fn answer<B>(state: &AdminState, own: IpAddr, request: &Request<B>) -> Response<AdminBody> {
-    let mut response = if !names_us(own, request) {
+/// Time for the body of a request.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// Answers a request to a listener bound to `own`. Only what takes a body has it read.
+pub(super) async fn answer(
+    state: &AdminState,
+    own: IpAddr,
+    request: Request<Incoming>,
+) -> Response<AdminBody> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let query = head.uri.query().unwrap_or_default();
+    let mut response = if !names_us(own, &head) {
         text(StatusCode::FORBIDDEN, "this host name is not served here; use 127.0.0.1 or localhost\n")
-    } else if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        response
+    } else if matches!(head.method, Method::GET | Method::HEAD) && !takes_body(path) {
+        resource(state, path, query)
+    } else if head.method == Method::POST && takes_body(path) {
+        post(state, &head, body).await
     } else {
-        resource(state, request.uri().path(), request.uri().query().unwrap_or_default())
+        let (told, allowed) =
+            if takes_body(path) { ("only POST\n", "POST") } else { ("only GET and HEAD\n", "GET, HEAD") };
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, told);
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+        response
     };
     response.headers_mut().extend(HEADERS);
     response
 }
 
+fn takes_body(path: &str) -> bool {
+    matches!(path, "/api/v1/explain" | "/api/v1/canary" | "/api/v1/reload")
+}
+
+/// What is posted: a payload to explain, or what changes state and so needs the token.
+async fn post(state: &AdminState, head: &Parts, body: Incoming) -> Response<AdminBody> {
+    // A page of another site can post here without asking, though it reads no answer. Its browser says so.
+    if !is_own_origin(head) {
+        return refuse(StatusCode::FORBIDDEN, "pages of other sites may not post here");
+    }
+    let explains = head.uri.path() == "/api/v1/explain";
+    if !explains && let Some(refusal) = api::refuse_stranger(state, &head.headers) {
+        return refusal;
+    }
+    let read = tokio::time::timeout(BODY_TIME, read(body, api::EXPLAINED_BYTES_MAX)).await;
+    let body = match read {
+        Ok(Ok(body)) => body,
+        Ok(Err(refusal)) => return refusal,
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+    };
+    match head.uri.path() {
+        "/api/v1/explain" => api::explain(state, head.uri.query().unwrap_or_default(), body).await,
+        "/api/v1/canary" => api::canary(state, &body),
+        _ => api::reload(state).await,
+    }
+}
+
+/// Whether no page sent the request, or one of ours: `Origin` names the host that the request is for.
+fn is_own_origin(head: &Parts) -> bool {
+    let Some(origin) = head.headers.get(header::ORIGIN) else { return true };
+    let host = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    // `https` where something in front of us ends TLS.
+    let named =
+        |scheme: &[u8]| origin.as_bytes().strip_prefix(scheme).is_some_and(|origin| Some(origin) == host);
+    named(b"http://") || named(b"https://")
+}
+
+/// Reads a body of at most `bytes_max`.
+async fn read(mut body: Incoming, bytes_max: usize) -> Result<Vec<u8>, Response<AdminBody>> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the body broke off"))?;
+        let piece = frame.into_data().unwrap_or_default();
+        if bytes.len() + piece.len() > bytes_max {
+            return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "a body of 256 KiB at most"));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
 /// Whether the request names this listener: exactly one `Host`, and an absolute target that agrees.
-fn names_us<B>(own: IpAddr, request: &Request<B>) -> bool {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
+fn names_us(own: IpAddr, head: &Parts) -> bool {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
-    let target = request.uri().authority().map(hyper::http::uri::Authority::as_str);
+    let target = head.uri.authority().map(hyper::http::uri::Authority::as_str);
     hosts.next().is_none()
         && host::is_allowed(own, host)
         && target.is_none_or(|target| host::is_allowed(own, Some(target)))
@@ -54,6 +123,8 @@ fn resource(state: &AdminState, path: &str, query: &str) -> Response<AdminBody> 
         "/live" => text(StatusCode::OK, "live\n"),
         "/ready" => ready(state),
         "/inbox" => inbox(state, query),
+        "/api/v1/patterns" => api::patterns(state),
+        "/api/v1/ledger" => api::ledger(state),
         "/api/v1/status" => whole(StatusCode::OK, JSON, status::render(state, SystemTime::now()).into()),
         _ => match page::asset(path) {
             Some(asset) => {
@@ -69,6 +140,8 @@ fn metrics(state: &AdminState) -> String {
         let totals = inbox.totals();
         state.metrics.inbox(totals.items, totals.bytes, totals.evicted);
     }
+    (state.refresh)(&state.metrics);
+    state.metrics.runtime(&tokio::runtime::Handle::current().metrics());
     state.metrics.render()
 }
 
@@ -103,6 +176,21 @@ fn range(query: &str) -> Option<(u64, usize)> {
         }
     }
     Some((after, limit))
+}
+
+/// A document.
+pub(super) fn json(value: &Value) -> Response<AdminBody> {
+    status_json(StatusCode::OK, value)
+}
+
+/// A document with a status of its own.
+pub(super) fn status_json(status: StatusCode, value: &Value) -> Response<AdminBody> {
+    whole(status, JSON, format!("{value}\n").into())
+}
+
+/// A refusal that programs read as well. `why` quotes nothing of the request.
+pub(super) fn refuse(status: StatusCode, why: &'static str) -> Response<AdminBody> {
+    whole(status, JSON, format!("{}\n", document!({ "error": why })).into())
 }
 
 fn text(status: StatusCode, text: &'static str) -> Response<AdminBody> {

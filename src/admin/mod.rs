@@ -1,22 +1,26 @@
 //! The admin port: metrics, health, the inbox and the page that shows it.
 //!
-//! In: `GET` and `HEAD` requests of operators, probes and scrapers. Out: what the process counted and what
-//! the inbox holds; nothing here changes any state. Holds at most [`CONNECTIONS_MAX`] connections, and of
-//! an `/inbox` answer one batch of lines at a time.
+//! In: requests of operators, probes, scrapers and the canary. Out: what the process counted and what the inbox
+//! holds. A `GET` changes no state; what does is a `POST` with the token. Holds at most [`CONNECTIONS_MAX`]
+//! connections with a body of 256 KiB each, and of an `/inbox` answer one batch of lines at a time.
 //!
 //! There is no CORS: no other site may read an answer. `host.rs` refuses requests that reach a loopback
 //! listener under a foreign name, because a browser would take their sender for the same site.
 
 mod answer;
+mod api;
 mod body;
 mod host;
 mod page;
 mod status;
 
+use body::AdminBody;
 pub use status::{LedgerTotals, Readiness, RouteInfo};
 
+use crate::config::Secret;
 use crate::inbox::Inbox;
 use crate::metrics::Metrics;
+use crate::redact::Plan;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -41,6 +45,12 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 /// After a failed `accept` (out of file descriptors), wait before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Reads the configuration again, takes it or keeps the old one, and gives the problems. May take seconds.
+pub type Reload = Arc<dyn Fn() -> Result<(), Vec<String>> + Send + Sync>;
+
+/// The plan of the route with a name.
+pub type PlanOf = Box<dyn Fn(&str) -> Option<Arc<Plan>> + Send + Sync>;
+
 /// What the admin port shows. Closures, so that it knows neither the proxy nor its configuration.
 pub struct AdminState {
     /// Everything that is counted.
@@ -51,6 +61,14 @@ pub struct AdminState {
     pub ready: Box<dyn Fn() -> Readiness + Send + Sync>,
     /// Items by outcome, summed over all routes.
     pub ledger: Box<dyn Fn() -> LedgerTotals + Send + Sync>,
+    /// Brings the gauges up to date that are read rather than counted.
+    pub refresh: Box<dyn Fn(&Metrics) + Send + Sync>,
+    /// The plan of a route by its name; of the first one if it is empty.
+    pub plan: PlanOf,
+    /// Reads the configuration again; `None` where there is no file.
+    pub reload: Option<Reload>,
+    /// What a caller shows to change state; without one nothing can be changed.
+    pub token: Option<Secret>,
     /// The routes as configured now.
     pub routes: Box<dyn Fn() -> Vec<RouteInfo> + Send + Sync>,
     /// When the process started.
@@ -106,8 +124,8 @@ pub async fn serve(
 /// Serves one connection until it ends or the drain begins.
 async fn connection(stream: TcpStream, state: Arc<AdminState>, own: IpAddr, mut closed: watch::Receiver<()>) {
     let service = service_fn(move |request| {
-        let answer = answer::answer(&state, own, &request);
-        async move { Ok::<_, Infallible>(answer) }
+        let state = Arc::clone(&state);
+        async move { Ok::<_, Infallible>(answer::answer(&state, own, request).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(16 << 10);

@@ -14,7 +14,7 @@ const ADDRESS_KEYS = new Set([
 ]);
 
 const byId = (id) => document.getElementById(id);
-const page = { started: null, seq: 0, paused: false, tokens: null, count: 0, loaded: false };
+const page = { status: null, started: null, seq: 0, paused: false, tokens: null, count: 0, loaded: false };
 
 function element(tag, className, text) {
   const made = document.createElement(tag);
@@ -301,6 +301,7 @@ function showStatus(status) {
   showClasses(status);
   showPatterns(status);
   showRoutes(status);
+  page.status = status;
   if (byId("sample").textContent !== status.sample_command) byId("sample").textContent = status.sample_command;
 }
 
@@ -345,6 +346,38 @@ async function run() {
   }
   setTimeout(run, POLL_MS);
 }
+
+// ---- tabs ------------------------------------------------------------------------------------------
+
+const tabs = [...document.querySelectorAll("[role=tab]")];
+
+/** Shows the view of one tab; the address keeps which, so that a reload shows it again. */
+function choose(tab) {
+  for (const one of tabs) {
+    const chosen = one === tab;
+    one.setAttribute("aria-selected", String(chosen));
+    one.tabIndex = chosen ? 0 : -1;
+    byId(one.getAttribute("aria-controls")).hidden = !chosen;
+  }
+  history.replaceState(null, "", `#${tab.id.slice(4)}`);
+  tab.dispatchEvent(new Event("chosen"));
+}
+
+tabs.forEach((tab, at) => {
+  tab.addEventListener("click", () => choose(tab));
+  tab.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: tabs.length - 1 }[event.key];
+    if (step === undefined) return;
+    const next = tabs[(at + step) % tabs.length];
+    next.focus();
+    choose(next);
+  });
+});
+// The scripts of the views are there once all is loaded.
+addEventListener("load", () => {
+  const named = tabs.find((tab) => `#${tab.id.slice(4)}` === location.hash);
+  if (named) choose(named);
+});
 
 byId("filter").addEventListener("input", applyFilter);
 byId("pause").addEventListener("click", () => {

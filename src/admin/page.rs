@@ -17,6 +17,8 @@ pub(super) fn asset(path: &str) -> Option<Asset> {
         "/" => ("text/html; charset=utf-8", include_str!("page.html")),
         "/page.css" => ("text/css; charset=utf-8", include_str!("page.css")),
         "/page.js" => ("text/javascript; charset=utf-8", include_str!("page.js")),
+        "/operate.js" => ("text/javascript; charset=utf-8", include_str!("operate.js")),
+        "/explain.js" => ("text/javascript; charset=utf-8", include_str!("explain.js")),
         _ => return None,
     };
     Some(Asset { content_type, text })
@@ -28,7 +30,7 @@ mod tests {
 
     #[test]
     fn the_page_loads_nothing_from_elsewhere_and_never_inserts_markup() {
-        for path in ["/", "/page.css", "/page.js"] {
+        for path in ["/", "/page.css", "/page.js", "/operate.js", "/explain.js"] {
             let text = asset(path).expect("part of the page").text;
             let links = text.replace("http://www.w3.org/2000/svg", "");
             for foreign in ["http://", "https://", "@import", "//cdn"] {

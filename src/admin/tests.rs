@@ -1,9 +1,9 @@
 use super::*;
 use crate::inbox::Arrival;
 use crate::outcome::{Outcome, Reason};
-use crate::pattern::{Class, DetectorIndex};
+use crate::pattern::{Class, DetectorIndex, PatternSet, embedded};
 use crate::pipeline::{BodyFormat, Count, Summary};
-use crate::redact::Action;
+use crate::redact::{Action, Policy};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::UNIX_EPOCH;
@@ -16,6 +16,13 @@ struct Running {
     address: SocketAddr,
     drain: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
+}
+
+const TOKEN: &[u8] = b"0123456789abcdef";
+
+fn plan() -> Arc<Plan> {
+    let set = PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set");
+    Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"))
 }
 
 fn state() -> AdminState {
@@ -37,6 +44,10 @@ fn state() -> AdminState {
         inbox: Some(Inbox::new(1 << 20)),
         ready: Box::new(Readiness::ready),
         ledger: Box::new(|| LedgerTotals { received: 2, in_flight: 0, ended: [0, 2, 0, 0, 0] }),
+        refresh: Box::new(|metrics| metrics.memory_bytes(77)),
+        plan: Box::new(|name| (matches!(name, "" | "sentry")).then(plan)),
+        reload: Some(Arc::new(|| Err(vec!["[listen] has changed: that needs a restart".to_owned()]))),
+        token: Some(TOKEN.to_vec().into()),
         routes: Box::new(|| {
             vec![RouteInfo {
                 name: "sentry".to_owned(),
@@ -247,4 +258,120 @@ async fn the_drain_ends_idle_connections_at_once() {
     let served = tokio::time::timeout(Duration::from_secs(5), running.served).await;
     served.expect("ends in time").expect("no panic").expect("no error");
     assert!(TcpStream::connect(running.address).await.is_err());
+}
+
+/// Posts a body with more header lines, and gives the status code and the document.
+async fn post(running: &Running, path: &str, headers: &str, body: &str) -> (u16, Value) {
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    let (head, body) = send(running, &request).await;
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    (code, serde_json::from_str(&body).unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn a_payload_is_explained_and_nothing_of_it_stays() {
+    let running = run(state()).await;
+    let payload = r#"{"user":{"email":"ada@example.com"},"note":"build 1.2.3"}"#;
+    let (code, told) = post(&running, "/api/v1/explain?format=json", "", payload).await;
+    assert_eq!((code, &told["redacted"]), (200, &Value::from(1)));
+    assert_eq!(told["output"], r#"{"user":{"email":"[email]"},"note":"build 1.2.3"}"#);
+    let event = &told["events"][0];
+    assert_eq!((&event["path"], &event["replaced"]), (&Value::from("user.email"), &Value::from(true)));
+    assert_eq!((&event["verdict"], &event["value"]), (&Value::from("replaced, token"), &Value::Null));
+    let (_, told) = post(&running, "/api/v1/explain?format=json&reveal=1&route=sentry", "", payload).await;
+    assert_eq!(told["events"][0]["value"], "ada@example.com");
+    for line in
+        ["GET /metrics", "GET /inbox", "GET /api/v1/status", "GET /api/v1/ledger", "GET /api/v1/patterns"]
+    {
+        let (_, body) = ask(&running, line).await;
+        assert!(!body.contains("ada@example.com") && !body.contains("build 1.2.3"), "{line}");
+    }
+    let (_, metrics) = ask(&running, "GET /metrics").await;
+    assert!(!metrics.contains("email.field"), "an explanation counts nothing");
+}
+
+#[tokio::test]
+async fn explanations_have_bounds() {
+    let running = run(state()).await;
+    let long = "x".repeat(api::EXPLAINED_BYTES_MAX + 1);
+    assert_eq!(post(&running, "/api/v1/explain", "", &long[1..]).await.0, 200);
+    assert_eq!(post(&running, "/api/v1/explain", "", &long).await.0, 413);
+    let (code, told) = post(&running, "/api/v1/explain?format=json", "", "{\"a\":").await;
+    assert_eq!((code, told["refused"].is_null()), (200, false), "{told}");
+    assert_eq!(post(&running, "/api/v1/explain?format=xml", "", "x").await.0, 400);
+    assert_eq!(post(&running, "/api/v1/explain?route=none", "", "x").await.0, 404);
+    let many = "ada@example.com ".repeat(600);
+    let (_, told) = post(&running, "/api/v1/explain?format=text", "", &many).await;
+    let listed = told["events"].as_array().map_or(0, Vec::len) as u64;
+    assert_eq!((listed, &told["events_more"]), (500, &Value::from(100)));
+}
+
+#[tokio::test]
+async fn what_changes_state_needs_the_token() {
+    let running = run(state()).await;
+    for path in ["/api/v1/reload", "/api/v1/canary"] {
+        for header in ["", "Authorization: Bearer 0123456789abcdeX\r\n", "Authorization: Bearer \r\n"] {
+            assert_eq!(post(&running, path, header, "clean").await.0, 401, "{path} {header}");
+        }
+        assert!(ask(&running, &format!("GET {path}")).await.0.starts_with("http/1.1 405"));
+    }
+    let shown = "Authorization: Bearer 0123456789abcdef\r\n";
+    let (code, told) = post(&running, "/api/v1/reload", shown, "").await;
+    assert_eq!((code, &told["reloaded"]), (422, &Value::from(false)));
+    assert_eq!(post(&running, "/api/v1/canary", shown, "leaked").await.0, 200);
+    assert_eq!(post(&running, "/api/v1/canary", shown, "fine").await.0, 400);
+    let (_, metrics) = ask(&running, "GET /metrics").await;
+    assert!(metrics.contains("tamis_canary_runs_total{result=\"leaked\"} 1"), "{metrics}");
+    let closed = run(AdminState { token: None, ..state() }).await;
+    assert_eq!(post(&closed, "/api/v1/canary", shown, "clean").await.0, 403);
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_may_not_post() {
+    let running = run(state()).await;
+    for (origin, code) in [
+        ("http://127.0.0.1", 200),
+        ("http://evil.example.com", 403),
+        ("https://127.0.0.1", 200),
+        ("http://127.0.0.1:81", 403),
+        ("null", 403),
+    ] {
+        let header = format!("Origin: {origin}\r\n");
+        assert_eq!(post(&running, "/api/v1/explain", &header, "x").await.0, code, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_has_its_lines_and_adds_up() {
+    let running = run(state()).await;
+    let (_, body) = ask(&running, "GET /api/v1/ledger").await;
+    let ledger: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((&ledger["received"], &ledger["unaccounted"]), (&Value::from(2), &Value::from(0)));
+    let line = serde_json::json!({
+        "route": "sentry", "protocol": "sentry", "outcome": "redacted", "reason": "none", "items": 2
+    });
+    assert!(ledger["lines"].as_array().expect("a list").contains(&line), "{ledger}");
+}
+
+#[tokio::test]
+async fn every_pattern_is_listed_with_its_hits() {
+    let running = run(state()).await;
+    let (_, body) = ask(&running, "GET /api/v1/patterns").await;
+    let listed: Value = serde_json::from_str(&body).expect("JSON");
+    let patterns = listed["patterns"].as_array().expect("a list");
+    assert_eq!(patterns.len(), plan().set().roster().entries.len());
+    let email = patterns.iter().find(|one| one["name"] == "email").expect("listed");
+    assert_eq!((&email["class"], &email["in_force"]), (&Value::from("email"), &Value::from(true)));
+    assert_eq!(email["hits"], 6);
+}
+
+#[tokio::test]
+async fn gauges_are_read_when_they_are_asked_for() {
+    let running = run(state()).await;
+    let (_, metrics) = ask(&running, "GET /metrics").await;
+    assert!(metrics.contains("tamis_memory_held_bytes 77"));
+    assert!(metrics.contains("tamis_runtime_workers 1"));
 }

@@ -38,7 +38,7 @@ pub(super) fn run(count: Option<u64>) -> Exit {
     config.listen.admin.set_port(0);
     let ready = match setup::compile(config) {
         Ok(ready) => ready,
-        Err(exit) => return exit,
+        Err(wrong) => return wrong.tell(),
     };
     in_runtime(Some(1), async move {
         let instance = match open(&ready, false).await {

@@ -4,7 +4,7 @@ use super::scrub::{body_format, limits, name, told};
 use super::terminal::printable;
 use super::{Exit, Format, say, setup, tell};
 use crate::pipeline::{BodyLimits, Coding, Pipeline};
-use crate::redact::{Event, Fate, Plan, Stage};
+use crate::redact::{Event, Fate, Plan};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,7 +103,7 @@ fn line(event: &Event, plan: &Plan, file: Option<&str>) -> String {
     let detector = plan.detector_name(event.detector);
     let class = event.class.map_or(String::new(), |class| format!(" ({class})"));
     let bytes = if event.bytes == 1 { "1 byte".to_owned() } else { format!("{} bytes", event.bytes) };
-    write!(line, ": {detector}{class}, {bytes}: {}", fate(event, plan)).expect("a string takes it");
+    write!(line, ": {detector}{class}, {bytes}: {}", event.verdict(plan)).expect("a string takes it");
     if let Some(value) = &event.value {
         let cut = &value[..value.len().min(VALUE_BYTES_MAX)];
         let more = if cut.len() < value.len() { "…" } else { "" };
@@ -111,25 +111,6 @@ fn line(event: &Event, plan: &Plan, file: Option<&str>) -> String {
     }
     line.push('\n');
     line
-}
-
-fn fate(event: &Event, plan: &Plan) -> String {
-    let pattern = plan.set().patterns().get(usize::from(event.detector.0));
-    match event.fate {
-        Fate::Hit(action) => format!("replaced, {}", action.as_str()),
-        Fate::Learnt(action) => format!("replaced, {}, learnt from a field of that rule", action.as_str()),
-        Fate::Unscanned => "replaced unread, too deep or too much work".to_owned(),
-        Fate::Miss(Stage::Validator) => match pattern.and_then(|pattern| pattern.spec.validate.as_deref()) {
-            Some(validator) => format!("left, validator {validator} refuses it"),
-            None => "left, an address of no person".to_owned(),
-        },
-        Fate::Miss(Stage::Context) => "left, no context word near it or in its keys".to_owned(),
-        Fate::Miss(Stage::StandIn) => "left, a stand-in already".to_owned(),
-        Fate::Miss(Stage::Exempt) => "left, exempt".to_owned(),
-        Fate::Miss(Stage::Keep) => "scanned, the rule keeps short words under this key".to_owned(),
-        Fate::Miss(Stage::Policy) => "left, the policy keeps or only scans this class".to_owned(),
-        Fate::Miss(Stage::Shadow) => "left, the pattern is in shadow".to_owned(),
-    }
 }
 
 #[cfg(test)]

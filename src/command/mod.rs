@@ -4,10 +4,15 @@
 //! library knows that there is a process around it.
 
 pub mod banner;
+mod canary;
 mod check;
+mod client;
 pub mod demo;
 mod explain;
+mod health;
+mod man;
 mod patterns;
+mod reload;
 mod scrub;
 mod serve;
 mod setup;
@@ -120,6 +125,26 @@ enum Command {
         #[arg(short = 'n', long, value_name = "N")]
         count: Option<u64>,
     },
+    /// Send planted personal data through a running instance and look for it in what left.
+    ///
+    /// The route that it is posted to must have the inbox as its upstream, and the policy that is to be proved.
+    /// Exit code 1 if anything came through, 74 if it cannot be told.
+    Canary(canary::Options),
+    /// Ask a running instance whether it takes requests.
+    Health {
+        /// Configuration file of the running instance, for the address of its admin port.
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Address of the admin port; 127.0.0.1:9464 if neither says.
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
+        admin: Option<String>,
+    },
+    /// Print the manual page, or write those of all commands.
+    Man {
+        /// Write `tamis.1` and a page for each command there.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// Print the version and what it was built with.
     Version,
     /// Print a completion script for a shell.
@@ -210,6 +235,9 @@ pub fn run() -> ExitCode {
         Command::Patterns(PatternsCommand::Schema) => say(&crate::pattern::schema::schema()),
         Command::Patterns(PatternsCommand::Test { packs }) => patterns::test(&packs),
         Command::Demo { count } => demo::run(count),
+        Command::Canary(options) => canary::run(&options),
+        Command::Health { config, admin } => health::run(config.as_deref(), admin.as_deref()),
+        Command::Man { dir } => man::run(&Arguments::command(), dir.as_deref()),
         Command::Version => say(&version()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,6 +1,7 @@
 //! `tamis serve`: builds everything from the configuration, opens the ports, runs until a signal.
 
 use super::banner::Banner;
+use super::reload::Reloader;
 use super::setup::{self, Ready};
 use super::terminal::color_wanted;
 use super::{Exit, tell};
@@ -15,17 +16,27 @@ use crate::route::{Route, Upstream, UpstreamCoding};
 use crate::upstream::{HttpUpstream, Identity, Options, TlsOptions};
 use crate::{listen, upstream};
 use arc_swap::ArcSwap;
+use listenfd::ListenFd;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Bytes of items that the inbox keeps; the oldest go first.
 const INBOX_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a pseudonym key that is made at start.
 const KEY_BYTES: usize = 32;
+
+/// Places of our sockets among those that a socket unit opens: its first is for senders, a second one for operators.
+const INHERITED_INGEST: usize = 0;
+const INHERITED_ADMIN: usize = 1;
 
 /// Everything that a running instance consists of, with its ports open.
 pub(super) struct Instance {
@@ -35,6 +46,8 @@ pub(super) struct Instance {
     ingest: TcpListener,
     admin: TcpListener,
     routes: Vec<RouteInfo>,
+    token: Option<config::Secret>,
+    reloader: Option<Arc<Reloader>>,
     drain_delay: std::time::Duration,
 }
 
@@ -46,14 +59,20 @@ pub(super) fn run(path: Option<&Path>, workers: Option<u16>) -> Exit {
     log_to_stderr(config.log);
     let ready = match setup::compile(with_process_key(config, path.is_none())) {
         Ok(ready) => ready,
-        Err(exit) => return exit,
+        Err(wrong) => return wrong.tell(),
     };
     let configured = path.is_some();
+    let path = path.map(Path::to_owned);
     in_runtime(workers, async move {
-        let instance = match open(&ready, configured).await {
+        let mut instance = match open(&ready, configured).await {
             Ok(instance) => instance,
             Err(exit) => return exit,
         };
+        if let Some(path) = path {
+            let reloader = Arc::new(Reloader::new(path, ready.config, Arc::clone(&instance.settings)));
+            tokio::spawn(reload_on_signal(Arc::clone(&reloader)));
+            instance.reloader = Some(reloader);
+        }
         let color = color_wanted(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
         let written =
             io::Write::write_all(&mut io::stderr().lock(), instance.banner.render(color).as_bytes());
@@ -116,6 +135,21 @@ async fn drain_on_signal(drain: Drain, delay: std::time::Duration) {
     }
 }
 
+/// Has the configuration read again at each SIGHUP.
+async fn reload_on_signal(reloader: Arc<Reloader>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::error!(
+            "the handler of SIGHUP cannot be installed; the configuration is read at the start alone"
+        );
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        let reloader = Arc::clone(&reloader);
+        // What came of it is logged and counted there.
+        drop(tokio::task::spawn_blocking(move || reloader.reload()).await);
+    }
+}
+
 /// Builds routes and opens both ports.
 pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Exit> {
     let metrics = Metrics::new();
@@ -134,8 +168,9 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
     }
     let has_inbox = routes.iter().any(|route| matches!(route.upstream, Upstream::Inbox(_)));
     let listen = &ready.config.listen;
-    let (ingest, admin) =
-        (bind(listen.ingest, "listen.ingest").await?, bind(listen.admin, "listen.admin").await?);
+    let mut inherited = ListenFd::from_env();
+    let ingest = bind(listen.ingest, "listen.ingest", inherit(&mut inherited, INHERITED_INGEST)?).await?;
+    let admin = bind(listen.admin, "listen.admin", inherit(&mut inherited, INHERITED_ADMIN)?).await?;
     let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
     let mut infos: Vec<RouteInfo> = ready.config.routes.iter().map(route_info).collect();
     // Without a file, each path of OTLP is a route of the same name.
@@ -160,6 +195,8 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
         ingest,
         admin,
         routes: infos,
+        token: ready.config.admin.token.clone(),
+        reloader: None,
         drain_delay: ready.config.timeouts.drain_delay,
     })
 }
@@ -169,6 +206,8 @@ impl Instance {
     pub(super) async fn run(self, drain: Drain) -> Exit {
         let (settings, ready) = (Arc::clone(&self.settings), drain.clone());
         let routes = self.routes;
+        let (memory, plans) = (Arc::clone(&settings), Arc::clone(&settings));
+        let (reloader, reloads) = (self.reloader.clone(), self.reloader);
         let state = AdminState {
             metrics: settings.metrics.clone(),
             inbox: self.inbox,
@@ -177,7 +216,14 @@ impl Instance {
                 _ => Readiness::not("shutting down"),
             }),
             ledger: Box::new(move || totals(&settings)),
-            routes: Box::new(move || routes.clone()),
+            refresh: Box::new(move |metrics| metrics.memory_bytes(memory.budget.used() as u64)),
+            plan: Box::new(move |name| {
+                let route = plans.routes.iter().find(|route| name.is_empty() || *route.name == *name);
+                route.map(|route| route.plan.load_full())
+            }),
+            reload: reloads.map(|reloader| -> admin::Reload { Arc::new(move || reloader.reload()) }),
+            token: self.token,
+            routes: Box::new(move || reloader.as_ref().map_or_else(|| routes.clone(), |now| now.routes())),
             started: SystemTime::now(),
             version: env!("CARGO_PKG_VERSION"),
             sample_command: self.banner.sample_command(),
@@ -211,7 +257,28 @@ fn totals(settings: &ProxySettings) -> LedgerTotals {
     LedgerTotals { received: totals.received, in_flight: totals.in_flight, ended: totals.ended }
 }
 
-async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, Exit> {
+/// The socket that systemd opened as the `nth` of its unit, if it opened that many.
+/// SPEC: `sd_listen_fds(3)`: they begin at 3, in the order of the unit.
+fn inherit(inherited: &mut ListenFd, nth: usize) -> Result<Option<std::net::TcpListener>, Exit> {
+    inherited.take_tcp_listener(nth).map_err(|error| {
+        tell(&format!("socket {} of the socket unit is no TCP listener: {error}", nth + 1));
+        Exit::Config
+    })
+}
+
+/// Takes the inherited socket, whatever its address is, or opens one.
+async fn bind(
+    address: SocketAddr,
+    key: &str,
+    inherited: Option<std::net::TcpListener>,
+) -> Result<TcpListener, Exit> {
+    if let Some(listener) = inherited {
+        let taken = listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener));
+        return taken.map_err(|error| {
+            tell(&format!("the inherited socket for `{key}` cannot be used: {error}"));
+            Exit::Io
+        });
+    }
     TcpListener::bind(address).await.map_err(|error| {
         tell(&match error.kind() {
             io::ErrorKind::AddrInUse => {
@@ -268,11 +335,11 @@ fn connect(remote: &config::HttpUpstream, ready: &Ready) -> Result<HttpUpstream,
     HttpUpstream::new(&url, &options)
 }
 
-fn passes_unscanned(policy: &crate::redact::Policy) -> bool {
+pub(super) fn passes_unscanned(policy: &crate::redact::Policy) -> bool {
     policy.on_error == OnError::Pass || policy.mode == Mode::Shadow || !policy.attachments.is_empty()
 }
 
-fn route_info(route: &config::Route) -> RouteInfo {
+pub(super) fn route_info(route: &config::Route) -> RouteInfo {
     RouteInfo {
         name: route.name.clone(),
         protocol: route.protocol.to_string(),
@@ -310,19 +377,27 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-/// Log records to standard error, `info` and graver unless `TAMIS_LOG` says otherwise.
+/// Our own log records to standard error, `info` and graver unless `TAMIS_LOG` says otherwise.
+///
+/// LEAK: those of libraries are left out whatever it says: at their most talkative they quote headers and frames.
 fn log_to_stderr(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TAMIS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("TAMIS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let own = filter.and(filter_fn(|metadata| is_own(metadata.target())));
     let color = color_wanted(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
-    let builder = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter).with_ansi(color);
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(color);
+    let registry = tracing_subscriber::registry();
     let set = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => registry.with(layer.with_filter(own)).try_init(),
+        LogFormat::Json => registry.with(layer.json().with_filter(own)).try_init(),
     };
     if set.is_err() {
         tell("log records go where an earlier call sent them");
     }
+}
+
+/// Whether a target is a module of ours.
+fn is_own(target: &str) -> bool {
+    target.strip_prefix("tamis").is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// LEAK: a panic's message may quote what was being scanned; only its place is logged.
@@ -331,4 +406,18 @@ fn quiet_panics() {
         let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         tracing::error!(place, "panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_records_are_written() {
+        for (target, own) in
+            [("tamis", true), ("tamis::access", true), ("tamis_other", false), ("h2::codec", false)]
+        {
+            assert_eq!(is_own(target), own, "{target}");
+        }
+    }
 }

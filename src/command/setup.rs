@@ -27,7 +27,26 @@ impl Ready {
 /// Reads a file, or takes the configuration that needs none, and compiles everything in it. Problems
 /// have been told when this fails.
 pub(super) fn ready(path: Option<&Path>) -> Result<Ready, Exit> {
-    compile(read(path)?)
+    compile(read(path)?).map_err(|wrong| wrong.tell())
+}
+
+/// What is wrong with packs or policies.
+pub(super) struct Wrong {
+    /// With which of them.
+    of: &'static str,
+    /// Every problem.
+    pub(super) problems: Vec<String>,
+}
+
+impl Wrong {
+    fn new<P: Display>(of: &'static str, problems: impl IntoIterator<Item = P>) -> Self {
+        Self { of, problems: problems.into_iter().map(|problem| problem.to_string()).collect() }
+    }
+
+    /// Tells every problem to standard error.
+    pub(super) fn tell(&self) -> Exit {
+        tell_problems(self.of, self.problems.iter())
+    }
 }
 
 /// Reads a configuration file; without one, the configuration that `serve` runs with by default.
@@ -43,9 +62,12 @@ pub(super) fn read(path: Option<&Path>) -> Result<Config, Exit> {
 }
 
 /// Compiles packs and policies.
-pub(super) fn compile(config: Config) -> Result<Ready, Exit> {
+///
+/// # Errors
+/// Every problem of the packs, or else every problem of the policies.
+pub(super) fn compile(config: Config) -> Result<Ready, Wrong> {
     let set = pattern::load(&config.pattern.dirs, &config.pattern.disable)
-        .map_err(|problems| tell_problems("the packs", problems.iter()))?;
+        .map_err(|problems| Wrong::new("the packs", problems))?;
     let set = Arc::new(set);
     let mut plans = BTreeMap::new();
     let mut problems = Vec::new();
@@ -60,7 +82,7 @@ pub(super) fn compile(config: Config) -> Result<Ready, Exit> {
         }
     }
     if !problems.is_empty() {
-        return Err(tell_problems("the configuration", problems.iter()));
+        return Err(Wrong::new("the configuration", problems));
     }
     Ok(Ready { config, set, plans })
 }

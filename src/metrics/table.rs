@@ -69,6 +69,8 @@ metrics! {
         "Hits that were counted and forwarded unchanged: of patterns with `stability = \"shadow\"`, and all of a route in shadow mode.";
     Counter "tamis_scan_bytes_total", "bytes", ["route"],
         "Decoded bytes of items that were scanned.";
+    Counter "tamis_body_bytes_total", "bytes", ["route", "stage"],
+        "Bytes of request bodies that ended: `received` as they came, `decoded`, and `forwarded` (decoded bytes of what was taken).";
     Histogram "tamis_scan_seconds", "seconds", ["route"],
         "Processor time from the first to the last scanned byte of one body, without waiting.";
     Histogram "tamis_request_seconds", "seconds", ["route", "code_class"],
@@ -81,12 +83,26 @@ metrics! {
         "1 while the route may let items through unscanned (`on_error = \"pass\"`, shadow mode, or `attachments.allow`); alert on it.";
     Gauge "tamis_connections_open", "connections", [],
         "Sender connections that are open.";
+    Gauge "tamis_connections_max", "connections", [],
+        "How many may be open (`limits.connections_max`); more wait in the kernel's queue.";
     Counter "tamis_connections_total", "connections", [],
         "Sender connections accepted.";
     Counter "tamis_gate_refused_total", "requests or connections", ["reason"],
         "Requests and connections that were refused for their framing or form, by the rule that they broke.";
     Gauge "tamis_memory_held_bytes", "bytes", [],
         "Payload bytes held by all requests, of `memory_bytes_max`.";
+    Gauge "tamis_memory_max_bytes", "bytes", [],
+        "How many payload bytes all requests may hold (`limits.memory_bytes_max`).";
+    Counter "tamis_shed_requests_total", "requests", ["reason"],
+        "Requests that were turned away because there was more work than may be held, or at the end of the process.";
+    Gauge "tamis_runtime_workers", "threads", [],
+        "Threads that serve requests.";
+    Counter "tamis_runtime_busy_seconds_total", "seconds", [],
+        "Time in which these threads had work, summed; by `tamis_runtime_workers` and the time that went by it is how busy they are.";
+    Gauge "tamis_runtime_tasks", "tasks", [],
+        "Tasks that are alive: about one per connection and request.";
+    Gauge "tamis_runtime_queue_depth", "tasks", [],
+        "Tasks that are ready and wait for a thread.";
     Counter "tamis_panics_total", "panics", [],
         "Items that panicked the engine; each was dropped or refused and is a bug to report.";
     Gauge "tamis_inbox_items", "items", [],
@@ -97,10 +113,39 @@ metrics! {
         "Items that left the embedded inbox because newer ones needed the room.";
     Gauge "tamis_pattern_set_info", "1", ["generation", "hash"],
         "The pattern set in use; the value is always 1.";
+    Gauge "tamis_config_reload_success", "0 or 1", [],
+        "1 if the configuration on disk was last taken, at the start or by a reload; 0 if it was refused and the old one kept.";
+    Gauge "tamis_config_last_reload_success_timestamp_seconds", "seconds", [],
+        "When a configuration was last taken, in seconds since 1970-01-01 UTC.";
+    Counter "tamis_canary_runs_total", "runs", ["result"],
+        "Runs of `tamis canary` that were reported here: `clean`, `leaked` or `failed`.";
+    Gauge "tamis_canary_last_clean_timestamp_seconds", "seconds", [],
+        "When a canary last came through clean, in seconds since 1970-01-01 UTC; 0 if none ever has.";
     Gauge "tamis_start_time_seconds", "seconds", [],
         "When the process started, in seconds since 1970-01-01 UTC.";
-    Gauge "tamis_build_info", "1", ["version", "os", "arch"],
-        "What is running; the value is always 1.";
+    Gauge "tamis_build_info", "1", ["version", "revision", "os", "arch"],
+        "What is running; the value is always 1. `revision` is what `TAMIS_REVISION` said at build time.";
+}
+
+/// What the library tells of the process, on Linux: name, kind, unit and meaning. The names are those that every
+/// exporter uses. Source: <https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics>
+pub const PROCESS: &[MetricDoc] = &[
+    process("process_cpu_seconds_total", Kind::Counter, "seconds", "Processor time used, in whole seconds."),
+    process("process_open_fds", Kind::Gauge, "descriptors", "File descriptors that are open."),
+    process("process_max_fds", Kind::Gauge, "descriptors", "How many may be open."),
+    process("process_resident_memory_bytes", Kind::Gauge, "bytes", "Memory in use."),
+    process("process_virtual_memory_bytes", Kind::Gauge, "bytes", "Address space in use."),
+    process(
+        "process_start_time_seconds",
+        Kind::Gauge,
+        "seconds",
+        "When the process started; 0 where `/proc/stat` cannot be read, as under our systemd unit.",
+    ),
+    process("process_threads", Kind::Gauge, "threads", "Threads of the process."),
+];
+
+const fn process(name: &'static str, kind: Kind, unit: &'static str, meaning: &'static str) -> MetricDoc {
+    MetricDoc { name, kind, unit, labels: &[], meaning }
 }
 
 /// Finds a metric by its full name.
@@ -126,8 +171,9 @@ mod tests {
     #[test]
     fn the_documentation_lists_exactly_these() {
         let page = include_str!("../../docs/metrics.md");
-        let written: Vec<&str> = page.lines().filter(|line| line.starts_with("| `tamis_")).collect();
-        let wanted: Vec<String> = TABLE.iter().map(MetricDoc::markdown_row).collect();
+        let is_row = |line: &&str| line.starts_with("| `tamis_") || line.starts_with("| `process_");
+        let written: Vec<&str> = page.lines().filter(is_row).collect();
+        let wanted: Vec<String> = TABLE.iter().chain(PROCESS).map(MetricDoc::markdown_row).collect();
         assert_eq!(written, wanted);
     }
 }

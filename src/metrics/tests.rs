@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 /// Every metric and every label set that routes and patterns can lead to.
 fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
     metrics.pattern_set(1, "abc");
+    Reason::ALL.iter().for_each(|reason| metrics.refused(*reason));
     drop(metrics.connection_opened());
     Rule::ALL.iter().for_each(|rule| metrics.gate_refused(*rule));
     let name = |index: DetectorIndex| format!("pattern.{}", index.0);
@@ -17,6 +18,7 @@ fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
         [0, 200, 302, 404, 500].iter().for_each(|code| route.request(*code, 0.1));
         [None, Some(200), Some(302), Some(404), Some(500)].iter().for_each(|code| route.upstream(*code));
         route.scanned(10, 0.001);
+        route.body_bytes(&Summary::default(), true);
         for (action, pattern) in Action::ALL.iter().flat_map(|a| (0..patterns).map(|p| (*a, p))) {
             let class = Class::ALL[usize::from(pattern) % Class::ALL.len()];
             let count = Count {
@@ -43,10 +45,15 @@ fn the_registry_holds_the_table_and_nothing_else() {
     exercise(&metrics, 1, 2);
     let families = metrics.inner.registry.gather();
     let registered: BTreeSet<&str> = families.iter().map(MetricFamily::name).collect();
-    let wanted: BTreeSet<&str> = table::TABLE.iter().map(|doc| doc.name).collect();
+    let process = if cfg!(target_os = "linux") { table::PROCESS } else { &[] };
+    let wanted: BTreeSet<&str> = table::TABLE.iter().chain(process).map(|doc| doc.name).collect();
     assert_eq!(registered, wanted);
     for family in &families {
-        let doc = table::find(family.name()).expect("in the table");
+        let Some(doc) = table::find(family.name()) else {
+            let doc = process.iter().find(|doc| doc.name == family.name()).expect("of the process");
+            assert_eq!(format!("{:?}", family.get_field_type()).to_lowercase(), doc.kind.as_str());
+            continue;
+        };
         let kind = format!("{:?}", family.get_field_type()).to_lowercase();
         assert_eq!(kind, doc.kind.as_str(), "{}", doc.name);
         assert_eq!(family.help(), doc.meaning);
@@ -156,4 +163,75 @@ fn the_inbox_is_shown_as_it_was_last_told() {
     let text = metrics.render();
     assert!(text.contains("tamis_inbox_items 2"));
     assert!(text.contains("tamis_inbox_evicted_total 9"));
+}
+
+#[test]
+fn what_all_routes_share_fits_the_room_that_is_kept_for_it() {
+    let metrics = Metrics::new();
+    metrics.pattern_set(1, "abc");
+    Reason::ALL.iter().for_each(|reason| metrics.refused(*reason));
+    CanaryResult::ALL.iter().for_each(|result| metrics.canary(*result));
+    // Half of it is for what comes: the spool, the circuit breaker.
+    assert!(series(&metrics.render()) <= SERIES_UNROUTED / 2, "{}", series(&metrics.render()));
+}
+
+#[test]
+fn only_what_is_turned_away_for_want_of_room_is_shed() {
+    let metrics = Metrics::new();
+    assert!(metrics.render().contains("tamis_shed_requests_total{reason=\"memory_exhausted\"} 0"));
+    metrics.refused(Reason::MemoryExhausted);
+    metrics.refused(Reason::NotJson);
+    let text = metrics.render();
+    assert!(text.contains("tamis_shed_requests_total{reason=\"memory_exhausted\"} 1"));
+    assert!(!text.contains("not_json"));
+}
+
+#[test]
+fn bytes_are_forwarded_only_if_they_were_taken() {
+    let metrics = Metrics::new();
+    let route = metrics.route("a", "generic");
+    let summary = Summary { bytes_received: 3, bytes_in: 7, bytes_out: 5, ..Summary::default() };
+    route.body_bytes(&summary, true);
+    route.body_bytes(&summary, false);
+    let text = metrics.render();
+    for (stage, bytes) in [("received", 6), ("decoded", 14), ("forwarded", 5)] {
+        let line = format!("tamis_body_bytes_total{{route=\"a\",stage=\"{stage}\"}} {bytes}");
+        assert!(text.contains(&line), "{line} is not in {text}");
+    }
+}
+
+#[test]
+fn a_refused_configuration_keeps_the_time_of_the_last_good_one() {
+    let metrics = Metrics::new();
+    let time = metrics.inner.reload_time.get();
+    assert!(time > 0);
+    metrics.reloaded(false);
+    assert!(metrics.render().contains("tamis_config_reload_success 0"));
+    assert_eq!(metrics.inner.reload_time.get(), time);
+    metrics.reloaded(true);
+    assert!(metrics.render().contains("tamis_config_reload_success 1"));
+}
+
+#[test]
+fn a_canary_is_clean_only_when_it_is() {
+    let metrics = Metrics::new();
+    metrics.canary(CanaryResult::Leaked);
+    metrics.canary(CanaryResult::Failed);
+    assert_eq!(metrics.inner.canary_clean_time.get(), 0);
+    metrics.canary(CanaryResult::Clean);
+    assert!(metrics.inner.canary_clean_time.get() > 0);
+    for result in CanaryResult::ALL {
+        assert!(
+            metrics
+                .render()
+                .contains(&format!("tamis_canary_runs_total{{result=\"{}\"}} 1", result.as_str()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_runtime_is_read() {
+    let metrics = Metrics::new();
+    metrics.runtime(&tokio::runtime::Handle::current().metrics());
+    assert!(metrics.render().contains("tamis_runtime_workers 1"));
 }

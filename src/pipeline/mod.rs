@@ -232,6 +232,8 @@ pub struct Summary {
     pub dropped: Vec<(Reason, u64)>,
     /// Hits by detector and action.
     pub counts: Vec<Count>,
+    /// Bytes of the body as it came, still coded.
+    pub bytes_received: u64,
     /// Decoded bytes read.
     pub bytes_in: u64,
     /// Decoded bytes written.
@@ -370,6 +372,7 @@ impl Pipeline {
     /// The body is refused whole. What was appended before is scanned, but is no complete body.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
         let mut rest = chunk;
+        self.summary.bytes_received += chunk.len() as u64;
         loop {
             self.piece.clear();
             let progress = self.decoder.step(&mut rest, &mut self.piece).map_err(refused)?;

@@ -252,6 +252,7 @@ impl Exchange<'_> {
     }
 
     fn refusal(&self, refused: Refused) -> Response<AnswerBody> {
+        self.settings.metrics.refused(refused.reason);
         let shape = match self.route.protocol {
             // What Sentry takes below this is answered as a collector would.
             Protocol::Sentry if intake::otlp_signal(self.path()).is_some() => Protocol::Otlp,

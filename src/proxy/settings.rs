@@ -112,6 +112,7 @@ impl ProxySettings {
     /// Settings with a fresh ledger and budget.
     #[must_use]
     pub fn new(limits: Limits, routes: Vec<Route>, metrics: Metrics) -> Self {
+        metrics.bounds(limits.connections_max as u64, limits.memory_bytes_max as u64);
         Self {
             budget: Budget::new(limits.memory_bytes_max),
             ledger: Ledger::default(),

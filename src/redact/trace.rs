@@ -8,6 +8,7 @@
 //! read like names in a program are shown.
 
 use super::action::Action;
+use super::plan::Plan;
 use crate::pattern::{Class, DetectorIndex};
 use crate::scan::context::Keys;
 use std::fmt;
@@ -68,6 +69,33 @@ pub struct Event {
     pub bytes: usize,
     /// The value, if it may be shown.
     pub value: Option<Vec<u8>>,
+}
+
+impl Event {
+    /// What became of it, in words.
+    #[must_use]
+    pub fn verdict(&self, plan: &Plan) -> String {
+        let pattern = plan.set().patterns().get(usize::from(self.detector.0));
+        match self.fate {
+            Fate::Hit(action) => format!("replaced, {}", action.as_str()),
+            Fate::Learnt(action) => {
+                format!("replaced, {}, learnt from a field of that rule", action.as_str())
+            }
+            Fate::Unscanned => "replaced unread, too deep or too much work".to_owned(),
+            Fate::Miss(Stage::Validator) => {
+                match pattern.and_then(|pattern| pattern.spec.validate.as_deref()) {
+                    Some(validator) => format!("left, validator {validator} refuses it"),
+                    None => "left, an address of no person".to_owned(),
+                }
+            }
+            Fate::Miss(Stage::Context) => "left, no context word near it or in its keys".to_owned(),
+            Fate::Miss(Stage::StandIn) => "left, a stand-in already".to_owned(),
+            Fate::Miss(Stage::Exempt) => "left, exempt".to_owned(),
+            Fate::Miss(Stage::Keep) => "scanned, the rule keeps short words under this key".to_owned(),
+            Fate::Miss(Stage::Policy) => "left, the policy keeps or only scans this class".to_owned(),
+            Fate::Miss(Stage::Shadow) => "left, the pattern is in shadow".to_owned(),
+        }
+    }
 }
 
 /// The debug form shows no value.

@@ -59,7 +59,7 @@ impl std::error::Error for TlsError {
 
 impl TlsOptions {
     /// Reads the files and builds what connections use. ALPN is left to the connector.
-    pub(super) fn client_config(&self) -> Result<ClientConfig, TlsError> {
+    pub(crate) fn client_config(&self) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -54,7 +54,11 @@ async fn without_room_for_what_is_unpacked_the_sender_may_try_again() {
     assert_eq!(upstream.connections(), 0);
     Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
     let rendered = proxy.settings.metrics.render();
-    assert!(rendered.contains(r#"reason="memory_exhausted""#), "{rendered}");
+    assert!(
+        rendered.contains(r#"outcome="rejected",protocol="test",reason="memory_exhausted""#),
+        "{rendered}"
+    );
+    assert!(rendered.contains(r#"tamis_shed_requests_total{reason="memory_exhausted"} 1"#), "{rendered}");
     assert_eq!(proxy.settings.budget.used(), BUDGET - unpacked);
     drop(others);
     assert_eq!(proxy.send(post(ENVELOPE_PATH, &[], &body)).await.status, 200);

@@ -99,7 +99,8 @@ async fn web_analytics_and_speed_insights_go_on_without_what_is_personal() {
         for body in [lines, array] {
             let upstream = FakeUpstream::ok().await;
             let proxy = drain(Protocol::Vercel, &upstream, None).await;
-            let answer = vercel(&proxy, Some(&signature(SECRET, body.as_bytes())), None, body.as_bytes()).await;
+            let answer =
+                vercel(&proxy, Some(&signature(SECRET, body.as_bytes())), None, body.as_bytes()).await;
             assert_eq!(answer.status, 200);
             let want = body
                 .replace("jane@example.com", "[email]")
