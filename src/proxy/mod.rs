@@ -4,6 +4,7 @@
 //! Nothing is sent on that was not scrubbed: the body by the pipeline, path and query by the plan,
 //! headers by an allow-list. No log line here holds a path, an address or a header.
 
+mod announced;
 mod answer;
 mod body;
 mod cors;
