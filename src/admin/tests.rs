@@ -36,7 +36,7 @@ fn state() -> AdminState {
         metrics,
         inbox: Some(Inbox::new(1 << 20)),
         ready: Box::new(Readiness::ready),
-        ledger: Box::new(|| LedgerTotals { received: 2, in_flight: 0, ended: [0, 2, 0, 0, 0] }),
+        ledger: Box::new(|| LedgerTotals { received: 2, in_flight: 0, in_spool: 0, ended: [0, 2, 0, 0, 0] }),
         routes: Box::new(|| {
             vec![RouteInfo {
                 name: "sentry".to_owned(),

@@ -1,5 +1,7 @@
 //! `tamis serve`: builds everything from the configuration, opens the ports, runs until a signal.
 
+mod spooled;
+
 use super::banner::Banner;
 use super::setup::{self, Ready};
 use super::terminal::color_wanted;
@@ -15,6 +17,7 @@ use crate::route::{Route, Upstream, UpstreamCoding};
 use crate::upstream::{HttpUpstream, Identity, Options, TlsOptions};
 use crate::{listen, upstream};
 use arc_swap::ArcSwap;
+use spooled::Spooled;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,6 +38,7 @@ pub(super) struct Instance {
     ingest: TcpListener,
     admin: TcpListener,
     routes: Vec<RouteInfo>,
+    spool: Option<Spooled>,
     drain_delay: std::time::Duration,
 }
 
@@ -152,7 +156,8 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
             vec!["User ids become pseudonyms under a random key that ends with this process.".to_owned()]
         },
     };
-    let settings = ProxySettings::new(limits(&ready.config), routes, metrics);
+    let mut settings = ProxySettings::new(limits(&ready.config), routes, metrics);
+    let spool = spooled::open(ready, &mut settings)?;
     Ok(Instance {
         settings: Arc::new(settings),
         inbox: has_inbox.then_some(inbox),
@@ -160,6 +165,7 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
         ingest,
         admin,
         routes: infos,
+        spool,
         drain_delay: ready.config.timeouts.drain_delay,
     })
 }
@@ -168,11 +174,15 @@ impl Instance {
     /// Serves until the drain is through.
     pub(super) async fn run(self, drain: Drain) -> Exit {
         let (settings, ready) = (Arc::clone(&self.settings), drain.clone());
+        let spool = self.spool.as_ref().map(|spooled| Arc::clone(&spooled.spool));
         let routes = self.routes;
         let state = AdminState {
             metrics: settings.metrics.clone(),
             inbox: self.inbox,
             ready: Box::new(move || match ready.phase() {
+                Phase::Serve if spool.as_ref().is_some_and(|spool| spool.is_failing()) => {
+                    Readiness::not("the spool cannot be written")
+                }
                 Phase::Serve => Readiness::ready(),
                 _ => Readiness::not("shutting down"),
             }),
@@ -189,7 +199,12 @@ impl Instance {
             drop(admin_ends.await);
             drop(admin_drain);
         }));
+        let sending = self.spool.map(|spooled| spooled.send(&drain));
         let served = listen::serve(self.ingest, self.settings, drain).await;
+        // Whoever is still told that it is taken was told before: what is in flight has ended.
+        if let Some(sending) = sending {
+            sending.end().await;
+        }
         drop(ended);
         let admin = admin.await;
         match (served, admin) {
@@ -208,7 +223,12 @@ impl Instance {
 
 fn totals(settings: &ProxySettings) -> LedgerTotals {
     let totals = settings.ledger.totals();
-    LedgerTotals { received: totals.received, in_flight: totals.in_flight, ended: totals.ended }
+    LedgerTotals {
+        received: totals.received,
+        in_flight: totals.in_flight,
+        in_spool: totals.in_spool,
+        ended: totals.ended,
+    }
 }
 
 async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, Exit> {
@@ -264,8 +284,11 @@ fn connect(remote: &config::HttpUpstream, ready: &Ready) -> Result<HttpUpstream,
         connect: ready.config.timeouts.connect,
         pool_idle: ready.config.timeouts.pool_idle,
     };
-    let url = format!("{}://{}{}", remote.scheme.as_str(), remote.authority(), remote.base_path);
-    HttpUpstream::new(&url, &options)
+    HttpUpstream::new(&url(remote), &options)
+}
+
+fn url(remote: &config::HttpUpstream) -> String {
+    format!("{}://{}{}", remote.scheme.as_str(), remote.authority(), remote.base_path)
 }
 
 fn passes_unscanned(policy: &crate::redact::Policy) -> bool {

@@ -18,6 +18,7 @@ use crate::proxy::body::{Held, Reader};
 use crate::proxy::intake::Intake;
 use crate::proxy::scrub::{Broken, INLINE_BYTES_MAX, Scrub};
 use crate::proxy::see_through::SeeThrough;
+use crate::proxy::spooled::{self, Outgoing};
 use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
 use crate::redact::{Action, Mode};
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
@@ -66,7 +67,12 @@ pub(super) async fn deliver(
     };
     let flow = match begun {
         Ok(flow) if !flow.scrub.finished() && flow.is_sent_whole() => {
-            gather(exchange, flow, &mut reader, &mut receipt).await
+            gather(exchange, flow, &mut reader, &mut receipt, usize::MAX).await
+        }
+        // Held as far as an item may be, so that it can wait on disk if the upstream turns out to be away.
+        Ok(flow) if !flow.scrub.finished() && exchange.queue(flow.format).is_some() => {
+            let bytes_max = exchange.settings.limits.buffered.item_bytes_max;
+            gather(exchange, flow, &mut reader, &mut receipt, bytes_max).await
         }
         begun => begun,
     };
@@ -178,16 +184,17 @@ async fn verify(exchange: &Exchange<'_>, held: &Held, declared: Coding) -> Resul
     tokio::task::spawn_blocking(check).await.unwrap_or(Err(Reason::Draining))
 }
 
-/// Reads and scrubs the rest of a body of which nothing can be sent before all of it was seen.
+/// Reads and scrubs the rest of a body of which nothing is to be sent before all of it was seen, or `bytes_max` of it.
 async fn gather(
     exchange: &Exchange<'_>,
     mut flow: Flow,
     reader: &mut Reader<'_>,
     receipt: &mut Receipt,
+    bytes_max: usize,
 ) -> Result<Flow, Broken> {
     let mut came = BytesMut::from(&flow.came[..]);
     let mut ended = flow.complete;
-    while !flow.scrub.finished() {
+    while !flow.scrub.finished() && came.len() < bytes_max {
         if flow.rest.is_empty() && !ended {
             match reader.next().await.map_err(|reason| flow.scrub.broken(reason))? {
                 Some(piece) => {
@@ -202,6 +209,7 @@ async fn gather(
         receipt.framed(flow.scrub.summary());
     }
     flow.came = came.freeze();
+    flow.complete = ended;
     Ok(flow)
 }
 
@@ -277,6 +285,19 @@ async fn whole(
             }
             let bytes_sent = body.len();
             exchange.measure_upload(format, bytes_sent, &mut headers);
+            if let Some(queue) = exchange.queue(format) {
+                let target = match exchange.target() {
+                    Ok(target) => target,
+                    Err(reason) => {
+                        receipt.settle(&summary, Err(reason));
+                        return Err(reason.into());
+                    }
+                };
+                let (upstream, charge) = (upstream.clone(), Some(charge));
+                let outgoing = Outgoing { upstream, target, headers, body, summary, receipt, charge };
+                let answered = spooled::send_or_store(exchange, queue, outgoing).await;
+                return spooled::answer(exchange, format, answered);
+            }
             let body = UpstreamBody::whole(body);
             let sent = if is_call {
                 call(exchange, upstream, headers, body)

@@ -20,6 +20,7 @@ mod query_event;
 mod scrub;
 mod see_through;
 mod settings;
+mod spooled;
 
 pub use settings::{Limits, ProxySettings};
 
