@@ -317,7 +317,8 @@ impl InboxWriter {
     }
 }
 
-fn answer_body(protocol: &str, event_id: Option<[u8; 32]>) -> Bytes {
+/// What Sentry says to what it took, and an empty object for the others.
+pub(crate) fn answer_body(protocol: &str, event_id: Option<[u8; 32]>) -> Bytes {
     // LEAK: nothing but hex digits is ever echoed.
     match event_id.filter(|id| protocol == "sentry" && id.iter().all(u8::is_ascii_hexdigit)) {
         Some(id) => Bytes::from(format!("{{\"id\":\"{}\"}}", String::from_utf8_lossy(&id))),

@@ -2,7 +2,8 @@
 //!
 //! Every body that arrives opens a [`Receipt`]. The receipt counts its items into exactly one outcome
 //! each, also when nobody tells it how things ended: dropping it counts them as rejected. So
-//! `received = outcomes + in flight` holds whatever happens to a request.
+//! `received = outcomes + in flight + in spool` holds whatever happens to a request. Items in the spool have no outcome yet;
+//! those that an earlier process left there are received anew when it is opened.
 //!
 //! Until a body is framed it counts as one item; a body in which nothing could be framed stays one.
 
@@ -20,6 +21,7 @@ pub struct Ledger(Arc<Counts>);
 struct Counts {
     received: AtomicU64,
     in_flight: AtomicU64,
+    in_spool: AtomicU64,
     ended: [AtomicU64; Outcome::ALL.len()],
     draining: AtomicBool,
 }
@@ -31,6 +33,8 @@ pub struct Totals {
     pub received: u64,
     /// Items that have not ended; a body that is not framed yet is one.
     pub in_flight: u64,
+    /// Items that wait on disk for their upstream.
+    pub in_spool: u64,
     /// Items by outcome, in the order of [`Outcome::ALL`].
     pub ended: [u64; Outcome::ALL.len()],
 }
@@ -70,7 +74,27 @@ impl Ledger {
         Totals {
             received: read(&self.0.received),
             in_flight: read(&self.0.in_flight),
+            in_spool: read(&self.0.in_spool),
             ended: std::array::from_fn(|at| read(&self.0.ended[at])),
+        }
+    }
+
+    /// Counts items that were found in the spool as received.
+    pub(crate) fn restored(&self, items: u64) {
+        self.0.received.fetch_add(items, Ordering::Relaxed);
+        self.0.in_spool.fetch_add(items, Ordering::Relaxed);
+    }
+
+    /// Ends items that were in the spool.
+    pub(crate) fn left(&self, route: &RouteMetrics, outcome: Outcome, reason: Reason, items: u64) {
+        self.end(route, outcome, reason, items);
+        self.0.in_spool.fetch_sub(items, Ordering::Relaxed);
+    }
+
+    fn end(&self, route: &RouteMetrics, outcome: Outcome, reason: Reason, items: u64) {
+        if items > 0 {
+            self.0.ended[outcome as usize].fetch_add(items, Ordering::Relaxed);
+            route.items(outcome, reason, items);
         }
     }
 
@@ -116,6 +140,18 @@ impl Receipt {
         self.rejected(summary, reason, 1);
     }
 
+    /// Moves the items of a body that was read to its end into the spool, where they stay if the store takes them.
+    #[must_use = "the items are in the spool until the store refuses them"]
+    pub(crate) fn spool(mut self, summary: &Summary) -> Spooling {
+        // A body without any item is one, as it is when it goes straight on.
+        let clean = if framed(summary) == 0 { 1 } else { summary.clean };
+        let items = clean + summary.redacted;
+        self.ledger.0.in_spool.fetch_add(items, Ordering::Relaxed);
+        self.ledger.0.received.fetch_add(items, Ordering::Relaxed);
+        self.close(summary, &[]);
+        Spooling { ledger: self.ledger.clone(), route: self.route.clone(), clean, redacted: summary.redacted }
+    }
+
     fn accepted(&mut self, summary: &Summary) {
         // A body without any item went through as it was.
         let clean = if framed(summary) == 0 { 1 } else { summary.clean };
@@ -134,23 +170,37 @@ impl Receipt {
     /// Closes the receipt over the items of `ends` and the dropped ones.
     fn close(&mut self, summary: &Summary, ends: &[(Outcome, Reason, u64)]) {
         let items = dropped(summary) + ends.iter().map(|(_, _, n)| n).sum::<u64>();
-        // One was counted when the receipt was opened, and every way here ends at least one.
-        self.ledger.0.received.fetch_add(items.saturating_sub(1), Ordering::Relaxed);
+        // One was counted when the receipt was opened. It may be in the spool, counted there.
+        self.ledger.0.received.fetch_add(items, Ordering::Relaxed);
+        self.ledger.0.received.fetch_sub(1, Ordering::Relaxed);
         for (reason, n) in &summary.dropped {
-            self.end(Outcome::Dropped, *reason, *n);
+            self.ledger.end(&self.route, Outcome::Dropped, *reason, *n);
         }
         for (outcome, reason, n) in ends {
-            self.end(*outcome, *reason, *n);
+            self.ledger.end(&self.route, *outcome, *reason, *n);
         }
         self.ledger.0.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.open = false;
     }
+}
 
-    fn end(&self, outcome: Outcome, reason: Reason, n: u64) {
-        if n > 0 {
-            self.ledger.0.ended[outcome as usize].fetch_add(n, Ordering::Relaxed);
-            self.route.items(outcome, reason, n);
-        }
+/// The items of one body that the spool is asked to take.
+pub(crate) struct Spooling {
+    ledger: Ledger,
+    route: RouteMetrics,
+    clean: u64,
+    redacted: u64,
+}
+
+impl Spooling {
+    /// Items in which nothing was found, and those in which something was replaced.
+    pub(crate) fn items(&self) -> (u64, u64) {
+        (self.clean, self.redacted)
+    }
+
+    /// Ends the items: the store did not take them.
+    pub(crate) fn refuse(self, reason: Reason) {
+        self.ledger.left(&self.route, Outcome::Rejected, reason, self.clean + self.redacted);
     }
 }
 
@@ -220,6 +270,35 @@ mod tests {
         let dropped = summary(0, 0, 2);
         check(|r, s| r.settle(s, Ok(200)), &dropped, [0, 0, 2, 0, 0]);
         check(|r, s| r.settle(s, Ok(503)), &dropped, [0, 0, 2, 0, 0]);
+    }
+
+    #[test]
+    fn what_is_spooled_has_no_outcome_yet() {
+        for (summary, clean, redacted) in
+            [(summary(3, 2, 1), 3, 2), (summary(0, 0, 0), 1, 0), (summary(0, 0, 2), 0, 0)]
+        {
+            let ledger = Ledger::default();
+            let route = Metrics::default().route("a", "test");
+            let spooling = ledger.open(&route).spool(&summary);
+            assert_eq!(spooling.items(), (clean, redacted));
+            let totals = ledger.totals();
+            assert_eq!((totals.in_flight, totals.in_spool), (0, clean + redacted));
+            assert_eq!(totals.received, totals.outcomes() + totals.in_spool);
+            spooling.refuse(Reason::SpoolFull);
+            let totals = ledger.totals();
+            assert_eq!((totals.in_spool, totals.of(Outcome::Rejected)), (0, clean + redacted));
+            assert_eq!(totals.received, totals.outcomes());
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_process_left_is_received_anew() {
+        let ledger = Ledger::default();
+        ledger.restored(5);
+        let route = Metrics::default().route("a", "test");
+        ledger.left(&route, Outcome::Expired, Reason::TooOld, 2);
+        let totals = ledger.totals();
+        assert_eq!((totals.received, totals.in_spool, totals.of(Outcome::Expired)), (5, 3, 2));
     }
 
     #[test]

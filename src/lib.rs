@@ -3,14 +3,14 @@
 //! ```text
 //!  sender ── listen ── gate ── route ── decode ── frame ── scan ── redact ── encode ── upstream ── vendor
 //!              │        │        │         │         │        │        │         │         │
-//!            limits   framing  policy   gzip br   envelope  sweep    edits    lengths   pool, inbox
-//!            h1/h2c   floods   per      zstd      ndjson    walk     splice   coding
+//!            limits   framing  policy   gzip br   envelope  sweep    edits    lengths   pool, inbox,
+//!            h1/h2c   floods   per      zstd      ndjson    walk     splice   coding    spool
 //!                              route    caps      otlp …   settle
 //! ```
 //!
 //! `decode` to `encode` are plain functions over bytes: no sockets, no clock, no `async`. [`pipeline`]
 //! joins them for one body, and is what the proxy, the command line, the tests, the fuzzers and the
-//! benchmarks all call; [`gate`] knows no sockets but for its one reader. Only `listen`, `proxy`, `upstream` and
+//! benchmarks all call; [`gate`] knows no sockets but for its one reader. Only `listen`, `proxy`, `upstream`, `spool` and
 //! `admin` touch the outside.
 
 pub mod decode;
@@ -34,4 +34,5 @@ pub mod metrics;
 pub mod outcome;
 pub mod proxy;
 pub mod route;
+pub mod spool;
 pub mod upstream;

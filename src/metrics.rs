@@ -9,7 +9,10 @@
 //! outcomes, reasons, classes and actions are closed sets. Past [`SERIES_FIXED_MAX`] new label sets are
 //! counted under `route="other"`, so that the number of series stays within routes x patterns + 2,000.
 
+mod spool;
 pub mod table;
+
+pub use spool::SpoolMetrics;
 
 use crate::gate::Rule;
 use crate::outcome::{Outcome, Reason};
@@ -206,6 +209,7 @@ struct Inner {
     inbox_items: IntGauge,
     inbox_bytes: IntGauge,
     inbox_evicted: IntCounter,
+    spool: SpoolMetrics,
     pattern_set: IntGaugeVec,
     current_set: Mutex<Option<PatternSetInfo>>,
     reload_success: IntGauge,
@@ -311,6 +315,7 @@ impl Metrics {
             inbox_items: gauge(&registry, "tamis_inbox_items"),
             inbox_bytes: gauge(&registry, "tamis_inbox_bytes"),
             inbox_evicted: counter(&registry, "tamis_inbox_evicted_total"),
+            spool: SpoolMetrics::new(&registry),
             pattern_set: gauges(&registry, "tamis_pattern_set_info"),
             current_set: Mutex::new(None),
             reload_success: gauge(&registry, "tamis_config_reload_success"),
@@ -418,6 +423,12 @@ impl Metrics {
         self.inner.inbox_items.set(saturate(items));
         self.inner.inbox_bytes.set(saturate(bytes));
         self.inner.inbox_evicted.inc_by(evicted.saturating_sub(self.inner.inbox_evicted.get()));
+    }
+
+    /// Counters and gauges of the spool.
+    #[must_use]
+    pub fn spool(&self) -> SpoolMetrics {
+        self.inner.spool.clone()
     }
 
     /// Names the pattern set in use; the one before it is no longer shown.
@@ -729,6 +740,10 @@ fn counters(registry: &Registry, name: &str) -> IntCounterVec {
 fn gauges(registry: &Registry, name: &str) -> IntGaugeVec {
     let (opts, labels) = options(name);
     register(registry, IntGaugeVec::new(opts, labels))
+}
+
+fn histogram(registry: &Registry, name: &str, buckets: &[f64]) -> Histogram {
+    register(registry, Histogram::with_opts(HistogramOpts::from(options(name).0).buckets(buckets.to_vec())))
 }
 
 fn histograms(registry: &Registry, name: &str, buckets: &[f64]) -> HistogramVec {

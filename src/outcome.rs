@@ -16,7 +16,7 @@ pub enum Outcome {
     Dropped,
     /// Answered with an error; nothing of it went anywhere.
     Rejected,
-    /// Too old when its turn came (spool only).
+    /// Too old before its turn came (spool only).
     Expired,
 }
 
@@ -123,6 +123,16 @@ reasons! {
     UpstreamBroken = "upstream_broken",
     /// The upstream answered with a status of 400 or above, which the sender was given.
     UpstreamStatus = "upstream_status",
+    /// The spool has no room.
+    SpoolFull = "spool_full",
+    /// The spool's disk does not take what it is given.
+    SpoolFailed = "spool_failed",
+    /// It lay in the spool, and its bytes are no longer what was written.
+    SpoolDamaged = "spool_damaged",
+    /// It lay in the spool longer than `age_max`.
+    TooOld = "too_old",
+    /// The upstream refused it for good after it had been taken into the spool; it is among the dead letters.
+    DeadLetter = "dead_letter",
     /// The process is shutting down.
     Draining = "draining",
     /// The guard went away without being told: counted, so that the sum holds.

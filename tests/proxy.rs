@@ -42,6 +42,10 @@ mod sentry_files;
 mod shadow;
 #[path = "proxy/shutdown.rs"]
 mod shutdown;
+#[path = "proxy/spool.rs"]
+mod spool;
+#[path = "proxy/spool_process.rs"]
+mod spool_process;
 #[path = "proxy/streaming.rs"]
 mod streaming;
 #[path = "proxy/transport.rs"]

@@ -42,6 +42,8 @@ pub struct LedgerTotals {
     pub received: u64,
     /// Items that have not ended.
     pub in_flight: u64,
+    /// Items that wait in the spool.
+    pub in_spool: u64,
     /// Items by outcome, in the order of [`Outcome::ALL`].
     pub ended: [u64; Outcome::ALL.len()],
 }
@@ -107,6 +109,7 @@ fn items(totals: LedgerTotals) -> Value {
     let mut counts = Map::new();
     counts.insert("received".to_owned(), totals.received.into());
     counts.insert("in_flight".to_owned(), totals.in_flight.into());
+    counts.insert("in_spool".to_owned(), totals.in_spool.into());
     for (outcome, count) in Outcome::ALL.iter().zip(totals.ended) {
         counts.insert(outcome.as_str().to_owned(), count.into());
     }

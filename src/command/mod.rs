@@ -16,6 +16,7 @@ mod reload;
 mod scrub;
 mod serve;
 mod setup;
+mod spool;
 pub mod terminal;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -32,6 +33,8 @@ pub(crate) enum Exit {
     No,
     /// Input or output failed.
     Io,
+    /// Another process has it now.
+    Busy,
     /// The configuration, or a pack, is wrong.
     Config,
 }
@@ -42,6 +45,7 @@ impl From<Exit> for ExitCode {
             Exit::Ok => 0,
             Exit::No => 1,
             Exit::Io => 74,
+            Exit::Busy => 75,
             Exit::Config => 78,
         })
     }
@@ -53,7 +57,7 @@ impl From<Exit> for ExitCode {
     name = "tamis",
     version,
     arg_required_else_help = true,
-    after_help = "Try it without any set-up:\n  tamis demo                     invented events, before and after side by side\n  tamis serve                    a proxy on 127.0.0.1:8080 with an inbox instead of a vendor\n  tamis scrub app.log            a file to stdout, scrubbed\n\nExit codes: 0 done, 1 the answer is no, 2 wrong usage, 74 input or output failed, 78 bad configuration"
+    after_help = "Try it without any set-up:\n  tamis demo                     invented events, before and after side by side\n  tamis serve                    a proxy on 127.0.0.1:8080 with an inbox instead of a vendor\n  tamis scrub app.log            a file to stdout, scrubbed\n\nExit codes: 0 done, 1 the answer is no, 2 wrong usage, 74 input or output failed, 75 spool in use, 78 bad configuration"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -119,6 +123,11 @@ enum Command {
     /// List the patterns and field rules, test them, or compare what packs would do.
     #[command(subcommand)]
     Patterns(PatternsCommand),
+    /// Look at the spool: what waits, whether it is sound, the requests themselves.
+    ///
+    /// Works while a proxy runs with the same spool, and changes nothing.
+    #[command(subcommand)]
+    Spool(SpoolCommand),
     /// Serve with an inbox, send invented events through it, and show before and after side by side.
     Demo {
         /// Stop after this many events; without it, until Ctrl-C.
@@ -194,6 +203,31 @@ enum PatternsCommand {
     Schema,
 }
 
+#[derive(Debug, Subcommand)]
+enum SpoolCommand {
+    /// One line per upstream: items, records, bytes, age of the oldest; then the dead letters.
+    Ls {
+        #[command(flatten)]
+        place: spool::Place,
+        /// Print JSON: an array of objects.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every record; exit code 1 if any is damaged.
+    Verify {
+        #[command(flatten)]
+        place: spool::Place,
+    },
+    /// Print what waits as NDJSON, one scrubbed request per line, without the credentials in its headers.
+    Export {
+        #[command(flatten)]
+        place: spool::Place,
+        /// Print the dead letters instead: what an upstream refused for good.
+        #[arg(long)]
+        dead: bool,
+    },
+}
+
 /// A file that can be read more than once.
 fn twice(file: &str) -> Result<PathBuf, String> {
     match file {
@@ -234,6 +268,9 @@ pub fn run() -> ExitCode {
         }
         Command::Patterns(PatternsCommand::Schema) => say(&crate::pattern::schema::schema()),
         Command::Patterns(PatternsCommand::Test { packs }) => patterns::test(&packs),
+        Command::Spool(SpoolCommand::Ls { place, json }) => spool::ls(&place, json),
+        Command::Spool(SpoolCommand::Verify { place }) => spool::verify(&place),
+        Command::Spool(SpoolCommand::Export { place, dead }) => spool::export(&place, dead),
         Command::Demo { count } => demo::run(count),
         Command::Canary(options) => canary::run(&options),
         Command::Health { config, admin } => health::run(config.as_deref(), admin.as_deref()),

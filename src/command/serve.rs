@@ -1,5 +1,7 @@
 //! `tamis serve`: builds everything from the configuration, opens the ports, runs until a signal.
 
+mod spooled;
+
 use super::banner::Banner;
 use super::reload::Reloader;
 use super::setup::{self, Ready};
@@ -17,6 +19,7 @@ use crate::upstream::{HttpUpstream, Identity, Options, TlsOptions};
 use crate::{listen, upstream};
 use arc_swap::ArcSwap;
 use listenfd::ListenFd;
+use spooled::Spooled;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -48,6 +51,7 @@ pub(super) struct Instance {
     routes: Vec<RouteInfo>,
     token: Option<config::Secret>,
     reloader: Option<Arc<Reloader>>,
+    spool: Option<Spooled>,
     drain_delay: std::time::Duration,
 }
 
@@ -187,7 +191,8 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
             vec!["User ids become pseudonyms under a random key that ends with this process.".to_owned()]
         },
     };
-    let settings = ProxySettings::new(limits(&ready.config), routes, metrics);
+    let mut settings = ProxySettings::new(limits(&ready.config), routes, metrics);
+    let spool = spooled::open(ready, &mut settings)?;
     Ok(Instance {
         settings: Arc::new(settings),
         inbox: has_inbox.then_some(inbox),
@@ -197,6 +202,7 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
         routes: infos,
         token: ready.config.admin.token.clone(),
         reloader: None,
+        spool,
         drain_delay: ready.config.timeouts.drain_delay,
     })
 }
@@ -205,6 +211,7 @@ impl Instance {
     /// Serves until the drain is through.
     pub(super) async fn run(self, drain: Drain) -> Exit {
         let (settings, ready) = (Arc::clone(&self.settings), drain.clone());
+        let spool = self.spool.as_ref().map(|spooled| Arc::clone(&spooled.spool));
         let routes = self.routes;
         let (memory, plans) = (Arc::clone(&settings), Arc::clone(&settings));
         let (reloader, reloads) = (self.reloader.clone(), self.reloader);
@@ -212,6 +219,9 @@ impl Instance {
             metrics: settings.metrics.clone(),
             inbox: self.inbox,
             ready: Box::new(move || match ready.phase() {
+                Phase::Serve if spool.as_ref().is_some_and(|spool| spool.is_failing()) => {
+                    Readiness::not("the spool cannot be written")
+                }
                 Phase::Serve => Readiness::ready(),
                 _ => Readiness::not("shutting down"),
             }),
@@ -235,7 +245,12 @@ impl Instance {
             drop(admin_ends.await);
             drop(admin_drain);
         }));
+        let sending = self.spool.map(|spooled| spooled.send(&drain));
         let served = listen::serve(self.ingest, self.settings, drain).await;
+        // Whoever is still told that it is taken was told before: what is in flight has ended.
+        if let Some(sending) = sending {
+            sending.end().await;
+        }
         drop(ended);
         let admin = admin.await;
         match (served, admin) {
@@ -254,7 +269,12 @@ impl Instance {
 
 fn totals(settings: &ProxySettings) -> LedgerTotals {
     let totals = settings.ledger.totals();
-    LedgerTotals { received: totals.received, in_flight: totals.in_flight, ended: totals.ended }
+    LedgerTotals {
+        received: totals.received,
+        in_flight: totals.in_flight,
+        in_spool: totals.in_spool,
+        ended: totals.ended,
+    }
 }
 
 /// The socket that systemd opened as the `nth` of its unit, if it opened that many.
@@ -331,8 +351,11 @@ fn connect(remote: &config::HttpUpstream, ready: &Ready) -> Result<HttpUpstream,
         connect: ready.config.timeouts.connect,
         pool_idle: ready.config.timeouts.pool_idle,
     };
-    let url = format!("{}://{}{}", remote.scheme.as_str(), remote.authority(), remote.base_path);
-    HttpUpstream::new(&url, &options)
+    HttpUpstream::new(&url(remote), &options)
+}
+
+fn url(remote: &config::HttpUpstream) -> String {
+    format!("{}://{}{}", remote.scheme.as_str(), remote.authority(), remote.base_path)
 }
 
 pub(super) fn passes_unscanned(policy: &crate::redact::Policy) -> bool {

@@ -229,7 +229,6 @@ fn tls(raw: &RawTls, world: &mut World<'_, '_>) -> Option<TlsFiles> {
 }
 
 fn spool(raw: &RawSpool, world: &mut World<'_, '_>) -> Option<Spool> {
-    world.note(raw.at, "`[spool]` is not supported by this version yet; without it senders get 503");
     if raw.dir.is_absent() {
         world.note(raw.at, "`[spool]` needs `dir`");
     }

@@ -319,13 +319,16 @@ fn listening() {
     );
     good("version = 1\n[listen]\ningest = '127.0.0.1:0'\nadmin = '127.0.0.1:0'"); // a fresh port each
     bad(
-        "[listen.tls]\ncert_file = 'cert'\n[spool]\ndir = '/x'",
+        "[listen.tls]\ncert_file = 'cert'\n[spool]\nbytes_max = '2 GiB'",
         &[
             "2:1: `[listen.tls]` is not supported by this version yet; end TLS in front of Tamis",
             "2:1: `cert_file` and `key_file` need each other",
-            "4:1: `[spool]` is not supported by this version yet; without it senders get 503",
+            "4:1: `[spool]` needs `dir`",
         ],
     );
+    let config = good("version = 1\n[spool]\ndir = '/x'\nage_max = '1 h'");
+    let spool = config.spool.expect("written");
+    assert_eq!((spool.bytes_max, spool.age_max.as_secs()), (1 << 30, 3_600));
     bad(
         "[admin]\ntoken_file = 'short'\n[log]\nformat = 'jsn'",
         &[

@@ -111,6 +111,24 @@ metrics! {
         "Bytes held by the embedded inbox.";
     Counter "tamis_inbox_evicted_total", "items", [],
         "Items that left the embedded inbox because newer ones needed the room.";
+    Gauge "tamis_spool_size_bytes", "bytes", [],
+        "Bytes on disk in the spool, dead letters included.";
+    Gauge "tamis_spool_max_bytes", "bytes", [],
+        "Bytes that the spool may take, `bytes_max`; 0 without a spool.";
+    Gauge "tamis_spool_items", "items", [],
+        "Items in the spool that have not ended.";
+    Gauge "tamis_spool_oldest_item_age_seconds", "seconds", [],
+        "Age of the oldest item in the spool; 0 when it is empty.";
+    Counter "tamis_spool_received_items_total", "items", [],
+        "Items that the spool took.";
+    Counter "tamis_spool_sent_items_total", "items", [],
+        "Items that an upstream took from the spool.";
+    Counter "tamis_spool_discarded_items_total", "items", ["reason"],
+        "Items that left the spool unsent: `too_old`, `dead_letter`, or `spool_damaged` (one for each damaged stretch found at the start).";
+    Histogram "tamis_spool_fsync_seconds", "seconds", [],
+        "Time of one group commit of the spool.";
+    Counter "tamis_spool_io_errors_total", "errors", [],
+        "Calls to the file system that failed in the spool.";
     Gauge "tamis_pattern_set_info", "1", ["generation", "hash"],
         "The pattern set in use; the value is always 1.";
     Gauge "tamis_config_reload_success", "0 or 1", [],

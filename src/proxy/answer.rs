@@ -11,6 +11,7 @@ use crate::proxy::headers;
 use crate::proxy::intake::{self, OtlpType};
 use crate::proxy::{grpc, otlp};
 use crate::route::Protocol;
+use crate::spool::X_SENTRY_RATE_LIMITS;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -23,6 +24,10 @@ use tokio::time::{Instant, Sleep};
 
 /// When senders may try again after a refusal that is not their fault.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("10");
+
+/// The same for Sentry's SDKs, which lose what they send meanwhile either way, but need not send it.
+/// SPEC: seconds, no category: all of them, scope, reason (<https://develop.sentry.dev/sdk/expected-features/rate-limiting/>).
+const SENTRY_RATE_LIMITS: HeaderValue = HeaderValue::from_static("10::organization:spool_full");
 
 /// What Sentry's SDKs log for a refused request.
 const X_SENTRY_ERROR: HeaderName = HeaderName::from_static("x-sentry-error");
@@ -71,8 +76,11 @@ impl Refused {
         if shape == Shape::Json(Protocol::Sentry) {
             headers.insert(X_SENTRY_ERROR, HeaderValue::from_static(self.detail));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if self.status == StatusCode::SERVICE_UNAVAILABLE || self.reason == Reason::SpoolFull {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if shape == Shape::Json(Protocol::Sentry) && self.reason == Reason::SpoolFull {
+            headers.insert(X_SENTRY_RATE_LIMITS, SENTRY_RATE_LIMITS);
         }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
@@ -163,12 +171,18 @@ fn told(reason: Reason) -> (StatusCode, &'static str) {
         R::SenderTimeout => (S::REQUEST_TIMEOUT, "request took too long"),
         R::MemoryExhausted => (S::SERVICE_UNAVAILABLE, "overloaded"),
         R::Draining => (S::SERVICE_UNAVAILABLE, "shutting down"),
+        R::SpoolFull => (S::TOO_MANY_REQUESTS, "upstream unavailable and the spool is full"),
+        R::SpoolFailed => (S::SERVICE_UNAVAILABLE, "upstream unavailable and the spool cannot be written"),
         R::UpstreamUnreachable | R::UpstreamTimeout | R::UpstreamBroken => {
             (S::SERVICE_UNAVAILABLE, "upstream unavailable")
         }
-        R::Panic | R::None | R::UpstreamStatus | R::Abandoned => {
-            (S::INTERNAL_SERVER_ERROR, "could not be processed")
-        }
+        R::Panic
+        | R::None
+        | R::UpstreamStatus
+        | R::Abandoned
+        | R::SpoolDamaged
+        | R::TooOld
+        | R::DeadLetter => (S::INTERNAL_SERVER_ERROR, "could not be processed"),
     }
 }
 

@@ -12,11 +12,13 @@ use crate::metrics::RouteMetrics;
 use crate::outcome::Reason;
 use crate::pattern::Class;
 use crate::pipeline::{BodyFormat, Coding, Dialect, Encoding, Pipeline, Signal, Summary};
+use crate::proxy::announced::announced;
 use crate::proxy::answer::{self, AnswerBody, Refused};
 use crate::proxy::body::{Held, Reader};
 use crate::proxy::intake::Intake;
 use crate::proxy::scrub::{Broken, INLINE_BYTES_MAX, Scrub};
 use crate::proxy::see_through::SeeThrough;
+use crate::proxy::spooled::{self, Outgoing};
 use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
 use crate::redact::{Action, Mode};
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
@@ -65,7 +67,12 @@ pub(super) async fn deliver(
     };
     let flow = match begun {
         Ok(flow) if !flow.scrub.finished() && flow.is_sent_whole() => {
-            gather(exchange, flow, &mut reader, &mut receipt).await
+            gather(exchange, flow, &mut reader, &mut receipt, usize::MAX).await
+        }
+        // Held as far as an item may be, so that it can wait on disk if the upstream turns out to be away.
+        Ok(flow) if !flow.scrub.finished() && exchange.queue(flow.format).is_some() => {
+            let bytes_max = exchange.settings.limits.buffered.item_bytes_max;
+            gather(exchange, flow, &mut reader, &mut receipt, bytes_max).await
         }
         begun => begun,
     };
@@ -177,16 +184,17 @@ async fn verify(exchange: &Exchange<'_>, held: &Held, declared: Coding) -> Resul
     tokio::task::spawn_blocking(check).await.unwrap_or(Err(Reason::Draining))
 }
 
-/// Reads and scrubs the rest of a body of which nothing can be sent before all of it was seen.
+/// Reads and scrubs the rest of a body of which nothing is to be sent before all of it was seen, or `bytes_max` of it.
 async fn gather(
     exchange: &Exchange<'_>,
     mut flow: Flow,
     reader: &mut Reader<'_>,
     receipt: &mut Receipt,
+    bytes_max: usize,
 ) -> Result<Flow, Broken> {
     let mut came = BytesMut::from(&flow.came[..]);
     let mut ended = flow.complete;
-    while !flow.scrub.finished() {
+    while !flow.scrub.finished() && came.len() < bytes_max {
         if flow.rest.is_empty() && !ended {
             match reader.next().await.map_err(|reason| flow.scrub.broken(reason))? {
                 Some(piece) => {
@@ -201,6 +209,7 @@ async fn gather(
         receipt.framed(flow.scrub.summary());
     }
     flow.came = came.freeze();
+    flow.complete = ended;
     Ok(flow)
 }
 
@@ -276,6 +285,19 @@ async fn whole(
             }
             let bytes_sent = body.len();
             exchange.measure_upload(format, bytes_sent, &mut headers);
+            if let Some(queue) = exchange.queue(format) {
+                let target = match exchange.target() {
+                    Ok(target) => target,
+                    Err(reason) => {
+                        receipt.settle(&summary, Err(reason));
+                        return Err(reason.into());
+                    }
+                };
+                let (upstream, charge) = (upstream.clone(), Some(charge));
+                let outgoing = Outgoing { upstream, target, headers, body, summary, receipt, charge };
+                let answered = spooled::send_or_store(exchange, queue, outgoing).await;
+                return spooled::answer(exchange, format, answered);
+            }
             let body = UpstreamBody::whole(body);
             let sent = if is_call {
                 call(exchange, upstream, headers, body)
@@ -673,69 +695,5 @@ impl Exchange<'_> {
     /// Whether the policy lets pictures, sound and files through.
     fn media_passes(&self) -> bool {
         matches!(self.plan.policy.action(Class::Media), Action::Keep | Action::Scan)
-    }
-}
-
-/// Bytes of an announcement that are read for its digest.
-const ANNOUNCEMENT_BYTES_MAX: usize = 16 << 10;
-/// A digest in base64: 32 bytes.
-const DIGEST_CHARS: usize = 44;
-/// Characters of it that name the file.
-const MEDIA_ID_CHARS: usize = 22;
-
-/// Answers the announcement of a file that the policy does not let through: as if the service had it already,
-/// so that the sender does not bring it. What the sender was about to upload would not come this way.
-///
-/// SPEC: <https://langfuse.com/docs/observability/features/multi-modality>: `uploadUrl` is null for a known file, and
-/// its id is the beginning of its SHA-256, in base64url.
-async fn announced(
-    exchange: &Exchange<'_>,
-    mut reader: Reader<'_>,
-    receipt: Receipt,
-) -> Result<Response<AnswerBody>, Refused> {
-    let settings = exchange.settings;
-    let charge = settings.budget.charge(0, settings.limits.memory_wait).await;
-    let held = match charge {
-        Ok(mut charge) => reader.hold(ANNOUNCEMENT_BYTES_MAX, &mut charge).await,
-        Err(_) => Err(Reason::MemoryExhausted),
-    };
-    let held = match held {
-        Ok(held) => held,
-        Err(reason) => return Err(refuse(exchange, reason.into(), receipt)),
-    };
-    reader.discard().await;
-    let summary = Summary { dropped: vec![(Reason::Binary, 1)], ..Summary::default() };
-    receipt.settle(&summary, Ok(200));
-    let body = format!(r#"{{"mediaId":"{}","uploadUrl":null}}"#, media_id(&held.bytes));
-    Ok(exchange.readable(answer::full(StatusCode::CREATED, "application/json", Bytes::from(body))))
-}
-
-/// The id of the announced file.
-///
-/// LEAK: nothing but letters of base64 goes back to the sender, who sent them.
-fn media_id(announcement: &[u8]) -> String {
-    let value = serde_json::from_slice::<serde_json::Value>(announcement).unwrap_or_default();
-    let digest = value.get("sha256Hash").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
-    if digest.len() != DIGEST_CHARS || !digest.bytes().all(is_base64) {
-        return "0".repeat(MEDIA_ID_CHARS);
-    }
-    digest[..MEDIA_ID_CHARS].replace('+', "-").replace('/', "_")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_named_by_its_digest() {
-        for (announcement, want) in [
-            (r#"{"sha256Hash":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}"#, "47DEQpj8HBSa-_TImW-5JC"),
-            (r#"{"sha256Hash":"\"x"}"#, "0000000000000000000000"),
-            (r#"{"sha256Hash":4}"#, "0000000000000000000000"),
-            ("no JSON", "0000000000000000000000"),
-        ] {
-            assert_eq!(media_id(announcement.as_bytes()), want, "{announcement}");
-        }
     }
 }

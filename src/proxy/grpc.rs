@@ -40,7 +40,9 @@ fn status(reason: Reason) -> u8 {
         R::BodyTooLarge | R::ItemTooLarge | R::RatioExceeded | R::WorkExhausted => 8,
         R::NoRoute | R::UnknownCoding | R::UnknownContentType => 12, // UNIMPLEMENTED
         R::Panic | R::None | R::UpstreamStatus | R::Abandoned => 13, // INTERNAL
-        R::MemoryExhausted | R::Draining => 14,                      // UNAVAILABLE
+        // Calls never go to the spool.
+        R::SpoolFull | R::SpoolFailed | R::SpoolDamaged | R::TooOld | R::DeadLetter => 13,
+        R::MemoryExhausted | R::Draining => 14, // UNAVAILABLE
         R::UpstreamUnreachable | R::UpstreamTimeout | R::UpstreamBroken => 14,
     }
 }

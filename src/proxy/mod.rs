@@ -4,6 +4,7 @@
 //! Nothing is sent on that was not scrubbed: the body by the pipeline, path and query by the plan,
 //! headers by an allow-list. No log line here holds a path, an address or a header.
 
+mod announced;
 mod answer;
 mod body;
 mod cors;
@@ -19,6 +20,7 @@ mod query_event;
 mod scrub;
 mod see_through;
 mod settings;
+mod spooled;
 
 pub use settings::{Limits, ProxySettings};
 

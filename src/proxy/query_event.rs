@@ -4,6 +4,7 @@
 
 use super::answer::{AnswerBody, Refused};
 use super::scrub::Scrub;
+use super::spooled::{self, Outgoing};
 use super::{Exchange, deliver, headers};
 use crate::decode::Coding;
 use crate::memory::StepRoom;
@@ -52,6 +53,14 @@ pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Resp
     let answered = match PathAndQuery::try_from(target) {
         Ok(target) => {
             let headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
+            if let (Some(queue), Upstream::Http(upstream)) =
+                (exchange.queue(format), &exchange.route.upstream)
+            {
+                let (upstream, body) = (upstream.clone(), Bytes::new());
+                let outgoing = Outgoing { upstream, target, headers, body, summary, receipt, charge: None };
+                let answered = spooled::send_or_store(exchange, queue, outgoing).await;
+                return spooled::answer(exchange, format, answered);
+            }
             exchange.ask_for(target, headers).await
         }
         Err(_) => Err(Reason::BadRequest.into()),

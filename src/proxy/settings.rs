@@ -6,6 +6,9 @@ use crate::memory::Budget;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::pipeline::{BodyFormat, BodyLimits};
 use crate::route::Route;
+use crate::spool::SpoolQueue;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bounds of connections, requests and bodies.
@@ -106,10 +109,12 @@ pub struct ProxySettings {
     pub ledger: Ledger,
     /// The held bytes.
     pub budget: Budget,
+    /// Where requests wait while an upstream is away, by the name of the route; empty without a spool.
+    pub queues: HashMap<Arc<str>, SpoolQueue>,
 }
 
 impl ProxySettings {
-    /// Settings with a fresh ledger and budget.
+    /// Settings with a fresh ledger and budget, without a spool.
     #[must_use]
     pub fn new(limits: Limits, routes: Vec<Route>, metrics: Metrics) -> Self {
         metrics.bounds(limits.connections_max as u64, limits.memory_bytes_max as u64);
@@ -120,6 +125,7 @@ impl ProxySettings {
             limits,
             routes,
             metrics,
+            queues: HashMap::new(),
         }
     }
 }

@@ -69,7 +69,7 @@ pub(crate) struct FakeUpstream {
 }
 
 struct State {
-    reply: Reply,
+    reply: Mutex<Reply>,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
 }
@@ -87,9 +87,23 @@ impl FakeUpstream {
         Self::listen(Reply::default(), Some(acceptor)).await
     }
 
+    /// One that was away comes back where it was.
+    pub(crate) async fn at(address: SocketAddr, reply: Reply) -> Self {
+        Self::accept(TcpListener::bind(address).await.expect("the port is free again"), reply, None)
+    }
+
+    /// From now on it answers otherwise.
+    pub(crate) fn set(&self, reply: Reply) {
+        *self.state.reply.lock().expect("no panic") = reply;
+    }
+
     async fn listen(reply: Reply, tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::accept(TcpListener::bind("127.0.0.1:0").await.expect("a free port"), reply, tls)
+    }
+
+    fn accept(listener: TcpListener, reply: Reply, tls: Option<TlsAcceptor>) -> Self {
         let address = listener.local_addr().expect("bound");
+        let reply = Mutex::new(reply);
         let state = Arc::new(State { reply, seen: Mutex::default(), connections: AtomicUsize::new(0) });
         let upstream = Self { address, tls: tls.is_some(), state: Arc::clone(&state) };
         tokio::spawn(async move {
@@ -177,7 +191,8 @@ impl State {
             seen.len() - 1
         };
         let change = |change: &dyn Fn(&mut Seen)| change(&mut self.seen.lock().expect("no panic")[at]);
-        if self.reply.early {
+        let reply = self.reply.lock().expect("no panic").clone();
+        if reply.early {
             // Reads on: a server that closes instead may take its own answer back with a reset.
             tokio::spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
         } else {
@@ -192,14 +207,14 @@ impl State {
                 }
             }
         }
-        tokio::time::sleep(self.reply.delay).await;
-        let mut response = Response::new(Full::new(Bytes::from_static(self.reply.body.as_bytes())));
-        *response.status_mut() = self.reply.status.try_into().expect("a status");
-        for (name, value) in &self.reply.headers {
+        tokio::time::sleep(reply.delay).await;
+        let mut response = Response::new(Full::new(Bytes::from_static(reply.body.as_bytes())));
+        *response.status_mut() = reply.status.try_into().expect("a status");
+        for (name, value) in &reply.headers {
             response.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let asked = self.seen.lock().expect("no panic")[at].headers.clone();
-        for (name, repeated) in &self.reply.echoes {
+        for (name, repeated) in &reply.echoes {
             response
                 .headers_mut()
                 .extend(asked.get(*repeated).map(|value| (HeaderName::from_static(name), value.clone())));

@@ -1,0 +1,99 @@
+//! The spool of a running instance: opened before the ports, sending while it serves, closed last.
+
+use super::super::setup::Ready;
+use super::super::{Exit, tell};
+use super::url;
+use crate::config;
+use crate::drain::Drain;
+use crate::proxy::ProxySettings;
+use crate::route::Upstream;
+use crate::spool::sender::{self, Means};
+use crate::spool::{Options, Spool, SpoolQueue, StartError};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// An open spool and what its queues are sent with.
+pub(super) struct Spooled {
+    pub(super) spool: Arc<Spool>,
+    queues: Vec<(SpoolQueue, Means)>,
+}
+
+/// Opens the spool, if there is to be one, and tells the routes their queues.
+pub(super) fn open(ready: &Ready, settings: &mut ProxySettings) -> Result<Option<Spooled>, Exit> {
+    let Some(config) = &ready.config.spool else { return Ok(None) };
+    let options = Options { dir: config.dir.clone(), bytes_max: config.bytes_max, age_max: config.age_max };
+    // One queue for each upstream: the first route that names it brings the connections.
+    let (mut names, mut means) = (Vec::new(), Vec::new());
+    let mut queue_of = HashMap::new();
+    for (configured, route) in ready.config.routes.iter().zip(&settings.routes) {
+        let (config::Upstream::Http(remote), Upstream::Http(upstream)) =
+            (&configured.upstream, &route.upstream)
+        else {
+            continue;
+        };
+        let name = name(remote);
+        let known = names.iter().position(|known| *known == name);
+        let at = known.unwrap_or_else(|| {
+            means.push(Means {
+                upstream: upstream.clone(),
+                first_byte: settings.limits.first_byte,
+                budget: settings.budget.clone(),
+                metrics: settings.metrics.clone(),
+            });
+            names.push(name);
+            names.len() - 1
+        });
+        queue_of.insert(Arc::clone(&route.name), at);
+    }
+    let opened = Spool::open(&options, &names, &settings.ledger, &settings.metrics);
+    let (spool, queues) = opened.map_err(|error| {
+        tell(&error.to_string());
+        match error {
+            StartError::Locked(_) => Exit::Busy,
+            StartError::Open(..) => Exit::Io,
+        }
+    })?;
+    settings.queues = queue_of.into_iter().map(|(route, at)| (route, queues[at].clone())).collect();
+    let waiting: usize = queues.iter().map(SpoolQueue::waiting).sum();
+    if waiting > 0 {
+        tracing::info!(requests = waiting, "spool: sending what an earlier process left");
+    }
+    Ok(Some(Spooled { spool: Arc::new(spool), queues: queues.into_iter().zip(means).collect() }))
+}
+
+/// What an upstream is called in the spool: its address, and whom we show ourselves as.
+fn name(remote: &config::HttpUpstream) -> String {
+    match &remote.cert_file {
+        Some(file) => format!("{} as {}", url(remote), file.display()),
+        None => url(remote),
+    }
+}
+
+/// The tasks that send.
+pub(super) struct Sending {
+    spool: Arc<Spool>,
+    tasks: JoinSet<()>,
+}
+
+impl Spooled {
+    /// Begins to send.
+    pub(super) fn send(self, drain: &Drain) -> Sending {
+        let mut tasks = JoinSet::new();
+        for (queue, means) in self.queues {
+            tasks.spawn(sender::run(queue, means, drain.clone()));
+        }
+        Sending { spool: self.spool, tasks }
+    }
+}
+
+impl Sending {
+    /// Waits for what is on its way, which the drain bounds, and closes the spool.
+    pub(super) async fn end(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+        let spool = self.spool;
+        if tokio::task::spawn_blocking(move || spool.close()).await.is_err() {
+            tracing::error!("the spool was not closed in good order; what it acknowledged is on disk");
+        }
+    }
+}

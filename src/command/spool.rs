@@ -1,0 +1,230 @@
+//! `tamis spool`: what waits on disk, whether it is sound, and the requests themselves.
+
+use super::setup;
+use super::{Exit, tell};
+use crate::inbox::rfc3339;
+use crate::spool::{Inspection, Letter, QueueReport, inspect};
+use base64::Engine as _;
+use clap::Args;
+use hyper::header::{self, HeaderMap, HeaderName};
+use serde_json::{Value, json};
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Headers that say what a body is, and nothing about who sent it. No others are exported: credentials are among them.
+const SHOWN: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::USER_AGENT];
+
+/// Where the spool is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Place {
+    /// Configuration file with a table `spool`.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The directory itself.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+impl Place {
+    fn dir(&self) -> Result<PathBuf, Exit> {
+        if let Some(dir) = &self.dir {
+            return Ok(dir.clone());
+        }
+        let config = setup::read(self.config.as_deref())?;
+        config.spool.map(|spool| spool.dir).ok_or_else(|| {
+            tell("the configuration has no `[spool]`");
+            Exit::Config
+        })
+    }
+
+    /// Reads the spool.
+    fn inspect(&self, each: &mut dyn FnMut(Letter) -> io::Result<()>) -> Result<Inspection, Exit> {
+        let dir = self.dir()?;
+        match inspect(&dir, each) {
+            Ok(inspection) => Ok(inspection),
+            // Whoever reads us has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Exit::Ok),
+            Err(error) => {
+                tell(&format!("cannot read the spool {}: {error}", dir.display()));
+                Err(Exit::Io)
+            }
+        }
+    }
+}
+
+/// Prints a line per upstream.
+pub(super) fn ls(place: &Place, json: bool) -> Exit {
+    let inspection = match place.inspect(&mut |_| Ok(())) {
+        Ok(inspection) => inspection,
+        Err(exit) => return exit,
+    };
+    let text = if json {
+        let list: Value = inspection.queues.iter().map(as_json).collect();
+        format!("{list}\n")
+    } else {
+        table(&inspection.queues)
+    };
+    super::say(&text)
+}
+
+/// Checks every record.
+pub(super) fn verify(place: &Place) -> Exit {
+    let inspection = match place.inspect(&mut |_| Ok(())) {
+        Ok(inspection) => inspection,
+        Err(exit) => return exit,
+    };
+    let mut text = String::new();
+    for queue in &inspection.queues {
+        let name = name(queue);
+        if queue.damaged > 0 {
+            text.push_str(&format!(
+                "{name}: damaged in {} places, a record or more in each\n",
+                queue.damaged
+            ));
+        }
+        if queue.later > 0 {
+            text.push_str(&format!("{name}: {} files of a later version, not read\n", queue.later));
+        }
+        if queue.torn_bytes > 0 {
+            text.push_str(&format!(
+                "{name}: {} bytes cut short by a crash, never acknowledged\n",
+                queue.torn_bytes
+            ));
+        }
+        text.push_str(&format!("{name}: {} whole records wait\n", queue.records));
+    }
+    text.push_str(if inspection.is_sound() { "sound\n" } else { "NOT sound\n" });
+    match super::say(&text) {
+        Exit::Ok if !inspection.is_sound() => Exit::No,
+        exit => exit,
+    }
+}
+
+/// Prints the requests.
+pub(super) fn export(place: &Place, dead: bool) -> Exit {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let inspected = place.inspect(&mut |letter| {
+        if letter.refused.is_some() == dead { writeln!(out, "{}", line(&letter)) } else { Ok(()) }
+    });
+    match inspected.map(|_| out.flush()) {
+        Ok(Ok(())) => Exit::Ok,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
+        Ok(Err(error)) => {
+            tell(&format!("cannot write to standard output: {error}"));
+            Exit::Io
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn line(letter: &Letter) -> Value {
+    let request = &letter.request;
+    let mut line = json!({
+        "time": rfc3339(letter.time),
+        "upstream": letter.upstream,
+        "route": request.route,
+        "protocol": request.protocol,
+        "items": u64::from(request.clean) + u64::from(request.redacted),
+        "method": request.method.as_str(),
+        "target": request.target.as_str(),
+        "headers": shown(&request.headers),
+    });
+    if let Some(status) = letter.refused {
+        line["refused_with"] = status.into();
+    }
+    match std::str::from_utf8(&request.body) {
+        Ok(text) => line["body"] = text.into(),
+        Err(_) => line["body_base64"] = base64::prelude::BASE64_STANDARD.encode(&request.body).into(),
+    }
+    line
+}
+
+fn shown(headers: &HeaderMap) -> Value {
+    let text = |name: &HeaderName| Some((name.as_str().to_owned(), headers.get(name)?.to_str().ok()?.into()));
+    Value::Object(SHOWN.iter().filter_map(text).collect())
+}
+
+fn as_json(queue: &QueueReport) -> Value {
+    json!({
+        "upstream": name(queue),
+        "dead": queue.dead,
+        "items": queue.items,
+        "records": queue.records,
+        "bytes": queue.bytes,
+        "oldest_seconds": queue.oldest.map(|age| age.as_secs()),
+        "damaged": queue.damaged,
+    })
+}
+
+fn name(queue: &QueueReport) -> &str {
+    if queue.dead { "dead letters" } else { &queue.upstream }
+}
+
+/// Columns wide enough for what they hold.
+fn table(queues: &[QueueReport]) -> String {
+    let mut rows = vec![["UPSTREAM", "ITEMS", "RECORDS", "BYTES", "OLDEST"].map(str::to_owned)];
+    rows.extend(queues.iter().map(|queue| {
+        [
+            name(queue).to_owned(),
+            queue.items.to_string(),
+            queue.records.to_string(),
+            queue.bytes.to_string(),
+            queue.oldest.map_or_else(|| "-".to_owned(), age),
+        ]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3), width(4)];
+    let mut text = String::new();
+    for row in &rows {
+        text.push_str(&format!("{:<1$}", row[0], widths[0]));
+        row.iter().zip(widths).skip(1).for_each(|(cell, width)| text.push_str(&format!("  {cell:>width$}")));
+        text.push('\n');
+    }
+    text
+}
+
+/// An age in its two largest units.
+fn age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_short() {
+        for (seconds, want) in
+            [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3_720, "1 h 2 min"), (90_000, "1 d 1 h")]
+        {
+            assert_eq!(age(Duration::from_secs(seconds)), want);
+        }
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let one = QueueReport { upstream: "a".to_owned(), items: 12, ..QueueReport::default() };
+        let dead = QueueReport { dead: true, oldest: Some(Duration::from_secs(5)), ..QueueReport::default() };
+        let want = "UPSTREAM      ITEMS  RECORDS  BYTES  OLDEST\n\
+                    a                12        0      0       -\n\
+                    dead letters      0        0      0     5 s\n";
+        assert_eq!(table(&[one, dead]), want);
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let mut headers = HeaderMap::new();
+        for name in ["authorization", "x-sentry-auth", "x-api-key", "content-type"] {
+            headers.insert(name, "secret".parse().expect("a value"));
+        }
+        assert_eq!(shown(&headers), json!({ "content-type": "secret" }));
+    }
+}

@@ -1,0 +1,672 @@
+//! The queue of one upstream: its files, and what of them is still to be sent.
+//!
+//! In: payloads, and word of what became of each. Out: payloads in the order in which they came. On disk: segments
+//! that only ever grow at their end and go as a whole, and `sent`, which says up to where all has ended.
+//! Holds a [`Slot`] for each record that has not ended, no payload.
+//!
+//! A file whose write or sync failed is never written again: after a failed fsync the kernel may call pages clean that
+//! it has not written, so a second one that succeeds proves nothing (<https://www.usenix.org/conference/atc20/presentation/rebello>).
+//! What was not acknowledged goes to a new file.
+
+use super::disk::{Disk, DiskFile};
+use super::request::Card;
+use super::segment::{self, LaterVersion, RECORD_HEAD_BYTES};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Ending of the name of a segment.
+const SEGMENT_ENDING: &str = ".seg";
+/// Name of the file that says what has ended.
+const SENT_NAME: &str = "sent";
+/// Bytes of one of its two slots: a number and its checksum.
+const SENT_BYTES: usize = 12;
+/// Records in front among which the next one is chosen while some are refused.
+const CHOICE_MAX: usize = 64;
+/// Refusals after which others go first.
+const PATIENCE: u8 = 4;
+/// Refusals of one record, each followed by another's delivery, after which it is given up.
+const STRIKES_MAX: u8 = 3;
+/// Records that are tried, when they cannot be read, before the disk is given a pause.
+const READS_MAX: usize = 8;
+
+/// Why a queue cannot be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The file system refused.
+    Io(io::Error),
+    /// A later version of this program wrote it; nothing was changed.
+    Version(PathBuf, u8),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(_) => f.write_str("the spool cannot be read or written"),
+            Self::Version(path, version) => {
+                write!(f, "{} was written by a later version ({version}) of tamis", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(cause) => Some(cause),
+            Self::Version(..) => None,
+        }
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(cause: io::Error) -> Self {
+        Self::Io(cause)
+    }
+}
+
+/// How far a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    /// With the sender.
+    Taken,
+    /// It could not be read, and waits for the disk.
+    Unreadable,
+    Ended,
+}
+
+/// A record that has not ended, without its payload.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    pub(super) number: u64,
+    /// Number of its file.
+    file: u64,
+    offset: u64,
+    payload_bytes: u32,
+    /// When it came, by the clock of the store, which no change of the wall clock moves. Negative: before the start.
+    pub(super) born_ms: i64,
+    pub(super) clean: u32,
+    pub(super) redacted: u32,
+    /// Place of its route in the table of the store.
+    pub(super) route: u16,
+    state: State,
+    refusals: u8,
+    strikes: u8,
+    /// Deliveries of the queue when it was last refused.
+    delivered_then: u64,
+}
+
+impl Slot {
+    pub(super) fn items(&self) -> u64 {
+        u64::from(self.clean) + u64::from(self.redacted)
+    }
+}
+
+/// A record to append.
+pub(super) struct New<'p> {
+    pub(super) payload: &'p [u8],
+    pub(super) clean: u32,
+    pub(super) redacted: u32,
+    pub(super) route: u16,
+}
+
+/// Where in time something happens: by the clock of the store, and on the wall.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) born_ms: i64,
+    pub(super) wall_ms: u64,
+}
+
+struct Segment {
+    name: Name,
+    bytes: u64,
+    last: u64,
+}
+
+/// The file that is written to.
+struct Active {
+    file: Box<dyn DiskFile>,
+    /// Its name may not survive a power cut yet.
+    is_new: bool,
+}
+
+/// What a try to take found.
+pub(super) enum Taken {
+    Record(u64, Vec<u8>),
+    /// It is damaged, or cannot be read, and has ended.
+    Lost(Slot),
+    /// It cannot be read now.
+    Failed(io::Error),
+    Nothing,
+}
+
+/// What opening a queue found beside its records.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Recovery {
+    /// Stretches of damaged bytes.
+    pub(super) damaged: u64,
+    pub(super) torn_bytes: u64,
+}
+
+/// The queue of one upstream.
+pub(super) struct Queue {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    pub(super) upstream: String,
+    segment_bytes_max: u64,
+    segments: VecDeque<Segment>,
+    active: Option<Active>,
+    /// The file last read from.
+    reading: Option<(u64, Box<dyn DiskFile>)>,
+    pub(super) slots: VecDeque<Slot>,
+    /// Number of the next record.
+    next: u64,
+    next_file: u64,
+    /// All records up to this number have ended.
+    ended: u64,
+    sent: Box<dyn DiskFile>,
+    /// Records delivered since the start.
+    delivered: u64,
+    /// Items of the records that have not ended.
+    items: u64,
+    /// Records that could not be read.
+    unreadable: usize,
+    pub(super) recovery: Recovery,
+}
+
+impl Queue {
+    /// Opens the queue in `dir`, or begins one for `upstream`. `route` gives the place of a card's route in the store's table.
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        upstream: &str,
+        segment_bytes_max: u64,
+        now: Now,
+        route: &mut dyn FnMut(&Card) -> u16,
+    ) -> Result<Self, OpenError> {
+        disk.make_dir(&dir)?;
+        let names = segments(&*disk, &dir)?;
+        let (sent, ended) = open_sent(&*disk, &dir)?;
+        let mut queue = Self {
+            disk,
+            dir,
+            upstream: upstream.to_owned(),
+            segment_bytes_max,
+            segments: VecDeque::new(),
+            active: None,
+            reading: None,
+            slots: VecDeque::new(),
+            next: ended + 1,
+            next_file: names.last().map_or(1, |last| last.number + 1),
+            ended,
+            sent,
+            delivered: 0,
+            items: 0,
+            unreadable: 0,
+            recovery: Recovery::default(),
+        };
+        for name in names {
+            queue.recover(name, now, route)?;
+        }
+        queue.retire();
+        Ok(queue)
+    }
+
+    fn recover(
+        &mut self,
+        name: Name,
+        now: Now,
+        route: &mut dyn FnMut(&Card) -> u16,
+    ) -> Result<(), OpenError> {
+        let path = self.dir.join(name.to_string());
+        let bytes = read_file(&*self.disk, &path)?;
+        let scan = segment::scan(&bytes, name.nonce)
+            .map_err(|LaterVersion(version)| OpenError::Version(path, version))?;
+        self.recovery.damaged += scan.damaged;
+        self.recovery.torn_bytes += scan.torn_bytes as u64;
+        if let Some(upstream) = scan.upstream {
+            self.upstream = upstream;
+        }
+        let mut last = 0;
+        for found in scan.records {
+            last = last.max(found.number);
+            self.next = self.next.max(found.number + 1);
+            let is_new = self.slots.back().is_none_or(|slot| slot.number < found.number);
+            if found.number <= self.ended || !is_new {
+                continue;
+            }
+            let Some(card) = Card::read(&bytes[found.payload.clone()]) else {
+                self.recovery.damaged += 1;
+                continue;
+            };
+            // A wall clock that was set back must not make a record younger than new.
+            let age_ms = i64::try_from(now.wall_ms.saturating_sub(found.time)).unwrap_or(i64::MAX / 2);
+            self.items += card.items();
+            self.slots.push_back(Slot {
+                number: found.number,
+                file: name.number,
+                offset: found.offset as u64,
+                payload_bytes: u32::try_from(found.payload.len()).expect("bounded by the format"),
+                born_ms: now.born_ms - age_ms,
+                clean: card.clean,
+                redacted: card.redacted,
+                route: route(&card),
+                state: State::Waiting,
+                refusals: 0,
+                strikes: 0,
+                delivered_then: 0,
+            });
+        }
+        self.segments.push_back(Segment { name, bytes: bytes.len() as u64, last });
+        Ok(())
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Removes the oldest file with all that is in it; whether it is gone.
+    pub(super) fn drop_oldest(&mut self) -> bool {
+        if self.segments.len() <= 1 {
+            self.close();
+        }
+        let Some(segment) = self.segments.front() else { return false };
+        let (last, path) = (segment.last, self.dir.join(segment.name.to_string()));
+        if self.disk.remove(&path).is_err() {
+            return false;
+        }
+        self.segments.pop_front();
+        self.slots.retain(|slot| slot.number > last);
+        self.items = self.slots.iter().map(Slot::items).sum();
+        true
+    }
+
+    /// Items of the records that have not ended.
+    pub(super) fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// Bytes of its files.
+    pub(super) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Bytes that one more record takes at most: with the end of one file and the head of the next.
+    pub(super) fn bytes_for(&self, payload_bytes: usize) -> u64 {
+        (payload_bytes + 4 * RECORD_HEAD_BYTES + self.upstream.len()) as u64
+    }
+
+    /// Appends records and syncs them. When this returns `Ok` they survive a power cut. `synced` is told how long each
+    /// fsync took; `failed` of each call that failed.
+    ///
+    /// # Errors
+    /// Neither the file that was written to nor a new one takes them. None of them is in the queue then.
+    pub(super) fn append(
+        &mut self,
+        new: &[New<'_>],
+        now: Now,
+        synced: &mut dyn FnMut(std::time::Duration),
+        failed: &mut dyn FnMut(),
+    ) -> io::Result<()> {
+        let first = self.try_append(new, now, synced);
+        if first.is_ok() {
+            return Ok(());
+        }
+        failed();
+        self.poison();
+        let second = self.try_append(new, now, synced);
+        if second.is_err() {
+            failed();
+            self.poison();
+        }
+        second
+    }
+
+    fn try_append(
+        &mut self,
+        new: &[New<'_>],
+        now: Now,
+        synced: &mut dyn FnMut(std::time::Duration),
+    ) -> io::Result<()> {
+        if self.segments.back().is_some_and(|segment| segment.bytes >= self.segment_bytes_max) {
+            self.close();
+        }
+        if self.active.is_none() {
+            self.begin()?;
+        }
+        let (Some(active), Some(segment)) = (&mut self.active, self.segments.back_mut()) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let mut out = Vec::with_capacity(new.iter().map(|new| new.payload.len() + RECORD_HEAD_BYTES).sum());
+        let mut slots = Vec::with_capacity(new.len());
+        for new in new {
+            let number = self.next;
+            // Never given out again: a record that failed may yet be found in a file after a crash.
+            self.next += 1;
+            slots.push(Slot {
+                number,
+                file: segment.name.number,
+                offset: segment.bytes + out.len() as u64,
+                payload_bytes: u32::try_from(new.payload.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+                born_ms: now.born_ms,
+                clean: new.clean,
+                redacted: new.redacted,
+                route: new.route,
+                state: State::Waiting,
+                refusals: 0,
+                strikes: 0,
+                delivered_then: 0,
+            });
+            segment::write_record(&mut out, segment.name.nonce, number, now.wall_ms, new.payload);
+        }
+        active.file.write_at(&out, segment.bytes)?;
+        let begun = std::time::Instant::now();
+        active.file.sync()?;
+        if active.is_new {
+            self.disk.sync_dir(&self.dir)?;
+            active.is_new = false;
+        }
+        synced(begun.elapsed());
+        segment.bytes += out.len() as u64;
+        segment.last = self.next - 1;
+        self.items += slots.iter().map(Slot::items).sum::<u64>();
+        self.slots.extend(slots);
+        Ok(())
+    }
+
+    /// Begins a new file.
+    fn begin(&mut self) -> io::Result<()> {
+        let name = Name { number: self.next_file, nonce: random() };
+        self.next_file += 1;
+        let head = segment::write_head(&self.upstream);
+        let path = self.dir.join(name.to_string());
+        let file = self.disk.create(&path)?;
+        // From here on the file is ours to count and to remove.
+        self.segments.push_back(Segment { name, bytes: head.len() as u64, last: 0 });
+        self.active = Some(Active { file, is_new: true });
+        let written = self.active.as_ref().map_or(Ok(()), |active| active.file.write_at(&head, 0));
+        if written.is_err()
+            && let Some(segment) = self.segments.back_mut()
+        {
+            segment.bytes = 0;
+        }
+        written
+    }
+
+    /// Ends writing to a file that failed. What was acknowledged of it stays; a file without any such goes.
+    fn poison(&mut self) {
+        let Some(active) = self.active.take() else { return };
+        let Some(segment) = self.segments.back() else { return };
+        // So that a crash of ours, with the kernel alive, does not bring back what was refused. If it fails, it may.
+        drop(active.file.cut(segment.bytes));
+        if segment.last == 0 {
+            let path = self.dir.join(segment.name.to_string());
+            if self.disk.remove(&path).is_ok() {
+                self.segments.pop_back();
+            }
+        }
+    }
+
+    /// Closes the file in good order, so that damage to its end is told from a crash.
+    pub(super) fn close(&mut self) {
+        let Some(active) = self.active.take() else { return };
+        let Some(segment) = self.segments.back_mut() else { return };
+        let mut out = Vec::new();
+        segment::write_end(&mut out, segment.name.nonce, segment.last, 0);
+        // All records are synced: at worst the file looks as after a crash.
+        if active.file.write_at(&out, segment.bytes).is_ok() {
+            segment.bytes += out.len() as u64;
+        }
+    }
+
+    /// Hands over the next record that waits. One that is refused again and again lets others go first, so that it is
+    /// known whether it or the upstream is to blame; one that cannot be read lets them go until [`Queue::look_again`].
+    pub(super) fn take(&mut self) -> Taken {
+        let mut failed = None;
+        for _ in 0..READS_MAX {
+            let Some(at) = self.choose() else { break };
+            match self.read(at) {
+                Ok(Some(payload)) => {
+                    self.slots[at].state = State::Taken;
+                    return Taken::Record(self.slots[at].number, payload);
+                }
+                Ok(None) => return self.lose(at),
+                Err(error) => {
+                    // The disk may be well again in a moment: what was acknowledged is not given up for that.
+                    self.reading = None;
+                    self.slots[at].state = State::Unreadable;
+                    self.unreadable += 1;
+                    failed = Some(error);
+                }
+            }
+        }
+        failed.map_or(Taken::Nothing, Taken::Failed)
+    }
+
+    /// The place of the record to take next.
+    fn choose(&self) -> Option<usize> {
+        let patience_gone = |slot: &Slot| slot.refusals >= PATIENCE && slot.delivered_then == self.delivered;
+        let mut waiting = (0..self.slots.len()).filter(|at| self.slots[*at].state == State::Waiting);
+        let first = waiting.next()?;
+        if !patience_gone(&self.slots[first]) {
+            return Some(first);
+        }
+        let mut choice = waiting.take(CHOICE_MAX);
+        Some(choice.find(|at| !patience_gone(&self.slots[*at])).unwrap_or(first))
+    }
+
+    /// Lets records wait again that could not be read.
+    pub(super) fn look_again(&mut self) {
+        if self.unreadable > 0 {
+            let unreadable = self.slots.iter_mut().filter(|slot| slot.state == State::Unreadable);
+            unreadable.for_each(|slot| slot.state = State::Waiting);
+            self.unreadable = 0;
+        }
+    }
+
+    fn lose(&mut self, at: usize) -> Taken {
+        let slot = self.slots[at].clone();
+        self.end(slot.number);
+        Taken::Lost(slot)
+    }
+
+    /// The payload of a record; `None` if it is damaged.
+    fn read(&mut self, at: usize) -> io::Result<Option<Vec<u8>>> {
+        let slot = &self.slots[at];
+        let (file, offset, number) = (slot.file, slot.offset, slot.number);
+        let mut record = vec![0; RECORD_HEAD_BYTES + slot.payload_bytes as usize];
+        let Some(segment) = self.segments.iter().find(|segment| segment.name.number == file) else {
+            return Ok(None);
+        };
+        let name = segment.name;
+        if self.reading.as_ref().is_none_or(|(open, _)| *open != file) {
+            self.reading = Some((file, self.disk.open(&self.dir.join(name.to_string()))?));
+        }
+        let Some((_, open)) = &self.reading else { return Ok(None) };
+        match open.read_at(&mut record, offset) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        Ok(segment::read_record(&record, name.nonce, number).map(<[u8]>::to_vec))
+    }
+
+    /// A taken record was not delivered. `refused`: the upstream answered, so that the record may be to blame.
+    /// Returns whether it is to be given up: others were delivered between its refusals.
+    pub(super) fn put_back(&mut self, number: u64, refused: bool) -> bool {
+        let delivered = self.delivered;
+        let Some(slot) = self.find(number) else { return false };
+        slot.state = State::Waiting;
+        if refused {
+            slot.strikes += u8::from(slot.refusals > 0 && slot.delivered_then < delivered);
+            slot.refusals = slot.refusals.saturating_add(1);
+            slot.delivered_then = delivered;
+        }
+        slot.strikes >= STRIKES_MAX
+    }
+
+    /// A record has ended; what it was.
+    pub(super) fn end(&mut self, number: u64) -> Option<Slot> {
+        let slot = self.find(number)?;
+        if slot.state == State::Ended {
+            return None;
+        }
+        slot.state = State::Ended;
+        let ended = slot.clone();
+        self.items -= ended.items();
+        Some(ended)
+    }
+
+    /// Counts a delivery.
+    pub(super) fn delivered(&mut self) {
+        self.delivered += 1;
+    }
+
+    /// Ends the records that came before `oldest_ms`, but for those on their way.
+    pub(super) fn expire(&mut self, oldest_ms: i64) -> Vec<Slot> {
+        let mut expired = Vec::new();
+        for slot in self.slots.iter_mut().take_while(|slot| slot.born_ms < oldest_ms) {
+            if matches!(slot.state, State::Waiting | State::Unreadable) {
+                slot.state = State::Ended;
+                expired.push(slot.clone());
+            }
+        }
+        self.items -= expired.iter().map(Slot::items).sum::<u64>();
+        expired
+    }
+
+    /// Notes on disk what has ended, and removes files of which all has. `idle`: also the file that is written to, if
+    /// nothing in it waits.
+    ///
+    /// # Errors
+    /// It could not be noted, so that a restart would send records again. Nothing else is affected.
+    pub(super) fn settle(&mut self, idle: bool) -> io::Result<()> {
+        let before = self.ended;
+        while let Some(slot) = self.slots.front().filter(|slot| slot.state == State::Ended) {
+            self.ended = slot.number;
+            self.slots.pop_front();
+        }
+        if self.slots.is_empty() {
+            self.ended = self.next - 1;
+        }
+        let noted = if self.ended == before {
+            Ok(())
+        } else {
+            // Two slots in turn: a torn write spoils only the one that is older.
+            let at = (self.ended % 2) * SENT_BYTES as u64;
+            self.sent.write_at(&sent_slot(self.ended), at)
+        };
+        if idle && self.slots.is_empty() {
+            self.close();
+        }
+        self.retire();
+        noted
+    }
+
+    fn retire(&mut self) {
+        while let Some(segment) = self.segments.front() {
+            let is_active = self.active.is_some() && self.segments.len() == 1;
+            if segment.last > self.ended || is_active {
+                break;
+            }
+            let (number, path) = (segment.name.number, self.dir.join(segment.name.to_string()));
+            match self.disk.remove(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => break,
+                _ => {}
+            }
+            self.segments.pop_front();
+            self.reading.take_if(|(open, _)| *open == number);
+        }
+    }
+
+    /// Whether the record is still there to be told of.
+    fn find(&mut self, number: u64) -> Option<&mut Slot> {
+        let at = self.slots.binary_search_by_key(&number, |slot| slot.number).ok()?;
+        self.slots.get_mut(at)
+    }
+}
+
+/// Name of a segment: its place in the order, and what its checksums begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    number: u64,
+    pub(super) nonce: u64,
+}
+
+impl Name {
+    fn parse(name: &str) -> Option<Self> {
+        let (number, nonce) = name.strip_suffix(SEGMENT_ENDING)?.split_once('-')?;
+        let hex = |text: &str| u64::from_str_radix(text, 16).ok();
+        Some(Self { number: hex(number)?, nonce: hex(nonce)? })
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}-{:016x}{SEGMENT_ENDING}", self.number, self.nonce)
+    }
+}
+
+/// The segments in a directory, oldest first.
+pub(super) fn segments(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<Name>> {
+    let mut names: Vec<Name> = disk.list(dir)?.iter().filter_map(|name| Name::parse(name)).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// All bytes of a file.
+pub(super) fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let file = disk.open(path)?;
+    let len = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut bytes = vec![0; len];
+    file.read_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+fn open_sent(disk: &dyn Disk, dir: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
+    let path = dir.join(SENT_NAME);
+    let file = match disk.open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let file = disk.create(&path)?;
+            disk.sync_dir(dir)?;
+            file
+        }
+        Err(error) => return Err(error),
+    };
+    let mut bytes = [0; 2 * SENT_BYTES];
+    let there = usize::try_from(file.len()?).unwrap_or(usize::MAX).min(bytes.len());
+    file.read_at(&mut bytes[..there], 0)?;
+    Ok((file, sent_number(&bytes)))
+}
+
+/// Up to where all has ended, as the file `sent` says. Without a whole slot nothing has: records are sent again.
+pub(super) fn sent_number(bytes: &[u8]) -> u64 {
+    let slots = bytes.chunks_exact(SENT_BYTES).filter_map(|slot| {
+        let number = u64::from_le_bytes(slot[..8].try_into().ok()?);
+        (sent_slot(number) == slot).then_some(number)
+    });
+    slots.max().unwrap_or(0)
+}
+
+fn sent_slot(number: u64) -> [u8; SENT_BYTES] {
+    let mut slot = [0; SENT_BYTES];
+    slot[..8].copy_from_slice(&number.to_le_bytes());
+    let crc = !crc32c::crc32c(&slot[..8]);
+    slot[8..].copy_from_slice(&crc.to_le_bytes());
+    slot
+}
+
+/// Name of the file that says what has ended.
+pub(super) fn sent_name() -> &'static str {
+    SENT_NAME
+}
+
+/// A number that nobody outside can know.
+pub(super) fn random() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    std::hash::RandomState::new().build_hasher().finish()
+}

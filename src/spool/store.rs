@@ -1,0 +1,374 @@
+//! All queues of one directory, and the bounds that hold over them together.
+//!
+//! In: stored requests, and word of what became of each. Out: counted outcomes, to the ledger. Blocks: runs on the
+//! spool's own thread. Never gives up a record that was acknowledged, except past its age, refused while others get through,
+//! or damaged on disk; each is counted.
+
+use super::disk::Disk;
+use super::queue::{New, Now, OpenError, Queue, Slot, Taken};
+use super::request::{Card, StoredRequest};
+use super::segment::PAYLOAD_BYTES_MAX;
+use super::{Options, SpoolError};
+use crate::ledger::Ledger;
+use crate::metrics::{Metrics, RouteMetrics};
+use crate::outcome::{Outcome, Reason};
+use hyper::header::{HeaderName, HeaderValue};
+use sha2::{Digest as _, Sha256};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Where dead letters lie, beside the queues.
+pub(super) const DEAD_DIR: &str = "dead";
+/// What dead letters are said to be for.
+const DEAD_UPSTREAM: &str = "dead letters";
+/// Written to a dead letter: where it was to go, and what came back.
+pub(super) const DEAD_FOR: HeaderName = HeaderName::from_static("tamis-upstream");
+pub(super) const DEAD_STATUS: HeaderName = HeaderName::from_static("tamis-status");
+/// The share of `bytes_max` that dead letters may take.
+const DEAD_SHARE: u64 = 16;
+/// Bytes of a file, if `bytes_max` leaves room for several.
+const SEGMENT_BYTES_MAX: u64 = 16 << 20;
+/// Files that `bytes_max` is cut into at least.
+const SEGMENTS_MIN: u64 = 8;
+/// Records at once: each takes about 80 bytes of memory.
+const RECORDS_MAX: usize = 1_000_000;
+/// Characters of an upstream's address in the name of its directory.
+const DIR_CHARS_MAX: usize = 64;
+
+/// Place of a queue in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct QueueId(pub(super) usize);
+
+/// How a record leaves the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The upstream took it.
+    Sent,
+    /// The upstream will never take it: its status, 0 if it gave none.
+    Dead(u16),
+}
+
+/// A stored request on its way in.
+pub(super) struct Arrival {
+    pub(super) request: StoredRequest,
+}
+
+/// A route that records in the spool came by.
+struct RouteEntry {
+    name: String,
+    metrics: RouteMetrics,
+}
+
+pub(super) struct Store {
+    disk: Arc<dyn Disk>,
+    options: Options,
+    ledger: Ledger,
+    metrics: Metrics,
+    queues: Vec<Queue>,
+    dead: Queue,
+    routes: Vec<RouteEntry>,
+    started: Instant,
+    /// What was found damaged at the start.
+    pub(super) damaged: u64,
+    /// The last append failed.
+    failing: bool,
+}
+
+impl Store {
+    /// Opens the directory and all queues in it. Items in them are received and in the spool from here on.
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        ledger: Ledger,
+        metrics: Metrics,
+    ) -> Result<Self, OpenError> {
+        disk.make_dir(&options.dir)?;
+        let names = disk.list(&options.dir)?;
+        let started = Instant::now();
+        let now = Now { born_ms: 0, wall_ms: wall_ms() };
+        let bytes_max = segment_bytes_max(&options);
+        let mut routes = Vec::new();
+        let mut route = |card: &Card| route_of(&mut routes, &metrics, &card.route, &card.protocol);
+        let dead_dir = options.dir.join(DEAD_DIR);
+        let dead =
+            Queue::open(Arc::clone(&disk), dead_dir, DEAD_UPSTREAM, bytes_max / DEAD_SHARE, now, &mut route)?;
+        let mut queues = Vec::new();
+        for name in names.iter().filter(|name| name.contains('@')) {
+            let upstream = upstream_of(name).unwrap_or_else(|| name.clone());
+            let dir = options.dir.join(name);
+            queues.push(Queue::open(Arc::clone(&disk), dir, &upstream, bytes_max, now, &mut route)?);
+        }
+        let damaged = queues.iter().map(|queue| queue.recovery.damaged).sum();
+        let store =
+            Self { disk, options, ledger, metrics, queues, dead, routes, started, damaged, failing: false };
+        store.ledger.restored(store.queues.iter().map(Queue::items).sum());
+        store.metrics.spool().discarded(Reason::SpoolDamaged, damaged);
+        store.metrics.spool().bytes_max(store.options.bytes_max);
+        store.show();
+        Ok(store)
+    }
+
+    /// The queue of an upstream, begun if there is none.
+    pub(super) fn queue(&mut self, upstream: &str) -> Result<QueueId, OpenError> {
+        let name = dir_name(upstream);
+        let dir = self.options.dir.join(&name);
+        if let Some(at) = self.queues.iter().position(|queue| *queue.dir() == *dir) {
+            upstream.clone_into(&mut self.queues[at].upstream);
+            return Ok(QueueId(at));
+        }
+        let bytes_max = segment_bytes_max(&self.options);
+        let (routes, metrics) = (&mut self.routes, &self.metrics);
+        let mut route = |card: &Card| route_of(routes, metrics, &card.route, &card.protocol);
+        let now = Now { born_ms: 0, wall_ms: wall_ms() };
+        let queue = Queue::open(Arc::clone(&self.disk), dir, upstream, bytes_max, now, &mut route)?;
+        self.disk.sync_dir(&self.options.dir)?;
+        self.ledger.restored(queue.items());
+        self.queues.push(queue);
+        Ok(QueueId(self.queues.len() - 1))
+    }
+
+    /// Records of a queue that have not ended.
+    pub(super) fn waiting(&self, queue: QueueId) -> usize {
+        self.queues[queue.0].slots.len()
+    }
+
+    /// Appends all arrivals of one queue and syncs once. What is `Ok` survives a power cut.
+    pub(super) fn append(&mut self, queue: QueueId, arrivals: &[Arrival]) -> Vec<Result<(), SpoolError>> {
+        let mut payloads = Vec::with_capacity(arrivals.len());
+        let (mut bytes, mut records) = (self.bytes(), self.records());
+        for arrival in arrivals {
+            payloads.push(self.admit(queue, &arrival.request, &mut bytes, &mut records));
+        }
+        let mut new = Vec::with_capacity(arrivals.len());
+        for (arrival, payload) in arrivals.iter().zip(&payloads) {
+            let Ok(payload) = payload else { continue };
+            let StoredRequest { clean, redacted, .. } = arrival.request;
+            let request = &arrival.request;
+            let route = route_of(&mut self.routes, &self.metrics, &request.route, &request.protocol);
+            new.push(New { payload, clean, redacted, route });
+        }
+        let items: u64 = new.iter().map(|new| u64::from(new.clean) + u64::from(new.redacted)).sum();
+        let appended = if new.is_empty() { Ok(()) } else { self.append_to(queue, &new) };
+        match &appended {
+            Ok(()) if new.is_empty() => {}
+            Ok(()) => {
+                self.failing = false;
+                self.metrics.spool().received(items);
+            }
+            Err(error) => {
+                if !self.failing {
+                    tracing::error!(kind = %error.kind(), "spool cannot be written; senders are pushed back");
+                }
+                self.failing = true;
+            }
+        }
+        self.show();
+        let failed = appended.is_err();
+        let end = |payload: Result<Vec<u8>, SpoolError>| match payload {
+            Ok(_) if failed => Err(SpoolError::Io),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        payloads.into_iter().map(end).collect()
+    }
+
+    fn admit(
+        &self,
+        queue: QueueId,
+        request: &StoredRequest,
+        bytes: &mut u64,
+        records: &mut usize,
+    ) -> Result<Vec<u8>, SpoolError> {
+        let payload = request.encode().filter(|payload| payload.len() <= PAYLOAD_BYTES_MAX);
+        let payload = payload.ok_or(SpoolError::TooLarge)?;
+        let sum = *bytes + self.queues[queue.0].bytes_for(payload.len());
+        if sum > self.options.bytes_max || *records >= RECORDS_MAX {
+            return Err(SpoolError::Full);
+        }
+        (*bytes, *records) = (sum, *records + 1);
+        Ok(payload)
+    }
+
+    fn append_to(&mut self, queue: QueueId, new: &[New<'_>]) -> io::Result<()> {
+        let spool = self.metrics.spool();
+        let (now, queue) = (self.now(), &mut self.queues[queue.0]);
+        queue.append(new, now, &mut |time| spool.synced(time.as_secs_f64()), &mut || spool.io_error())
+    }
+
+    /// The next record of a queue that waits, with its number.
+    pub(super) fn take(&mut self, queue: QueueId) -> Option<(u64, StoredRequest)> {
+        // Each turn ends a record, or the loop.
+        loop {
+            match self.queues[queue.0].take() {
+                Taken::Record(number, payload) => match StoredRequest::decode(&payload) {
+                    Some(request) => return Some((number, request)),
+                    None => {
+                        let lost = self.queues[queue.0].end(number);
+                        self.ended(lost.as_slice(), Outcome::Dropped, Reason::SpoolDamaged);
+                    }
+                },
+                Taken::Lost(slot) => self.ended(&[slot], Outcome::Dropped, Reason::SpoolDamaged),
+                Taken::Failed(error) => {
+                    tracing::warn!(kind = %error.kind(), "spool cannot be read");
+                    self.metrics.spool().io_error();
+                    return None;
+                }
+                Taken::Nothing => return None,
+            }
+        }
+    }
+
+    /// A taken record was not delivered and waits again. `refused`: the upstream answered it.
+    /// Returns whether it is to blame: others get through, it does not.
+    pub(super) fn put_back(&mut self, queue: QueueId, number: u64, refused: bool) -> bool {
+        self.queues[queue.0].put_back(number, refused)
+    }
+
+    /// A taken record has ended. What is dead is kept among the dead letters, as far as they have room.
+    pub(super) fn end(&mut self, queue: QueueId, number: u64, end: End, request: Option<&StoredRequest>) {
+        let Some(slot) = self.queues[queue.0].end(number) else { return };
+        match end {
+            End::Sent => {
+                self.queues[queue.0].delivered();
+                self.metrics.spool().sent(slot.items());
+                let route = &self.routes[usize::from(slot.route)];
+                self.ledger.left(&route.metrics, Outcome::Forwarded, Reason::None, u64::from(slot.clean));
+                self.ledger.left(&route.metrics, Outcome::Redacted, Reason::None, u64::from(slot.redacted));
+            }
+            End::Dead(status) => {
+                if let Some(request) = request {
+                    self.bury(queue, request.clone(), status);
+                }
+                self.ended(&[slot], Outcome::Dropped, Reason::DeadLetter);
+            }
+        }
+        self.settle(queue, false);
+        self.show();
+    }
+
+    fn bury(&mut self, queue: QueueId, mut request: StoredRequest, status: u16) {
+        request.headers.insert(DEAD_STATUS, HeaderValue::from(status));
+        let upstream = HeaderValue::from_str(&self.queues[queue.0].upstream);
+        request.headers.extend(upstream.ok().map(|upstream| (DEAD_FOR, upstream)));
+        let Some(payload) = request.encode() else { return };
+        let max = self.options.bytes_max / DEAD_SHARE;
+        if payload.len() as u64 > max / 2 {
+            return;
+        }
+        while self.dead.bytes() + self.dead.bytes_for(payload.len()) > max && self.dead.drop_oldest() {}
+        let (now, spool) = (self.now(), self.metrics.spool());
+        let new = New { payload: &payload, clean: request.clean, redacted: request.redacted, route: 0 };
+        let mut synced = |time: std::time::Duration| spool.synced(time.as_secs_f64());
+        if self.dead.append(&[new], now, &mut synced, &mut || spool.io_error()).is_err() {
+            tracing::error!("a dead letter could not be written and is gone");
+        }
+    }
+
+    /// What time alone brings: old records expire, files go, gauges move.
+    pub(super) fn tick(&mut self) {
+        let age_ms = i64::try_from(self.options.age_max.as_millis()).unwrap_or(i64::MAX / 2);
+        let oldest_ms = self.now().born_ms.saturating_sub(age_ms);
+        for at in 0..self.queues.len() {
+            self.queues[at].look_again();
+            let expired = self.queues[at].expire(oldest_ms);
+            if !expired.is_empty() {
+                tracing::error!(records = expired.len(), "records in the spool became too old and are gone");
+                self.ended(&expired, Outcome::Expired, Reason::TooOld);
+            }
+            self.settle(QueueId(at), true);
+        }
+        self.show();
+    }
+
+    fn settle(&mut self, queue: QueueId, idle: bool) {
+        if self.queues[queue.0].settle(idle).is_err() {
+            // A restart would send some records again; nothing is lost.
+            self.metrics.spool().io_error();
+        }
+    }
+
+    /// Ends all files in good order.
+    pub(super) fn close(&mut self) {
+        for queue in self.queues.iter_mut().chain([&mut self.dead]) {
+            // Notes what has ended; a failure means that it is sent again.
+            drop(queue.settle(false));
+            queue.close();
+        }
+    }
+
+    fn ended(&self, slots: &[Slot], outcome: Outcome, reason: Reason) {
+        for slot in slots {
+            self.metrics.spool().discarded(reason, slot.items());
+            self.ledger.left(&self.routes[usize::from(slot.route)].metrics, outcome, reason, slot.items());
+        }
+    }
+
+    /// Bytes of all files.
+    pub(super) fn bytes(&self) -> u64 {
+        self.queues.iter().chain([&self.dead]).map(Queue::bytes).sum()
+    }
+
+    fn records(&self) -> usize {
+        self.queues.iter().map(|queue| queue.slots.len()).sum()
+    }
+
+    /// Whether the last append failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing
+    }
+
+    fn show(&self) {
+        let items = self.queues.iter().map(Queue::items).sum();
+        let oldest =
+            self.queues.iter().filter_map(|queue| queue.slots.front()).map(|slot| slot.born_ms).min();
+        let age_ms = oldest.map_or(0, |born| self.now().born_ms - born);
+        self.metrics.spool().holds(self.bytes(), items, u64::try_from(age_ms / 1_000).unwrap_or(0));
+    }
+
+    fn now(&self) -> Now {
+        let born_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX / 2);
+        Now { born_ms, wall_ms: wall_ms() }
+    }
+}
+
+fn segment_bytes_max(options: &Options) -> u64 {
+    SEGMENT_BYTES_MAX.min(options.bytes_max / SEGMENTS_MIN)
+}
+
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn route_of(routes: &mut Vec<RouteEntry>, metrics: &Metrics, name: &str, protocol: &str) -> u16 {
+    let known = routes.iter().position(|route| route.name == name);
+    let at = known.unwrap_or_else(|| {
+        routes.push(RouteEntry { name: name.to_owned(), metrics: metrics.route(name, protocol) });
+        routes.len() - 1
+    });
+    u16::try_from(at).unwrap_or(u16::MAX)
+}
+
+/// The directory of an upstream's queue: for people its address, and for what is the same in that, a digest.
+pub(super) fn dir_name(upstream: &str) -> String {
+    let shown = upstream.split_once("://").map_or(upstream, |(_, rest)| rest);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '_' };
+    let shown: String = shown.chars().take(DIR_CHARS_MAX).map(plain).collect();
+    let digest = Sha256::digest(upstream.as_bytes());
+    format!("{shown}@{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3])
+}
+
+/// What a directory is for, as far as its name tells.
+fn upstream_of(name: &str) -> Option<String> {
+    name.rsplit_once('@').map(|(shown, _)| shown.to_owned())
+}
+
+/// The directories of queues, and that of dead letters, in a spool.
+pub(super) fn queue_dirs(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut names = disk.list(dir)?;
+    names.retain(|name| name.contains('@') || name == DEAD_DIR);
+    names.sort_unstable();
+    Ok(names.into_iter().map(|name| dir.join(name)).collect())
+}

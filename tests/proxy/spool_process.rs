@@ -1,0 +1,240 @@
+//! The spool of a real process: killed under load, drained by a signal, looked at from the command line.
+
+use crate::support::{FakeUpstream, LONG, Reply, post, read_answer};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tamis::spool::sender::FLIGHTS_MAX;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+const TAMIS: &str = env!("CARGO_BIN_EXE_tamis");
+
+/// A running `tamis serve`.
+struct Served {
+    child: Child,
+    ingest: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Served {
+    /// Starts it and waits until it accepts.
+    async fn start(dir: &Path, upstream: SocketAddr) -> Self {
+        let (ingest, admin) = (free_port().await, free_port().await);
+        let config = dir.join("tamis.toml");
+        let text = format!(
+            "version = 1\n[listen]\ningest = \"{ingest}\"\nadmin = \"{admin}\"\n[spool]\ndir = \"{}\"\n\
+             [[routes]]\nname = \"sentry\"\nprotocol = \"sentry\"\nupstream = \"http://{upstream}\"\n",
+            dir.join("spool").display()
+        );
+        std::fs::write(&config, text).expect("writable");
+        let mut command = Command::new(TAMIS);
+        command.args(["serve", "--workers", "2", "-c"]).arg(&config);
+        let child = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");
+        let served = Self { child, ingest, admin };
+        let accepts = async {
+            while TcpStream::connect(served.ingest).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(2 * LONG, accepts).await.expect("it accepts");
+        served
+    }
+
+    fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it is ours");
+    }
+
+    /// Sends SIGTERM and waits; the exit code.
+    fn terminate(mut self) -> Option<i32> {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+        self.child.wait().expect("it is ours").code()
+    }
+
+    async fn metric(&self, name: &str) -> u64 {
+        let mut stream = TcpStream::connect(self.admin).await.expect("admin accepts");
+        let request = format!("GET /metrics HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin);
+        stream.write_all(request.as_bytes()).await.expect("admin reads");
+        let answer = read_answer(stream).await;
+        let line = answer.body.lines().find(|line| line.split(' ').next() == Some(name));
+        line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect(name)
+    }
+}
+
+async fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound")
+}
+
+fn envelope(at: usize) -> String {
+    let event = "{\"message\":\"mail jane@example.com\"}";
+    format!("{{\"event_id\":\"{at:032x}\"}}\n{{\"type\":\"event\"}}\n{event}\n")
+}
+
+/// Sends one envelope; whether it was acknowledged.
+async fn acknowledged(ingest: SocketAddr, at: usize) -> bool {
+    use tokio::io::AsyncReadExt as _;
+    let Ok(mut stream) = TcpStream::connect(ingest).await else { return false };
+    if stream.write_all(&post("/api/42/envelope/", &[], envelope(at))).await.is_err() {
+        return false;
+    }
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer).await;
+    // An answer that is cut was not read as one.
+    read.is_ok() && answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"}")
+}
+
+/// How often each envelope is at the upstream.
+fn arrivals(upstream: &FakeUpstream) -> BTreeMap<usize, usize> {
+    let mut counts = BTreeMap::new();
+    for seen in upstream.seen().iter().filter(|seen| seen.complete) {
+        let text = String::from_utf8_lossy(&seen.body);
+        assert!(text.contains("[email]") && !text.contains("jane"), "{text}");
+        let id = usize::from_str_radix(text.split('"').nth(3).expect("an id"), 16).expect("a number");
+        *counts.entry(id).or_default() += 1;
+    }
+    counts
+}
+
+/// Kills the process again and again under load, with the upstream away or there, and counts what arrives in the end.
+async fn kill_rounds(rounds: usize) {
+    const SENDERS: usize = 8;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let address = free_port().await;
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut acked = Vec::new();
+    let mut upstream = None;
+    for round in 0..rounds {
+        // Away in the first half; then there, so that it is killed while it sends as well.
+        if round >= rounds / 2 && upstream.is_none() {
+            upstream = Some(FakeUpstream::at(address, Reply::default()).await);
+        }
+        let served = Served::start(dir.path(), address).await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut senders = JoinSet::new();
+        for _ in 0..SENDERS {
+            let (next, stop, ingest) = (Arc::clone(&next), Arc::clone(&stop), served.ingest);
+            senders.spawn(async move {
+                let mut acked = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if acknowledged(ingest, at).await {
+                        acked.push(at);
+                    }
+                }
+                acked
+            });
+        }
+        // A place that differs from round to round.
+        tokio::time::sleep(Duration::from_millis(100 + (round as u64 * 37) % 240)).await;
+        served.kill();
+        stop.store(true, Ordering::Relaxed);
+        while let Some(sender) = senders.join_next().await {
+            acked.extend(sender.expect("no panic"));
+        }
+    }
+    let upstream = upstream.expect("there since the middle");
+    let served = Served::start(dir.path(), address).await;
+    let empty = async {
+        while served.metric("tamis_spool_items").await > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(4 * LONG, empty).await.expect("it drains");
+    let counts = arrivals(&upstream);
+    let lost: Vec<&usize> = acked.iter().filter(|at| !counts.contains_key(at)).collect();
+    assert!(acked.len() > 20 * rounds, "{} acknowledged in {rounds} rounds", acked.len());
+    assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), acked.len());
+    let twice: usize = counts.values().map(|count| count - 1).sum();
+    assert!(twice <= (rounds + 1) * (FLIGHTS_MAX + SENDERS), "{twice} came twice in {rounds} rounds");
+    let told = format!("{} acknowledged, 0 lost, {twice} came twice over {rounds} kills\n", acked.len());
+    std::io::Write::write_all(&mut std::io::stdout().lock(), told.as_bytes()).expect("writable");
+    assert_eq!(served.terminate(), Some(0));
+    let verified = tamis(&["spool", "verify", "--dir"], &dir.path().join("spool"));
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_by_a_kill() {
+    kill_rounds(4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes; part of the torture run"]
+async fn nothing_acknowledged_is_lost_by_fifty_kills() {
+    kill_rounds(50).await;
+}
+
+fn tamis(arguments: &[&str], dir: &Path) -> Output {
+    Command::new(TAMIS).args(arguments).arg(dir).output().expect("it runs")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_leaves_a_sound_spool_that_the_command_line_shows() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let address = free_port().await;
+    let served = Served::start(dir.path(), address).await;
+    for at in 0..3 {
+        assert!(acknowledged(served.ingest, at).await);
+    }
+    // A second process finds it in use, and touches nothing.
+    let config = std::fs::read_to_string(dir.path().join("tamis.toml")).expect("readable");
+    let ports = [served.ingest, served.admin].map(|address| format!("\"{address}\""));
+    let other = ports.iter().fold(config, |text, port| text.replace(port, "\"127.0.0.1:0\""));
+    std::fs::write(dir.path().join("other.toml"), other).expect("writable");
+    let second = tamis(&["serve", "-c"], &dir.path().join("other.toml"));
+    assert_eq!(second.status.code(), Some(75), "{}", String::from_utf8_lossy(&second.stderr));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another process uses the spool"));
+    let spool = dir.path().join("spool");
+    let listed = tamis(&["spool", "ls", "--dir"], &spool);
+    assert!(listed.status.success(), "it can be looked at while it is used");
+    assert_eq!(served.terminate(), Some(0));
+
+    let listed = tamis(&["spool", "ls", "-c"], &dir.path().join("tamis.toml"));
+    let text = String::from_utf8_lossy(&listed.stdout);
+    let row: Vec<&str> = text.lines().nth(1).expect("a queue").split_whitespace().collect();
+    assert_eq!(row[..3], [format!("http://{address}").as_str(), "3", "3"], "{text}");
+    let exported = tamis(&["spool", "export", "--dir"], &spool);
+    let lines: Vec<serde_json::Value> =
+        exported.stdout.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    assert_eq!(lines.len(), 3);
+    for (at, line) in lines.iter().enumerate() {
+        assert_eq!(line["body"], envelope(at).replace("jane@example.com", "[email]"));
+        assert_eq!((&line["route"], &line["items"]), (&"sentry".into(), &1.into()));
+    }
+    assert_eq!(tamis(&["spool", "export", "--dead", "--dir"], &spool).stdout, b"");
+    let verified = tamis(&["spool", "verify", "--dir"], &spool);
+    assert_eq!(verified.status.code(), Some(0));
+
+    // A flipped bit is told, costs one record, and stops nothing.
+    let queue = std::fs::read_dir(&spool).expect("there").map(|entry| entry.expect("readable").path());
+    let queue = queue.into_iter().find(|path| path.to_string_lossy().contains('@')).expect("a queue");
+    let segment = std::fs::read_dir(queue).expect("there").map(|entry| entry.expect("readable").path());
+    let segment = segment.into_iter().find(|path| path.extension().is_some()).expect("a segment");
+    let mut bytes = std::fs::read(&segment).expect("readable");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    std::fs::write(&segment, bytes).expect("writable");
+    let verified = tamis(&["spool", "verify", "--dir"], &spool);
+    assert_eq!(verified.status.code(), Some(1), "{}", String::from_utf8_lossy(&verified.stdout));
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("damaged in 1 places"));
+    assert_eq!(tamis(&["spool", "ls", "--dir"], &dir.path().join("none")).status.code(), Some(74));
+
+    let upstream = FakeUpstream::at(address, Reply::default()).await;
+    let served = Served::start(dir.path(), address).await;
+    let empty = async {
+        while served.metric("tamis_spool_items").await > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, empty).await.expect("it drains");
+    assert_eq!(arrivals(&upstream).into_iter().collect::<Vec<_>>(), [(0, 1), (2, 1)]);
+    assert_eq!(served.metric("tamis_spool_discarded_items_total{reason=\"spool_damaged\"}").await, 1);
+    assert_eq!(served.terminate(), Some(0));
+}
