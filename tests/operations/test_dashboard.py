@@ -15,12 +15,6 @@ WITHOUT_DATA = {
     "Circuit breaker",
     "Certificates",
     "Connections and retries",
-    "Fill",
-    "Oldest item",
-    "Items waiting",
-    "Into and out of the spool",
-    "Sync to disk",
-    "Disk errors",
 }
 
 CONFIG = """

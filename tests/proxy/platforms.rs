@@ -105,7 +105,7 @@ async fn web_analytics_and_speed_insights_go_on_without_what_is_personal() {
             let want = body
                 .replace("jane@example.com", "[email]")
                 .replace("jane%40example.com", "%5Bemail%5D")
-                .replace("192.0.2.7", "%5Bip%5D");
+                .replace("192.0.2.7", "[ip]");
             assert_eq!(unpacked(&upstream.one().body), want);
             Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
         }
