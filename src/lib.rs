@@ -4,8 +4,8 @@
 //!  sender ── listen ── route ── decode ── frame ── scan ── redact ── encode ── upstream ── vendor
 //!              │         │        │         │        │        │         │         │
 //!            limits   policy   gzip br   envelope  sweep    edits    lengths   pool, inbox
-//!            h1/h2c   per      zstd      ndjson    walk     splice   coding
-//!                     route    caps      otlp …    settle
+//!            h1/h2    per      zstd      ndjson    walk     splice   coding
+//!             TLS     route    caps      otlp …    settle                       TLS
 //! ```
 //!
 //! `decode` to `encode` are plain functions over bytes: no sockets, no clock, no `async`. [`pipeline`]
@@ -21,6 +21,7 @@ pub mod redact;
 pub mod scan;
 
 pub mod admin;
+pub mod certificate;
 pub mod command;
 pub mod config;
 pub mod drain;
@@ -33,3 +34,4 @@ pub mod outcome;
 pub mod proxy;
 pub mod route;
 pub mod upstream;
+pub mod watch;

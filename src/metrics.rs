@@ -20,6 +20,7 @@ use prometheus::{
     TextEncoder,
 };
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -48,6 +49,9 @@ const fn histogram_series(buckets: &[f64]) -> usize {
 /// What every route has from the start: `forwarded` and `redacted`, scanned bytes, the scan histogram,
 /// requests in flight and the gauge of unscanned passes.
 const ROUTE_SERIES: usize = 2 + 1 + histogram_series(SCAN_BUCKETS) + 1 + 1;
+
+/// What an upstream adds: connections, circuit, retries, and the end of its certificate.
+const UPSTREAM_SERIES: usize = 4;
 
 /// Class label of what no class stands behind: a rule of the policy's own, or a bound.
 const OWN_RULE: &str = "none";
@@ -97,6 +101,38 @@ impl CodeClass {
     }
 }
 
+/// How a TLS handshake with a sender ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handshake {
+    /// The connection is ready.
+    Done,
+    /// What came was no TLS that we speak, or the sender does not take our certificate.
+    Failed,
+    /// It took too long.
+    Timeout,
+    /// A request of HTTP in clear.
+    Plain,
+    /// The sender went away before the end.
+    Closed,
+}
+
+impl Handshake {
+    /// All ends.
+    pub const ALL: [Self; 5] = [Self::Done, Self::Failed, Self::Timeout, Self::Plain, Self::Closed];
+
+    /// The label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Plain => "plain",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// The registered families and the count of label sets given out. Shared by all routes.
 struct Families {
     items: IntCounterVec,
@@ -108,6 +144,10 @@ struct Families {
     in_flight: IntGaugeVec,
     upstream: IntCounterVec,
     unscanned: IntGaugeVec,
+    upstream_connections: IntGaugeVec,
+    upstream_circuit: IntGaugeVec,
+    upstream_retries: IntCounterVec,
+    upstream_not_after: IntGaugeVec,
     series_spent: AtomicUsize,
 }
 
@@ -131,6 +171,9 @@ struct Inner {
     families: Arc<Families>,
     connections_open: IntGauge,
     connections_total: IntCounter,
+    handshakes: IntCounterVec,
+    tls_not_after: IntGaugeVec,
+    tls_reload: IntGaugeVec,
     memory: IntGauge,
     panics: IntCounter,
     inbox_items: IntGauge,
@@ -207,6 +250,10 @@ impl Metrics {
             in_flight: gauges(&registry, "tamis_requests_in_flight"),
             upstream: counters(&registry, "tamis_upstream_requests_total"),
             unscanned: gauges(&registry, "tamis_unscanned_pass_enabled"),
+            upstream_connections: gauges(&registry, "tamis_upstream_connections_open"),
+            upstream_circuit: gauges(&registry, "tamis_upstream_circuit_state"),
+            upstream_retries: counters(&registry, "tamis_upstream_retries_total"),
+            upstream_not_after: gauges(&registry, "tamis_upstream_tls_not_after_timestamp_seconds"),
             series_spent: AtomicUsize::new(0),
         });
         describe_process(&registry);
@@ -214,6 +261,9 @@ impl Metrics {
             families,
             connections_open: gauge(&registry, "tamis_connections_open"),
             connections_total: counter(&registry, "tamis_connections_total"),
+            handshakes: counters(&registry, "tamis_tls_handshakes_total"),
+            tls_not_after: gauges(&registry, "tamis_tls_not_after_timestamp_seconds"),
+            tls_reload: gauges(&registry, "tamis_tls_reload_success"),
             memory: gauge(&registry, "tamis_memory_held_bytes"),
             panics: counter(&registry, "tamis_panics_total"),
             inbox_items: gauge(&registry, "tamis_inbox_items"),
@@ -251,6 +301,43 @@ impl Metrics {
     pub fn connection_opened(&self) -> GaugeGuard {
         self.inner.connections_total.inc();
         GaugeGuard::raise(&self.inner.connections_open)
+    }
+
+    /// Counts a TLS handshake with a sender.
+    pub fn handshake(&self, end: Handshake) {
+        self.inner.handshakes.with_label_values(&[end.as_str()]).inc();
+    }
+
+    /// Says that a certificate was taken into use that ends at `not_after`, in seconds since 1970. Until the first there are
+    /// no metrics of certificates, for zero would say that one has ended.
+    pub fn tls_pair(&self, not_after: Option<u64>) {
+        let no_labels: [&str; 0] = [];
+        self.inner.tls_reload.with_label_values(&no_labels).set(1);
+        match not_after {
+            Some(seconds) => {
+                self.inner.tls_not_after.with_label_values(&no_labels).set(saturate(seconds));
+            }
+            None => self.inner.tls_not_after.reset(),
+        }
+    }
+
+    /// Says that the certificate on disk cannot be used, and another is.
+    pub fn tls_pair_refused(&self) {
+        let no_labels: [&str; 0] = [];
+        self.inner.tls_reload.with_label_values(&no_labels).set(0);
+    }
+
+    /// The counters of the upstream of a route.
+    #[must_use]
+    pub fn upstream(&self, route: &str) -> UpstreamMetrics {
+        let families = &self.inner.families;
+        let route = if families.afford(UPSTREAM_SERIES) { route } else { OTHER };
+        UpstreamMetrics {
+            connections: families.upstream_connections.with_label_values(&[route]),
+            circuit: families.upstream_circuit.with_label_values(&[route]),
+            retries: families.upstream_retries.with_label_values(&[route]),
+            certificate: Some((Arc::clone(families), route.to_owned())),
+        }
     }
 
     /// Sets the payload bytes that all requests together hold.
@@ -309,6 +396,53 @@ impl Metrics {
     pub fn render(&self) -> String {
         // The encoder fails only on a family without metrics, which `gather` leaves out.
         TextEncoder::new().encode_to_string(&self.inner.registry.gather()).unwrap_or_default()
+    }
+}
+
+/// What is counted of one upstream. Cheap to clone. That of no route is counted and never shown.
+#[derive(Clone)]
+pub struct UpstreamMetrics {
+    connections: IntGauge,
+    circuit: IntGauge,
+    retries: IntCounter,
+    certificate: Option<(Arc<Families>, String)>,
+}
+
+impl Default for UpstreamMetrics {
+    fn default() -> Self {
+        let gauge = || IntGauge::new("unseen", "Not registered.").expect("a valid name");
+        let retries = IntCounter::new("unseen", "Not registered.").expect("a valid name");
+        Self { connections: gauge(), circuit: gauge(), retries, certificate: None }
+    }
+}
+
+impl fmt::Debug for UpstreamMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UpstreamMetrics")
+    }
+}
+
+impl UpstreamMetrics {
+    /// Counts a connection as open until the guard is dropped.
+    pub fn connection_opened(&self) -> GaugeGuard {
+        GaugeGuard::raise(&self.connections)
+    }
+
+    /// Moves the state of the circuit from one number to another. Upstreams that share `route="other"` add up.
+    pub fn circuit_moved(&self, from: i64, to: i64) {
+        self.circuit.add(to - from);
+    }
+
+    /// Counts a request that was sent a second time.
+    pub fn retried(&self) {
+        self.retries.inc();
+    }
+
+    /// Sets when the certificate that is shown to the upstream ends, in seconds since 1970.
+    pub fn certificate_ends(&self, not_after: u64) {
+        if let Some((families, route)) = &self.certificate {
+            families.upstream_not_after.with_label_values(&[route]).set(saturate(not_after));
+        }
     }
 }
 

@@ -49,7 +49,9 @@ pub(super) static REQUEST_TIMEOUT: Number = Number::millis("request_timeout", 60
 // [timeouts]
 pub(super) static CONNECT: Number = Number::millis("connect", 3 * SECOND, 1, 10 * MINUTE);
 pub(super) static RESPONSE: Number = Number::millis("response", 10 * SECOND, 1, HOUR);
+pub(super) static ANSWER: Number = Number::millis("answer", 60 * SECOND, 1, HOUR);
 pub(super) static POOL_IDLE: Number = Number::millis("pool_idle", 15 * SECOND, 1, HOUR);
+pub(super) static POOL_AGE: Number = Number::millis("pool_age", 5 * MINUTE, 1, 24 * HOUR);
 pub(super) static DRAIN_DELAY: Number = Number::millis("drain_delay", 0, 0, 10 * MINUTE);
 pub(super) static DRAIN: Number = Number::millis("drain", 10 * SECOND, 1, HOUR);
 
@@ -73,6 +75,7 @@ pub(super) static LIMITS: [&Number; 12] = [
     &REQUEST_TIMEOUT,
 ];
 /// The numbers of `[timeouts]`.
-pub(super) static TIMEOUTS: [&Number; 5] = [&CONNECT, &RESPONSE, &POOL_IDLE, &DRAIN_DELAY, &DRAIN];
+pub(super) static TIMEOUTS: [&Number; 7] =
+    [&CONNECT, &RESPONSE, &ANSWER, &POOL_IDLE, &POOL_AGE, &DRAIN_DELAY, &DRAIN];
 /// The numbers of `[spool]`.
 pub(super) static SPOOL: [&Number; 2] = [&SPOOL_BYTES_MAX, &SPOOL_AGE_MAX];
