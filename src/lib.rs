@@ -4,8 +4,8 @@
 //!  sender ── listen ── gate ── route ── decode ── frame ── scan ── redact ── encode ── upstream ── vendor
 //!              │        │        │         │         │        │        │         │         │
 //!            limits   framing  policy   gzip br   envelope  sweep    edits    lengths   pool, inbox,
-//!            h1/h2c   floods   per      zstd      ndjson    walk     splice   coding    spool
-//!                              route    caps      otlp …   settle
+//!            h1/h2    floods   per      zstd      ndjson    walk     splice   coding    spool
+//!             TLS              route    caps      otlp …   settle                       TLS
 //! ```
 //!
 //! `decode` to `encode` are plain functions over bytes: no sockets, no clock, no `async`. [`pipeline`]
@@ -22,6 +22,7 @@ pub mod redact;
 pub mod scan;
 
 pub mod admin;
+pub mod certificate;
 pub mod command;
 pub mod config;
 pub mod drain;
@@ -36,3 +37,4 @@ pub mod proxy;
 pub mod route;
 pub mod spool;
 pub mod upstream;
+pub mod watch;

@@ -1,8 +1,12 @@
-//! Accepts senders' connections and speaks HTTP/1.1 or h2c with them, whichever they begin with.
+//! Accepts senders' connections, in clear or behind TLS, and speaks HTTP/1.1 or HTTP/2 with them, whichever they begin with.
 //!
 //! Bounds: connections (`connections_max`, more wait in the kernel's queue), time between requests, streams,
 //! resets and windows per HTTP/2 connection. Every byte comes in through [`ByteReader`], which bounds heads and
 //! refuses what is ambiguous. Never looks at a request; that is `proxy`'s work.
+
+mod tls;
+
+pub use tls::Tls;
 
 use crate::drain::{Drain, FINISH_TIME, Phase};
 use crate::gate::ByteReader;
@@ -14,8 +18,9 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Bound of the buffer that an HTTP/1.1 connection reads and writes through. The longest head that the gate
@@ -50,7 +55,12 @@ const DRAIN_POLL: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// None that ends the serving today; a failed accept is logged and tried again.
-pub async fn serve(listener: TcpListener, settings: Arc<ProxySettings>, drain: Drain) -> io::Result<()> {
+pub async fn serve(
+    listener: impl Into<Listener>,
+    settings: Arc<ProxySettings>,
+    drain: Drain,
+) -> io::Result<()> {
+    let listener = listener.into();
     let slots = Arc::new(Semaphore::new(settings.limits.connections_max));
     let builder = Arc::new(builder(&settings.limits));
     let accepting = accept_all(&listener, &settings, &drain, (&slots, &builder));
@@ -64,21 +74,38 @@ pub async fn serve(listener: TcpListener, settings: Arc<ProxySettings>, drain: D
     Ok(())
 }
 
+/// A port that senders connect to.
+pub struct Listener {
+    /// Open already.
+    pub port: TcpListener,
+    /// `None`: in clear.
+    pub tls: Option<Arc<Tls>>,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(port: TcpListener) -> Self {
+        Self { port, tls: None }
+    }
+}
+
 type Builder = auto::Builder<TokioExecutor>;
 
 async fn accept_all(
-    listener: &TcpListener,
+    listener: &Listener,
     settings: &Arc<ProxySettings>,
     drain: &Drain,
     (slots, builder): (&Arc<Semaphore>, &Arc<Builder>),
 ) {
     loop {
         let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
-        match listener.accept().await {
+        match listener.port.accept().await {
             Ok((stream, _)) => {
-                let connection =
-                    connection(stream, Arc::clone(settings), Arc::clone(builder), drain.clone(), slot);
-                tokio::spawn(connection);
+                let tls = listener.tls.clone();
+                let (settings, builder, drain) = (Arc::clone(settings), Arc::clone(builder), drain.clone());
+                tokio::spawn(async move {
+                    connection((stream, tls), settings, builder, drain).await;
+                    drop(slot);
+                });
             }
             Err(error) => {
                 tracing::warn!(kind = %error.kind(), "accept failed");
@@ -129,19 +156,36 @@ fn builder(limits: &Limits) -> Builder {
     builder
 }
 
-/// Serves one connection to its end.
+/// Serves one connection to its end, behind TLS if there is a certificate.
 async fn connection(
-    stream: TcpStream,
+    (stream, tls): (TcpStream, Option<Arc<Tls>>),
     settings: Arc<ProxySettings>,
     builder: Arc<Builder>,
     drain: Drain,
-    slot: OwnedSemaphorePermit,
 ) {
     let _open = settings.metrics.connection_opened();
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(kind = %error.kind(), "connection closed at once");
         return;
     }
+    let Some(tls) = tls else { return speak(stream, settings, builder, drain).await };
+    let shaken = tokio::select! {
+        biased;
+        shaken = tls.accept(stream, settings.limits.headers_timeout) => shaken,
+        () = drain.reached(Phase::Finish) => None,
+    };
+    if let Some(stream) = shaken {
+        speak(stream, settings, builder, drain).await;
+    }
+}
+
+/// Speaks HTTP until the connection ends.
+async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    settings: Arc<ProxySettings>,
+    builder: Arc<Builder>,
+    drain: Drain,
+) {
     let io = TokioIo::new(ByteReader::new(stream, settings.limits.gate(), settings.metrics.clone()));
     let service = service_fn(|request| {
         let settings = Arc::clone(&settings);
@@ -166,5 +210,4 @@ async fn connection(
         // The error may quote what was sent.
         tracing::debug!("connection ended with an error");
     }
-    drop(slot);
 }

@@ -26,6 +26,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -62,6 +63,9 @@ const fn histogram_series(buckets: &[f64]) -> usize {
 /// What every route has from the start: `forwarded` and `redacted`, bytes by stage, scanned bytes, the scan
 /// histogram, requests in flight and the gauge of unscanned passes.
 const ROUTE_SERIES: usize = 2 + Stage::ALL.len() + 1 + histogram_series(SCAN_BUCKETS) + 1 + 1;
+
+/// What an upstream adds: connections, circuit, retries, and the end of its certificate.
+const UPSTREAM_SERIES: usize = 4;
 
 /// Class label of what no class stands behind: a rule of the policy's own, or a bound.
 const OWN_RULE: &str = "none";
@@ -161,6 +165,38 @@ impl CanaryResult {
     }
 }
 
+/// How a TLS handshake with a sender ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handshake {
+    /// The connection is ready.
+    Done,
+    /// What came was no TLS that we speak, or the sender does not take our certificate.
+    Failed,
+    /// It took too long.
+    Timeout,
+    /// A request of HTTP in clear.
+    Plain,
+    /// The sender went away before the end.
+    Closed,
+}
+
+impl Handshake {
+    /// All ends.
+    pub const ALL: [Self; 5] = [Self::Done, Self::Failed, Self::Timeout, Self::Plain, Self::Closed];
+
+    /// The label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Plain => "plain",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// The registered families and the count of label sets given out. Shared by all routes.
 struct Families {
     items: IntCounterVec,
@@ -173,6 +209,10 @@ struct Families {
     in_flight: IntGaugeVec,
     upstream: IntCounterVec,
     unscanned: IntGaugeVec,
+    upstream_connections: IntGaugeVec,
+    upstream_circuit: IntGaugeVec,
+    upstream_retries: IntCounterVec,
+    upstream_not_after: IntGaugeVec,
     series_spent: AtomicUsize,
 }
 
@@ -198,6 +238,9 @@ struct Inner {
     connections_max: IntGauge,
     connections_total: IntCounter,
     gate_refused: IntCounterVec,
+    handshakes: IntCounterVec,
+    tls_not_after: IntGaugeVec,
+    tls_reload: IntGaugeVec,
     memory: IntGauge,
     memory_max: IntGauge,
     shed: IntCounterVec,
@@ -295,6 +338,10 @@ impl Metrics {
             in_flight: gauges(&registry, "tamis_requests_in_flight"),
             upstream: counters(&registry, "tamis_upstream_requests_total"),
             unscanned: gauges(&registry, "tamis_unscanned_pass_enabled"),
+            upstream_connections: gauges(&registry, "tamis_upstream_connections_open"),
+            upstream_circuit: gauges(&registry, "tamis_upstream_circuit_state"),
+            upstream_retries: counters(&registry, "tamis_upstream_retries_total"),
+            upstream_not_after: gauges(&registry, "tamis_upstream_tls_not_after_timestamp_seconds"),
             series_spent: AtomicUsize::new(0),
         });
         describe_process(&registry);
@@ -304,6 +351,9 @@ impl Metrics {
             connections_max: gauge(&registry, "tamis_connections_max"),
             connections_total: counter(&registry, "tamis_connections_total"),
             gate_refused: counters(&registry, "tamis_gate_refused_total"),
+            handshakes: counters(&registry, "tamis_tls_handshakes_total"),
+            tls_not_after: gauges(&registry, "tamis_tls_not_after_timestamp_seconds"),
+            tls_reload: gauges(&registry, "tamis_tls_reload_success"),
             memory: gauge(&registry, "tamis_memory_held_bytes"),
             memory_max: gauge(&registry, "tamis_memory_max_bytes"),
             shed: counters(&registry, "tamis_shed_requests_total"),
@@ -366,6 +416,43 @@ impl Metrics {
     /// Counts a request or a connection that broke a rule of the gate.
     pub fn gate_refused(&self, rule: Rule) {
         self.inner.gate_refused.with_label_values(&[rule.as_str()]).inc();
+    }
+
+    /// Counts a TLS handshake with a sender.
+    pub fn handshake(&self, end: Handshake) {
+        self.inner.handshakes.with_label_values(&[end.as_str()]).inc();
+    }
+
+    /// Says that a certificate was taken into use that ends at `not_after`, in seconds since 1970. Until the first there are
+    /// no metrics of certificates, for zero would say that one has ended.
+    pub fn tls_pair(&self, not_after: Option<u64>) {
+        let no_labels: [&str; 0] = [];
+        self.inner.tls_reload.with_label_values(&no_labels).set(1);
+        match not_after {
+            Some(seconds) => {
+                self.inner.tls_not_after.with_label_values(&no_labels).set(saturate(seconds));
+            }
+            None => self.inner.tls_not_after.reset(),
+        }
+    }
+
+    /// Says that the certificate on disk cannot be used, and another is.
+    pub fn tls_pair_refused(&self) {
+        let no_labels: [&str; 0] = [];
+        self.inner.tls_reload.with_label_values(&no_labels).set(0);
+    }
+
+    /// The counters of the upstream of a route.
+    #[must_use]
+    pub fn upstream(&self, route: &str) -> UpstreamMetrics {
+        let families = &self.inner.families;
+        let route = if families.afford(UPSTREAM_SERIES) { route } else { OTHER };
+        UpstreamMetrics {
+            connections: families.upstream_connections.with_label_values(&[route]),
+            circuit: families.upstream_circuit.with_label_values(&[route]),
+            retries: families.upstream_retries.with_label_values(&[route]),
+            certificate: Some((Arc::clone(families), route.to_owned())),
+        }
     }
 
     /// Sets the payload bytes that all requests together hold.
@@ -502,6 +589,53 @@ fn totals(counters: &IntCounterVec) -> Vec<LabelledTotal> {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn count(metric: &Metric) -> u64 {
     metric.get_counter().get_value() as u64
+}
+
+/// What is counted of one upstream. Cheap to clone. That of no route is counted and never shown.
+#[derive(Clone)]
+pub struct UpstreamMetrics {
+    connections: IntGauge,
+    circuit: IntGauge,
+    retries: IntCounter,
+    certificate: Option<(Arc<Families>, String)>,
+}
+
+impl Default for UpstreamMetrics {
+    fn default() -> Self {
+        let gauge = || IntGauge::new("unseen", "Not registered.").expect("a valid name");
+        let retries = IntCounter::new("unseen", "Not registered.").expect("a valid name");
+        Self { connections: gauge(), circuit: gauge(), retries, certificate: None }
+    }
+}
+
+impl fmt::Debug for UpstreamMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UpstreamMetrics")
+    }
+}
+
+impl UpstreamMetrics {
+    /// Counts a connection as open until the guard is dropped.
+    pub fn connection_opened(&self) -> GaugeGuard {
+        GaugeGuard::raise(&self.connections)
+    }
+
+    /// Moves the state of the circuit from one number to another. Upstreams that share `route="other"` add up.
+    pub fn circuit_moved(&self, from: i64, to: i64) {
+        self.circuit.add(to - from);
+    }
+
+    /// Counts a request that was sent a second time.
+    pub fn retried(&self) {
+        self.retries.inc();
+    }
+
+    /// Sets when the certificate that is shown to the upstream ends, in seconds since 1970.
+    pub fn certificate_ends(&self, not_after: u64) {
+        if let Some((families, route)) = &self.certificate {
+            families.upstream_not_after.with_label_values(&[route]).set(saturate(not_after));
+        }
+    }
 }
 
 fn redaction_total(metric: &Metric) -> RedactionTotal {

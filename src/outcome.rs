@@ -117,6 +117,16 @@ reasons! {
     SenderGone = "sender_gone",
     /// The upstream could not be reached.
     UpstreamUnreachable = "upstream_unreachable",
+    /// The upstream did not prove its name by a certificate that we trust, or does not take ours.
+    UpstreamUntrusted = "upstream_untrusted",
+    /// The upstream's name leads to an address at which no upstream may be.
+    UpstreamAddress = "upstream_address",
+    /// The upstream has failed so often that it is not asked for now.
+    UpstreamCircuitOpen = "upstream_circuit_open",
+    /// As many requests as may wait for the upstream do.
+    UpstreamBusy = "upstream_busy",
+    /// The upstream sends elsewhere, where nothing of ours goes.
+    UpstreamRedirect = "upstream_redirect",
     /// The upstream did not answer in time.
     UpstreamTimeout = "upstream_timeout",
     /// The upstream broke the connection in the middle.

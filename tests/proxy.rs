@@ -6,6 +6,8 @@ mod support;
 mod addresses;
 #[path = "proxy/answers.rs"]
 mod answers;
+#[path = "proxy/faults.rs"]
+mod faults;
 #[path = "proxy/forwarding.rs"]
 mod forwarding;
 #[path = "proxy/frames.rs"]
@@ -48,5 +50,9 @@ mod spool;
 mod spool_process;
 #[path = "proxy/streaming.rs"]
 mod streaming;
+#[path = "proxy/tls.rs"]
+mod tls;
 #[path = "proxy/transport.rs"]
 mod transport;
+#[path = "proxy/trust.rs"]
+mod trust;

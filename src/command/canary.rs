@@ -96,7 +96,7 @@ impl Canary {
             Ok(value)
         };
         Ok(Self {
-            client: Client::new(options.ca_file.clone()).map_err(|error| wrong(&error))?,
+            client: Client::new(options.ca_file.clone()),
             to: to.parse().map_err(|_| wrong("`--to` is not an address"))?,
             admin: admin_base(options.config.as_deref(), options.admin.as_deref())?,
             token: token.map(bearer).transpose()?,

@@ -1,17 +1,16 @@
 //! The little HTTP that commands speak with a running instance: one request, one answer of bounded length.
 
-use crate::upstream::TlsOptions;
+use crate::outcome::Reason;
+use crate::upstream::{HttpUpstream, Options, TlsOptions, UpstreamBody};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::http::uri::PathAndQuery;
+use hyper::{Method, StatusCode, Uri};
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -19,7 +18,7 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Sends requests over `http://` and `https://`. Never follows a redirect.
-pub(super) struct Client(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub(super) struct Client(Options);
 
 /// An answer, read to its end.
 pub(super) struct Answer {
@@ -28,13 +27,10 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    /// Trusts the certificates of `ca_file`, or else the compiled-in roots.
-    pub(super) fn new(ca_file: Option<PathBuf>) -> Result<Self, String> {
-        let options = TlsOptions { ca_file, identity: None };
-        let tls = options.client_config().map_err(|error| error.to_string())?;
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        Ok(Self(Pool::builder(TokioExecutor::new()).build(connector)))
+    /// Trusts the certificates of `ca_file`, or else the compiled-in roots. An instance may be anywhere, this machine above all.
+    pub(super) fn new(ca_file: Option<PathBuf>) -> Self {
+        let tls = TlsOptions { ca_file, identity: None };
+        Self(Options { tls, private: Some(true), ..Options::default() })
     }
 
     /// Sends one request and reads the answer.
@@ -48,23 +44,25 @@ impl Client {
         headers: HeaderMap,
         body: Vec<u8>,
     ) -> Result<Answer, String> {
-        let mut request = Request::new(Full::new(Bytes::from(body)));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri.clone();
-        *request.headers_mut() = headers;
-        let place = uri.authority().map_or("?", |authority| authority.as_str()).to_owned();
-        let exchange = async {
-            let response = self.0.request(request).await.map_err(|error| match error.is_connect() {
-                true => format!("nothing answers at {place}"),
-                false => format!("{place} broke the connection"),
-            })?;
-            let status = response.status();
-            let body =
-                read(response.into_body()).await.ok_or_else(|| format!("{place} broke its answer off"))?;
-            Ok(Answer { status, body })
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err("the address is not one of http:// or https://".to_owned());
         };
-        let timed = tokio::time::timeout(TIME_MAX, exchange).await;
-        timed.unwrap_or_else(|_| Err(format!("{place} did not answer within {} s", TIME_MAX.as_secs())))
+        let server = HttpUpstream::new(&format!("{scheme}://{authority}"), &self.0);
+        let server = server.map_err(|error| format!("{authority}: {error}"))?;
+        let target = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let exchange = async {
+            let body = UpstreamBody::whole(Bytes::from(body));
+            let answer = server.send(method, target, headers, body)?.await?;
+            let status = answer.status();
+            Ok(Answer { status, body: read(answer.into_body()).await.ok_or(Reason::UpstreamBroken)? })
+        };
+        let answered = timeout(TIME_MAX, exchange).await.unwrap_or(Err(Reason::UpstreamTimeout));
+        answered.map_err(|reason| match reason {
+            Reason::UpstreamTimeout => format!("{authority} did not answer within {} s", TIME_MAX.as_secs()),
+            Reason::UpstreamUnreachable => format!("nothing answers at {authority}"),
+            Reason::UpstreamUntrusted => format!("the certificate of {authority} cannot be trusted"),
+            _ => format!("{authority} broke the connection"),
+        })
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn run(config: Option<&Path>, admin: Option<&str>) -> Exit {
 
 async fn ask(base: &str) -> Result<(), String> {
     let uri: Uri = format!("{base}/ready").parse().map_err(|_| format!("{base} is not an address"))?;
-    let answer = Client::new(None)?.send(Method::GET, &uri, HeaderMap::new(), Vec::new()).await?;
+    let answer = Client::new(None).send(Method::GET, &uri, HeaderMap::new(), Vec::new()).await?;
     if answer.status.is_success() {
         return Ok(());
     }

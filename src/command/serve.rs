@@ -8,15 +8,17 @@ use super::setup::{self, Ready};
 use super::terminal::color_wanted;
 use super::{Exit, tell};
 use crate::admin::{self, AdminState, LedgerTotals, Readiness, RouteInfo};
+use crate::certificate::PairFiles;
 use crate::config::{self, Config, LogFormat};
 use crate::drain::{Drain, Phase, signalled};
 use crate::inbox::Inbox;
-use crate::metrics::Metrics;
+use crate::listen::{self, Listener, Tls};
+use crate::metrics::{Metrics, UpstreamMetrics};
 use crate::proxy::{Limits, ProxySettings};
 use crate::redact::{Mode, OnError, PseudonymKey};
 use crate::route::{Route, Upstream, UpstreamCoding};
-use crate::upstream::{HttpUpstream, Identity, Options, TlsOptions};
-use crate::{listen, upstream};
+use crate::upstream::{HttpUpstream, Options, TlsOptions};
+use crate::{upstream, watch};
 use arc_swap::ArcSwap;
 use listenfd::ListenFd;
 use spooled::Spooled;
@@ -46,7 +48,7 @@ pub(super) struct Instance {
     pub(super) settings: Arc<ProxySettings>,
     pub(super) inbox: Option<Inbox>,
     pub(super) banner: Banner,
-    ingest: TcpListener,
+    ingest: Listener,
     admin: TcpListener,
     routes: Vec<RouteInfo>,
     token: Option<config::Secret>,
@@ -167,6 +169,13 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
             Err(problem) => problems.push(format!("route {}: {problem}", route.name)),
         }
     }
+    let tls = match ready.config.listen.tls.clone().map(|files| Tls::open(files, &metrics)).transpose() {
+        Ok(tls) => tls,
+        Err(error) => {
+            problems.push(format!("listen.tls: {error}"));
+            None
+        }
+    };
     if !problems.is_empty() {
         return Err(setup::tell_problems("the configuration", problems.iter()));
     }
@@ -197,7 +206,7 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
         settings: Arc::new(settings),
         inbox: has_inbox.then_some(inbox),
         banner,
-        ingest,
+        ingest: Listener { port: ingest, tls },
         admin,
         routes: infos,
         token: ready.config.admin.token.clone(),
@@ -210,6 +219,7 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
 impl Instance {
     /// Serves until the drain is through.
     pub(super) async fn run(self, drain: Drain) -> Exit {
+        self.follow_files();
         let (settings, ready) = (Arc::clone(&self.settings), drain.clone());
         let spool = self.spool.as_ref().map(|spooled| Arc::clone(&spooled.spool));
         let routes = self.routes;
@@ -267,6 +277,20 @@ impl Instance {
     }
 }
 
+impl Instance {
+    /// Takes renewed certificates into use as they come.
+    fn follow_files(&self) {
+        if let Some(tls) = &self.ingest.tls {
+            tls.follow(watch::LOOK_INTERVAL);
+        }
+        for route in &self.settings.routes {
+            if let Upstream::Http(upstream) = &route.upstream {
+                upstream.follow_files(watch::LOOK_INTERVAL);
+            }
+        }
+    }
+}
+
 fn totals(settings: &ProxySettings) -> LedgerTotals {
     let totals = settings.ledger.totals();
     LedgerTotals {
@@ -318,9 +342,12 @@ fn build_route(
 ) -> Result<Route, String> {
     let (upstream, coding) = match &route.upstream {
         config::Upstream::Inbox => (Upstream::Inbox(inbox.clone()), UpstreamCoding::Same),
-        config::Upstream::Http(remote) => {
-            (Upstream::Http(connect(remote, ready).map_err(|error| error.to_string())?), remote.coding)
-        }
+        config::Upstream::Http(remote) => (
+            Upstream::Http(
+                connect(remote, ready, metrics.upstream(&route.name)).map_err(|error| error.to_string())?,
+            ),
+            remote.coding,
+        ),
     };
     let plan = ready.plan(&route.policy_name);
     // The route's gauge is there only once its metrics are.
@@ -339,17 +366,22 @@ fn build_route(
     })
 }
 
-fn connect(remote: &config::HttpUpstream, ready: &Ready) -> Result<HttpUpstream, upstream::UpstreamError> {
-    let identity = match (&remote.cert_file, &remote.key_file) {
-        (Some(cert_file), Some(key_file)) => {
-            Some(Identity { cert_file: cert_file.clone(), key_file: key_file.clone() })
-        }
-        _ => None,
-    };
+fn connect(
+    remote: &config::HttpUpstream,
+    ready: &Ready,
+    metrics: UpstreamMetrics,
+) -> Result<HttpUpstream, upstream::UpstreamError> {
+    let pair = remote.cert_file.clone().zip(remote.key_file.clone());
+    let identity = pair.map(|(cert_file, key_file)| PairFiles { cert_file, key_file });
+    let timeouts = &ready.config.timeouts;
     let options = Options {
         tls: TlsOptions { ca_file: remote.ca_file.clone(), identity },
-        connect: ready.config.timeouts.connect,
-        pool_idle: ready.config.timeouts.pool_idle,
+        connect: timeouts.connect,
+        pool_idle: timeouts.pool_idle,
+        pool_age: timeouts.pool_age,
+        private: Some(remote.private),
+        metrics,
+        ..Options::default()
     };
     HttpUpstream::new(&url(remote), &options)
 }
@@ -390,6 +422,7 @@ fn limits(config: &Config) -> Limits {
         body_idle: configured.body_idle_timeout,
         request: configured.request_timeout,
         first_byte: config.timeouts.response,
+        answer: config.timeouts.answer,
         connections_max: configured.connections_max,
         buffered: configured.body_limits(false),
         streamed: crate::pipeline::BodyLimits {

@@ -26,7 +26,6 @@ pub use matcher::{HostPattern, Match, PathGlob};
 pub use problem::{Problem, Problems};
 pub use resolved::{
     Admin, Config, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Route, Secret, Spool, Timeouts,
-    TlsFiles,
 };
 pub use upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
 

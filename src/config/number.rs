@@ -54,7 +54,9 @@ pub(super) static BODY_RATE_MIN: Number = Number::bytes("body_rate_min", KIB, 0,
 // [timeouts]
 pub(super) static CONNECT: Number = Number::millis("connect", 3 * SECOND, 1, 10 * MINUTE);
 pub(super) static RESPONSE: Number = Number::millis("response", 10 * SECOND, 1, HOUR);
+pub(super) static ANSWER: Number = Number::millis("answer", 60 * SECOND, 1, HOUR);
 pub(super) static POOL_IDLE: Number = Number::millis("pool_idle", 15 * SECOND, 1, HOUR);
+pub(super) static POOL_AGE: Number = Number::millis("pool_age", 5 * MINUTE, 1, 24 * HOUR);
 pub(super) static DRAIN_DELAY: Number = Number::millis("drain_delay", 0, 0, 10 * MINUTE);
 pub(super) static DRAIN: Number = Number::millis("drain", 10 * SECOND, 1, HOUR);
 
@@ -83,6 +85,7 @@ pub(super) static LIMITS: [&Number; 17] = [
     &BODY_RATE_MIN,
 ];
 /// The numbers of `[timeouts]`.
-pub(super) static TIMEOUTS: [&Number; 5] = [&CONNECT, &RESPONSE, &POOL_IDLE, &DRAIN_DELAY, &DRAIN];
+pub(super) static TIMEOUTS: [&Number; 7] =
+    [&CONNECT, &RESPONSE, &ANSWER, &POOL_IDLE, &POOL_AGE, &DRAIN_DELAY, &DRAIN];
 /// The numbers of `[spool]`.
 pub(super) static SPOOL: [&Number; 2] = [&SPOOL_BYTES_MAX, &SPOOL_AGE_MAX];

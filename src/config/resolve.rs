@@ -11,13 +11,12 @@ use super::problem::{Findings, quoted};
 use super::raw::{At, Entry, Numbers, RawConfig, RawRoute, RawSpool, RawTls, RawUpstream};
 use super::resolved::{
     Admin, Config, DEFAULT_POLICY, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Route, Secret,
-    Spool, Timeouts, TlsFiles,
+    Spool, Timeouts,
 };
 use super::upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
+use crate::certificate::{CertificateError, Pair, PairFiles, certificates};
 use crate::frame::sentry::Dsn;
 use crate::redact::Policy;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -120,26 +119,8 @@ impl World<'_, '_> {
     fn certificates(&mut self, key: &str, entry: &Entry<String>) -> Option<PathBuf> {
         let path = entry.good()?;
         let bytes = self.file(key, path)?;
-        let mut count = 0;
-        for certificate in CertificateDer::pem_slice_iter(&bytes) {
-            if certificate.is_err() {
-                self.note(path.at, format!("the file that `{key}` names is not PEM"));
-                return None;
-            }
-            count += 1;
-        }
-        if count == 0 {
+        if certificates(&bytes).is_err() {
             self.note(path.at, format!("the file that `{key}` names holds no PEM certificate"));
-        }
-        Some(PathBuf::from(&path.value))
-    }
-
-    /// A file that must hold a PEM private key.
-    fn private_key(&mut self, key: &str, entry: &Entry<String>) -> Option<PathBuf> {
-        let path = entry.good()?;
-        let bytes = self.file(key, path)?;
-        if PrivateKeyDer::from_pem_slice(&bytes).is_err() {
-            self.note(path.at, format!("the file that `{key}` names holds no PEM private key"));
         }
         Some(PathBuf::from(&path.value))
     }
@@ -150,13 +131,35 @@ impl World<'_, '_> {
         at: usize,
         cert_file: &Entry<String>,
         key_file: &Entry<String>,
-    ) -> Option<TlsFiles> {
+    ) -> Option<PairFiles> {
         if cert_file.is_absent() != key_file.is_absent() {
             self.note(at, "`cert_file` and `key_file` need each other");
         }
-        let cert_file = self.certificates("cert_file", cert_file);
-        let key_file = self.private_key("key_file", key_file);
-        Some(TlsFiles { cert_file: cert_file?, key_file: key_file? })
+        let (cert_path, key_path) = (cert_file.good(), key_file.good());
+        let chain = cert_path.and_then(|path| Some((path, self.file("cert_file", path)?)));
+        let key = key_path.and_then(|path| Some((path, self.file("key_file", path)?)));
+        let ((cert_path, chain), (key_path, key)) = (chain?, key?);
+        if let Err(error) = Pair::parse(&chain, &key) {
+            let (at, message) = match error {
+                CertificateError::NoCertificate => {
+                    (cert_path.at, "the file that `cert_file` names holds no PEM certificate")
+                }
+                CertificateError::NoKey => {
+                    (key_path.at, "the file that `key_file` names holds no PEM private key")
+                }
+                CertificateError::NotAPair => {
+                    (key_path.at, "`key_file` names a key that is not the one of the certificate")
+                }
+                CertificateError::Unusable(_) | CertificateError::Unreadable(..) => {
+                    (cert_path.at, "the certificate or its key cannot be used for TLS")
+                }
+            };
+            self.note(at, message);
+        }
+        Some(PairFiles {
+            cert_file: PathBuf::from(&cert_path.value),
+            key_file: PathBuf::from(&key_path.value),
+        })
     }
 }
 
@@ -220,8 +223,7 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() != 0 && one.port() == other.port() && (every || one.ip() == other.ip())
 }
 
-fn tls(raw: &RawTls, world: &mut World<'_, '_>) -> Option<TlsFiles> {
-    world.note(raw.at, "`[listen.tls]` is not supported by this version yet; end TLS in front of Tamis");
+fn tls(raw: &RawTls, world: &mut World<'_, '_>) -> Option<PairFiles> {
     if raw.cert_file.is_absent() && raw.key_file.is_absent() {
         world.note(raw.at, "`[listen.tls]` needs `cert_file` and `key_file`");
     }
@@ -481,7 +483,12 @@ fn upstream(raw: &RawRoute, listen: &Listen, world: &mut World<'_, '_>) -> Upstr
     };
     check_server(&http, raw, url.at, listen, world);
     let (cert_file, key_file) = pair.map(|pair| (pair.cert_file, pair.key_file)).unzip();
-    http.private = raw.private.good().map_or(http.private, |private| private.value);
+    if let Some(private) = raw.private.good() {
+        if http.private && !private.value {
+            world.note(private.at, "`private = false`, and the URL names a private host");
+        }
+        http.private = private.value;
+    }
     Upstream::Http(HttpUpstream { ca_file, cert_file, key_file, coding, ..http })
 }
 

@@ -5,6 +5,7 @@
 use super::matcher::{Match, PathGlob};
 use super::number::{self, Number};
 use super::upstream::Upstream;
+use crate::certificate::PairFiles;
 use crate::frame::sentry::Dsn;
 use crate::pattern::Class;
 use crate::pipeline::BodyLimits;
@@ -64,7 +65,7 @@ pub struct Listen {
     /// For operators.
     pub admin: SocketAddr,
     /// Certificate of the ingest port; `None`: in clear.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<PairFiles>,
 }
 
 impl Default for Listen {
@@ -72,15 +73,6 @@ impl Default for Listen {
         let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Self { ingest: loopback(8080), admin: loopback(9464), tls: None }
     }
-}
-
-/// A certificate chain and its key, both PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The chain, our own certificate first.
-    pub cert_file: PathBuf,
-    /// The private key.
-    pub key_file: PathBuf,
 }
 
 /// Access to the admin port.
@@ -215,8 +207,12 @@ pub struct Timeouts {
     pub connect: Duration,
     /// From the last byte of a request sent to the head of the answer.
     pub response: Duration,
+    /// From the head of an answer to its end.
+    pub answer: Duration,
     /// An unused upstream connection is kept this long.
     pub pool_idle: Duration,
+    /// An upstream connection takes no further request when it is older.
+    pub pool_age: Duration,
     /// Between a signal and the end of accepting, with `/ready` already failing.
     pub drain_delay: Duration,
     /// Requests in flight get this long to end after accepting has ended.
@@ -230,7 +226,9 @@ impl Timeouts {
         Self {
             connect: read(&number::CONNECT),
             response: read(&number::RESPONSE),
+            answer: read(&number::ANSWER),
             pool_idle: read(&number::POOL_IDLE),
+            pool_age: read(&number::POOL_AGE),
             drain_delay: read(&number::DRAIN_DELAY),
             drain: read(&number::DRAIN),
         }

@@ -53,8 +53,10 @@ pub(super) static LIMITS: Section = Section {
         "body_rate_min",
     ],
 };
-pub(super) static TIMEOUTS: Section =
-    Section { path: "timeouts", keys: &["connect", "response", "pool_idle", "drain_delay", "drain"] };
+pub(super) static TIMEOUTS: Section = Section {
+    path: "timeouts",
+    keys: &["connect", "response", "answer", "pool_idle", "pool_age", "drain_delay", "drain"],
+};
 pub(super) static LOG: Section = Section { path: "log", keys: &["format"] };
 pub(super) static SPOOL: Section = Section { path: "spool", keys: &["dir", "bytes_max", "age_max"] };
 pub(super) static ROUTE: Section = Section {

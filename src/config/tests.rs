@@ -11,7 +11,7 @@ const KEY: &str = "0123456789abcdef-invented";
 const PAGE: &str = include_str!("../../docs/configuration.md");
 const EXAMPLE: &str = include_str!("../../docs/tamis.example.toml");
 
-/// Parses with an invented world: files `key`, `other`, `short`, `cert`, `pem_key`; variables `KEY`, `SHORT`.
+/// Parses with an invented world: files `key`, `other`, `short`, `cert`, `pem_key`, `other_pem_key`; variables `KEY`, `SHORT`.
 fn parse(text: &str) -> Result<Config, Problems> {
     let pair = rcgen::generate_simple_self_signed(["example.com".to_owned()]).unwrap();
     let read = |path: &Path| match path.to_str() {
@@ -19,6 +19,7 @@ fn parse(text: &str) -> Result<Config, Problems> {
         Some("other") => Ok(b"another invented key\n".to_vec()),
         Some("short") => Ok(b"fifteen bytes..\n".to_vec()),
         Some("cert") => Ok(pair.cert.pem().into_bytes()),
+        Some("other_pem_key") => Ok(rcgen::KeyPair::generate().unwrap().serialize_pem().into_bytes()),
         Some("pem_key") => Ok(pair.signing_key.serialize_pem().into_bytes()),
         _ => Err(io::Error::from(io::ErrorKind::PermissionDenied)),
     };
@@ -320,11 +321,7 @@ fn listening() {
     good("version = 1\n[listen]\ningest = '127.0.0.1:0'\nadmin = '127.0.0.1:0'"); // a fresh port each
     bad(
         "[listen.tls]\ncert_file = 'cert'\n[spool]\nbytes_max = '2 GiB'",
-        &[
-            "2:1: `[listen.tls]` is not supported by this version yet; end TLS in front of Tamis",
-            "2:1: `cert_file` and `key_file` need each other",
-            "4:1: `[spool]` needs `dir`",
-        ],
+        &["2:1: `cert_file` and `key_file` need each other", "4:1: `[spool]` needs `dir`"],
     );
     let config = good("version = 1\n[spool]\ndir = '/x'\nage_max = '1 h'");
     let spool = config.spool.expect("written");
@@ -412,6 +409,14 @@ fn upstreams() {
             "5:43: the file that `ca_file` names holds no PEM certificate",
         ),
         ("{ url = 'https://a', cert_file = 'cert' }", "5:12: `cert_file` and `key_file` need each other"),
+        (
+            "{ url = 'https://a', cert_file = 'cert', key_file = 'other_pem_key' }",
+            "5:64: `key_file` names a key that is not the one of the certificate",
+        ),
+        (
+            "{ url = 'http://127.0.0.1:1', private = false }",
+            "5:52: `private = false`, and the URL names a private host",
+        ),
         (
             "{ url = 'https://a', cert_file = 'cert', key_file = 'cert' }",
             "5:64: the file that `key_file` names holds no PEM private key",

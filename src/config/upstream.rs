@@ -1,5 +1,6 @@
 //! Where a route sends: the inbox, or a server by URL.
 
+use crate::upstream::address::{Reach, is_written_private, reach};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -124,7 +125,7 @@ impl HttpUpstream {
         let host = parse_host(host)?;
         Ok(Self {
             scheme,
-            private: is_private(&host),
+            private: is_written_private(&host),
             host,
             port: port.unwrap_or(scheme.default_port()),
             base_path: path.trim_end_matches('/').to_owned(),
@@ -173,25 +174,12 @@ fn parse_host(host: &str) -> Result<String, &'static str> {
     Ok(name.to_ascii_lowercase())
 }
 
-/// Refuses addresses at which no upstream can be: also the link-local ones, where clouds keep the
-/// credentials of the machine (169.254.169.254).
+/// Refuses addresses at which no upstream can be.
 fn dialable(address: IpAddr) -> Result<(), &'static str> {
-    let link_local = match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    if link_local || address.to_canonical().is_unspecified() || address.is_multicast() {
-        return Err("an upstream cannot be at an unspecified, multicast or link-local address");
+    if reach(address) == Reach::Never {
+        return Err("an upstream cannot be at an unspecified, multicast, link-local or metadata address");
     }
     Ok(())
-}
-
-fn is_private(host: &str) -> bool {
-    match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V4(v4)) => v4.is_loopback() || v4.is_private(),
-        Ok(IpAddr::V6(v6)) => v6.is_loopback() || v6.is_unique_local(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
-    }
 }
 
 impl fmt::Display for HttpUpstream {
@@ -279,6 +267,8 @@ mod tests {
             "http://0.0.0.0",
             "http://[::]",
             "http://169.254.169.254",
+            "http://100.100.100.200",
+            "http://[fd00:ec2::254]",
             "http://[fe80::1]",
             "http://[::ffff:169.254.169.254]",
             "http://224.0.0.1",

@@ -79,6 +79,14 @@ metrics! {
         "Requests that have begun and are not yet answered.";
     Counter "tamis_upstream_requests_total", "requests", ["route", "code_class"],
         "Requests sent upstream, by answer; `error` is an upstream that gave none.";
+    Counter "tamis_upstream_retries_total", "requests", ["route"],
+        "Requests sent upstream a second time, because the first certainly was not read or the connection had died.";
+    Gauge "tamis_upstream_connections_open", "connections", ["route"],
+        "Connections to the upstream that are open, idle ones too.";
+    Gauge "tamis_upstream_circuit_state", "0, 1 or 2", ["route"],
+        "0: requests go to the upstream; 1: one goes, to see whether it is back; 2: it has failed and is not asked.";
+    Gauge "tamis_upstream_tls_not_after_timestamp_seconds", "seconds", ["route"],
+        "When the certificate that the upstream is shown ends, in seconds since 1970-01-01 UTC; absent without one.";
     Gauge "tamis_unscanned_pass_enabled", "0 or 1", ["route"],
         "1 while the route may let items through unscanned (`on_error = \"pass\"`, shadow mode, or `attachments.allow`); alert on it.";
     Gauge "tamis_connections_open", "connections", [],
@@ -89,6 +97,12 @@ metrics! {
         "Sender connections accepted.";
     Counter "tamis_gate_refused_total", "requests or connections", ["reason"],
         "Requests and connections that were refused for their framing or form, by the rule that they broke.";
+    Counter "tamis_tls_handshakes_total", "handshakes", ["result"],
+        "TLS handshakes with senders: `done`, `failed`, `timeout`, `plain` (HTTP in clear), `closed` (by the sender).";
+    Gauge "tamis_tls_not_after_timestamp_seconds", "seconds", [],
+        "When the certificate that senders are shown ends, in seconds since 1970-01-01 UTC; absent without TLS.";
+    Gauge "tamis_tls_reload_success", "0 or 1", [],
+        "0 while the certificate on disk cannot be used and the one before is; absent without TLS.";
     Gauge "tamis_memory_held_bytes", "bytes", [],
         "Payload bytes held by all requests, of `memory_bytes_max`.";
     Gauge "tamis_memory_max_bytes", "bytes", [],

@@ -9,10 +9,13 @@ fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
     Reason::ALL.iter().for_each(|reason| metrics.refused(*reason));
     drop(metrics.connection_opened());
     Rule::ALL.iter().for_each(|rule| metrics.gate_refused(*rule));
+    Handshake::ALL.iter().for_each(|end| metrics.handshake(*end));
+    metrics.tls_pair(Some(1));
     let name = |index: DetectorIndex| format!("pattern.{}", index.0);
     for at in 0..routes {
         let route = metrics.route(&format!("route-{at}"), "sentry");
         metrics.unscanned_pass(&format!("route-{at}"), true);
+        metrics.upstream(&format!("route-{at}")).certificate_ends(1);
         let pairs = Outcome::ALL.iter().flat_map(|o| Reason::ALL.iter().map(|r| (*o, *r)));
         pairs.for_each(|(outcome, reason)| route.items(outcome, reason, 1));
         [0, 200, 302, 404, 500].iter().for_each(|code| route.request(*code, 0.1));

@@ -176,6 +176,11 @@ fn told(reason: Reason) -> (StatusCode, &'static str) {
         R::UpstreamUnreachable | R::UpstreamTimeout | R::UpstreamBroken => {
             (S::SERVICE_UNAVAILABLE, "upstream unavailable")
         }
+        R::UpstreamUntrusted | R::UpstreamAddress | R::UpstreamCircuitOpen => {
+            (S::SERVICE_UNAVAILABLE, "upstream unavailable")
+        }
+        R::UpstreamBusy => (S::SERVICE_UNAVAILABLE, "upstream busy"),
+        R::UpstreamRedirect => (S::BAD_GATEWAY, "upstream answered with a redirect"),
         R::Panic
         | R::None
         | R::UpstreamStatus
@@ -216,10 +221,23 @@ pub(crate) fn full_with_trailers(body: Bytes, trailers: HeaderMap) -> Response<A
     Response::new(AnswerBody(Kind::Trailed { body, trailers: (!trailers.is_empty()).then_some(trailers) }))
 }
 
-/// An upstream's answer: status as it is, headers but for the denied ones, the body as it comes.
-pub(crate) fn pass_back(answer: Response<Incoming>, idle: Duration) -> Response<AnswerBody> {
+/// Refuses an answer that sends elsewhere; 304 does not.
+///
+/// LEAK: the sender would take what it has, unscrubbed, past us to wherever the answer says. Nor was anything taken: many senders
+/// that follow leave the body behind.
+pub(crate) fn refuse_redirect(answer: Response<Incoming>) -> Result<Response<Incoming>, Reason> {
+    if answer.status().is_redirection() && answer.status() != StatusCode::NOT_MODIFIED {
+        return Err(Reason::UpstreamRedirect);
+    }
+    Ok(answer)
+}
+
+/// An upstream's answer: status as it is, headers but for the denied ones, the body as it comes. It is broken off when nothing
+/// comes for `idle`, and after `whole`.
+pub(crate) fn pass_back(answer: Response<Incoming>, idle: Duration, whole: Duration) -> Response<AnswerBody> {
     let (head, body) = answer.into_parts();
-    let mut response = Response::new(AnswerBody(Kind::Upstream { body, idle, timer: None }));
+    let end = Instant::now() + whole;
+    let mut response = Response::new(AnswerBody(Kind::Upstream { body, idle, end, timer: None }));
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     headers::strip_answer(response.headers_mut());
@@ -239,6 +257,8 @@ enum Kind {
         body: Incoming,
         /// Time between two pieces of the body.
         idle: Duration,
+        /// When all of it must have come.
+        end: Instant,
         /// PERF: made when the upstream first keeps us waiting; most answers arrive with their head.
         timer: Option<Pin<Box<Sleep>>>,
     },
@@ -285,13 +305,14 @@ impl Body for AnswerBody {
             } else {
                 Some(Ok(Frame::data(std::mem::take(body))))
             }),
-            Kind::Upstream { body, idle, timer } => {
+            Kind::Upstream { body, idle, end, timer } => {
                 if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
                     *timer = None;
                     return Poll::Ready(frame.map(|frame| frame.map_err(AnswerBroken::Upstream)));
                 }
-                let timer =
-                    timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + *idle)));
+                // One that trickles is not pending for long, but each time it is, the end is nearer.
+                let due = || Box::pin(tokio::time::sleep_until((*end).min(Instant::now() + *idle)));
+                let timer = timer.get_or_insert_with(due);
                 timer.as_mut().poll(context).map(|()| Some(Err(AnswerBroken::Timeout)))
             }
         }

@@ -13,7 +13,7 @@ use crate::outcome::Reason;
 use crate::pattern::Class;
 use crate::pipeline::{BodyFormat, Coding, Dialect, Encoding, Pipeline, Signal, Summary};
 use crate::proxy::announced::announced;
-use crate::proxy::answer::{self, AnswerBody, Refused};
+use crate::proxy::answer::{self, AnswerBody, Refused, refuse_redirect};
 use crate::proxy::body::{Held, Reader};
 use crate::proxy::intake::Intake;
 use crate::proxy::scrub::{Broken, INLINE_BYTES_MAX, Scrub};
@@ -22,12 +22,11 @@ use crate::proxy::spooled::{self, Outgoing};
 use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
 use crate::redact::{Action, Mode};
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
-use crate::upstream::{self, FEED_PIECES_MAX, Feed, HttpUpstream, Stopped, UpstreamBody};
+use crate::upstream::{FEED_PIECES_MAX, Feed, HttpUpstream, Sending, Stopped, UpstreamBody};
 use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
-use hyper_util::client::legacy::ResponseFuture;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::timeout;
@@ -349,7 +348,11 @@ async fn longer(
                 Ok(response) => {
                     exchange.pass_back(race(exchange, flow, reader, (feed, response), receipt).await)
                 }
-                Err(reason) => Err(refuse(exchange, flow.scrub.broken(reason), receipt)),
+                Err(reason) => {
+                    let refused = refuse(exchange, flow.scrub.broken(reason), receipt);
+                    reader.discard().await;
+                    Err(refused)
+                }
             }
         }
     }
@@ -369,7 +372,7 @@ async fn race(
     exchange: &Exchange<'_>,
     flow: Flow,
     mut reader: Reader<'_>,
-    (mut feed, mut response): (Feed, ResponseFuture),
+    (mut feed, mut response): (Feed, Sending),
     mut receipt: Receipt,
 ) -> Result<Response<Incoming>, Reason> {
     let mut early = None;
@@ -380,7 +383,7 @@ async fn race(
                 biased;
                 answered = &mut response, if early.is_none() => match answered {
                     Ok(answer) if answer.status().as_u16() < 400 => early = Some(answer),
-                    answered => break Ended::Answered(answered.map_err(|error| upstream::reason(&error))),
+                    answered => break Ended::Answered(answered),
                 },
                 pumped = &mut pump => break Ended::Pumped(pumped),
             }
@@ -397,18 +400,24 @@ async fn race(
         }
         // The connection takes no more; the answer says why.
         Ended::Pumped(Err(broken)) if broken.reason == Reason::UpstreamBroken && early.is_none() => {
-            let answered = timeout(exchange.settings.limits.first_byte, response).await;
+            let answered = response.within(exchange.settings.limits.first_byte).await;
             report(exchange, &broken.summary, broken.seconds);
             match answered {
-                Ok(Ok(answer)) if answer.status().as_u16() >= 400 => Ok(answer),
-                Ok(Err(error)) => Err(upstream::reason(&error)),
+                Ok(answer) if answer.status().as_u16() >= 400 => Ok(answer),
                 // It says that it took what it did not read to the end.
-                Ok(Ok(_)) | Err(_) => Err(Reason::UpstreamBroken),
+                Ok(_) | Err(Reason::UpstreamTimeout) => Err(Reason::UpstreamBroken),
+                Err(reason) => Err(reason),
             }
         }
         Ended::Pumped(Err(broken)) => {
             // LEAK: dropping the feed before its end resets the request.
-            drop((feed, response));
+            drop(feed);
+            if broken.reason == Reason::UpstreamTimeout {
+                exchange.route.metrics.upstream(None);
+                response.stalled();
+            } else {
+                drop(response);
+            }
             let reason = refuse(exchange, broken, receipt).reason;
             reader.discard().await;
             return Err(reason);
@@ -506,15 +515,12 @@ impl Sent {
     fn see_through(
         self,
         exchange: &Exchange<'_>,
-        response: ResponseFuture,
+        response: Sending,
     ) -> SeeThrough<Result<Response<Incoming>, Reason>> {
         let wait = exchange.settings.limits.first_byte;
         let metrics = exchange.route.metrics.clone();
         SeeThrough::new(async move {
-            let answered = match timeout(wait, response).await {
-                Ok(answered) => answered.map_err(|error| upstream::reason(&error)),
-                Err(_) => Err(Reason::UpstreamTimeout),
-            };
+            let answered = response.within(wait).await;
             self.settle(&metrics, answered)
         })
     }
@@ -523,16 +529,15 @@ impl Sent {
     fn call_through(
         self,
         exchange: &Exchange<'_>,
-        response: ResponseFuture,
+        response: Sending,
     ) -> SeeThrough<Result<Response<AnswerBody>, Reason>> {
         let limits = &exchange.settings.limits;
-        let (wait, idle) = (limits.first_byte, limits.body_idle);
+        let (wait, idle, whole) = (limits.first_byte, limits.body_idle, limits.answer);
         let metrics = exchange.route.metrics.clone();
         SeeThrough::new(async move {
-            let answered = match timeout(wait, response).await {
-                Ok(Ok(answer)) => grpc::read_answer(answer, idle).await,
-                Ok(Err(error)) => Err(upstream::reason(&error)),
-                Err(_) => Err(Reason::UpstreamTimeout),
+            let answered = match response.within(wait).await {
+                Ok(answer) => grpc::read_answer(answer, idle, whole).await,
+                Err(reason) => Err(reason),
             };
             let end = answered.as_ref().map(|(_, code)| *code).map_err(|reason| *reason);
             metrics.upstream(end.ok());
@@ -547,8 +552,9 @@ impl Sent {
         metrics: &RouteMetrics,
         answered: Result<Response<Incoming>, Reason>,
     ) -> Result<Response<Incoming>, Reason> {
+        metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
+        let answered = answered.and_then(refuse_redirect);
         let end = answered.as_ref().map(|answer| answer.status().as_u16()).map_err(|reason| *reason);
-        metrics.upstream(end.ok());
         self.receipt.settle(&self.summary, end);
         drop(self.charge);
         answered
@@ -561,10 +567,10 @@ fn send(
     upstream: &HttpUpstream,
     headers: HeaderMap,
     body: UpstreamBody,
-) -> Result<ResponseFuture, Reason> {
+) -> Result<Sending, Reason> {
     let target = exchange.target()?;
     let method = exchange.head.method.clone();
-    upstream.send(method, target, headers, body).map_err(|_| Reason::BadRequest)
+    upstream.send(method, target, headers, body)
 }
 
 /// Starts a call of gRPC to the upstream.
@@ -573,8 +579,8 @@ fn call(
     upstream: &HttpUpstream,
     headers: HeaderMap,
     body: UpstreamBody,
-) -> Result<ResponseFuture, Reason> {
-    upstream.call(exchange.target()?, headers, body).map_err(|_| Reason::BadRequest)
+) -> Result<Sending, Reason> {
+    upstream.call(exchange.target()?, headers, body)
 }
 
 /// Ends a request at the inbox.

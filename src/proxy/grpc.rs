@@ -6,7 +6,7 @@
 //! <https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>
 
 use crate::outcome::Reason;
-use crate::proxy::answer::{AnswerBody, full_with_trailers};
+use crate::proxy::answer::{self, AnswerBody, full_with_trailers};
 use crate::proxy::headers::strip_answer;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// Bytes of an answer to an `Export`: a count and a message.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -39,11 +40,12 @@ fn status(reason: Reason) -> u8 {
         // RESOURCE_EXHAUSTED, after which nobody tries again unless he is told when.
         R::BodyTooLarge | R::ItemTooLarge | R::RatioExceeded | R::WorkExhausted => 8,
         R::NoRoute | R::UnknownCoding | R::UnknownContentType => 12, // UNIMPLEMENTED
-        R::Panic | R::None | R::UpstreamStatus | R::Abandoned => 13, // INTERNAL
+        R::Panic | R::None | R::UpstreamStatus | R::UpstreamRedirect | R::Abandoned => 13, // INTERNAL
         // Calls never go to the spool.
         R::SpoolFull | R::SpoolFailed | R::SpoolDamaged | R::TooOld | R::DeadLetter => 13,
         R::MemoryExhausted | R::Draining => 14, // UNAVAILABLE
         R::UpstreamUnreachable | R::UpstreamTimeout | R::UpstreamBroken => 14,
+        R::UpstreamUntrusted | R::UpstreamAddress | R::UpstreamCircuitOpen | R::UpstreamBusy => 14,
     }
 }
 
@@ -76,16 +78,20 @@ pub(crate) fn message_coding(headers: &HeaderMap) -> Option<&str> {
 /// An upstream's answer, read to its end, and what it comes to as a status of HTTP.
 ///
 /// # Errors
-/// It broke off, stalled, or is longer than any answer to an export.
+/// It broke off, stalled for `idle`, took longer than `whole`, or is longer than any answer to an export.
 pub(crate) async fn read_answer(
     answer: Response<Incoming>,
     idle: Duration,
+    whole: Duration,
 ) -> Result<(Response<AnswerBody>, u16), Reason> {
-    let (head, mut body) = answer.into_parts();
+    let end = Instant::now() + whole;
+    let (head, mut body) = answer::refuse_redirect(answer)?.into_parts();
     let mut bytes = BytesMut::new();
     let mut trailers = HeaderMap::new();
     loop {
-        let frame = tokio::time::timeout(idle, body.frame()).await.map_err(|_| Reason::UpstreamTimeout)?;
+        let frame = timeout_at(end.min(Instant::now() + idle), body.frame())
+            .await
+            .map_err(|_| Reason::UpstreamTimeout)?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Reason::UpstreamBroken)?;
         match frame.into_data() {
@@ -126,6 +132,10 @@ mod tests {
                     | Reason::UpstreamUnreachable
                     | Reason::UpstreamTimeout
                     | Reason::UpstreamBroken
+                    | Reason::UpstreamUntrusted
+                    | Reason::UpstreamAddress
+                    | Reason::UpstreamCircuitOpen
+                    | Reason::UpstreamBusy
             );
             assert!((1..=16).contains(&status), "{reason}");
             assert_eq!(passing, is_passing, "{reason}");

@@ -31,7 +31,7 @@ use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Summary};
 use crate::redact::Plan;
 use crate::route::{self, Protocol, Route, Upstream};
-use crate::upstream::{self, UpstreamBody};
+use crate::upstream::UpstreamBody;
 pub(crate) use answer::AnswerBody;
 use answer::{Refused, Shape};
 use hyper::body::{Body as _, Incoming};
@@ -214,21 +214,18 @@ impl Exchange<'_> {
             return Err(Refused::METHOD);
         };
         let method = self.head.method.clone();
-        let sent = upstream.send(method, target, headers, UpstreamBody::empty());
-        let response = sent.map_err(|_| Reason::BadRequest)?;
-        let answered = match tokio::time::timeout(self.settings.limits.first_byte, response).await {
-            Ok(answered) => answered.map_err(|error| upstream::reason(&error)),
-            Err(_) => Err(Reason::UpstreamTimeout),
-        };
+        let sent = upstream.send(method, target, headers, UpstreamBody::empty())?;
+        let answered = sent.within(self.settings.limits.first_byte).await;
         self.route.metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
-        self.pass_back(answered)
+        self.pass_back(answered.and_then(answer::refuse_redirect))
     }
 
     fn pass_back(
         &self,
         answered: Result<Response<Incoming>, Reason>,
     ) -> Result<Response<AnswerBody>, Refused> {
-        Ok(answer::pass_back(answered?, self.settings.limits.body_idle))
+        let limits = &self.settings.limits;
+        Ok(answer::pass_back(answered?, limits.body_idle, limits.answer))
     }
 
     /// Path and query for the upstream, scrubbed.

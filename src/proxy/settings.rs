@@ -40,6 +40,8 @@ pub struct Limits {
     pub request: Duration,
     /// Time from the end of a request to the head of the upstream's answer.
     pub first_byte: Duration,
+    /// Time from the head of the upstream's answer to its end.
+    pub answer: Duration,
     /// Open connections from senders; more wait in the kernel's queue.
     pub connections_max: usize,
     /// For bodies that arrive within `buffer_bytes_max`.
@@ -64,6 +66,7 @@ impl Default for Limits {
             body_idle: Duration::from_secs(30),
             request: Duration::from_secs(60),
             first_byte: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
             connections_max: 5_000,
             buffered: BodyLimits::default(),
             streamed: BodyLimits { ratio_max: 1_100, ..BodyLimits::default() },

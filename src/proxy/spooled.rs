@@ -21,14 +21,13 @@ use crate::route::Protocol;
 use crate::spool::X_SENTRY_RATE_LIMITS;
 use crate::spool::sender::Verdict;
 use crate::spool::{SpoolError, SpoolQueue, StoredRequest};
-use crate::upstream::{self, HttpUpstream, UpstreamBody};
+use crate::upstream::{HttpUpstream, UpstreamBody};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Response, StatusCode};
 use std::time::Duration;
-use tokio::time::timeout;
 
 impl Exchange<'_> {
     /// The queue that a body may wait in, if it may.
@@ -127,17 +126,21 @@ impl Courier {
         let (method, target) = (self.method.clone(), outgoing.target.clone());
         let body = UpstreamBody::whole(outgoing.body.clone());
         let sent = outgoing.upstream.send(method, target, outgoing.headers.clone(), body);
-        let Ok(response) = sent else {
-            outgoing.receipt.settle(&outgoing.summary, Err(Reason::BadRequest));
-            return Err(Reason::BadRequest);
-        };
-        let answered = match timeout(self.first_byte, response).await {
-            Ok(answered) => answered.map_err(|error| upstream::reason(&error)),
-            Err(_) => Err(Reason::UpstreamTimeout),
+        let answered = match sent {
+            Ok(sending) => {
+                let answered = sending.within(self.first_byte).await;
+                self.metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
+                answered
+            }
+            Err(Reason::BadRequest) => {
+                outgoing.receipt.settle(&outgoing.summary, Err(Reason::BadRequest));
+                return Err(Reason::BadRequest);
+            }
+            // It is not asked now.
+            Err(reason) => Err(reason),
         };
         drop(live);
         let code = answered.as_ref().ok().map(|answer| answer.status().as_u16());
-        self.metrics.upstream(code);
         let verdict = match &answered {
             Ok(answer) => {
                 // How long it asks to wait is for the sender to read; the queue keeps it for those it answers itself.
@@ -156,6 +159,7 @@ impl Courier {
                 stored
             }
             (_, answered) => {
+                let answered = answered.and_then(answer::refuse_redirect);
                 let end = answered.as_ref().map(|answer| answer.status().as_u16()).map_err(|reason| *reason);
                 outgoing.receipt.settle(&outgoing.summary, end);
                 drop(outgoing.charge);

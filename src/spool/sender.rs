@@ -12,7 +12,7 @@ use crate::drain::{Drain, Phase};
 use crate::memory::{Budget, Charge};
 use crate::metrics::Metrics;
 use crate::outcome::Reason;
-use crate::upstream::{HttpUpstream, UpstreamBody, reason};
+use crate::upstream::{HttpUpstream, UpstreamBody};
 use http_body_util::BodyExt as _;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
@@ -69,7 +69,9 @@ impl Verdict {
     #[must_use]
     pub fn of(status: u16, headers: &HeaderMap) -> Self {
         match status {
-            ..400 => Self::Taken,
+            ..300 | 304 => Self::Taken,
+            // It sends elsewhere, where nothing of ours goes.
+            300..400 => Self::Later { wait: None, refused: true, away: false },
             429 | 503 => Self::Later { wait: retry_after(headers), refused: false, away: true },
             502 | 504 => Self::Later { wait: retry_after(headers), refused: true, away: true },
             408 | 425 | 500.. => Self::Later { wait: retry_after(headers), refused: true, away: false },
@@ -82,7 +84,8 @@ impl Verdict {
     /// What it means that there is no answer. A request that was never sent is not to blame.
     #[must_use]
     pub fn silent(reason: Reason) -> Self {
-        Self::Later { wait: None, refused: reason != Reason::UpstreamUnreachable, away: true }
+        let refused = matches!(reason, Reason::UpstreamTimeout | Reason::UpstreamBroken);
+        Self::Later { wait: None, refused, away: true }
     }
 }
 
@@ -196,15 +199,16 @@ async fn fly(queue: SpoolQueue, means: Means, number: u64, request: StoredReques
 async fn attempt(queue: &SpoolQueue, means: &Means, request: &StoredRequest) -> Verdict {
     let body = UpstreamBody::whole(request.body.clone());
     let (method, target) = (request.method.clone(), request.target.clone());
-    let Ok(response) = means.upstream.send(method, target, request.headers.clone(), body) else {
-        return Verdict::Never(0);
+    let sending = match means.upstream.send(method, target, request.headers.clone(), body) {
+        Ok(sending) => sending,
+        Err(Reason::BadRequest) => return Verdict::Never(0),
+        Err(reason) => return Verdict::silent(reason),
     };
-    let answered = timeout(means.first_byte, response).await;
-    let code =
-        answered.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|answer| answer.status().as_u16());
+    let answered = sending.within(means.first_byte).await;
+    let code = answered.as_ref().ok().map(|answer| answer.status().as_u16());
     means.metrics.route(&request.route, &request.protocol).upstream(code);
     match answered {
-        Ok(Ok(answer)) => {
+        Ok(answer) => {
             let (head, body) = answer.into_parts();
             let limited = queue.limits().note(request.target.path(), &head.headers);
             read_out(body, means.first_byte).await;
@@ -215,8 +219,7 @@ async fn attempt(queue: &SpoolQueue, means: &Means, request: &StoredRequest) -> 
                 verdict => verdict,
             }
         }
-        Ok(Err(error)) => Verdict::silent(reason(&error)),
-        Err(_) => Verdict::silent(Reason::UpstreamTimeout),
+        Err(reason) => Verdict::silent(reason),
     }
 }
 

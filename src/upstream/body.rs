@@ -60,6 +60,14 @@ impl UpstreamBody {
         Self(Kind::Whole(bytes))
     }
 
+    /// The same body once more: of one that is held whole and not yet taken.
+    pub(super) fn again(&self) -> Option<Self> {
+        match &self.0 {
+            Kind::Whole(bytes) => Some(Self::whole(bytes.clone())),
+            Kind::Fed(_) | Kind::Done => None,
+        }
+    }
+
     /// A body that is fed, and the end to feed it by.
     #[must_use]
     pub fn fed() -> (Feed, Self) {

@@ -3,29 +3,52 @@
 //! In: a request rebuilt by `proxy`, body included. Out: the answer's head at once and its body as it
 //! comes. `https://` speaks HTTP/2 or HTTP/1.1, as the server chooses (ALPN); `http://` speaks HTTP/1.1, and HTTP/2 from the
 //! first byte for calls of gRPC, which know nothing else.
-//! Only ever dials the address it was configured with; never follows a redirect. A request is sent
-//! again only if a pooled connection turned out closed before a byte of it was written.
+//! Only ever dials the name or address it was configured with, where that leads to a place at which an upstream may be; never
+//! follows a redirect. A request is sent again, once, where the upstream cannot have taken it, or on a connection that had
+//! died meanwhile; an upstream that fails again and again is left alone for a while.
+//! Holds idle connections (`POOL_IDLE_MAX`), and at most [`REQUESTS_MAX`] requests that wait for an answer.
 
+pub mod address;
 mod body;
+mod circuit;
+mod connect;
+mod failure;
+mod resolve;
+mod send;
 mod tls;
 
 pub use body::{FEED_PIECES_MAX, Feed, Stopped, UpstreamBody};
-pub use tls::{Identity, TlsError, TlsOptions};
+pub use resolve::Lookup;
+pub use send::Sending;
+pub use tls::TlsOptions;
 
+use crate::certificate::CertificateError;
+use crate::metrics::UpstreamMetrics;
 use crate::outcome::Reason;
+use crate::watch::{self, Files};
+use address::{Reach, reach};
+use circuit::Circuit;
+use connect::{Connector, Distrust};
 use hyper::header::HeaderValue;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{HeaderMap, Method, Request, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error, ResponseFuture};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use resolve::Resolver;
+use send::Retries;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tls::Tls;
+use tokio::sync::Semaphore;
 
 /// Idle connections kept per upstream.
 const POOL_IDLE_MAX: usize = 128;
+/// Pause between two requests that find out whether a failed upstream is back.
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
+/// Requests to one upstream that wait for its answer; more are refused, for another would only wait behind them.
+pub const REQUESTS_MAX: usize = 4_096;
 /// HTTP/2 PING after this much silence; the connection is given up if none comes back in half of it.
 const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Bytes of an answer that one HTTP/2 stream may have on its way.
@@ -40,15 +63,18 @@ const H1_BUFFER_BYTES_MAX: usize = 64 << 10;
 pub enum UpstreamError {
     /// Not an absolute `http://` or `https://` address without query.
     Url,
+    /// No upstream may be at this address.
+    Address,
     /// The certificates or keys.
-    Tls(TlsError),
+    Tls(CertificateError),
 }
 
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url => f.write_str("upstream is not an http:// or https:// address without query"),
-            Self::Tls(_) => f.write_str("upstream cannot use its certificates"),
+            Self::Address => f.write_str("no upstream may be at this address"),
+            Self::Tls(cause) => write!(f, "upstream cannot use its certificates: {cause}"),
         }
     }
 }
@@ -56,7 +82,7 @@ impl fmt::Display for UpstreamError {
 impl std::error::Error for UpstreamError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Url => None,
+            Self::Url | Self::Address => None,
             Self::Tls(cause) => Some(cause),
         }
     }
@@ -67,17 +93,36 @@ impl std::error::Error for UpstreamError {
 pub struct Options {
     /// Trust and identity.
     pub tls: TlsOptions,
-    /// Time for the TCP handshake with one address.
+    /// Time to open a connection: address, TCP and TLS.
     pub connect: Duration,
     /// Idle connections are closed after this, before most servers close theirs, so that few requests
     /// meet a dead one.
     pub pool_idle: Duration,
+    /// A connection that is older takes no further request, so that a change of address is followed.
+    pub pool_age: Duration,
+    /// Once the upstream fails again and again, one request per this long finds out whether it is back.
+    pub probe_pause: Duration,
+    /// Whether the name may lead to a private address. `None`: if the URL says so by itself.
+    pub private: Option<bool>,
+    /// Finds the addresses of the name.
+    pub lookup: Lookup,
+    /// Where the upstream is counted.
+    pub metrics: UpstreamMetrics,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let timeouts = crate::config::Timeouts::default();
-        Self { tls: TlsOptions::default(), connect: timeouts.connect, pool_idle: timeouts.pool_idle }
+        Self {
+            tls: TlsOptions::default(),
+            connect: timeouts.connect,
+            pool_idle: timeouts.pool_idle,
+            pool_age: timeouts.pool_age,
+            probe_pause: PROBE_PAUSE,
+            private: None,
+            lookup: Lookup::default(),
+            metrics: UpstreamMetrics::default(),
+        }
     }
 }
 
@@ -86,20 +131,47 @@ impl Default for Options {
 pub struct HttpUpstream(Arc<Remote>);
 
 struct Remote {
-    client: Client<HttpsConnector<HttpConnector>, UpstreamBody>,
+    client: HttpClient,
     /// For calls: HTTP/2 alone.
-    calls: Client<HttpsConnector<HttpConnector>, UpstreamBody>,
+    calls: HttpClient,
+    tls: Arc<Tls>,
+    distrust: Distrust,
+    circuit: Arc<Circuit>,
+    retries: Retries,
+    slots: Arc<Semaphore>,
+    pool_age: Duration,
+    metrics: UpstreamMetrics,
     scheme: Scheme,
     authority: Authority,
     /// Path of the configured address without a slash at the end; often empty.
     base_path: String,
 }
 
+type HttpClient = Client<Connector, UpstreamBody>;
+
+/// Which connections a request goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pool {
+    /// HTTP/2 or HTTP/1.1, as the server chooses.
+    All,
+    /// HTTP/2.
+    Calls,
+}
+
+impl Remote {
+    fn client(&self, pool: Pool) -> &HttpClient {
+        match pool {
+            Pool::All => &self.client,
+            Pool::Calls => &self.calls,
+        }
+    }
+}
+
 impl HttpUpstream {
     /// Prepares the pool for the server at `url`. Opens no connection.
     ///
     /// # Errors
-    /// The address is not one, or a certificate or key cannot be used.
+    /// The address is not one, or one at which no upstream may be, or a certificate or key cannot be used.
     pub fn new(url: &str, options: &Options) -> Result<Self, UpstreamError> {
         let uri: Uri = url.parse().map_err(|_| UpstreamError::Url)?;
         let (Some(scheme), Some(authority), None) = (uri.scheme(), uri.authority(), uri.query()) else {
@@ -108,29 +180,58 @@ impl HttpUpstream {
         if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
             return Err(UpstreamError::Url);
         }
-        let tls = options.tls.client_config().map_err(UpstreamError::Tls)?;
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        // One that is written is asked of no resolver.
+        if host.parse::<IpAddr>().is_ok_and(|address| reach(address) == Reach::Never) {
+            return Err(UpstreamError::Address);
+        }
+        let private = options.private.unwrap_or_else(|| address::is_written_private(host));
+        let resolver = Resolver::new(options.lookup.clone(), private);
+        let tls = Arc::new(Tls::open(&options.tls, options.metrics.clone()).map_err(UpstreamError::Tls)?);
+        let distrust = Distrust::default();
         Ok(Self(Arc::new(Remote {
-            client: client(options, tls.clone(), Versions::All),
-            calls: client(options, tls, Versions::Http2),
+            client: client(options, (&resolver, &tls, &distrust), Pool::All),
+            calls: client(options, (&resolver, &tls, &distrust), Pool::Calls),
+            tls,
+            distrust,
+            circuit: Arc::new(Circuit::new(
+                authority.to_string(),
+                options.probe_pause,
+                options.metrics.clone(),
+            )),
+            retries: Retries::default(),
+            slots: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            pool_age: options.pool_age,
+            metrics: options.metrics.clone(),
             scheme: scheme.clone(),
             authority: authority.clone(),
             base_path: uri.path().trim_end_matches('/').to_owned(),
         })))
     }
 
+    /// Reads the files of certificates again whenever they change, as a task that ends with this upstream. They are looked at
+    /// once per `every`. Connections that are open keep theirs.
+    pub fn follow_files(&self, every: Duration) {
+        let files = self.0.tls.files();
+        if !files.is_empty() {
+            tokio::spawn(watch::follow(Arc::downgrade(&self.0.tls), Files::new(files), every));
+        }
+    }
+
     /// Sends one request; `target` is its path and query below the configured address. The connection
     /// adds `Host` and the framing, nothing else.
     ///
     /// # Errors
-    /// The target does not fit below the configured address.
+    /// `BadRequest`: the target does not fit below the configured address. `UpstreamCircuitOpen`, `UpstreamBusy`: the upstream
+    /// is not asked now.
     pub fn send(
         &self,
         method: Method,
         target: PathAndQuery,
         headers: HeaderMap<HeaderValue>,
         body: UpstreamBody,
-    ) -> Result<ResponseFuture, InvalidTarget> {
-        Ok(self.0.client.request(self.request(method, target, headers, body)?))
+    ) -> Result<Sending, Reason> {
+        self.start(Pool::All, self.request(method, target, headers, body)?)
     }
 
     /// Sends a call of gRPC, over HTTP/2 whatever the address says.
@@ -142,8 +243,15 @@ impl HttpUpstream {
         target: PathAndQuery,
         headers: HeaderMap<HeaderValue>,
         body: UpstreamBody,
-    ) -> Result<ResponseFuture, InvalidTarget> {
-        Ok(self.0.calls.request(self.request(Method::POST, target, headers, body)?))
+    ) -> Result<Sending, Reason> {
+        self.start(Pool::Calls, self.request(Method::POST, target, headers, body)?)
+    }
+
+    fn start(&self, pool: Pool, request: Request<UpstreamBody>) -> Result<Sending, Reason> {
+        let slot = Arc::clone(&self.0.slots).try_acquire_owned().map_err(|_| Reason::UpstreamBusy)?;
+        let pass = self.0.circuit.enter(Instant::now()).ok_or(Reason::UpstreamCircuitOpen)?;
+        self.0.retries.earn();
+        Ok(Sending::new(Arc::clone(&self.0), pool, request, (pass, slot)))
     }
 
     fn request(
@@ -152,7 +260,7 @@ impl HttpUpstream {
         target: PathAndQuery,
         headers: HeaderMap<HeaderValue>,
         body: UpstreamBody,
-    ) -> Result<Request<UpstreamBody>, InvalidTarget> {
+    ) -> Result<Request<UpstreamBody>, Reason> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = self.uri(target)?;
@@ -160,44 +268,27 @@ impl HttpUpstream {
         Ok(request)
     }
 
-    fn uri(&self, target: PathAndQuery) -> Result<Uri, InvalidTarget> {
+    fn uri(&self, target: PathAndQuery) -> Result<Uri, Reason> {
         let below = if self.0.base_path.is_empty() {
             target
         } else {
             let joined = format!("{}{target}", self.0.base_path);
-            PathAndQuery::try_from(joined).map_err(|_| InvalidTarget)?
+            PathAndQuery::try_from(joined).map_err(|_| Reason::BadRequest)?
         };
         let builder = Uri::builder().scheme(self.0.scheme.clone()).authority(self.0.authority.clone());
-        builder.path_and_query(below).build().map_err(|_| InvalidTarget)
+        builder.path_and_query(below).build().map_err(|_| Reason::BadRequest)
     }
-}
-
-/// The path and query of a request cannot be sent to its upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidTarget;
-
-/// Which versions of HTTP are spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Versions {
-    /// What the server chooses.
-    All,
-    Http2,
 }
 
 fn client(
     options: &Options,
-    tls: rustls::ClientConfig,
-    versions: Versions,
-) -> Client<HttpsConnector<HttpConnector>, UpstreamBody> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false); // the TLS connector on top passes `https` addresses down
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(options.connect));
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
-    let connector = match versions {
-        Versions::All => connector.enable_all_versions().wrap_connector(tcp),
-        Versions::Http2 => connector.enable_http2().wrap_connector(tcp),
-    };
+    (resolver, tls, distrust): (&Resolver, &Arc<Tls>, &Distrust),
+    pool: Pool,
+) -> HttpClient {
+    let http2 = pool == Pool::Calls;
+    let metrics = options.metrics.clone();
+    let connector =
+        Connector::new(resolver.clone(), Arc::clone(tls), http2, options.connect, distrust.clone(), metrics);
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
@@ -208,14 +299,8 @@ fn client(
         .http2_initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
         .http2_keep_alive_interval(H2_PING_INTERVAL)
         .http2_keep_alive_timeout(H2_PING_INTERVAL / 2)
-        .http2_only(versions == Versions::Http2)
+        .http2_only(http2)
         .build(connector)
-}
-
-/// Why there is no answer.
-#[must_use]
-pub fn reason(error: &Error) -> Reason {
-    if error.is_connect() { Reason::UpstreamUnreachable } else { Reason::UpstreamBroken }
 }
 
 #[cfg(test)]
@@ -234,6 +319,15 @@ mod tests {
         check("http://192.0.2.1:9000", "/api/1/store/?a=b", "http://192.0.2.1:9000/api/1/store/?a=b");
         check("https://example.com/", "/x", "https://example.com/x");
         check("https://example.com/base/", "/x?y", "https://example.com/base/x?y");
+    }
+
+    #[test]
+    fn nothing_is_ever_asked_of_a_machine_about_itself() {
+        for url in ["http://169.254.169.254", "http://[::ffff:169.254.169.254]/x", "https://[fd00:ec2::254]"]
+        {
+            let options = Options { private: Some(true), ..Options::default() };
+            assert!(matches!(HttpUpstream::new(url, &options), Err(UpstreamError::Address)), "{url}");
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! TLS towards an upstream: 1.2 and 1.3, the server always verified.
 //!
-//! Roots are Mozilla's, compiled in, or those of one file. There is no way to switch verification off.
+//! Roots are Mozilla's, compiled in, or those of one file. There is no way to switch verification off. The files are read
+//! again when they change; what cannot be used then leaves what was read before in its place.
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use crate::certificate::{CertificateError, Pair, PairFiles, provider, roots};
+use crate::metrics::UpstreamMetrics;
+use crate::watch::Reread;
+use arc_swap::ArcSwap;
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,84 +18,82 @@ pub struct TlsOptions {
     /// PEM certificates trusted in place of the compiled-in roots.
     pub ca_file: Option<PathBuf>,
     /// What we show to the server.
-    pub identity: Option<Identity>,
-}
-
-/// A client certificate and its key.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// PEM certificate chain, leaf first.
-    pub cert_file: PathBuf,
-    /// PEM private key.
-    pub key_file: PathBuf,
-}
-
-/// Why certificates or keys cannot be used.
-#[derive(Debug)]
-pub enum TlsError {
-    /// The file cannot be read, or holds no PEM item of the wanted kind.
-    File(PathBuf),
-    /// The key does not belong to the certificate, or is of an unknown kind.
-    Identity(rustls::Error),
-    /// The crypto provider refuses the protocol versions.
-    Versions(rustls::Error),
-}
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "no usable certificate or key in {}", path.display()),
-            Self::Identity(_) => f.write_str("client certificate and key cannot be used"),
-            Self::Versions(_) => f.write_str("no usable TLS version"),
-        }
-    }
-}
-
-impl std::error::Error for TlsError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::File(_) => None,
-            Self::Identity(cause) | Self::Versions(cause) => Some(cause),
-        }
-    }
+    pub identity: Option<PairFiles>,
 }
 
 impl TlsOptions {
-    /// Reads the files and builds what connections use. ALPN is left to the connector.
-    pub(crate) fn client_config(&self) -> Result<ClientConfig, TlsError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Versions)?
-            .with_root_certificates(self.roots()?);
-        match &self.identity {
-            None => Ok(builder.with_no_client_auth()),
-            Some(identity) => {
-                let key = PrivateKeyDer::from_pem_file(&identity.key_file)
-                    .map_err(|_| TlsError::File(identity.key_file.clone()))?;
-                builder
-                    .with_client_auth_cert(certificates(&identity.cert_file)?, key)
-                    .map_err(TlsError::Identity)
-            }
-        }
-    }
-
-    fn roots(&self) -> Result<RootCertStore, TlsError> {
-        let Some(file) = &self.ca_file else {
-            return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
-        };
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(file)? {
-            roots.add(certificate).map_err(|_| TlsError::File(file.clone()))?;
-        }
-        Ok(roots)
+    /// All files that are named.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let pair = self.identity.iter().flat_map(|pair| [&pair.cert_file, &pair.key_file]);
+        self.ca_file.iter().chain(pair).cloned().collect()
     }
 }
 
-/// All certificates of a PEM file; at least one.
-fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let unusable = || TlsError::File(file.clone());
-    let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).map_err(|_| unusable())?.collect();
-    let certificates = read.map_err(|_| unusable())?;
-    if certificates.is_empty() { Err(unusable()) } else { Ok(certificates) }
+/// What connections to one upstream are made with.
+pub(super) struct Tls {
+    options: TlsOptions,
+    metrics: UpstreamMetrics,
+    current: ArcSwap<Configs>,
+}
+
+struct Configs {
+    /// The server chooses between HTTP/2 and HTTP/1.1.
+    all: Arc<ClientConfig>,
+    /// HTTP/2 alone is offered.
+    http2: Arc<ClientConfig>,
+}
+
+impl Tls {
+    pub(super) fn open(options: &TlsOptions, metrics: UpstreamMetrics) -> Result<Self, CertificateError> {
+        let current = ArcSwap::from_pointee(configs(options, &metrics)?);
+        Ok(Self { options: options.clone(), metrics, current })
+    }
+
+    pub(super) fn config(&self, http2: bool) -> Arc<ClientConfig> {
+        let current = self.current.load();
+        Arc::clone(if http2 { &current.http2 } else { &current.all })
+    }
+
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.options.files()
+    }
+}
+
+impl Reread for Tls {
+    fn reread(&self) {
+        match configs(&self.options, &self.metrics) {
+            Ok(configs) => {
+                self.current.store(Arc::new(configs));
+                tracing::info!("certificates for an upstream were read again");
+            }
+            Err(error) => {
+                tracing::error!(%error, "new certificates for an upstream cannot be used; those before stay in use");
+            }
+        }
+    }
+}
+
+fn configs(options: &TlsOptions, metrics: &UpstreamMetrics) -> Result<Configs, CertificateError> {
+    let trusted = match &options.ca_file {
+        Some(file) => roots(file)?,
+        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+    };
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(CertificateError::Unusable)?
+        .with_root_certificates(trusted);
+    let mut all = match &options.identity {
+        None => builder.with_no_client_auth(),
+        Some(files) => {
+            let pair = Pair::open(files)?;
+            if let Some(not_after) = pair.not_after {
+                metrics.certificate_ends(not_after);
+            }
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair.key)))
+        }
+    };
+    all.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut http2 = all.clone();
+    http2.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(Configs { all: Arc::new(all), http2: Arc::new(http2) })
 }

@@ -5,9 +5,7 @@ use tamis::inbox::Inbox;
 
 #[tokio::test]
 async fn status_body_and_what_sdks_steer_by_pass() {
-    for (status, body) in
-        [(200, r#"{"id":"1"}"#), (302, ""), (413, "too large"), (429, r#"{"detail":"slow"}"#)]
-    {
+    for (status, body) in [(200, r#"{"id":"1"}"#), (413, "too large"), (429, r#"{"detail":"slow"}"#)] {
         let upstream = FakeUpstream::start(Reply {
             status,
             body,
@@ -51,8 +49,44 @@ async fn status_body_and_what_sdks_steer_by_pass() {
         }
         let (forwarded, rejected) = if status < 400 { (1, 0) } else { (0, 1) };
         Proxy::assert_ended(proxy.settled().await, forwarded, rejected);
-        assert_eq!(upstream.seen().len(), 1, "a redirect is not followed");
+        assert_eq!(upstream.seen().len(), 1, "nothing is sent twice");
     }
+}
+
+/// A sender that followed would take its event past us, unscrubbed, or lose it on the way.
+#[tokio::test]
+async fn a_redirect_is_neither_followed_nor_passed_on() {
+    for status in [300, 301, 302, 303, 307, 308] {
+        let elsewhere = FakeUpstream::ok().await;
+        let location: &'static str = elsewhere.url().leak();
+        let headers = vec![("location", location), ("refresh", "0; url=https://example.org/")];
+        let upstream = FakeUpstream::start(Reply { status, headers, ..Reply::default() }).await;
+        let proxy = Proxy::to_http(&upstream).await;
+        for request in [
+            post(ENVELOPE_PATH, &[], ENVELOPE),
+            bare("GET", ENVELOPE_PATH, &[]),
+            post("/v1/traces", &JSON, "{}"),
+        ] {
+            let answer = proxy.send(request).await;
+            assert_eq!(answer.status, 502);
+            assert!(answer.body.contains("redirect"), "{}", answer.body);
+            assert_eq!((answer.header("location"), answer.header("refresh")), (None, None));
+        }
+        Proxy::assert_ended(proxy.settled().await, 0, 2);
+        assert!(elsewhere.seen().is_empty());
+        let metrics = proxy.settings.metrics.render();
+        assert!(metrics.contains("tamis_upstream_requests_total{code_class=\"3xx\",route=\"sentry\"} 2"));
+        assert!(metrics.contains("reason=\"upstream_redirect\",route=\"sentry\"} 1"));
+    }
+}
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
+
+#[tokio::test]
+async fn an_answer_that_is_not_modified_is_no_redirect() {
+    let upstream = FakeUpstream::start(Reply { status: 304, body: "", ..Reply::default() }).await;
+    let proxy = Proxy::to_http(&upstream).await;
+    assert_eq!(proxy.send(bare("GET", ENVELOPE_PATH, &[])).await.status, 304);
 }
 
 const PREFLIGHT: [(&str, &str); 4] = [

@@ -68,7 +68,7 @@ async fn an_upstream_that_cannot_prove_its_name_gets_nothing() {
         let proxy = Proxy::to(http(&upstream.url(), &options), Limits::default()).await;
         let answer = proxy.send(post(ENVELOPE_PATH, &[], ENVELOPE)).await;
         assert_eq!(answer.status, 503);
-        assert!(answer.body.contains("upstream_unreachable"));
+        assert!(answer.body.contains("upstream_untrusted"));
         Proxy::assert_ended(proxy.settled().await, 0, 1);
     }
     assert!(upstream.seen().is_empty());

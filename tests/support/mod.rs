@@ -1,5 +1,6 @@
 //! A proxy on a free port, a fake upstream that records what reaches it, and raw senders.
 
+pub(crate) mod chaos;
 pub(crate) mod h2;
 pub(crate) mod tls;
 mod upstream;
@@ -10,10 +11,12 @@ use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tamis::certificate::PairFiles;
 use tamis::config::PathGlob;
 use tamis::drain::Drain;
 use tamis::inbox::Inbox;
 use tamis::ledger::Totals;
+use tamis::listen::{Listener, Tls};
 use tamis::metrics::Metrics;
 use tamis::outcome::Outcome;
 use tamis::proxy::{Limits, ProxySettings};
@@ -38,7 +41,18 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Sentry below `/api/`, OTLP below `/v1/` and at the service for traces, logs of any kind below `/logs/`; all to `upstream`.
     pub(crate) async fn to(upstream: Upstream, limits: Limits) -> Self {
-        let metrics = Metrics::default();
+        Self::serve(Self::settings(upstream, limits, Metrics::default())).await
+    }
+
+    /// The same behind TLS.
+    pub(crate) async fn behind_tls(upstream: Upstream, limits: Limits, files: PairFiles) -> (Self, Arc<Tls>) {
+        let settings = Self::settings(upstream, limits, Metrics::default());
+        let tls = Tls::open(files, &settings.metrics).expect("a pair");
+        (Self::listen(settings, Some(Arc::clone(&tls))).await, tls)
+    }
+
+    /// The routes of [`Proxy::to`].
+    pub(crate) fn settings(upstream: Upstream, limits: Limits, metrics: Metrics) -> ProxySettings {
         let route = |name: &str, protocol, path: Option<&str>| Route {
             name: name.into(),
             protocol,
@@ -56,7 +70,7 @@ impl Proxy {
             route("calls", Protocol::Otlp, Some("/opentelemetry.proto.collector.trace.v1.TraceService/*")),
             route("logs", Protocol::Generic, Some("/logs/**")),
         ];
-        Self::serve(ProxySettings::new(limits, routes, metrics)).await
+        ProxySettings::new(limits, routes, metrics)
     }
 
     /// One protocol on every path, under the strict policy with a pseudonym key.
@@ -87,9 +101,14 @@ impl Proxy {
     }
 
     pub(crate) async fn serve(settings: ProxySettings) -> Self {
+        Self::listen(settings, None).await
+    }
+
+    async fn listen(settings: ProxySettings, tls: Option<Arc<Tls>>) -> Self {
         let settings = Arc::new(settings);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
+        let port = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = port.local_addr().expect("bound");
+        let listener = Listener { port, tls };
         let drain = Drain::new();
         let served = tokio::spawn(tamis::listen::serve(listener, Arc::clone(&settings), drain.clone()));
         Self { address, settings, drain, served }
@@ -115,6 +134,25 @@ impl Proxy {
         assert_eq!(totals.received, totals.outcomes() + totals.in_spool, "{totals:?}");
         assert_eq!(self.items_in_metrics(), totals.outcomes(), "{totals:?}");
         totals
+    }
+
+    /// The value of one sample, as it is written: name and labels.
+    pub(crate) fn metric(&self, sample: &str) -> Option<u64> {
+        let rendered = self.settings.metrics.render();
+        let line =
+            rendered.lines().find(|line| line.strip_prefix(sample).is_some_and(|rest| rest.starts_with(' ')));
+        line.map(|line| line[sample.len() + 1..].parse().expect("a whole number"))
+    }
+
+    /// Waits for a sample to have a value.
+    pub(crate) async fn wait_for(&self, sample: &str, value: u64) {
+        let reached = async {
+            while self.metric(sample) != Some(value) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(LONG, reached).await.is_ok();
+        assert!(in_time, "{sample} is {:?}, not {value}", self.metric(sample));
     }
 
     /// The sum of `tamis_items_total` over all labels.
@@ -178,7 +216,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8(bytes.to_vec()).expect("answers are text");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");

@@ -115,11 +115,13 @@ impl FakeUpstream {
                     match tls {
                         None => state.serve(stream).await,
                         // A handshake that fails is what some tests are about.
-                        Some(tls) => {
-                            if let Ok(stream) = tls.accept(stream).await {
-                                state.serve(stream).await;
+                        Some(tls) => match tls.accept(stream).into_fallible().await {
+                            Ok(stream) => state.serve(stream).await,
+                            // Closed over unread bytes, it would take its own alert back.
+                            Err((_, mut stream)) => {
+                                drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
                             }
-                        }
+                        },
                     }
                 });
             }
