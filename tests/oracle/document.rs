@@ -218,7 +218,7 @@ impl Reader<'_, '_> {
             let text = super::layers::Decoded::read(super::layers::Layer::Json, name).text;
             (pairs::names(key) && text.len() <= 128 && self.scan.is_named(&text)).then(|| name.clone())
         };
-        let before = members.iter().take(nth).filter_map(known).last();
+        let before = members.iter().take(nth).filter_map(known).next_back();
         let behind =
             || members.get(nth..nth + 2).filter(|two| two[0].1.is_some()).and_then(|two| known(&two[1]));
         before.or_else(behind)
