@@ -35,12 +35,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub const SERIES_FIXED_MAX: usize = 2_000;
 
 /// Kept free for what no route leads to: metrics without labels or with a closed set of them, and the process.
-const SERIES_UNROUTED: usize = 96;
+const SERIES_UNROUTED: usize = 128;
 
 /// Kept free beside them for the rules of the gate and for everything that `route="other"` can need.
 const SERIES_RESERVED: usize = SERIES_UNROUTED
     + Rule::ALL.len()
     + ROUTE_SERIES
+    + UPSTREAM_SERIES
     + Outcome::ALL.len() * Reason::ALL.len()
     + (Class::ALL.len() + 1) * Action::ALL.len()
     + 1

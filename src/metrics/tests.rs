@@ -174,8 +174,9 @@ fn what_all_routes_share_fits_the_room_that_is_kept_for_it() {
     metrics.pattern_set(1, "abc");
     Reason::ALL.iter().for_each(|reason| metrics.refused(*reason));
     CanaryResult::ALL.iter().for_each(|result| metrics.canary(*result));
-    // Half of it is for what comes: the spool, the circuit breaker.
-    assert!(series(&metrics.render()) <= SERIES_UNROUTED / 2, "{}", series(&metrics.render()));
+    Handshake::ALL.iter().for_each(|end| metrics.handshake(*end));
+    metrics.tls_pair(Some(1));
+    assert!(series(&metrics.render()) <= SERIES_UNROUTED, "{}", series(&metrics.render()));
 }
 
 #[test]

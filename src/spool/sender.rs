@@ -266,13 +266,14 @@ mod tests {
     #[test]
     fn what_a_status_means() {
         let headers = HeaderMap::new();
-        for status in [200, 202, 302] {
+        for status in [200, 202, 304] {
             assert_eq!(Verdict::of(status, &headers), Verdict::Taken);
         }
         for status in [400, 401, 403, 404, 413, 422] {
             assert_eq!(Verdict::of(status, &headers), Verdict::Never(status));
         }
         for (status, refused, away) in [
+            (302, true, false),
             (408, true, false),
             (429, false, true),
             (500, true, false),
