@@ -3,9 +3,12 @@
 import http.client
 import itertools
 import re
+import socket
+import ssl
 import subprocess
 import urllib.parse
 
+import trustme
 from running import Traffic, eventually, fetch, tool
 from test_rules import documented
 
@@ -39,11 +42,19 @@ def send(tamis, method="POST", path="/events/a", headers=None, body=b"{}"):
     return status
 
 
+def place(tamis):
+    url = urllib.parse.urlsplit(tamis.url)
+    return url.hostname, url.port
+
+
 def use_everything(tamis):
     """Requests after which every kind of metric has been counted once."""
     assert send(tamis, body=b'{"user":{"email":"ada@example.com"}}') == 200
     assert send(tamis, path="/nowhere") == 404
     assert send(tamis, headers={"Content-Type": "application/json", "Content-Encoding": "lzma"}) == 415
+    with socket.create_connection(place(tamis), timeout=20) as bare:
+        bare.sendall(b"GET / HTTP/1.1\nhost: a\n\n")
+        assert bare.recv(12) == b"HTTP/1.1 400"
 
 
 def test_promtool_has_nothing_to_say(tamis):
@@ -53,7 +64,7 @@ def test_promtool_has_nothing_to_say(tamis):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_documentation_names_what_there_is(tamis, upstream):
+def test_the_documentation_names_what_there_is(tamis, upstream, tmp_path):
     """Every metric that is exposed is documented, and every documented one is exposed once it has something to say."""
     shadow = '[policies.shadow]\nmode = "shadow"\nunscanned_pass_consent = "a test"\n'
     server = tamis(
@@ -63,7 +74,24 @@ def test_the_documentation_names_what_there_is(tamis, upstream):
     )
     use_everything(server)
     assert send(server, path="/watched/a", body=b'{"email":"ada@example.com"}') == 200
-    assert families(server.metrics()) == documented()
+    assert families(server.metrics()) | families(secured(tamis, tmp_path).metrics()) == documented()
+
+
+def secured(tamis, directory):
+    """With certificates on both sides, and one sender who shook hands."""
+    chain, key = directory / "chain.pem", directory / "key.pem"
+    issued = trustme.CA().issue_cert("localhost", "127.0.0.1")
+    key.write_bytes(issued.private_key_pem.bytes())
+    chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    files = f'cert_file = "{chain}", key_file = "{key}"'
+    server = tamis(
+        f"tls = {{ {files} }}\n"
+        + f'[[routes]]\nname = "events"\nprotocol = "generic"\nupstream = {{ url = "https://localhost:1", {files} }}\n'
+    )
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(place(server), timeout=20) as plain, trusting.wrap_socket(plain):
+        return server
 
 
 def test_a_sender_cannot_add_a_series(tamis):
