@@ -228,7 +228,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ByteReader<S> {
         loop {
             match &mut self.linger {
                 Linger::Open => {
-                    ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+                    // Over TLS there is something to write.
+                    let polled = Pin::new(&mut self.stream).poll_shutdown(context);
+                    ready!(self.time_write(polled, context))?;
                     let is_whole =
                         self.broken.is_none() && self.gate.is_between_requests() && self.kept.is_empty();
                     self.linger = match is_whole {
