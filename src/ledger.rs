@@ -146,6 +146,7 @@ impl Receipt {
         // A body without any item is one, as it is when it goes straight on.
         let clean = if framed(summary) == 0 { 1 } else { summary.clean };
         let items = clean + summary.redacted;
+        self.route.body_bytes(summary, true);
         self.ledger.0.in_spool.fetch_add(items, Ordering::Relaxed);
         self.ledger.0.received.fetch_add(items, Ordering::Relaxed);
         self.close(summary, &[]);

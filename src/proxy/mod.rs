@@ -132,7 +132,19 @@ impl Exchange<'_> {
             Upstream::Http(_) if self.is_tunnel() => {
                 Ok(answer::empty(StatusCode::OK, cors::preflight(&self.head.headers)))
             }
-            Upstream::Http(_) => self.ask(headers::upstream_preflight(&self.head.headers)).await,
+            Upstream::Http(_) => {
+                let own = || Ok(answer::empty(StatusCode::OK, cors::preflight(&self.head.headers)));
+                let asked = || self.ask(headers::upstream_preflight(&self.head.headers));
+                // What the page sends next may wait on disk.
+                let Some(queue) = self.settings.queues.get(&self.route.name) else { return asked().await };
+                if queue.is_away() {
+                    return own();
+                }
+                match asked().await {
+                    Ok(answer) if !answer.status().is_server_error() => Ok(answer),
+                    _ => own(),
+                }
+            }
         }
     }
 

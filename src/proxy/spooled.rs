@@ -21,7 +21,7 @@ use crate::route::Protocol;
 use crate::spool::X_SENTRY_RATE_LIMITS;
 use crate::spool::sender::Verdict;
 use crate::spool::{SpoolError, SpoolQueue, StoredRequest};
-use crate::upstream::{HttpUpstream, UpstreamBody};
+use crate::upstream::{HttpUpstream, UpstreamBody, upload_time};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -128,7 +128,7 @@ impl Courier {
         let sent = outgoing.upstream.send(method, target, outgoing.headers.clone(), body);
         let answered = match sent {
             Ok(sending) => {
-                let answered = sending.within(self.first_byte).await;
+                let answered = sending.within(self.first_byte + upload_time(outgoing.body.len())).await;
                 self.metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
                 answered
             }

@@ -39,6 +39,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use disk::{Disk as _, RealDisk};
 use limits::RateLimits;
+use queue::Back;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -125,7 +126,7 @@ impl std::error::Error for SpoolError {}
 enum Command {
     Append(QueueId, Box<Arrival>, oneshot::Sender<Result<(), SpoolError>>),
     Take(QueueId, oneshot::Sender<Option<(u64, StoredRequest)>>),
-    PutBack(QueueId, u64, bool, oneshot::Sender<bool>),
+    PutBack(QueueId, u64, Back, oneshot::Sender<bool>),
     End(QueueId, u64, End, Option<Box<StoredRequest>>),
     Close,
 }
@@ -234,6 +235,10 @@ fn serve(mut store: Store, commands: &mpsc::Receiver<Command>, failing: &AtomicB
             ticked = Instant::now();
         }
         failing.store(store.is_failing(), Ordering::Relaxed);
+        if store.is_failing() {
+            // What cannot be stored goes to the upstream and finds out whether it is back.
+            queues.iter().for_each(|queue| queue.set_away(false));
+        }
         for queue in queues {
             queue.0.waiting.store(store.waiting(queue.0.id), Ordering::Relaxed);
         }
@@ -270,12 +275,12 @@ fn round(
             Command::Take(queue, reply) => {
                 // Who asked has gone: the record waits again.
                 if let Err(Some((number, _))) = reply.send(store.take(queue)) {
-                    store.put_back(queue, number, false);
+                    store.put_back(queue, number, Back::Unsent);
                 }
             }
-            Command::PutBack(queue, number, refused, reply) => {
+            Command::PutBack(queue, number, back, reply) => {
                 // Who asked may have gone: the record waits all the same.
-                let _gone = reply.send(store.put_back(queue, number, refused)).is_err();
+                let _gone = reply.send(store.put_back(queue, number, back)).is_err();
             }
             Command::End(queue, number, end, request) => store.end(queue, number, end, request.as_deref()),
             Command::Close => open = false,
@@ -374,9 +379,9 @@ impl SpoolQueue {
         replied.await.ok()?
     }
 
-    async fn put_back(&self, number: u64, refused: bool) -> bool {
+    async fn put_back(&self, number: u64, back: Back) -> bool {
         let (reply, replied) = oneshot::channel();
-        if self.0.commands.send(Command::PutBack(self.0.id, number, refused, reply)).is_err() {
+        if self.0.commands.send(Command::PutBack(self.0.id, number, back, reply)).is_err() {
             return false;
         }
         replied.await.unwrap_or(false)

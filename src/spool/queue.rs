@@ -17,6 +17,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Looks, one a second, that a record sits out whose sender is over a limit: each time it is read from disk.
+const DEFERRED_LOOKS: u8 = 5;
 /// Ending of the name of a segment.
 const SEGMENT_ENDING: &str = ".seg";
 /// Name of the file that says what has ended.
@@ -67,14 +69,25 @@ impl From<io::Error> for OpenError {
     }
 }
 
+/// Why a record that was taken comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Back {
+    /// It was not sent, or nobody answered.
+    Unsent,
+    /// The upstream answered it, so that it may be to blame.
+    Refused,
+    /// Its sender is over a limit: others go first for a while.
+    Deferred,
+}
+
 /// How far a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
     /// With the sender.
     Taken,
-    /// It could not be read, and waits for the disk.
-    Unreadable,
+    /// Could not be read, or its sender is over a limit: waits again after that many [`Queue::look_again`].
+    Later(u8),
     Ended,
 }
 
@@ -173,7 +186,7 @@ pub(super) struct Queue {
     /// Items of the records that have not ended.
     items: u64,
     /// Records that could not be read.
-    unreadable: usize,
+    later: usize,
     pub(super) recovery: Recovery,
 }
 
@@ -205,7 +218,7 @@ impl Queue {
             sent,
             delivered: 0,
             items: 0,
-            unreadable: 0,
+            later: 0,
             recovery: Recovery::default(),
         };
         for name in names {
@@ -437,8 +450,8 @@ impl Queue {
                 Err(error) => {
                     // The disk may be well again in a moment: what was acknowledged is not given up for that.
                     self.reading = None;
-                    self.slots[at].state = State::Unreadable;
-                    self.unreadable += 1;
+                    self.slots[at].state = State::Later(1);
+                    self.later += 1;
                     failed = Some(error);
                 }
             }
@@ -458,12 +471,15 @@ impl Queue {
         Some(choice.find(|at| !patience_gone(&self.slots[*at])).unwrap_or(first))
     }
 
-    /// Lets records wait again that could not be read.
+    /// Lets records wait again that could not be read, or whose sender was over a limit.
     pub(super) fn look_again(&mut self) {
-        if self.unreadable > 0 {
-            let unreadable = self.slots.iter_mut().filter(|slot| slot.state == State::Unreadable);
-            unreadable.for_each(|slot| slot.state = State::Waiting);
-            self.unreadable = 0;
+        if self.later > 0 {
+            self.later = 0;
+            for slot in &mut self.slots {
+                let State::Later(looks) = slot.state else { continue };
+                slot.state = if looks > 1 { State::Later(looks - 1) } else { State::Waiting };
+                self.later += usize::from(looks > 1);
+            }
         }
     }
 
@@ -494,18 +510,20 @@ impl Queue {
         Ok(segment::read_record(&record, name.nonce, number).map(<[u8]>::to_vec))
     }
 
-    /// A taken record was not delivered. `refused`: the upstream answered, so that the record may be to blame.
+    /// A taken record was not delivered.
     /// Returns whether it is to be given up: others were delivered between its refusals.
-    pub(super) fn put_back(&mut self, number: u64, refused: bool) -> bool {
+    pub(super) fn put_back(&mut self, number: u64, back: Back) -> bool {
         let delivered = self.delivered;
         let Some(slot) = self.find(number) else { return false };
-        slot.state = State::Waiting;
-        if refused {
+        slot.state = if back == Back::Deferred { State::Later(DEFERRED_LOOKS) } else { State::Waiting };
+        if back == Back::Refused {
             slot.strikes += u8::from(slot.refusals > 0 && slot.delivered_then < delivered);
             slot.refusals = slot.refusals.saturating_add(1);
             slot.delivered_then = delivered;
         }
-        slot.strikes >= STRIKES_MAX
+        let is_to_blame = slot.strikes >= STRIKES_MAX;
+        self.later += usize::from(back == Back::Deferred);
+        is_to_blame
     }
 
     /// A record has ended; what it was.
@@ -529,7 +547,7 @@ impl Queue {
     pub(super) fn expire(&mut self, oldest_ms: i64) -> Vec<Slot> {
         let mut expired = Vec::new();
         for slot in self.slots.iter_mut().take_while(|slot| slot.born_ms < oldest_ms) {
-            if matches!(slot.state, State::Waiting | State::Unreadable) {
+            if matches!(slot.state, State::Waiting | State::Later(_)) {
                 slot.state = State::Ended;
                 expired.push(slot.clone());
             }

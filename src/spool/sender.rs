@@ -6,13 +6,14 @@
 //! Waits 0.1 to 10 s after a failure, longer where the upstream says so; the first attempt after a start is immediate.
 
 use super::limits::retry_after;
+use super::queue::Back;
 use super::store::End;
 use super::{SpoolQueue, StoredRequest};
 use crate::drain::{Drain, Phase};
 use crate::memory::{Budget, Charge};
 use crate::metrics::Metrics;
 use crate::outcome::Reason;
-use crate::upstream::{HttpUpstream, UpstreamBody};
+use crate::upstream::{HttpUpstream, UpstreamBody, upload_time};
 use http_body_util::BodyExt as _;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
@@ -58,6 +59,8 @@ pub enum Verdict {
         /// Others would fare no better now.
         away: bool,
     },
+    /// Not now, because of who sent it: others go on.
+    Limited,
     /// Not ever.
     Never(u16),
 }
@@ -72,7 +75,9 @@ impl Verdict {
             ..300 | 304 => Self::Taken,
             // It sends elsewhere, where nothing of ours goes.
             300..400 => Self::Later { wait: None, refused: true, away: false },
-            429 | 503 => Self::Later { wait: retry_after(headers), refused: false, away: true },
+            // Word about one sender, not about the server.
+            429 => Self::Limited,
+            503 => Self::Later { wait: retry_after(headers), refused: false, away: true },
             502 | 504 => Self::Later { wait: retry_after(headers), refused: true, away: true },
             408 | 425 | 500.. => Self::Later { wait: retry_after(headers), refused: true, away: false },
             _ => Self::Never(status),
@@ -132,9 +137,9 @@ impl Pace {
 pub async fn run(queue: SpoolQueue, means: Means, drain: Drain) {
     let mut pace = Pace::new();
     let mut flights = JoinSet::new();
-    while drain.phase() == Phase::Serve {
+    while drain.phase() < Phase::Finish {
         let has_room = flights.len() < pace.window(queue.live_count());
-        if has_room && pace.is_open() && start_next(&queue, &means, &mut flights, &mut pace).await {
+        if has_room && pace.is_open() && start_next(&queue, &means, &mut flights).await {
             continue;
         }
         // Room comes with the end of a flight, and when senders have less on their way.
@@ -168,22 +173,15 @@ struct Landed {
 }
 
 /// Starts the next record; whether there was one and room for it.
-async fn start_next(
-    queue: &SpoolQueue,
-    means: &Means,
-    flights: &mut JoinSet<Landed>,
-    pace: &mut Pace,
-) -> bool {
+async fn start_next(queue: &SpoolQueue, means: &Means, flights: &mut JoinSet<Landed>) -> bool {
     let Some((number, request)) = queue.take().await else { return false };
-    let limited = queue.limits().wait(request.target.path());
-    if let Some(wait) = limited {
-        pace.not_before = pace.not_before.max(Instant::now() + wait);
-        queue.put_back(number, false).await;
-        return false;
+    if queue.limits().wait(request.target.path()).is_some() {
+        queue.put_back(number, Back::Deferred).await;
+        return true;
     }
     // Bodies of senders come first: they are what must not be lost now.
     let Some(charge) = means.budget.try_charge(request.body.len()) else {
-        queue.put_back(number, false).await;
+        queue.put_back(number, Back::Unsent).await;
         return false;
     };
     flights.spawn(fly(queue.clone(), means.clone(), number, request, charge));
@@ -204,14 +202,15 @@ async fn attempt(queue: &SpoolQueue, means: &Means, request: &StoredRequest) -> 
         Err(Reason::BadRequest) => return Verdict::Never(0),
         Err(reason) => return Verdict::silent(reason),
     };
-    let answered = sending.within(means.first_byte).await;
+    let answered = sending.within(means.first_byte + upload_time(request.body.len())).await;
     let code = answered.as_ref().ok().map(|answer| answer.status().as_u16());
     means.metrics.route(&request.route, &request.protocol).upstream(code);
     match answered {
         Ok(answer) => {
             let (head, body) = answer.into_parts();
             let limited = queue.limits().note(request.target.path(), &head.headers);
-            read_out(body, means.first_byte).await;
+            // A few bytes at a time, it would hold up what is behind.
+            let _read = timeout(means.first_byte, read_out(body)).await.is_ok();
             match Verdict::of(head.status.as_u16(), &head.headers) {
                 Verdict::Later { wait, refused, away } => {
                     Verdict::Later { wait: wait.max(limited), refused, away }
@@ -224,10 +223,10 @@ async fn attempt(queue: &SpoolQueue, means: &Means, request: &StoredRequest) -> 
 }
 
 /// Reads an answer to its end, so that its connection can be used again.
-async fn read_out(mut body: Incoming, idle: Duration) {
+async fn read_out(mut body: Incoming) {
     let mut bytes = 0;
     while bytes < ANSWER_BYTES_MAX
-        && let Ok(Some(Ok(frame))) = timeout(idle, body.frame()).await
+        && let Some(Ok(frame)) = body.frame().await
     {
         bytes += frame.data_ref().map_or(0, bytes::Bytes::len);
     }
@@ -247,12 +246,18 @@ async fn land(queue: &SpoolQueue, landed: Option<Landed>, pace: &mut Pace) {
             pace.succeed();
             queue.end(number, End::Dead(status), Some(Box::new(request)));
         }
+        Verdict::Limited => {
+            queue.set_away(false);
+            pace.succeed();
+            queue.put_back(number, Back::Deferred).await;
+        }
         Verdict::Later { wait, refused, away } => {
             pace.fail(wait);
             if away {
                 queue.set_away(true);
             }
-            if queue.put_back(number, refused).await {
+            let back = if refused { Back::Refused } else { Back::Unsent };
+            if queue.put_back(number, back).await {
                 queue.end(number, End::Dead(0), Some(Box::new(request)));
             }
         }
@@ -269,13 +274,13 @@ mod tests {
         for status in [200, 202, 304] {
             assert_eq!(Verdict::of(status, &headers), Verdict::Taken);
         }
+        assert_eq!(Verdict::of(429, &headers), Verdict::Limited);
         for status in [400, 401, 403, 404, 413, 422] {
             assert_eq!(Verdict::of(status, &headers), Verdict::Never(status));
         }
         for (status, refused, away) in [
             (302, true, false),
             (408, true, false),
-            (429, false, true),
             (500, true, false),
             (502, true, true),
             (503, false, true),

@@ -5,7 +5,7 @@
 //! or damaged on disk; each is counted.
 
 use super::disk::Disk;
-use super::queue::{New, Now, OpenError, Queue, Slot, Taken};
+use super::queue::{Back, New, Now, OpenError, Queue, Slot, Taken};
 use super::request::{Card, StoredRequest};
 use super::segment::PAYLOAD_BYTES_MAX;
 use super::{Options, SpoolError};
@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+/// File that tells whether the disk takes bytes again; it holds nothing.
+const PROBE_NAME: &str = "probe";
 /// Where dead letters lie, beside the queues.
 pub(super) const DEAD_DIR: &str = "dead";
 /// What dead letters are said to be for.
@@ -220,10 +222,10 @@ impl Store {
         }
     }
 
-    /// A taken record was not delivered and waits again. `refused`: the upstream answered it.
+    /// A taken record was not delivered and waits again.
     /// Returns whether it is to blame: others get through, it does not.
-    pub(super) fn put_back(&mut self, queue: QueueId, number: u64, refused: bool) -> bool {
-        self.queues[queue.0].put_back(number, refused)
+    pub(super) fn put_back(&mut self, queue: QueueId, number: u64, back: Back) -> bool {
+        self.queues[queue.0].put_back(number, back)
     }
 
     /// A taken record has ended. What is dead is kept among the dead letters, as far as they have room.
@@ -268,6 +270,10 @@ impl Store {
 
     /// What time alone brings: old records expire, files go, gauges move.
     pub(super) fn tick(&mut self) {
+        if self.failing && self.probe().is_ok() {
+            self.failing = false;
+            tracing::info!("spool can be written again");
+        }
         let age_ms = i64::try_from(self.options.age_max.as_millis()).unwrap_or(i64::MAX / 2);
         let oldest_ms = self.now().born_ms.saturating_sub(age_ms);
         for at in 0..self.queues.len() {
@@ -279,7 +285,22 @@ impl Store {
             }
             self.settle(QueueId(at), true);
         }
+        // They were counted when they died.
+        drop(self.dead.expire(oldest_ms));
+        if self.dead.settle(true).is_err() {
+            self.metrics.spool().io_error();
+        }
         self.show();
+    }
+
+    /// Whether the disk takes bytes again: nothing else would tell, where no request needs the spool.
+    fn probe(&self) -> io::Result<()> {
+        let path = self.options.dir.join(PROBE_NAME);
+        // One that is left of an attempt that failed.
+        let _left = self.disk.remove(&path).is_ok();
+        let file = self.disk.create(&path)?;
+        let written = file.write_at(PROBE_NAME.as_bytes(), 0).and_then(|()| file.sync());
+        written.and(self.disk.remove(&path))
     }
 
     fn settle(&mut self, queue: QueueId, idle: bool) {

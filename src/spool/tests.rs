@@ -1,6 +1,7 @@
 //! The store against a model, on a file system that forgets and fails.
 
 use super::disk::fake::{FakeDisk, Fault};
+use super::queue::Back;
 use super::request::sample;
 use super::segment::RECORD_HEAD_BYTES;
 use super::store::{Arrival, End, QueueId, Store};
@@ -183,7 +184,7 @@ proptest! {
                 },
                 Step::PutBack => if let Some((number, _)) = taken.pop() {
                     let (store, queue) = rig.store();
-                    prop_assert!(!store.put_back(*queue, number, false));
+                    prop_assert!(!store.put_back(*queue, number, Back::Unsent));
                 },
                 Step::Kill => {
                     taken.clear();
@@ -440,13 +441,50 @@ fn what_is_refused_while_others_get_through_is_given_up() {
         if id != 1 {
             order.push(id);
             rig.end(number, End::Sent);
-        } else if store.put_back(*queue, number, true) {
+        } else if store.put_back(*queue, number, Back::Refused) {
             given_up.push(id);
             rig.end(number, End::Dead(0));
         }
     }
     assert_eq!(given_up, [1]);
     assert_eq!(order, (2..=20).collect::<Vec<_>>());
+}
+
+/// A project over its quota holds nobody else up, and is not to blame.
+#[test]
+fn a_record_whose_sender_is_over_a_limit_lets_others_go() {
+    let mut rig = Rig::new(1 << 20);
+    rig.start();
+    assert!(rig.append(&[1, 2, 3], 10).iter().all(Result::is_ok));
+    let (number, id) = rig.take().expect("it waits");
+    assert_eq!(id, 1);
+    let (store, queue) = rig.store();
+    assert!(!store.put_back(*queue, number, Back::Deferred));
+    for want in [2, 3] {
+        let (number, id) = rig.take().expect("others go");
+        assert_eq!(id, want);
+        rig.end(number, End::Sent);
+    }
+    assert_eq!(rig.take(), None);
+    for _ in 0..5 {
+        assert_eq!(rig.take(), None);
+        rig.store().0.tick();
+    }
+    assert_eq!(rig.take().map(|(_, id)| id), Some(1), "it waits again");
+}
+
+/// Nothing is appended where the upstream is there, so nothing but this tells that the disk is well again.
+#[test]
+fn a_disk_that_is_well_again_is_found_out_without_a_request() {
+    let mut rig = Rig::new(1 << 20);
+    rig.start();
+    rig.disk.fail(rig.disk.calls() + 1, 1_000, Fault::Full);
+    assert!(rig.append(&[1], 10)[0].is_err());
+    rig.store().0.tick();
+    assert!(rig.store().0.is_failing());
+    rig.disk.heal();
+    rig.store().0.tick();
+    assert!(!rig.store().0.is_failing());
 }
 
 #[test]
@@ -457,7 +495,7 @@ fn an_outage_that_refuses_everything_gives_nothing_up() {
     for _ in 0..500 {
         let (number, _) = rig.take().expect("all wait");
         let (store, queue) = rig.store();
-        assert!(!store.put_back(*queue, number, true));
+        assert!(!store.put_back(*queue, number, Back::Refused));
     }
     let mut seen = rig.drain();
     seen.sort_unstable();

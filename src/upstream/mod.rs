@@ -19,7 +19,7 @@ mod tls;
 
 pub use body::{FEED_PIECES_MAX, Feed, Stopped, UpstreamBody};
 pub use resolve::Lookup;
-pub use send::Sending;
+pub use send::{Sending, upload_time};
 pub use tls::TlsOptions;
 
 use crate::certificate::CertificateError;

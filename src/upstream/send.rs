@@ -49,6 +49,15 @@ impl Retries {
     }
 }
 
+/// Bytes per second at which an upstream has to take a body that is sent whole, at least.
+const UPLOAD_RATE_MIN: u64 = 64 << 10;
+
+/// How long a body of `bytes` that is held whole may be on its way, beside the time for the answer.
+#[must_use]
+pub fn upload_time(bytes: usize) -> Duration {
+    Duration::from_secs(bytes as u64 / UPLOAD_RATE_MIN)
+}
+
 /// A request on its way. Gives the head of the answer, or why there is none. Dropped before, it is broken off.
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Sending {

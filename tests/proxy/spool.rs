@@ -578,3 +578,43 @@ async fn of_requests_without_a_body_only_the_pixel_waits() {
     assert!(seen.target.starts_with("/e/?data=") && !seen.target.contains("jane"), "{}", seen.target);
     spooling.end().await;
 }
+
+/// Without it a browser would not send what comes next.
+#[tokio::test]
+async fn a_page_may_send_while_the_upstream_is_away() {
+    let (dir, address) = (temporary(), nobody().await);
+    let spooling = Spooling::start(dir.path(), Protocol::Segment, address).await;
+    let asks = [("origin", "https://shop.example.com"), ("access-control-request-method", "POST")];
+    for _ in 0..2 {
+        let answer = spooling.proxy.send(bare("OPTIONS", "/v1/track", &asks)).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("access-control-allow-origin").is_some());
+        let event = r#"{"event":"a","userId":"u-1","type":"track"}"#;
+        assert_eq!(spooling.proxy.send(post("/v1/track", &[], event)).await.status, 200);
+    }
+    assert_eq!(spooling.in_spool(), 2);
+    spooling.end().await;
+}
+
+/// A project over its quota holds nobody else up.
+#[tokio::test]
+async fn the_backlog_of_others_goes_on_beside_one_over_its_quota() {
+    let (dir, address) = (temporary(), nobody().await);
+    let spooling = Spooling::start(dir.path(), Protocol::Sentry, address).await;
+    for (at, path) in ["/api/1/envelope/?sentry_key=a", PATH, PATH].into_iter().enumerate() {
+        assert_taken(&spooling.proxy.send(post(path, &[], envelope(at))).await, at);
+    }
+    let limits = vec![("x-sentry-rate-limits", "60::organization:quota"), ("retry-after", "60")];
+    let upstream =
+        FakeUpstream::at(address, Reply { status: 429, headers: limits, ..Reply::default() }).await;
+    upstream.wait(|seen| seen.complete).await;
+    upstream.set(Reply::default());
+    let others = async {
+        while spooling.in_spool() > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONG, others).await.expect("the others go");
+    spooling.assert_metric("tamis_spool_items 1");
+    spooling.end().await;
+}

@@ -9,6 +9,7 @@ use crate::proxy::ProxySettings;
 use crate::route::Upstream;
 use crate::spool::sender::{self, Means};
 use crate::spool::{Options, Spool, SpoolQueue, StartError};
+use crate::upstream::address::is_written_private;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -62,12 +63,19 @@ pub(super) fn open(ready: &Ready, settings: &mut ProxySettings) -> Result<Option
     Ok(Some(Spooled { spool: Arc::new(spool), queues: queues.into_iter().zip(means).collect() }))
 }
 
-/// What an upstream is called in the spool: its address, and whom we show ourselves as.
+/// What an upstream is called in the spool: its address, whom we show ourselves as, and whom we trust.
 fn name(remote: &config::HttpUpstream) -> String {
-    match &remote.cert_file {
-        Some(file) => format!("{} as {}", url(remote), file.display()),
-        None => url(remote),
+    let mut name = url(remote);
+    if let Some(file) = &remote.cert_file {
+        name += &format!(" as {}", file.display());
     }
+    if let Some(file) = &remote.ca_file {
+        name += &format!(" by {}", file.display());
+    }
+    if remote.private && !is_written_private(&remote.host) {
+        name += " in private";
+    }
+    name
 }
 
 /// The tasks that send.
