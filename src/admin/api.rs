@@ -9,7 +9,7 @@ use crate::outcome::Outcome;
 use crate::pattern::Class;
 use crate::pattern::roster::{Author, Entry, Spec, State};
 use crate::pipeline::{BodyFormat, BodyLimits, Coding, Pipeline, Summary};
-use crate::redact::{Event, Fate, Plan};
+use crate::redact::{Event, Fate, Plan, Policy, PseudonymKey};
 use hmac::{Hmac, KeyInit, Mac};
 use hyper::header::{AUTHORIZATION, HeaderMap};
 use hyper::{Response, StatusCode};
@@ -21,6 +21,10 @@ use tokio::sync::Semaphore;
 
 /// Bytes of a payload that is explained; longer ones are for `tamis explain`.
 pub(super) const EXPLAINED_BYTES_MAX: usize = 256 << 10;
+/// The same of what is unpacked from it.
+const UNPACKED_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a key that is made for one explanation.
+const KEY_BYTES: usize = 32;
 /// Events of an explanation that are listed; the rest is counted.
 const EVENTS_MAX: usize = 500;
 /// Bytes of a value that are shown.
@@ -135,11 +139,16 @@ pub(super) async fn explain(state: &AdminState, query: &str, payload: Vec<u8>) -
     let Some(plan) = (state.plan)(question.route) else {
         return answer::refuse(StatusCode::NOT_FOUND, "there is no such route");
     };
-    let Ok(_turn) = EXPLAINING.try_acquire() else {
+    let Ok(turn) = EXPLAINING.try_acquire() else {
         return answer::refuse(StatusCode::TOO_MANY_REQUESTS, "another payload is being explained");
     };
     let (format, reveal) = (question.format, question.reveal);
-    let explained = tokio::task::spawn_blocking(move || explanation(&plan, format, reveal, &payload)).await;
+    let explained = tokio::task::spawn_blocking(move || {
+        // Who asked may be gone: the turn lasts as long as the work.
+        let _turn = turn;
+        explanation(&plan, format, reveal, &payload)
+    })
+    .await;
     match explained {
         Ok(explained) => answer::json(&explained),
         // LEAK: what a panic says may quote the payload; the hook logs its place alone.
@@ -148,7 +157,13 @@ pub(super) async fn explain(state: &AdminState, query: &str, payload: Vec<u8>) -
 }
 
 fn explanation(plan: &Arc<Plan>, format: BodyFormat, reveal: bool, payload: &[u8]) -> Value {
-    let mut pipeline = Pipeline::new(Arc::clone(plan), BodyLimits::default(), format, Coding::Identity);
+    let limits = BodyLimits {
+        body_bytes_max: Some(UNPACKED_BYTES_MAX as u64),
+        item_bytes_max: UNPACKED_BYTES_MAX,
+        ..BodyLimits::default()
+    };
+    let Some(plan) = strange_key(plan) else { return json!({ "refused": "the plan cannot be compiled" }) };
+    let mut pipeline = Pipeline::new(Arc::clone(&plan), limits, format, Coding::Identity);
     pipeline.explain(reveal);
     let mut out = Vec::new();
     let ran = pipeline.push(payload, &mut out).and_then(|()| pipeline.finish(&mut out));
@@ -161,9 +176,23 @@ fn explanation(plan: &Arc<Plan>, format: BodyFormat, reveal: bool, payload: &[u8
             .collect::<Vec<_>>(),
         "refused": ran.err().map(|refusal| refusal.to_string()),
         "output": String::from_utf8_lossy(&out),
-        "events": events.iter().take(EVENTS_MAX).map(|event| told(event, plan)).collect::<Vec<_>>(),
+        "events": events.iter().take(EVENTS_MAX).map(|event| told(event, &plan)).collect::<Vec<_>>(),
         "events_more": events.len().saturating_sub(EVENTS_MAX),
     })
+}
+
+/// The plan under a key that nobody has seen, if it has one.
+///
+/// LEAK: whoever may ask could have a list of addresses turned into the pseudonyms that others know them by.
+fn strange_key(plan: &Arc<Plan>) -> Option<Arc<Plan>> {
+    let policy = plan.policy();
+    if policy.key.is_none() {
+        return Some(Arc::clone(plan));
+    }
+    let mut key = vec![0; KEY_BYTES];
+    rustls::crypto::ring::default_provider().secure_random.fill(&mut key).ok()?;
+    let policy = Policy { key: Some(PseudonymKey(key)), ..policy.clone() };
+    Plan::compile(Arc::clone(&plan.set), policy).ok().map(Arc::new)
 }
 
 fn told(event: &Event, plan: &Plan) -> Value {
@@ -248,6 +277,35 @@ mod tests {
         for bad in ["format=xml", "policy=a", "route"] {
             assert_eq!(question(bad), None, "{bad}");
         }
+    }
+
+    /// Who may paste a payload could paste a list of addresses.
+    #[test]
+    fn no_pseudonym_is_told_that_counts() {
+        let set = crate::pattern::PatternSet::compile(&crate::pattern::embedded().expect("packs"), &[]);
+        let policy = Policy {
+            key: Some(PseudonymKey(vec![7; KEY_BYTES])),
+            actions: vec![(Class::Email, crate::redact::Action::Pseudonym)],
+            ..Policy::default()
+        };
+        let plan = Arc::new(Plan::compile(Arc::new(set.expect("a set")), policy).expect("a plan"));
+        let told = || {
+            explanation(&plan, BodyFormat::Json, false, br#"{"a":"jane@example.com"}"#)["output"].to_string()
+        };
+        let first = told();
+        assert!(first.contains("@pseudonym.invalid") && first != told(), "{first}");
+    }
+
+    /// A small payload may be a big one, packed.
+    #[test]
+    fn what_is_unpacked_is_bounded() {
+        let set = crate::pattern::PatternSet::compile(&[], &[]).expect("a set");
+        let plan = Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"));
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut packed, &vec![b' '; 8 << 20]).expect("memory takes it");
+        let told = explanation(&plan, BodyFormat::Text, false, &packed.finish().expect("it ends"));
+        assert!(told["refused"].is_string(), "{told}");
+        assert!(told["output"].as_str().is_some_and(|out| out.len() <= UNPACKED_BYTES_MAX));
     }
 
     #[test]
