@@ -1,22 +1,20 @@
 //! The order of a shutdown: stop accepting, finish what is in flight, stop what is left.
 //!
-//! One [`Drain`] is shared by all that must end: [`begin`](Drain::begin) closes listeners and idle
-//! connections at once; what is still in flight gets at most [`FINISH_TIME`], then
-//! [`stop`](Drain::stop) ends it.
+//! One [`Drain`] is shared by all that must end: after [`leave`](Drain::leave) we say that we are going, and go on;
+//! [`begin`](Drain::begin) closes listeners and idle connections at once; what is still in flight gets a bounded
+//! time, then [`stop`](Drain::stop) ends it.
 
 use std::io;
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-
-/// How long requests in flight may take once a shutdown has begun.
-pub const FINISH_TIME: Duration = Duration::from_secs(10);
 
 /// How far the shutdown is. Only ever grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Not begun.
     Serve,
+    /// Everything goes on, but whoever asks is told to send elsewhere.
+    Leave,
     /// Nothing new is accepted; what is in flight goes on.
     Finish,
     /// Whatever is left ends now.
@@ -38,6 +36,11 @@ impl Drain {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Says that a shutdown will begin.
+    pub fn leave(&self) {
+        self.raise(Phase::Leave);
     }
 
     /// Begins the shutdown. Does nothing when it has begun.

@@ -8,7 +8,7 @@ mod tls;
 
 pub use tls::Tls;
 
-use crate::drain::{Drain, FINISH_TIME, Phase};
+use crate::drain::{Drain, Phase};
 use crate::gate::ByteReader;
 use crate::proxy::{self, Limits, ProxySettings};
 use hyper::service::service_fn;
@@ -50,7 +50,7 @@ const DRAIN_POLL: Duration = Duration::from_millis(5);
 
 /// Serves connections until `drain` begins, then finishes what is in flight.
 ///
-/// Requests in flight get at most [`FINISH_TIME`]; without any this returns at once. Then `drain` has
+/// Requests in flight get at most the limit `drain`; without any this returns at once. Then `drain` has
 /// reached [`Phase::Stop`].
 ///
 /// # Errors
@@ -115,9 +115,9 @@ async fn accept_all(
     }
 }
 
-/// Waits until connections have closed and items have ended, for at most [`FINISH_TIME`].
+/// Waits until connections have closed and items have ended, for at most the limit `drain`.
 async fn finish(settings: &ProxySettings, drain: &Drain, slots: &Semaphore) {
-    let deadline = Instant::now() + FINISH_TIME;
+    let deadline = Instant::now() + settings.limits.drain;
     let idle = async {
         while slots.available_permits() < settings.limits.connections_max
             || settings.ledger.totals().in_flight > 0

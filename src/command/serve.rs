@@ -131,6 +131,7 @@ async fn drain_on_signal(drain: Drain, delay: std::time::Duration) {
         return;
     }
     tracing::info!("signal received, finishing what is in flight");
+    drain.leave();
     tokio::select! {
         () = tokio::time::sleep(delay) => {}
         _ = signalled() => drain.stop(),
@@ -422,6 +423,7 @@ fn limits(config: &Config) -> Limits {
         body_idle: configured.body_idle_timeout,
         request: configured.request_timeout,
         first_byte: config.timeouts.response,
+        drain: config.timeouts.drain,
         answer: config.timeouts.answer,
         connections_max: configured.connections_max,
         buffered: configured.body_limits(false),

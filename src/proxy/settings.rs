@@ -42,6 +42,8 @@ pub struct Limits {
     pub first_byte: Duration,
     /// Time from the head of the upstream's answer to its end.
     pub answer: Duration,
+    /// Time that what is in flight has to end once a shutdown has begun.
+    pub drain: Duration,
     /// Open connections from senders; more wait in the kernel's queue.
     pub connections_max: usize,
     /// For bodies that arrive within `buffer_bytes_max`.
@@ -67,6 +69,7 @@ impl Default for Limits {
             request: Duration::from_secs(60),
             first_byte: Duration::from_secs(10),
             answer: Duration::from_secs(60),
+            drain: Duration::from_secs(10),
             connections_max: 5_000,
             buffered: BodyLimits::default(),
             streamed: BodyLimits { ratio_max: 1_100, ..BodyLimits::default() },
