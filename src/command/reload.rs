@@ -9,8 +9,12 @@ use super::setup;
 use crate::admin::RouteInfo;
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
+use crate::pattern::PatternSet;
+use crate::pattern::pack::PatternSpec;
+use crate::pattern::roster::{Entry, Spec, State};
 use crate::proxy::ProxySettings;
 use arc_swap::ArcSwap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -74,12 +78,11 @@ impl Reloader {
         for (route, configured) in self.settings.routes.iter().zip(&ready.config.routes) {
             let plan = ready.plan(&configured.policy_name);
             tell_weaker(&route.name, route.plan.load().policy(), plan.policy());
+            for name in gone(route.plan.load().set(), plan.set()) {
+                tracing::warn!(pattern = %name, "weaker than before: no longer in force");
+            }
             self.metrics.unscanned_pass(&route.name, super::serve::passes_unscanned(&configured.policy));
             route.plan.store(plan);
-        }
-        let gone = ready.config.pattern.disable.iter().filter(|name| !running.pattern.disable.contains(name));
-        for name in gone {
-            tracing::warn!(pattern = %name, "weaker than before: switched off");
         }
         self.running.store(Arc::new(ready.config));
         Ok(())
@@ -118,12 +121,36 @@ fn tell_weaker(route: &str, old: &crate::redact::Policy, new: &crate::redact::Po
     if mode || errors {
         tracing::warn!(route, "weaker than before: items may pass unscanned or unchanged");
     }
+    for kind in new.attachments.iter().filter(|kind| !old.attachments.contains(kind)) {
+        tracing::warn!(route, attachments = ?kind, "weaker than before: these pass unread");
+    }
     let lets_through = |action| matches!(action, Action::Keep | Action::Scan);
     for class in crate::pattern::Class::ALL {
         if !lets_through(old.action(*class)) && lets_through(new.action(*class)) {
             tracing::warn!(route, class = class.as_str(), "weaker than before: this class is kept");
         }
     }
+    for rule in new.rules.iter().filter(|rule| lets_through(rule.action) && !old.rules.contains(rule)) {
+        tracing::warn!(route, path = %rule.path, "weaker than before: this field is kept");
+    }
+    for rule in old.rules.iter().filter(|rule| !lets_through(rule.action) && !new.rules.contains(rule)) {
+        tracing::warn!(route, path = %rule.path, "weaker than before: a rule for this field is gone or another");
+    }
+}
+
+/// Patterns and field rules that were in force and are not any more: switched off, in shadow, or their pack is gone.
+fn gone(old: &PatternSet, new: &PatternSet) -> Vec<String> {
+    let in_force = |set: &PatternSet| -> BTreeSet<String> {
+        let counts = |entry: &&Entry| {
+            let shadow = |spec: &PatternSpec| spec.stability.as_deref() == Some("shadow");
+            let is_shadow = matches!(&entry.spec, Spec::Pattern(spec) if shadow(spec));
+            matches!(entry.state, State::InForce) && !is_shadow
+        };
+        let entries = set.roster().entries.iter().filter(counts);
+        entries.map(|entry| entry.spec.name().to_owned()).collect()
+    };
+    let now = in_force(new);
+    in_force(old).into_iter().filter(|name| !now.contains(name)).collect()
 }
 
 #[cfg(test)]
