@@ -196,7 +196,7 @@ pub(crate) struct Frame {
     /// Claims that waited when it began.
     claims: usize,
     /// What it said of the name of its value.
-    pair: Option<Box<Pair>>,
+    pair: Pair,
     /// It is the value of such an object, or what is wrapped around it.
     is_wrapped: bool,
 }
@@ -216,7 +216,7 @@ impl Frame {
             facts: 0,
             opened: 0,
             claims: 0,
-            pair: None,
+            pair: Pair::default(),
             is_wrapped: false,
         }
     }
@@ -322,8 +322,11 @@ impl Walker {
         };
         for frame in self.stack.iter_mut().chain([&mut self.top]) {
             frame.key = carry(frame.key.take());
-            if let Some(pair) = &mut frame.pair {
-                pair.name = carry(Some(pair.name.clone())).unwrap_or(CARRIED..CARRIED);
+            if !frame.pair.last.is_empty() {
+                frame.pair.last = carry(Some(frame.pair.last.clone())).unwrap_or_default();
+            }
+            if let Some(known) = &mut frame.pair.known {
+                known.1 = carry(Some(known.1.clone())).unwrap_or(CARRIED..CARRIED);
             }
         }
     }

@@ -7,19 +7,21 @@
 //! A name that no rule knows changes nothing. The name stands before the value, or right behind one that is a string: senders
 //! write it first, and an object in which much stands between is not looked through for it.
 //!
-//! PERF: such keys have a mark, and nothing else looks at them. Names of values are folded and looked up uncached: there
-//! are a few in an event, and in the cache they would push out its keys.
+//! PERF: such keys have a mark, and nothing else looks at them. What a name says is asked when a value comes, which after most
+//! never does: asked at once, the names of an event's frames and packages took 5 of 111 instructions per byte. It is asked uncached, for in the
+//! cache they would push out the keys.
 
-use super::{Frame, Kind, Run, is_blank};
+use super::{Frame, Kind, Path, Run, Walker, is_blank};
 use crate::scan::fields::{Part, State};
 use std::ops::Range;
 
 /// What an object said of the name of its value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pair {
-    /// The path of the value.
-    state: State,
-    pub(super) name: Range<usize>,
+    /// The last name, which nobody has looked at; empty if there is none.
+    pub(super) last: Range<usize>,
+    /// The last one before it that a rule knows, and the path that it leads to.
+    pub(super) known: Option<Box<(State, Range<usize>)>>,
 }
 
 impl Run<'_> {
@@ -32,12 +34,13 @@ impl Run<'_> {
         top.facts |= mark.facts;
         match mark.part {
             Some(Part::Value) => {
-                if top.pair.is_none() {
+                self.know_name();
+                if self.walker.top.pair.known.is_none() {
                     self.note_name_behind(close);
                 }
                 let top = &mut self.walker.top;
-                if let Some(pair) = &top.pair {
-                    let (state, name) = (pair.state, pair.name.clone());
+                if let Some(known) = &top.pair.known {
+                    let (state, name) = (known.0, known.1.clone());
                     top.takes(state, Some(name), conditions.held());
                 }
             }
@@ -51,11 +54,28 @@ impl Run<'_> {
     }
 
     /// A string of an object may be the name of its value.
+    #[inline]
     pub(super) fn note_name(&mut self, range: Range<usize>) {
+        // One that stood before: of several the last that a rule knows counts.
+        if !self.walker.top.pair.last.is_empty() {
+            self.know_name();
+        }
+        self.walker.top.pair.last = range;
+    }
+
+    /// Looks at the last name.
+    fn know_name(&mut self) {
+        let range = std::mem::take(&mut self.walker.top.pair.last);
+        if range.is_empty() {
+            return;
+        }
         let in_array = self.walker.stack.last().filter(|around| around.kind == Kind::Array);
         let outer = in_array.map_or(self.walker.top.state, |array| array.state);
-        if let Some(state) = self.walker.scratch.named(self.rules, outer, &self.bytes[range.clone()]) {
-            self.walker.top.pair = Some(Box::new(Pair { state, name: range }));
+        let Walker { carried, scratch, top, .. } = &mut *self.walker;
+        let path = Path { bytes: self.bytes, carried, top: None, around: &[] };
+        let name = path.key_at(range.clone()).unwrap_or_default();
+        if let Some(state) = scratch.named(self.rules, outer, name) {
+            top.pair.known = Some(Box::new((state, range)));
         }
     }
 
@@ -74,6 +94,7 @@ impl Run<'_> {
         let mark = self.walker.scratch.mark_of(self.rules, &self.bytes[key]);
         if self.rules.conditions().mark(mark).part == Some(Part::Name) {
             self.note_name(name);
+            self.know_name();
         }
     }
 }
