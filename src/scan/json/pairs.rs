@@ -8,8 +8,7 @@
 //! write it first, and an object in which much stands between is not looked through for it.
 //!
 //! PERF: such keys have a mark, and nothing else looks at them. What a name says is asked when a value comes, which after most
-//! never does: asked at once, the names of an event's frames and packages took 5 of 111 instructions per byte. It is asked uncached, for in the
-//! cache they would push out the keys.
+//! never does. It is asked uncached, for in the cache names would push out the keys.
 
 use super::{Frame, Kind, Path, Run, Walker, is_blank};
 use crate::scan::fields::{Part, State};
