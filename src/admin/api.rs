@@ -74,10 +74,11 @@ pub(super) fn ledger(state: &AdminState) -> Response<AdminBody> {
     for (outcome, count) in Outcome::ALL.iter().zip(totals.ended) {
         ended.insert(outcome.as_str().to_owned(), count.into());
     }
-    let sum = totals.ended.iter().sum::<u64>() + totals.in_flight;
+    let sum = totals.ended.iter().sum::<u64>() + totals.in_flight + totals.in_spool;
     answer::json(&json!({
         "received": totals.received,
         "in_flight": totals.in_flight,
+        "in_spool": totals.in_spool,
         "ended": ended,
         // Read one after another while items go by: 0 once nothing is in flight.
         "unaccounted": i128::from(totals.received) - i128::from(sum),

@@ -128,7 +128,7 @@ function cells(values) {
 function showLedger(ledger) {
   const balance = ledger.unaccounted === 0 ? "every item is accounted for" : `${ledger.unaccounted} being counted`;
   byId("ledger-sum").textContent =
-    `${ledger.received.toLocaleString()} received, ${ledger.in_flight.toLocaleString()} in flight: ${balance}`;
+    `${ledger.received.toLocaleString()} received, ${ledger.in_flight.toLocaleString()} in flight, ${ledger.in_spool.toLocaleString()} in the spool: ${balance}`;
   const lines = ledger.lines.filter((one) => one.items > 0).sort((a, b) => b.items - a.items);
   byId("ledger").replaceChildren(...lines.map((one) => cells([one.route, one.protocol, one.outcome, one.reason, one.items])));
   const upstream = (name) => page.status?.routes.find((route) => route.name === name)?.upstream ?? "-";

@@ -43,7 +43,7 @@ fn state() -> AdminState {
         metrics,
         inbox: Some(Inbox::new(1 << 20)),
         ready: Box::new(Readiness::ready),
-        ledger: Box::new(|| LedgerTotals { received: 2, in_flight: 0, in_spool: 0, ended: [0, 2, 0, 0, 0] }),
+        ledger: Box::new(|| LedgerTotals { received: 3, in_flight: 0, in_spool: 1, ended: [0, 2, 0, 0, 0] }),
         refresh: Box::new(|metrics| metrics.memory_bytes(77)),
         plan: Box::new(|name| (matches!(name, "" | "sentry")).then(plan)),
         reload: Some(Arc::new(|| Err(vec!["[listen] has changed: that needs a restart".to_owned()]))),
@@ -349,7 +349,8 @@ async fn the_ledger_has_its_lines_and_adds_up() {
     let running = run(state()).await;
     let (_, body) = ask(&running, "GET /api/v1/ledger").await;
     let ledger: Value = serde_json::from_str(&body).expect("JSON");
-    assert_eq!((&ledger["received"], &ledger["unaccounted"]), (&Value::from(2), &Value::from(0)));
+    assert_eq!((&ledger["received"], &ledger["in_spool"]), (&Value::from(3), &Value::from(1)));
+    assert_eq!(ledger["unaccounted"], 0);
     let line = serde_json::json!({
         "route": "sentry", "protocol": "sentry", "outcome": "redacted", "reason": "none", "items": 2
     });
