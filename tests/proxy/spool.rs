@@ -605,8 +605,9 @@ async fn the_backlog_of_others_goes_on_beside_one_over_its_quota() {
         assert_taken(&spooling.proxy.send(post(path, &[], envelope(at))).await, at);
     }
     let limits = vec![("x-sentry-rate-limits", "60::organization:quota"), ("retry-after", "60")];
-    let upstream =
-        FakeUpstream::at(address, Reply { status: 429, headers: limits, ..Reply::default() }).await;
+    // One goes alone until it has an answer; those behind it get another.
+    let limited = Reply { status: 429, headers: limits, delay: FIRST_BYTE / 2, ..Reply::default() };
+    let upstream = FakeUpstream::at(address, limited).await;
     upstream.wait(|seen| seen.complete).await;
     upstream.set(Reply::default());
     let others = async {
