@@ -1,16 +1,19 @@
 //! Accepts senders' connections, in clear or behind TLS, and speaks HTTP/1.1 or HTTP/2 with them, whichever they begin with.
 //!
-//! Bounds: connections (`connections_max`, more wait in the kernel's queue), time between requests, streams,
+//! Bounds: connections (`connections_max`, more wait in the kernel's queue), time between requests and for an answer, streams,
 //! resets and windows per HTTP/2 connection. Every byte comes in through [`ByteReader`], which bounds heads and
 //! refuses what is ambiguous. Never looks at a request; that is `proxy`'s work.
 
+pub(crate) mod activity;
 mod tls;
 
 pub use tls::Tls;
 
 use crate::drain::{Drain, Phase};
-use crate::gate::ByteReader;
+use crate::gate::{ByteReader, Rule};
 use crate::proxy::{self, Limits, ProxySettings};
+use activity::{Activity, Bounds, Due};
+use hyper::Version;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -21,7 +24,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Bound of the buffer that an HTTP/1.1 connection reads and writes through. The longest head that the gate
 /// passes, a start line of 16 KiB and headers of 40, fits.
@@ -187,23 +190,38 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     drain: Drain,
 ) {
     let io = TokioIo::new(ByteReader::new(stream, settings.limits.gate(), settings.metrics.clone()));
+    let limits = &settings.limits;
+    let bounds = Bounds { idle: limits.keep_alive, answer: limits.answer + limits.write_timeout };
+    let activity = Activity::new();
     let service = service_fn(|request| {
         let settings = Arc::clone(&settings);
-        async move { Ok::<_, Infallible>(proxy::handle(&settings, request).await) }
+        let exchange = activity.begin(request.version() == Version::HTTP_2);
+        async move {
+            let answer = proxy::handle(&settings, request).await;
+            Ok::<_, Infallible>(answer.map(|body| exchange.answer(body)))
+        }
     });
     let mut served = std::pin::pin!(builder.serve_connection(io, service));
-    let mut finishing = std::pin::pin!(drain.reached(Phase::Finish));
     // PERF: `served` first, so that a busy connection does not look at the shutdown each time.
     let result = tokio::select! {
         biased;
         result = &mut served => result,
-        () = &mut finishing => {
+        () = drain.reached(Phase::Finish) => {
             served.as_mut().graceful_shutdown();
             tokio::select! {
                 biased;
                 result = &mut served => result,
                 () = drain.reached(Phase::Stop) => Ok(()),
             }
+        }
+        due = activity.overdue(bounds) => {
+            if due == Due::CutOff {
+                settings.metrics.gate_refused(Rule::WriteStalled);
+                return;
+            }
+            // A peer that says nothing to that has gone, or means to stay.
+            served.as_mut().graceful_shutdown();
+            timeout(settings.limits.write_timeout, served).await.unwrap_or(Ok(()))
         }
     };
     if result.is_err() {

@@ -1,9 +1,11 @@
 //! HTTP/2 frame by frame: what is malformed, what is ambiguous, what is a flood.
 
 use crate::support::h2::*;
-use crate::support::{FakeUpstream, Proxy, post};
+use crate::support::{FakeUpstream, Proxy, http, post};
 use std::time::{Duration, Instant};
 use tamis::gate::Rule;
+use tamis::proxy::Limits;
+use tamis::upstream::TlsOptions;
 
 const NO_ERROR: u32 = 0;
 const PROTOCOL: u32 = 1;
@@ -461,4 +463,61 @@ async fn a_busy_connection_may_ping() {
         }
     }
     assert_eq!(upstream.seen().len(), 400);
+}
+
+/// Whoever asks nothing is told to go, though pings come back.
+#[tokio::test]
+async fn an_idle_connection_ends() {
+    let upstream = FakeUpstream::ok().await;
+    let limits = Limits { keep_alive: Duration::from_millis(100), ..Limits::default() };
+    let proxy = Proxy::to(http(&upstream.url(), &TlsOptions::default()), limits).await;
+    for asks in [false, true] {
+        let mut sender = Sender::open(&proxy).await;
+        sender.send(&frame(SETTINGS, ACK, 0, &[])).await;
+        if asks {
+            sender.send(&post_with(1, &[])).await;
+            assert_eq!(sender.conduct().await, Answer(200));
+        }
+        // The library asks whether its word has come before it closes.
+        let mut has_left = false;
+        while let Some(got) = sender.next().await {
+            if got.kind == PING && got.flags & ACK == 0 {
+                sender.send(&frame(PING, ACK, 0, &got.payload)).await;
+            }
+            has_left |= got.kind == GOAWAY;
+        }
+        assert!(has_left, "asks: {asks}");
+    }
+    proxy.wait_for("tamis_connections_open", 0).await;
+    assert_eq!(upstream.seen().len(), 1);
+}
+
+/// The same for one that does not even answer pings.
+#[tokio::test]
+async fn an_idle_connection_ends_whatever_it_says_to_that() {
+    let upstream = FakeUpstream::ok().await;
+    let short = Duration::from_millis(100);
+    let limits = Limits { keep_alive: short, write_timeout: short, ..Limits::default() };
+    let proxy = Proxy::to(http(&upstream.url(), &TlsOptions::default()), limits).await;
+    let mut sender = Sender::open(&proxy).await;
+    assert_eq!(sender.farewell().await, Some(NO_ERROR));
+    proxy.wait_for("tamis_connections_open", 0).await;
+}
+
+/// A sender that lends no window keeps neither the answer nor its slot.
+#[tokio::test]
+async fn an_answer_that_nobody_takes_ends_the_connection() {
+    let upstream = FakeUpstream::ok().await;
+    let short = Duration::from_millis(100);
+    let limits = Limits { answer: short, write_timeout: short, ..Limits::default() };
+    let proxy = Proxy::to(http(&upstream.url(), &TlsOptions::default()), limits).await;
+    let mut sender = Sender::silent(&proxy).await;
+    sender.send(&[PREFACE, &settings(4, 0), &post_with(1, &[])].concat()).await;
+    assert_eq!(sender.conduct().await, Answer(200));
+    while let Some(got) = sender.next().await {
+        assert_ne!(got.kind, DATA, "no window, no body");
+    }
+    proxy.wait_for("tamis_connections_open", 0).await;
+    assert_eq!(proxy.metric("tamis_gate_refused_total{reason=\"write_stalled\"}"), Some(1));
+    Proxy::assert_ended(proxy.settled().await, 1, 0);
 }

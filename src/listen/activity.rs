@@ -1,0 +1,216 @@
+//! What a connection is doing: when it was last asked something, and since when answers are on their way.
+//!
+//! In: each request as it begins, each answer as it begins and ends. Out: when somebody has to look, and what is to become of
+//! the connection then. Holds an entry for each answer that is not yet taken.
+//!
+//! The library has such limits for HTTP/1.1 alone. On HTTP/2 a sender that acknowledges pings would keep a connection
+//! for ever, and one that lends an answer no window would keep the answer, and the upstream's connection behind it: nothing waits
+//! for the socket then, so the gate's clock for writes does not run either.
+
+use hyper::body::{Body, Frame, SizeHint};
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// How long a connection may go without.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Without a request, where nothing else bounds that.
+    pub(crate) idle: Duration,
+    /// From the head of an answer until its sender has taken all of it.
+    pub(crate) answer: Duration,
+}
+
+/// What one connection is doing. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Activity(Arc<Mutex<Doing>>);
+
+struct Doing {
+    /// Requests that have begun and whose answers have not ended.
+    open: usize,
+    /// Of those the answers that have begun: since when, and which.
+    answers: BTreeSet<(Instant, u64)>,
+    next: u64,
+    /// Since when nothing is open.
+    idle_since: Instant,
+    /// Whether nothing else bounds the time between requests: HTTP/2, or no request so far.
+    is_unbounded: bool,
+}
+
+/// What is to become of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing before this time.
+    Look(Instant),
+    /// Nobody asks anything any more.
+    Leave,
+    /// An answer is not taken.
+    CutOff,
+}
+
+impl Activity {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Doing {
+            open: 0,
+            answers: BTreeSet::new(),
+            next: 0,
+            idle_since: Instant::now(),
+            is_unbounded: true,
+        })))
+    }
+
+    /// A request begins.
+    pub(crate) fn begin(&self, is_http2: bool) -> Exchange {
+        let mut doing = self.doing();
+        doing.open += 1;
+        doing.is_unbounded = is_http2;
+        Exchange { activity: self.clone(), answer: None }
+    }
+
+    /// Waits until something has to become of the connection.
+    pub(crate) async fn overdue(&self, bounds: Bounds) -> Due {
+        loop {
+            match self.due(Instant::now(), bounds) {
+                Due::Look(next) => sleep_until(next).await,
+                due => return due,
+            }
+        }
+    }
+
+    /// What is to be done `now`.
+    fn due(&self, now: Instant, bounds: Bounds) -> Due {
+        let doing = self.doing();
+        // What begins after this look has as long.
+        let mut look = now + bounds.idle.min(bounds.answer).max(Duration::from_millis(1));
+        if let Some((since, _)) = doing.answers.first() {
+            if now >= *since + bounds.answer {
+                return Due::CutOff;
+            }
+            look = look.min(*since + bounds.answer);
+        }
+        if doing.open == 0 && doing.is_unbounded {
+            if now >= doing.idle_since + bounds.idle {
+                return Due::Leave;
+            }
+            look = look.min(doing.idle_since + bounds.idle);
+        }
+        Due::Look(look)
+    }
+
+    fn doing(&self) -> MutexGuard<'_, Doing> {
+        // Counters: whole at every step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request and its answer, until it is dropped.
+pub(crate) struct Exchange {
+    activity: Activity,
+    answer: Option<(Instant, u64)>,
+}
+
+impl Exchange {
+    /// The answer begins; it ends with its body.
+    pub(crate) fn answer<B>(mut self, body: B) -> Answering<B> {
+        let mut doing = self.activity.doing();
+        let entry = (Instant::now(), doing.next);
+        doing.next += 1;
+        doing.answers.insert(entry);
+        drop(doing);
+        self.answer = Some(entry);
+        Answering { body, _exchange: self }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let mut doing = self.activity.doing();
+        doing.open -= 1;
+        doing.idle_since = Instant::now();
+        if let Some(entry) = &self.answer {
+            doing.answers.remove(entry);
+        }
+    }
+}
+
+/// The body of an answer.
+pub(crate) struct Answering<B> {
+    body: B,
+    _exchange: Exchange,
+}
+
+impl<B: Body + Unpin> Body for Answering<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds { idle: Duration::from_secs(30), answer: Duration::from_secs(70) };
+
+    /// What is due that many seconds from now.
+    fn due(activity: &Activity, seconds: u64) -> Due {
+        activity.due(Instant::now() + Duration::from_secs(seconds), BOUNDS)
+    }
+
+    #[test]
+    fn a_connection_leaves_once_nobody_asks_anything() {
+        let activity = Activity::new();
+        assert!(matches!(due(&activity, 29), Due::Look(_)));
+        assert_eq!(due(&activity, 30), Due::Leave);
+        let exchange = activity.begin(true);
+        assert!(matches!(due(&activity, 300), Due::Look(_)), "a body is on its way");
+        drop(exchange);
+        assert!(matches!(due(&activity, 29), Due::Look(_)));
+        assert_eq!(due(&activity, 30), Due::Leave);
+        // The library sees to HTTP/1.1 itself.
+        drop(activity.begin(false));
+        assert!(matches!(due(&activity, 300), Due::Look(_)));
+    }
+
+    #[test]
+    fn an_answer_has_a_time_to_be_taken_in() {
+        let activity = Activity::new();
+        let first = activity.begin(true).answer(());
+        let second = activity.begin(true).answer(());
+        assert!(matches!(due(&activity, 69), Due::Look(_)));
+        assert_eq!(due(&activity, 70), Due::CutOff);
+        drop(first);
+        assert_eq!(due(&activity, 70), Due::CutOff);
+        drop(second);
+        assert_eq!(due(&activity, 70), Due::Leave);
+    }
+
+    /// No look is later than what could become due before it.
+    #[test]
+    fn looks_come_in_time() {
+        let activity = Activity::new();
+        let begun = Instant::now();
+        let Due::Look(next) = activity.due(begun, BOUNDS) else { panic!("nothing is due yet") };
+        assert!(next <= begun + BOUNDS.idle);
+        let _answer = activity.begin(true).answer(());
+        let late = begun + Duration::from_secs(65);
+        let Due::Look(next) = activity.due(late, BOUNDS) else { panic!("nothing is due yet") };
+        assert!(next > late && next <= Instant::now() + Duration::from_secs(70));
+    }
+}
