@@ -30,7 +30,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 /// Time for the body of a request.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Answers a request to a listener bound to `own`. Only what takes a body has it read.
+/// Answers a request that came in at the address `own`. Only what takes a body has it read.
 pub(super) async fn answer(
     state: &AdminState,
     own: IpAddr,

@@ -4,14 +4,15 @@
 //! browser of a developer who has `tamis serve` running would then fetch `http://that.name:9464/inbox` as
 //! the same site, where the lack of CORS protects nothing. But the browser still sends that name as `Host`,
 //! and a page cannot change it. So a listener on loopback answers only to names that are loopback
-//! whoever resolves them. A listener on another address was opened to a network on purpose: it has names
-//! that nobody told us, and whoever reaches them needs no browser of ours.
+//! whoever resolves them, and so does one on all addresses to whoever came in over loopback (`kubectl port-forward` does). Any other
+//! address was opened to a network on purpose: it has names that nobody told us, and whoever reaches them needs no browser of
+//! ours.
 //!
 //! Source: <https://owasp.org/www-community/attacks/DNS_Rebinding>
 
 use std::net::IpAddr;
 
-/// Whether a listener bound to `own` answers a request with this `Host`.
+/// Whether a request with this `Host` is answered that came in at the address `own`.
 pub(super) fn is_allowed(own: IpAddr, host: Option<&str>) -> bool {
     let own = own.to_canonical();
     if !own.is_loopback() {

@@ -19,6 +19,7 @@ pub use status::{LedgerTotals, Readiness, RouteInfo};
 
 use crate::config::Secret;
 use crate::inbox::Inbox;
+use crate::listen::activity::{Activity, Bounds};
 use crate::metrics::Metrics;
 use crate::redact::Plan;
 use hyper::server::conn::http1;
@@ -32,6 +33,9 @@ use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+
+/// Time in which a reader takes all of an answer: the whole inbox over a slow line takes seconds.
+pub const ANSWER_TIME: Duration = Duration::from_secs(20);
 
 /// Connections served at once; further ones wait to be accepted.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -77,18 +81,19 @@ pub struct AdminState {
     pub version: &'static str,
     /// A command line that sends a sample event, for the page that has nothing to show yet.
     pub sample_command: String,
+    /// Time in which a reader takes all of an answer, see [`ANSWER_TIME`].
+    pub answer_time: Duration,
 }
 
 /// Serves the admin port until `drain` is ready; answers that have begun then get one more second.
 ///
 /// # Errors
-/// The listener's own address cannot be read. A failing connection ends alone.
+/// None that ends the serving today; a failing connection ends alone.
 pub async fn serve(
     listener: TcpListener,
     state: AdminState,
     drain: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let own = listener.local_addr()?.ip();
     let (state, (closing, closed)) = (Arc::new(state), watch::channel(()));
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
@@ -105,7 +110,8 @@ pub async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let connection = connection(stream, Arc::clone(&state), own, closed.clone());
+        let Ok(own) = stream.local_addr() else { continue };
+        let connection = connection(stream, Arc::clone(&state), own.ip(), closed.clone());
         connections.spawn(async move {
             connection.await;
             drop(permit);
@@ -123,9 +129,15 @@ pub async fn serve(
 
 /// Serves one connection until it ends or the drain begins.
 async fn connection(stream: TcpStream, state: Arc<AdminState>, own: IpAddr, mut closed: watch::Receiver<()>) {
+    let bounds = Bounds { idle: HEAD_TIME, answer: state.answer_time };
+    let activity = Activity::new();
+    let asked = activity.clone();
     let service = service_fn(move |request| {
-        let state = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(answer::answer(&state, own, request).await) }
+        let (state, exchange) = (Arc::clone(&state), asked.begin(false));
+        async move {
+            let answer = answer::answer(&state, own, request).await;
+            Ok::<_, Infallible>(answer.map(|body| exchange.answer(body)))
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(16 << 10);
@@ -133,6 +145,8 @@ async fn connection(stream: TcpStream, state: Arc<AdminState>, own: IpAddr, mut 
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
+        // Probes wait behind those who ask and do not read.
+        _ = activity.overdue(bounds) => return,
         _ = closed.changed() => {
             serving.as_mut().graceful_shutdown();
             serving.await

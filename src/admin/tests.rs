@@ -61,12 +61,18 @@ fn state() -> AdminState {
         started: UNIX_EPOCH,
         version: "0.0.0",
         sample_command: "curl http://127.0.0.1:8080/".to_owned(),
+        answer_time: ANSWER_TIME,
     }
 }
 
 async fn run(state: AdminState) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("bound");
+    run_on("127.0.0.1", state).await
+}
+
+async fn run_on(host: &str, state: AdminState) -> Running {
+    let listener = TcpListener::bind((host, 0)).await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
     let (drain, drained) = oneshot::channel::<()>();
     let served = tokio::spawn(serve(listener, state, async { drop(drained.await) }));
     Running { address, drain, served }
@@ -156,7 +162,13 @@ async fn nothing_changes_state() {
 
 #[tokio::test]
 async fn foreign_names_are_refused_on_loopback() {
-    let running = run(state()).await;
+    // On all addresses too, for whoever comes in over loopback.
+    for host in ["127.0.0.1", "0.0.0.0"] {
+        foreign_names_are_refused(&run_on(host, state()).await).await;
+    }
+}
+
+async fn foreign_names_are_refused(running: &Running) {
     for (request, code) in [
         ("GET /inbox HTTP/1.1\r\nHost: evil.example.com\r\n", 403),
         ("GET /inbox HTTP/1.1\r\nHost: localhost:9464\r\n", 200),
@@ -164,7 +176,7 @@ async fn foreign_names_are_refused_on_loopback() {
         ("GET http://evil.example.com/inbox HTTP/1.1\r\nHost: localhost\r\n", 403),
         ("GET /inbox HTTP/1.0\r\n", 403),
     ] {
-        let (head, body) = send(&running, &format!("{request}Connection: close\r\n\r\n")).await;
+        let (head, body) = send(running, &format!("{request}Connection: close\r\n\r\n")).await;
         assert!(head.contains(&format!(" {code} ")), "{request}: {head}");
         assert_eq!(code == 403, body.contains("host name"), "{request}");
     }
@@ -208,6 +220,26 @@ async fn without_an_inbox_there_is_none() {
     assert!(ask(&running, "GET /inbox").await.0.starts_with("http/1.1 404"));
     let (_, body) = ask(&running, "GET /api/v1/status").await;
     assert!(serde_json::from_str::<Value>(&body).expect("JSON")["inbox"].is_null());
+}
+
+/// Probes wait behind whoever asks and does not read.
+#[tokio::test]
+async fn a_reader_that_does_not_read_is_cut_off() {
+    // More than any socket takes by itself.
+    let inbox = Inbox::new(64 << 20);
+    for _ in 0..32 {
+        fill(&inbox, format!("{{\"n\":\"{}\"}}\n", "x".repeat(1 << 20)).as_bytes());
+    }
+    let short = Duration::from_millis(100);
+    let running = run(AdminState { inbox: Some(inbox.clone()), answer_time: short, ..state() }).await;
+    let mut stream = TcpStream::connect(running.address).await.expect("it listens");
+    stream.write_all(b"GET /inbox HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("it reads");
+    tokio::time::sleep(5 * short).await;
+    let mut read = Vec::new();
+    // A reset, where the kernel still held something.
+    let _ended =
+        tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut read)).await.expect("it ends");
+    assert!(!read.is_empty() && (read.len() as u64) < inbox.totals().bytes, "{} bytes", read.len());
 }
 
 #[tokio::test]

@@ -248,6 +248,7 @@ impl Instance {
             started: SystemTime::now(),
             version: env!("CARGO_PKG_VERSION"),
             sample_command: self.banner.sample_command(),
+            answer_time: admin::ANSWER_TIME,
         };
         let admin_drain = drain.clone();
         let (ended, admin_ends) = tokio::sync::oneshot::channel::<()>();
