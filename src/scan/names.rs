@@ -3,6 +3,7 @@
 //! In: the names of all rules, folded. Out: a yes that may be wrong or a no that never is. Asked for every `=` and `:`
 //! inside strings, so that printed structures (`{'email': 'x'}`, `username=jroe`) are looked at and prose is not.
 
+use super::bytes::ByteSet;
 use std::fmt;
 
 /// What may stand between the letters of a name that count: `user_id` is `userid`.
@@ -10,14 +11,20 @@ const PUNCTUATION: &[u8] = b"_-$.";
 
 /// Names by their last three bytes.
 #[derive(Clone)]
-pub(crate) struct Names(Box<[u64; Names::BITS / 64]>);
+pub(crate) struct Names {
+    bits: Box<[u64; Names::BITS / 64]>,
+    /// Names of one letter, in both cases: they are a key by themselves or none.
+    ///
+    /// PERF: in the bits they would let by a quarter of all.
+    letters: ByteSet,
+}
 
 impl Names {
     const BITS: usize = 1 << 16;
 
     /// Names are letters and digits in lower case.
     pub(crate) fn new<'n>(names: impl Iterator<Item = &'n [u8]>) -> Self {
-        let mut table = Self(Box::new([0; Self::BITS / 64]));
+        let mut table = Self { bits: Box::new([0; Self::BITS / 64]), letters: ByteSet::default() };
         for name in names {
             match *name {
                 [.., a, b, c] => {
@@ -28,8 +35,11 @@ impl Names {
                     (0..=u8::MAX).for_each(|before| table.add([before, b, c]));
                     table.add_parted(b, c);
                 }
-                // Too short to tell anything.
-                _ => table.0.fill(u64::MAX),
+                [letter] => {
+                    table.letters.add(letter);
+                    table.letters.add(letter.to_ascii_uppercase());
+                }
+                [] => {}
             }
         }
         table
@@ -46,7 +56,7 @@ impl Names {
 
     fn add(&mut self, three: [u8; 3]) {
         let (place, bit) = slot(three);
-        self.0[place] |= bit;
+        self.bits[place] |= bit;
     }
 
     /// False if no name ends at `end` of the text.
@@ -59,7 +69,7 @@ impl Names {
             _ => return false,
         };
         let (place, bit) = slot(three);
-        self.0[place] & bit != 0
+        self.bits[place] & bit != 0 || self.letters.has(three[2]) && !is_of_key(three[1])
     }
 }
 
@@ -67,6 +77,11 @@ impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Names")
     }
+}
+
+/// True for a byte that counts in a key.
+fn is_of_key(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
 /// The word and the bit of three bytes, letters of both cases as one.
@@ -83,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_name_is_known_however_it_is_spelled() {
-        let names = Names::new([b"email".as_slice(), b"userid", b"ip"].into_iter());
+        let names = Names::new([b"email".as_slice(), b"userid", b"ip", b"v"].into_iter());
         for (text, want) in [
             ("email", true),
             ("user.e-mail", true),
@@ -94,6 +109,11 @@ mod tests {
             ("the ip", true),
             ("ip", true),
             ("email_", true),
+            ("v", true),
+            ("a[\"V", true),
+            ("_v", true),
+            ("env", false),
+            ("\u{e9}v", false),
             ("count", false),
             ("mailer", false),
         ] {
