@@ -9,9 +9,9 @@ use super::{Author, Class, Context, DetectorIndex, Roster};
 use crate::scan::bytes::ByteSet;
 use crate::scan::fields::{Beside, FieldPath, Member};
 use crate::scan::layer::html;
+use crate::scan::literals::Literals;
 use crate::scan::matcher::Matcher;
 use crate::scan::numbers::NumberPatterns;
-use crate::scan::simd::Fingerprints;
 use crate::scan::sweep::{Lookups, Trigger, USER_INFO_BYTES_MAX};
 use crate::scan::validate::{VALIDATORS, Validator, validator};
 use crate::scan::words::{Edge, Mark, Meaning, Word, Words};
@@ -196,8 +196,6 @@ pub struct PatternSet {
     pub(crate) colons: Vec<u16>,
     pub(crate) numbers: NumberPatterns,
     pub(crate) user_info: Vec<u16>,
-    /// Literals that may stand anywhere, by first byte, each with the patterns that need it.
-    pub(crate) literals: Vec<Vec<(Vec<u8>, Vec<u16>)>>,
     /// Patterns that no trigger leads to: looked for in every text.
     pub(crate) everywhere: Vec<u16>,
     generation: u64,
@@ -254,13 +252,9 @@ impl PatternSet {
         let lookups = Lookups {
             starts: Words::new(Edge::Start, starts(&patterns)),
             ends: Words::new(Edge::End, words(&patterns, Trigger::Assigned)),
-            anywhere: Fingerprints::new(literals_anywhere(&patterns).keys().map(Vec::as_slice)),
+            anywhere: Literals::new(by_literal(&patterns, Trigger::Literal)),
             numbers: !numbers.is_empty(),
         };
-        let mut literals = vec![Vec::new(); 256];
-        for (literal, wanted) in literals_anywhere(&patterns) {
-            literals[usize::from(literal[0])].push((literal, wanted));
-        }
         let by = |trigger: Trigger| -> Vec<u16> {
             (0_u16..).zip(&patterns).filter(|(_, p)| p.triggers.contains(&trigger)).map(|(i, _)| i).collect()
         };
@@ -275,7 +269,6 @@ impl PatternSet {
                 .filter(|(_, p)| p.triggers.is_empty())
                 .map(|(i, _)| i)
                 .collect(),
-            literals,
             lookups,
             generation: GENERATION.fetch_add(1, Ordering::Relaxed),
             hash: fingerprint(&patterns, &fields),
@@ -322,10 +315,6 @@ impl PatternSet {
         let field = || self.fields.get(place - self.patterns.len()).map(|field| field.name.as_str());
         self.patterns.get(place).map(|pattern| pattern.name.as_str()).or_else(field)
     }
-}
-
-fn literals_anywhere(patterns: &[Pattern]) -> BTreeMap<Vec<u8>, Vec<u16>> {
-    by_literal(patterns, Trigger::Literal)
 }
 
 /// The literals of one trigger, each with the patterns that need it.

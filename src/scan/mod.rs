@@ -10,6 +10,7 @@ pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod judge;
 pub(crate) mod layer;
+pub(crate) mod literals;
 pub(crate) mod matcher;
 pub(crate) mod names;
 pub(crate) mod numbers;

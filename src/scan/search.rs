@@ -155,7 +155,7 @@ pub(crate) fn find_hits(
             finder.number(at);
         }
         hidden.base64 = hidden.base64 || is_wrapped_text(text, at);
-        finder.literals(at, byte);
+        finder.literals(at);
     }
     for pattern in &set.everywhere {
         finder.search(*pattern, 0, text.len());
@@ -280,14 +280,10 @@ impl Finder<'_> {
         self.caches.fitting = fitting;
     }
 
-    /// Compares the literals that begin with `byte`, and searches for the patterns of each that is there.
-    fn literals(&mut self, at: usize, byte: u8) {
-        let set = self.set;
-        for (literal, patterns) in &set.literals[usize::from(byte.to_ascii_lowercase())] {
-            let here = self.text.get(at..at + literal.len());
-            if here.is_some_and(|here| here.eq_ignore_ascii_case(literal)) {
-                self.around_all(patterns, at);
-            }
+    /// Searches for the patterns of each literal that stands at `at`.
+    fn literals(&mut self, at: usize) {
+        for patterns in self.set.lookups.anywhere.at(self.text, at) {
+            self.around_all(patterns, at);
         }
     }
 

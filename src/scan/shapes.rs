@@ -57,6 +57,8 @@ pub(crate) struct Shapes {
     pub(crate) backslash: u64,
     /// Triggers that need no second look.
     pub(crate) sure: u64,
+    /// Where a literal may begin that may stand anywhere.
+    pub(crate) literal: u64,
     /// The seventh byte of a run of digits.
     pub(crate) number: u64,
     /// Where words begin.
@@ -185,7 +187,7 @@ impl Batch {
             .or(L::before::<1>(&self.ampersand, i).and(L::at(&self.hash, i)));
         // The third dot of `1.22.333.`.
         let dotted = L::at(&self.dot, i).and(led::<L>(&self.digit, &self.dot_pair, i, 3));
-        let sure = L::at(&self.at, i).or(L::at(&self.literal, i)).or(hidden).or(dotted).or(self.colons(i));
+        let sure = L::at(&self.at, i).or(hidden).or(dotted).or(self.colons(i));
         sure.put(&mut self.sure, i);
 
         // A letter behind a backslash is an escape, and the next byte begins a word whatever it was.
@@ -236,6 +238,7 @@ impl Batch {
             quote: self.quote[i],
             backslash: self.backslash[i],
             sure: self.sure[i],
+            literal: self.literal[i],
             number: self.number[i],
             word: self.word[i],
             digit: self.digit[i],

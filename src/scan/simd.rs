@@ -499,7 +499,7 @@ mod tests {
                 bytes[place..place + literal.len()].copy_from_slice(literal.as_bytes());
                 for classifier in [Classifier::detect(), Classifier::portable()] {
                     let masks = blocks(classifier, &bytes, &foo_bar());
-                    assert_ne!(masks[place / 64].sure & (1 << (place % 64)), 0, "{literal} at {place}");
+                    assert_ne!(masks[place / 64].literal & (1 << (place % 64)), 0, "{literal} at {place}");
                 }
             }
         }

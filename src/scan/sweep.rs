@@ -7,15 +7,17 @@
 //! Never decides anything: a trigger is a place to look, and the cost does not depend on the patterns.
 //!
 //! Literals come in three kinds. Those that begin a word and those that end one before a `=` or `:` are looked up in
-//! tables of [`Words`], exactly; the few others are searched for at every byte, by their first four.
+//! tables of [`Words`], exactly; the few others ([`Literals`]) are searched for at every byte by their first four, and
+//! told where those stand.
 //!
 //! The quote and escape arithmetic is that of simdjson (Langdale, Lemire: "Parsing Gigabytes of JSON
 //! per Second", <https://arxiv.org/abs/1902.08318>, section 3.1).
 
 use super::layer::base64;
+use super::literals::Literals;
 use super::names::Names;
 use super::shapes::{BATCH, Batch, Shapes};
-use super::simd::{BLOCK, Classifier, Fingerprints};
+use super::simd::{BLOCK, Classifier};
 use super::words::Words;
 
 /// What kind of place a trigger is.
@@ -47,7 +49,7 @@ pub(crate) struct Lookups {
     /// Literals at the end of a word, before `=` or `:`.
     pub(crate) ends: Words,
     /// Literals that may stand anywhere.
-    pub(crate) anywhere: Fingerprints,
+    pub(crate) anywhere: Literals,
     /// Whether runs of digits count.
     pub(crate) numbers: bool,
 }
@@ -74,7 +76,7 @@ impl Lookups {
         Self {
             starts: Words::new(Edge::Start, list(starts)),
             ends: Words::new(Edge::End, list(ends)),
-            anywhere: Fingerprints::new(anywhere.iter().map(|literal| literal.as_bytes())),
+            anywhere: Literals::new(anywhere.iter().map(|literal| (literal.as_bytes().to_vec(), vec![0]))),
             numbers: true,
         }
     }
@@ -119,7 +121,7 @@ impl Sweep {
         }
         let mut strings = (reading == Reading::Json).then(Strings::default);
         let mut finder = Finder { bytes, lookups, names, at: 0 };
-        classifier.for_each_batch(bytes, &lookups.anywhere, batch, |batch| {
+        classifier.for_each_batch(bytes, lookups.anywhere.fingerprints(), batch, |batch| {
             finder.batch(batch, strings.as_mut(), quotes, triggers);
         });
         let used = bytes.len() % BLOCK;
@@ -199,18 +201,20 @@ impl Finder<'_> {
             let bit = words & words.wrapping_neg();
             let at = self.at + bit.trailing_zeros() as usize;
             words ^= bit;
-            if self.lookups.starts.may_begin(self.bytes, at) && self.word_stands(at) {
+            let starts = &self.lookups.starts;
+            if starts.may_begin(self.bytes, at) && starts.is_likely(self.bytes, at) && self.word_stands(at) {
                 triggers |= bit;
             }
         }
-        let mut rare = (found.assigned | found.base64) & counts | numbers;
+        let mut rare = (found.assigned | found.base64 | found.literal) & counts | numbers;
         while rare != 0 {
             let bit = rare & rare.wrapping_neg();
             let at = self.at + bit.trailing_zeros() as usize;
             rare ^= bit;
             let stands = (found.assigned & counts & bit != 0 && self.is_assigned(at))
                 || (found.base64 & counts & bit != 0 && is_wrapped_text(self.bytes, at))
-                || (numbers & bit != 0 && is_number(self.bytes, at));
+                || (numbers & bit != 0 && is_number(self.bytes, at))
+                || (found.literal & counts & bit != 0 && self.lookups.anywhere.stands(self.bytes, at));
             triggers |= if stands { bit } else { 0 };
         }
         triggers

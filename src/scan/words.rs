@@ -170,11 +170,19 @@ impl Words {
         self.bits[hash / 64] & (1 << (hash % 64)) != 0
     }
 
-    /// Calls `each` with the words that stand at `at`.
-    #[inline]
-    pub(crate) fn each_at<'w>(&'w self, text: &[u8], at: usize, mut each: impl FnMut(&'w Word)) {
-        let head = self.edge.bytes(text, at);
-        let key = self.edge.key(head);
+    /// False if no literal begins at `at`, by its first eight bytes. Only for literals that begin words.
+    ///
+    /// PERF: of the words that the first look lets by one in twenty is it; inlined, so that the others cost no call.
+    #[inline(always)]
+    pub(crate) fn is_likely(&self, text: &[u8], at: usize) -> bool {
+        debug_assert_eq!(self.edge, Edge::Start);
+        let head = Edge::Start.bytes(text, at);
+        self.heads(Edge::Start.key(head)).iter().any(|known| head & known.mask == known.bytes)
+    }
+
+    /// The heads of the literals that have a key.
+    #[inline(always)]
+    fn heads(&self, key: u32) -> &[Head] {
         // PERF: the room is a power of two, which the compiler cannot know.
         let last = self.slots.len() - 1;
         let mut place = hash(key);
@@ -186,7 +194,14 @@ impl Words {
             place += 1;
         };
         let first = usize::from(slot.first);
-        for known in &self.heads[first..first + usize::from(slot.count)] {
+        &self.heads[first..first + usize::from(slot.count)]
+    }
+
+    /// Calls `each` with the words that stand at `at`.
+    #[inline]
+    pub(crate) fn each_at<'w>(&'w self, text: &[u8], at: usize, mut each: impl FnMut(&'w Word)) {
+        let head = self.edge.bytes(text, at);
+        for known in self.heads(self.edge.key(head)) {
             if head & known.mask == known.bytes {
                 let word = &self.list[usize::from(known.word)];
                 if self.stands(word, text, at) {
@@ -335,7 +350,7 @@ mod tests {
         found.sort();
         found.dedup();
         let may_stand = match words.edge {
-            Edge::Start => words.may_begin(text.as_bytes(), at),
+            Edge::Start => words.may_begin(text.as_bytes(), at) && words.is_likely(text.as_bytes(), at),
             Edge::End => words.may_end(text.as_bytes(), at),
         };
         assert!(found.is_empty() || may_stand, "{text} at {at}");
