@@ -106,6 +106,16 @@ impl Member {
 }
 
 impl Test {
+    /// False if no string that says so begins with this byte.
+    fn may_begin(&self, first: u8) -> bool {
+        match self {
+            Self::Present | Self::Holds(_) => true,
+            Self::Is(values) | Self::Begins(values) => {
+                values.iter().any(|word| word.as_bytes()[0].eq_ignore_ascii_case(&first))
+            }
+        }
+    }
+
     /// Whether a string, as it is written, says so.
     fn holds(&self, value: &[u8]) -> bool {
         let starts = |text: &[u8], word: &str| {
@@ -169,6 +179,12 @@ impl Part {
         (b"kvlistvalue", Self::Wrapper),
         (b"values", Self::Wrapper),
     ];
+
+    /// False if a key that begins with this byte is never that of a name, however it is written.
+    #[inline]
+    pub(crate) fn may_begin_name(first: u8) -> bool {
+        matches!(first, b'k' | b'K' | b'n' | b'N') || !first.is_ascii_alphanumeric()
+    }
 }
 
 /// What a key says.
@@ -193,6 +209,10 @@ pub(crate) struct Conditions {
     of_symbol: Vec<u16>,
     /// By fact.
     tests: Vec<Tester>,
+    /// By the first byte of a value, the facts that it may tell; none where no value tells any.
+    ///
+    /// PERF: `type` and `name` are asked for a score of facts each, and stand in every object.
+    told_by_first: Vec<u64>,
     rules: Vec<(u16, Beside, u64)>,
 }
 
@@ -240,7 +260,12 @@ impl Conditions {
             }
         }
         conditions.tests =
-            members.into_iter().map(|member| Tester::new(&member.test)).collect::<Option<Vec<_>>>()?;
+            members.iter().map(|member| Tester::new(&member.test)).collect::<Option<Vec<_>>>()?;
+        let may_tell = |first: u8| {
+            let tells = |fact: &usize| members[*fact].test.may_begin(first);
+            (0..members.len()).filter(tells).fold(0, |facts, fact| facts | 1 << fact)
+        };
+        conditions.told_by_first = (0..=u8::MAX).map(may_tell).collect();
         let mut places = HashMap::from([(Mark::default(), 0)]);
         for mark in of_symbol {
             let fresh = u16::try_from(conditions.marks.len()).ok()?;
@@ -275,7 +300,8 @@ impl Conditions {
 
     /// Those of the facts `asks` that a string tells.
     pub(crate) fn told(&self, asks: u64, value: &[u8]) -> u64 {
-        bits(asks).filter(|fact| self.tests[*fact].holds(value)).fold(0, |told, fact| told | 1 << fact)
+        let may = value.first().map_or(0, |first| self.told_by_first[usize::from(*first)]);
+        bits(asks & may).filter(|fact| self.tests[*fact].holds(value)).fold(0, |told, fact| told | 1 << fact)
     }
 
     /// The first of the rules `slots` that holds for a value, `level` objects below the one whose facts are given.
@@ -402,6 +428,18 @@ mod tests {
             let member = Member::parse(text).expect("a member");
             let tester = Tester::new(&member.test).expect("few words");
             assert_eq!(tester.holds(value.as_bytes()), want, "{text} {value}");
+            let may_begin = value.bytes().next().is_some_and(|first| member.test.may_begin(first));
+            assert!(may_begin || !want || value.is_empty(), "{text} {value}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_a_name_is_told_by_its_first_byte() {
+        for (key, _) in Part::KEYS.iter().filter(|(_, part)| *part == Part::Name) {
+            assert!(Part::may_begin_name(key[0]) && Part::may_begin_name(key[0].to_ascii_uppercase()));
+        }
+        for (first, want) in [(b'_', true), (b'\\', true), (0xc3, true), (b't', false), (b'7', false)] {
+            assert_eq!(Part::may_begin_name(first), want);
         }
     }
 
