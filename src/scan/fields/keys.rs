@@ -38,17 +38,28 @@ struct Slot {
     tag: u64,
     key: [u64; 4],
     symbols: Symbols,
+    /// The last step that was taken with it: from where, and to where.
+    ///
+    /// PERF: a document repeats not only its keys, but the places where they stand.
+    step: (State, State),
 }
 
+/// No step of any automaton: those have fewer states.
+const NOWHERE: (State, State) = (State(u32::MAX), State(u32::MAX));
+
 impl KeyCache {
-    /// Pairs: together some times the distinct keys of the events we know. 112 bytes each.
+    /// Pairs: together some times the distinct keys of the events we know. 128 bytes each.
     const SLOTS: usize = 512;
     /// Longest key that is held: what four words can.
     const KEY_BYTES_MAX: usize = 32;
 
     pub(crate) fn new() -> Self {
-        let empty =
-            Slot { tag: 0, key: [0; 4], symbols: Symbols { count: 0, each: [OTHER; Symbols::MAX], mark: 0 } };
+        let empty = Slot {
+            tag: 0,
+            key: [0; 4],
+            symbols: Symbols { count: 0, each: [OTHER; Symbols::MAX], mark: 0 },
+            step: NOWHERE,
+        };
         Self { slots: Box::new([[empty; 2]; Self::SLOTS]) }
     }
 
@@ -61,15 +72,20 @@ impl KeyCache {
         key: &[u8],
         scratch: &mut KeyScratch,
     ) -> (State, u16) {
-        let Some(symbols) = self.symbols(automaton, key, |key| scratch.symbols(automaton, key)) else {
+        let Some(slot) = self.slot(automaton, key, |key| scratch.symbols(automaton, key)) else {
             return scratch.key(automaton, state, key);
         };
+        let symbols = &slot.symbols;
+        if slot.step.0 == state {
+            return (slot.step.1, symbols.mark);
+        }
         let after = automaton.step(state, symbols.each[0]);
         // PERF: nearly every key has one part.
         let last = symbols.each[1..usize::from(symbols.count)]
             .iter()
             .fold(after, |state, symbol| automaton.step(state, *symbol));
-        (last, symbols.mark)
+        slot.step = (state, last);
+        (last, slot.symbols.mark)
     }
 
     /// True if the last part of a printed key is a name, or ends as one. Only for a cache that no [`KeyCache::step`] uses: it remembers something else.
@@ -79,8 +95,8 @@ impl KeyCache {
             each[0] = automaton.last_part(key, scratch);
             Some(Symbols { count: 1, each, mark: 0 })
         };
-        let symbol = match self.symbols(automaton, key, |key| last(key, scratch)) {
-            Some(symbols) => symbols.each[0],
+        let symbol = match self.slot(automaton, key, |key| last(key, scratch)) {
+            Some(slot) => slot.symbols.each[0],
             None => automaton.last_part(key, scratch),
         };
         !matches!(symbol, OTHER | INDEX)
@@ -88,12 +104,12 @@ impl KeyCache {
 
     /// What is remembered of a key, or else `say` says about it; `None` if it is too long to be held, or nothing is said.
     #[inline(always)]
-    fn symbols(
+    fn slot(
         &mut self,
         automaton: &FieldAutomaton,
         key: &[u8],
         say: impl FnOnce(&[u8]) -> Option<Symbols>,
-    ) -> Option<&Symbols> {
+    ) -> Option<&mut Slot> {
         let words = words(key)?;
         // An id is never 0, and lengths are bounded by `KEY_BYTES_MAX`.
         let tag = automaton.id << 8 | key.len() as u64;
@@ -102,14 +118,14 @@ impl KeyCache {
         let differs =
             |slot: &Slot| (0..4).fold(slot.tag ^ tag, |so_far, k| so_far | (slot.key[k] ^ words[k])) != 0;
         if !differs(first) {
-            return Some(&first.symbols);
+            return Some(first);
         }
         if !differs(second) {
-            return Some(&second.symbols);
+            return Some(second);
         }
         let symbols = say(key)?;
-        *second = std::mem::replace(first, Slot { tag, key: words, symbols });
-        Some(&first.symbols)
+        *second = std::mem::replace(first, Slot { tag, key: words, symbols, step: NOWHERE });
+        Some(first)
     }
 }
 
