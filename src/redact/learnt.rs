@@ -510,12 +510,13 @@ fn ends_escape(text: &[u8], at: usize) -> bool {
 struct Anchors {
     classifier: Classifier,
     fingerprints: Fingerprints,
-    count: usize,
+    /// The first bytes of each, folded.
+    heads: Vec<u32>,
 }
 
 impl Default for Anchors {
     fn default() -> Self {
-        Self { classifier: Classifier::detect(), fingerprints: Fingerprints::default(), count: 0 }
+        Self { classifier: Classifier::detect(), fingerprints: Fingerprints::default(), heads: Vec::new() }
     }
 }
 
@@ -523,15 +524,24 @@ impl Anchors {
     fn fill<'v>(&mut self, anchors: impl Iterator<Item = &'v [u8]>) {
         let folded: Vec<Vec<u8>> = anchors.map(<[u8]>::to_ascii_lowercase).collect();
         self.fingerprints = Fingerprints::new(folded.iter().map(Vec::as_slice));
-        self.count = folded.len();
+        self.heads.clear();
+        self.heads.extend(folded.iter().map(|anchor| head(anchor).expect("no anchor is shorter")));
     }
 
     /// True as soon as `is_it` is, which is asked about places where the anchor of a value may begin.
     fn any_at(&self, text: &[u8], mut is_it: impl FnMut(usize, usize) -> bool) -> bool {
-        let count = self.count;
-        count > 0
-            && self.classifier.any_start(text, &self.fingerprints, |at| (0..count).any(|nth| is_it(at, nth)))
+        !self.heads.is_empty()
+            && self.classifier.any_start(text, &self.fingerprints, |at| {
+                let here = head(&text[at..]);
+                (0..).zip(&self.heads).any(|(nth, head)| here == Some(*head) && is_it(at, nth))
+            })
     }
+}
+
+/// The first bytes of an anchor, letters of both cases as one; `None` of what is shorter than any anchor.
+fn head(text: &[u8]) -> Option<u32> {
+    let first: &[u8; *ANCHOR_BYTES.start()] = text.first_chunk()?;
+    Some(first.iter().fold(0, |head, byte| head << 8 | u32::from(byte | 0x20)))
 }
 
 /// True for a word that stands for nobody, or says too many other things.
