@@ -427,6 +427,7 @@ fn limits(config: &Config) -> Limits {
         drain: config.timeouts.drain,
         answer: config.timeouts.answer,
         connections_max: configured.connections_max,
+        connections_per_peer_max: configured.connections_per_peer_max,
         buffered: configured.body_limits(false),
         streamed: crate::pipeline::BodyLimits {
             ratio_max: configured.stream_ratio_max,

@@ -46,6 +46,8 @@ pub struct Limits {
     pub drain: Duration,
     /// Open connections from senders; more wait in the kernel's queue.
     pub connections_max: usize,
+    /// Of them from one address (IPv6: from one /64); more are closed. 0: no such bound.
+    pub connections_per_peer_max: usize,
     /// For bodies that arrive within `buffer_bytes_max`.
     pub buffered: BodyLimits,
     /// For longer ones. `body_bytes_max` does not hold for lines.
@@ -71,6 +73,7 @@ impl Default for Limits {
             answer: Duration::from_secs(60),
             drain: Duration::from_secs(10),
             connections_max: 5_000,
+            connections_per_peer_max: 0,
             buffered: BodyLimits::default(),
             streamed: BodyLimits { ratio_max: 1_100, ..BodyLimits::default() },
         }
