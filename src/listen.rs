@@ -206,10 +206,11 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let service = service_fn(|request| {
         let settings = Arc::clone(&settings);
         let exchange = activity.begin(request.version() == Version::HTTP_2);
-        async move {
+        // PERF: the library keeps room for this future as long as the connection is open; in a box, that is a pointer.
+        Box::pin(async move {
             let answer = proxy::handle(&settings, request).await;
             Ok::<_, Infallible>(answer.map(|body| exchange.answer(body)))
-        }
+        })
     });
     let mut served = std::pin::pin!(builder.serve_connection(io, service));
     // PERF: `served` first, so that a busy connection does not look at the shutdown each time.
