@@ -25,6 +25,7 @@ mod queue;
 mod request;
 mod segment;
 pub mod sender;
+mod sent;
 mod store;
 #[cfg(test)]
 mod tests;
