@@ -18,6 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct QueueReport {
     /// Address of the upstream; the name of the directory where no file says it.
     pub upstream: String,
+    /// Name of its directory.
+    pub dir: String,
     /// These are dead letters: nothing in here is sent.
     pub dead: bool,
     /// Records that wait.
@@ -81,7 +83,8 @@ fn queue(
 ) -> io::Result<QueueReport> {
     let mut report = QueueReport { dead: dir.ends_with(DEAD_DIR), ..QueueReport::default() };
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned());
-    report.upstream = name.unwrap_or_default();
+    report.dir = name.unwrap_or_default();
+    report.upstream.clone_from(&report.dir);
     // First the names, then what has ended: what ends in between shows as waiting, never the other way round.
     let names = segments(disk, &dir)?;
     let ended = match read_file(disk, &dir.join(SENT_NAME)) {

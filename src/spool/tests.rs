@@ -5,7 +5,7 @@ use super::queue::Back;
 use super::request::sample;
 use super::segment::RECORD_HEAD_BYTES;
 use super::store::{Arrival, End, QueueId, Store};
-use super::{Options, SpoolError, StoredRequest};
+use super::{Options, SpoolError, StoredRequest, Unclaimed};
 use crate::ledger::{Ledger, Totals};
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
@@ -163,6 +163,27 @@ fn a_number_that_ended_is_never_given_to_another_record() {
     assert_eq!(rig.append(&[4, 5, 6], 10), [Ok(()); 3]);
     rig.start();
     assert_eq!(rig.drain(), [4, 5, 6]);
+}
+
+/// The address of an upstream was changed while something waited for it.
+#[test]
+fn what_nobody_sends_any_more_is_told() {
+    let mut rig = Rig::new(1 << 30);
+    rig.start();
+    assert_eq!(rig.append(&[1, 2], 10), [Ok(()); 2]);
+    assert!(rig.metrics.render().contains("tamis_spool_unclaimed_items 0"));
+    assert_eq!(rig.store().0.unclaimed(), []);
+    rig.ledger = Ledger::default();
+    rig.metrics = Metrics::default();
+    let disk = Arc::new(rig.disk.clone());
+    let opened = Store::open(disk, rig.options.clone(), rig.ledger.clone(), rig.metrics.clone());
+    let mut store = opened.expect("it opens");
+    let other = store.queue("https://o2.ingest.example.com").expect("it begins");
+    assert_eq!(store.waiting(other), 0);
+    assert_eq!(store.unclaimed(), [Unclaimed { upstream: UPSTREAM.to_owned(), records: 2 }]);
+    let rendered = rig.metrics.render();
+    assert!(rendered.contains("tamis_spool_unclaimed_items 6\n"), "three items each");
+    assert!(rendered.contains("tamis_spool_items 6\n"));
 }
 
 #[derive(Debug, Clone)]
