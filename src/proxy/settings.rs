@@ -10,6 +10,7 @@ use crate::spool::SpoolQueue;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Bounds of connections, requests and bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +119,8 @@ pub struct ProxySettings {
     pub ledger: Ledger,
     /// The held bytes.
     pub budget: Budget,
+    /// Leave for steps that are more than a moment's work: as many at once as there are cores.
+    pub steps: Semaphore,
     /// Where requests wait while an upstream is away, by the name of the route; empty without a spool.
     pub queues: HashMap<Arc<str>, SpoolQueue>,
 }
@@ -129,6 +132,7 @@ impl ProxySettings {
         metrics.bounds(limits.connections_max as u64, limits.memory_bytes_max as u64);
         Self {
             budget: Budget::new(limits.memory_bytes_max),
+            steps: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             ledger: Ledger::default(),
             unrouted: metrics.route("none", "none"),
             limits,
