@@ -417,7 +417,7 @@ mod tests {
             assert!(ends().abs_diff(seconds) < 2 * 86_400, "{} for {year}", ends());
         }
         std::fs::write(running.directory.path().join("key.pem"), "no key").expect("written");
-        let log = logged(|| running.reload(&running.file).expect("taken"));
+        let log = logged(|| drop(running.reload(&running.file).expect_err("it names a key that is none")));
         assert!(log.contains("ERROR") && log.contains("the one before stays in use"), "{log}");
         assert!(running.says("tamis_tls_reload_success 0"));
     }

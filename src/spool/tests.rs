@@ -224,9 +224,8 @@ proptest! {
         let mut next = 1;
         let mut model: Vec<u32> = Vec::new();
         let mut taken: Vec<(u64, u32)> = Vec::new();
-        // What was delivered since the start; of that, what may come again because the power went: nobody waits for the
-        // note to be synced.
-        let (mut fresh, mut delivered) = (BTreeSet::<u32>::new(), BTreeSet::<u32>::new());
+        // What was delivered; of that, what may come again because the power went: nobody waits for the note to be synced.
+        let (mut noted, mut delivered) = (BTreeSet::<u32>::new(), BTreeSet::<u32>::new());
         for step in steps {
             match step {
                 Step::Append { count, body_bytes } => {
@@ -252,7 +251,7 @@ proptest! {
                     rig.end(number, End::Sent);
                     model.retain(|known| *known != id);
                     delivered.remove(&id);
-                    fresh.insert(id);
+                    noted.insert(id);
                 },
                 Step::PutBack => if let Some((number, _)) = taken.pop() {
                     let (store, queue) = rig.store();
@@ -260,18 +259,16 @@ proptest! {
                 },
                 Step::Kill => {
                     taken.clear();
-                    fresh.clear();
                     rig.start();
                 }
                 Step::CutPower { kept } => {
                     taken.clear();
-                    delivered.append(&mut fresh);
+                    delivered.append(&mut noted);
                     rig.disk.cut_power(kept);
                     rig.start();
                 }
                 Step::Close => {
                     taken.clear();
-                    fresh.clear();
                     rig.store().0.close();
                     rig.start();
                 }
