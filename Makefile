@@ -15,17 +15,25 @@ NODE_OK := $(SDK)/node_modules/.installed
 AI_NODE := $(SDK)/ai/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-cargo test-sdk test-operations tools browser systemd lint doc bench bench-vectorscan bench-check capture
+.PHONY: help test test-all test-cargo test-sdk test-sdk-all test-operations torture tools browser systemd lint doc bench bench-vectorscan bench-check capture
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: test-cargo test-sdk test-operations ## Run all tests: cargo's, then real SDKs, a real server, a browser and Prometheus
+test: test-cargo test-sdk test-operations ## Run the tests: cargo's, then one real SDK for each protocol and language, real servers, a browser, Prometheus
+
+test-all: test-cargo test-sdk-all test-operations ## Run all tests: as `test`, with every client, scenario and server
 
 test-cargo: ## Run the tests that need nothing but cargo
 	$(CARGO) test --locked
 
-test-sdk: tools $(VENV)/.installed $(BUGSINK)/.installed $(PHOENIX)/.installed $(CURRENT)/.installed $(AI)/.installed $(NODE_OK) $(AI_NODE) browser ## Run the tests with real SDKs
+SDK_READY := tools $(VENV)/.installed $(BUGSINK)/.installed $(PHOENIX)/.installed $(CURRENT)/.installed $(AI)/.installed $(NODE_OK) $(AI_NODE) browser
+
+test-sdk: $(SDK_READY) ## Run the tests with real SDKs: one for each protocol and language
+	$(CARGO) build --locked
+	$(VENV)/bin/python -m pytest -q -p no:cacheprovider -m 'not every' $(SDK)
+
+test-sdk-all: $(SDK_READY) ## Run the tests with real SDKs: every client, scenario and server
 	$(CARGO) build --locked
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(SDK)
 
@@ -113,6 +121,14 @@ bench: ## Run the benchmarks
 bench-vectorscan: ## Run the comparison with Vectorscan, which is installed where that is possible
 	@pkg-config --exists libhs 2>/dev/null || $(call install,pkg-config libvectorscan-dev,pkg-config and the library of Vectorscan)
 	$(CARGO) bench --locked --features vectorscan --bench vectorscan
+
+# OUTAGE_SECONDS, FUZZ_SECONDS and TORTURE_PARTS make it shorter; `cargo bench --bench torture -- --help` has the rest.
+OUTAGE_SECONDS ?= 300
+FUZZ_SECONDS   ?= 20
+TORTURE_PARTS  ?= load,overload,idle,gzip,outage,faults,fuzz
+torture: ## Load, overload, memory, outage, faults and fuzzing: one table; fails where something is lost, leaks, hangs or is killed
+	@benches/proxy/setup || echo 'make: without these, the comparison with Envoy is skipped' >&2
+	$(CARGO) bench --locked --bench torture -- torture --parts $(TORTURE_PARTS) --outage-seconds $(OUTAGE_SECONDS) --fuzz-seconds $(FUZZ_SECONDS)
 
 bench-check: ## Check that the benchmarks build and run, once each, without measuring
 	$(CARGO) bench --locked --profile dev -- --test

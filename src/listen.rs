@@ -1,10 +1,12 @@
 //! Accepts senders' connections, in clear or behind TLS, and speaks HTTP/1.1 or HTTP/2 with them, whichever they begin with.
 //!
-//! Bounds: connections (`connections_max`, more wait in the kernel's queue), time between requests and for an answer, streams,
+//! Bounds: connections (`connections_max`, more wait in the kernel's queue) and those of one peer
+//! (`connections_per_peer_max`), time between requests and for an answer, streams,
 //! resets and windows per HTTP/2 connection. Every byte comes in through [`ByteReader`], which bounds heads and
 //! refuses what is ambiguous. Never looks at a request; that is `proxy`'s work.
 
 pub(crate) mod activity;
+mod peers;
 mod tls;
 
 pub use tls::Tls;
@@ -17,6 +19,7 @@ use hyper::Version;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use peers::Peers;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -99,15 +102,22 @@ async fn accept_all(
     drain: &Drain,
     (slots, builder): (&Arc<Semaphore>, &Arc<Builder>),
 ) {
+    let peers = Peers::new(settings.limits.connections_per_peer_max);
     loop {
         let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
         match listener.port.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let peer = peers.as_ref().map(|peers| peers.enter(peer.ip()));
+                if let Some(None) = peer {
+                    // The socket closes here: an answer would cost a handshake of TLS first.
+                    settings.metrics.gate_refused(Rule::PeerConnections);
+                    continue;
+                }
                 let tls = listener.tls.clone();
                 let (settings, builder, drain) = (Arc::clone(settings), Arc::clone(builder), drain.clone());
                 tokio::spawn(async move {
                     connection((stream, tls), settings, builder, drain).await;
-                    drop(slot);
+                    drop((slot, peer));
                 });
             }
             Err(error) => {
@@ -196,10 +206,11 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let service = service_fn(|request| {
         let settings = Arc::clone(&settings);
         let exchange = activity.begin(request.version() == Version::HTTP_2);
-        async move {
+        // PERF: the library keeps room for this future as long as the connection is open; in a box, that is a pointer.
+        Box::pin(async move {
             let answer = proxy::handle(&settings, request).await;
             Ok::<_, Infallible>(answer.map(|body| exchange.answer(body)))
-        }
+        })
     });
     let mut served = std::pin::pin!(builder.serve_connection(io, service));
     // PERF: `served` first, so that a busy connection does not look at the shutdown each time.

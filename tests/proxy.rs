@@ -14,6 +14,8 @@ mod forwarding;
 mod frames;
 #[path = "proxy/framing.rs"]
 mod framing;
+#[path = "proxy/header_names.rs"]
+mod header_names;
 #[path = "proxy/headers.rs"]
 mod headers;
 #[path = "proxy/langfuse.rs"]

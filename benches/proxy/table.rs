@@ -33,7 +33,7 @@ impl Row {
         Some(f64::midpoint(lower, upper))
     }
 
-    fn requests_per_second(&self) -> Option<f64> {
+    pub(crate) fn requests_per_second(&self) -> Option<f64> {
         self.median(|round| Some(round.load.requests_per_second))
     }
 }

@@ -3,25 +3,50 @@
 //! In: the file that `serve` was started with. Out: a new plan for each route, swapped in one step per route; a
 //! request uses the one that it began with. The packs are compiled and tested off the way of requests. A file with
 //! a problem changes nothing, and neither does one that asks for what only a restart can give: other ports, routes,
-//! upstreams or bounds.
+//! upstreams or bounds. Whatever becomes of the file, the certificates that it named at the start are read again too.
 
 use super::setup;
 use crate::admin::RouteInfo;
 use crate::config::{self, Config};
+use crate::listen::Tls;
 use crate::metrics::Metrics;
 use crate::pattern::PatternSet;
 use crate::pattern::pack::PatternSpec;
 use crate::pattern::roster::{Entry, Spec, State};
 use crate::proxy::ProxySettings;
+use crate::route::Upstream;
+use crate::spool::Spool;
+use crate::watch::Reread as _;
 use arc_swap::ArcSwap;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The parts of a running instance that a reload changes or has to say something about.
+pub(super) struct Reached {
+    pub(super) settings: Arc<ProxySettings>,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) spool: Option<Arc<Spool>>,
+}
+
+impl Reached {
+    /// Reads all certificates and keys again. What cannot be used is logged, and what was in use stays.
+    fn reread_certificates(&self) {
+        if let Some(tls) = &self.tls {
+            tls.reread();
+        }
+        for route in &self.settings.routes {
+            if let Upstream::Http(upstream) = &route.upstream {
+                upstream.reread_files();
+            }
+        }
+    }
+}
+
 /// What a running instance was configured with, and where to read that again.
 pub(super) struct Reloader {
     path: PathBuf,
-    settings: Arc<ProxySettings>,
+    reached: Reached,
     metrics: Metrics,
     running: ArcSwap<Config>,
     /// Held while a file is taken: of two reloads the later one wins.
@@ -29,9 +54,9 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    pub(super) fn new(path: PathBuf, running: Config, settings: Arc<ProxySettings>) -> Self {
-        let metrics = settings.metrics.clone();
-        Self { path, settings, metrics, running: ArcSwap::from_pointee(running), turn: Mutex::new(()) }
+    pub(super) fn new(path: PathBuf, running: Config, reached: Reached) -> Self {
+        let metrics = reached.settings.metrics.clone();
+        Self { path, reached, metrics, running: ArcSwap::from_pointee(running), turn: Mutex::new(()) }
     }
 
     /// The routes as they run now.
@@ -44,6 +69,10 @@ impl Reloader {
     /// # Errors
     /// Every problem of the file, or what in it needs a restart.
     pub(super) fn reload(&self) -> Result<(), Vec<String>> {
+        self.reached.reread_certificates();
+        if let Some(spool) = &self.reached.spool {
+            spool.warn_of_unclaimed();
+        }
         let taken = self.take();
         self.metrics.reloaded(taken.is_ok());
         match &taken {
@@ -75,7 +104,7 @@ impl Reloader {
         }
         let ready = setup::compile(config).map_err(|wrong| wrong.problems)?;
         self.metrics.pattern_set(ready.set.generation(), ready.set.hash());
-        for (route, configured) in self.settings.routes.iter().zip(&ready.config.routes) {
+        for (route, configured) in self.reached.settings.routes.iter().zip(&ready.config.routes) {
             let plan = ready.plan(&configured.policy_name);
             tell_weaker(&route.name, route.plan.load().policy(), plan.policy());
             for name in gone(route.plan.load().set(), plan.set()) {
@@ -157,23 +186,44 @@ fn gone(old: &PatternSet, new: &PatternSet) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::redact::Action;
+    use crate::spool::{Options, SpoolQueue, dir_name};
+    use std::cell::RefCell;
+    use std::sync::Once;
 
     const FILE: &str = "version = 1\n[listen]\ningest = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\n[[routes]]\nname = 'a'\n\
                         protocol = 'generic'\nupstream = 'inbox'\n[policies.default.actions]\nemail = 'token'\n";
 
     struct Running {
         directory: tempfile::TempDir,
+        file: String,
         reloader: Reloader,
     }
 
     async fn running() -> Running {
+        running_with("").await
+    }
+
+    /// With more in the file, in which `DIR` stands for its directory.
+    async fn running_with(more: &str) -> Running {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("tamis.toml");
-        std::fs::write(&path, FILE).expect("written");
+        write_pair(directory.path(), 2030);
+        let file = format!("{FILE}{more}").replace("DIR", &directory.path().display().to_string());
+        std::fs::write(&path, &file).expect("written");
         let ready = setup::ready(Some(&path)).expect("a good file");
         let instance = super::super::serve::open(&ready, true).await.expect("free ports");
-        let reloader = Reloader::new(path, ready.config, Arc::clone(&instance.settings));
-        Running { directory, reloader }
+        let reloader = Reloader::new(path, ready.config, instance.reached());
+        Running { directory, file, reloader }
+    }
+
+    /// A certificate that ends when that year begins, and its key.
+    fn write_pair(directory: &std::path::Path, year: i32) {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut certificate = rcgen::CertificateParams::new(["example.com".to_owned()]).expect("a name");
+        certificate.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let certificate = certificate.self_signed(&key).expect("signed");
+        std::fs::write(directory.join("cert.pem"), certificate.pem()).expect("written");
+        std::fs::write(directory.join("key.pem"), key.serialize_pem()).expect("written");
     }
 
     impl Running {
@@ -183,12 +233,43 @@ mod tests {
         }
 
         fn email(&self) -> Action {
-            self.reloader.settings.routes[0].plan.load().policy().action(crate::pattern::Class::Email)
+            self.reloader.reached.settings.routes[0].plan.load().policy().action(crate::pattern::Class::Email)
         }
 
         fn says(&self, line: &str) -> bool {
             self.reloader.metrics.render().contains(line)
         }
+    }
+
+    thread_local! {
+        /// Log records of this thread.
+        static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+
+    struct Logged;
+
+    impl std::io::Write for Logged {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Log records that `work` writes on this thread, as text.
+    fn logged(work: impl FnOnce()) -> String {
+        // One for the whole process: what is enabled for some threads alone is not reliably so.
+        static SET: Once = Once::new();
+        SET.call_once(|| {
+            let subscriber = tracing_subscriber::fmt().with_writer(|| Logged).with_ansi(false).finish();
+            tracing::subscriber::set_global_default(subscriber).expect("nobody else sets one in tests");
+        });
+        LOGGED.take();
+        work();
+        String::from_utf8(LOGGED.take()).expect("text")
     }
 
     #[tokio::test]
@@ -221,5 +302,155 @@ mod tests {
         running.reload(&format!("{file}[policies.other.actions]\nemail = 'mask'\n")).expect("taken");
         assert_eq!(running.email(), Action::Mask);
         assert_eq!(running.reloader.routes()[0].policy, "other");
+    }
+
+    /// Each way in which a file can weaken what runs, and what the log says of it.
+    #[tokio::test]
+    async fn what_weakens_redaction_is_told() {
+        let running = running().await;
+        let consent = "unscanned_pass_consent = 'a trial'";
+        let shown = "[policies.default]\n";
+        let rule = "[[policies.default.rules]]\npath = 'extra.note'\naction = ";
+        let with = |text: &str| format!("{FILE}{text}\n");
+        let before =
+            FILE.replace("[policies.default.actions]", &format!("{shown}[policies.default.actions]"));
+        let policy = |text: &str| before.replace(shown, &format!("{shown}{text}\n"));
+        for (from, to, said) in [
+            (
+                FILE.to_owned(),
+                policy(&format!("mode = 'shadow'\n{consent}")),
+                "items may pass unscanned or unchanged route=\"a\"",
+            ),
+            (
+                FILE.to_owned(),
+                policy(&format!("on_error = 'pass'\n{consent}")),
+                "items may pass unscanned or unchanged route=\"a\"",
+            ),
+            (
+                FILE.to_owned(),
+                policy(&format!("attachments = {{ allow = ['event.minidump'] }}\n{consent}")),
+                "these pass unread route=\"a\" attachments=",
+            ),
+            (
+                FILE.to_owned(),
+                FILE.replace("'token'", "'keep'"),
+                "this class is kept route=\"a\" class=\"email\"",
+            ),
+            (
+                FILE.to_owned(),
+                FILE.replace("'token'", "'scan'"),
+                "this class is kept route=\"a\" class=\"email\"",
+            ),
+            (
+                FILE.to_owned(),
+                with(&format!("{rule}'keep'")),
+                "this field is kept route=\"a\" path=extra.note",
+            ),
+            (
+                with(&format!("{rule}'remove'")),
+                FILE.to_owned(),
+                "a rule for this field is gone or another route=\"a\" path=extra.note",
+            ),
+            (
+                with(&format!("{rule}'remove'")),
+                with(&format!("{rule}'keep'")),
+                "a rule for this field is gone or another route=\"a\" path=extra.note",
+            ),
+            (FILE.to_owned(), with("[patterns]\ndisable = ['email']"), "no longer in force pattern=email"),
+        ] {
+            if from != FILE {
+                running.reload(&from).expect("taken");
+            }
+            let log = logged(|| running.reload(&to).expect("taken"));
+            let told = log.lines().any(|line| {
+                line.contains(" WARN ") && line.contains("weaker than before: ") && line.contains(said)
+            });
+            assert!(told, "{said:?} is not in\n{log}\nof\n{to}");
+            running.reload(FILE).expect("taken");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_stricter_or_refused_is_no_warning() {
+        let running = running().await;
+        let log = logged(|| {
+            running.reload(&FILE.replace("'token'", "'remove'")).expect("taken");
+            running.reload(&FILE.replace("'token'", "'burn'")).expect_err("refused");
+            running.reload(FILE).expect("taken");
+        });
+        assert!(!log.contains("weaker"), "{log}");
+        assert!(log.contains("configuration refused"), "{log}");
+    }
+
+    /// A pack that is taken out of its directory takes its patterns with it.
+    #[tokio::test]
+    async fn patterns_that_go_with_their_pack_are_told() {
+        let running = running().await;
+        let packs = running.directory.path().join("packs");
+        std::fs::create_dir(&packs).expect("made");
+        let pack = "[[pattern]]\nname = 'x.ticket'\nclass = 'user_id'\nregex = 'TICKET-[0-9]{6}'\n\
+                    why = 'Tells whose ticket it is.'\nhits = ['see «TICKET-123456»']\nmisses = ['TICKET-12']\n";
+        std::fs::write(packs.join("x.toml"), pack).expect("written");
+        let file = format!("{FILE}[patterns]\ndirs = ['{}']\n", packs.display());
+        running.reload(&file).expect("taken");
+        std::fs::remove_file(packs.join("x.toml")).expect("there");
+        let log = logged(|| running.reload(&file).expect("taken"));
+        assert!(log.contains("weaker than before: no longer in force pattern=x.ticket"), "{log}");
+    }
+
+    /// A file that others renewed, and that the watching has not come to yet or never will (a file system without times).
+    #[tokio::test]
+    async fn certificates_are_read_again_too_even_if_the_file_is_refused() {
+        let running =
+            running_with("[listen.tls]\ncert_file = 'DIR/cert.pem'\nkey_file = 'DIR/key.pem'\n").await;
+        let ends = || {
+            let rendered = running.reloader.metrics.render();
+            let line =
+                rendered.lines().find(|line| line.starts_with("tamis_tls_not_after_timestamp_seconds"));
+            line.and_then(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).expect("a number")
+        };
+        let file = running.file.clone();
+        for (year, file) in [(2031, file.clone()), (2032, file.replace("'token'", "'burn'"))] {
+            write_pair(running.directory.path(), year);
+            drop(running.reload(&file));
+            let seconds = (u64::try_from(year).expect("late") - 1970) * 31_556_952;
+            assert!(ends().abs_diff(seconds) < 2 * 86_400, "{} for {year}", ends());
+        }
+        std::fs::write(running.directory.path().join("key.pem"), "no key").expect("written");
+        let log = logged(|| drop(running.reload(&running.file).expect_err("it names a key that is none")));
+        assert!(log.contains("ERROR") && log.contains("the one before stays in use"), "{log}");
+        assert!(running.says("tamis_tls_reload_success 0"));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_waits_for_an_upstream_that_is_not_named_any_more_is_told() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let queue = directory.path().join("spool").join(dir_name("https://192.0.2.1"));
+        let open = |upstream: &str, then: &dyn Fn(&SpoolQueue)| {
+            let options = Options {
+                dir: directory.path().join("spool"),
+                bytes_max: 1 << 20,
+                age_max: std::time::Duration::from_secs(60),
+            };
+            let names = [upstream.to_owned()];
+            let metrics = Metrics::default();
+            let opened = Spool::open(&options, &names, &Default::default(), &metrics);
+            let (spool, queues) = opened.expect("it opens");
+            then(&queues[0]);
+            spool
+        };
+        let runtime = tokio::runtime::Handle::current();
+        drop(tokio::task::block_in_place(|| {
+            open("https://192.0.2.1", &|queue| {
+                runtime.block_on(queue.append(crate::spool::sample(b"waits"))).expect("taken");
+            })
+        }));
+        assert!(queue.is_dir());
+        let spool = open("https://192.0.2.2", &|_| {});
+        let log = logged(|| spool.warn_of_unclaimed());
+        assert!(log.contains("WARN") && log.contains("upstream=\"https://192.0.2.1\" records=1"), "{log}");
+        drop(spool);
+        let spool = open("https://192.0.2.1", &|_| {});
+        assert_eq!(logged(|| spool.warn_of_unclaimed()), "");
     }
 }

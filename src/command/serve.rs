@@ -1,9 +1,9 @@
 //! `tamis serve`: builds everything from the configuration, opens the ports, runs until a signal.
 
-mod spooled;
+pub(super) mod spooled;
 
 use super::banner::Banner;
-use super::reload::Reloader;
+use super::reload::{Reached, Reloader};
 use super::setup::{self, Ready};
 use super::terminal::color_wanted;
 use super::{Exit, tell};
@@ -75,7 +75,7 @@ pub(super) fn run(path: Option<&Path>, workers: Option<u16>) -> Exit {
             Err(exit) => return exit,
         };
         if let Some(path) = path {
-            let reloader = Arc::new(Reloader::new(path, ready.config, Arc::clone(&instance.settings)));
+            let reloader = Arc::new(Reloader::new(path, ready.config, instance.reached()));
             tokio::spawn(reload_on_signal(Arc::clone(&reloader)));
             instance.reloader = Some(reloader);
         }
@@ -280,6 +280,15 @@ impl Instance {
 }
 
 impl Instance {
+    /// What a reload reaches.
+    pub(super) fn reached(&self) -> Reached {
+        Reached {
+            settings: Arc::clone(&self.settings),
+            tls: self.ingest.tls.clone(),
+            spool: self.spool.as_ref().map(|spooled| Arc::clone(&spooled.spool)),
+        }
+    }
+
     /// Takes renewed certificates into use as they come.
     fn follow_files(&self) {
         if let Some(tls) = &self.ingest.tls {
@@ -427,6 +436,7 @@ fn limits(config: &Config) -> Limits {
         drain: config.timeouts.drain,
         answer: config.timeouts.answer,
         connections_max: configured.connections_max,
+        connections_per_peer_max: configured.connections_per_peer_max,
         buffered: configured.body_limits(false),
         streamed: crate::pipeline::BodyLimits {
             ratio_max: configured.stream_ratio_max,

@@ -1,9 +1,11 @@
 //! `tamis spool`: what waits on disk, whether it is sound, and the requests themselves.
 
+use super::serve::spooled;
 use super::setup;
 use super::{Exit, tell};
+use crate::config::Config;
 use crate::inbox::rfc3339;
-use crate::spool::{Inspection, Letter, QueueReport, inspect};
+use crate::spool::{Inspection, Letter, QueueReport, dir_name, inspect};
 use base64::Engine as _;
 use clap::Args;
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -27,13 +29,31 @@ pub(super) struct Place {
     dir: Option<PathBuf>,
 }
 
+/// A spool, and which of its queues somebody sends from.
+struct Known {
+    dir: PathBuf,
+    /// Directories of the upstreams that the configuration names. `None`: there is no configuration to tell.
+    claimed: Option<Vec<String>>,
+}
+
+impl Known {
+    fn of(config: &Config) -> Option<Self> {
+        let dir = config.spool.as_ref()?.dir.clone();
+        Some(Self { dir, claimed: Some(spooled::names(config).map(|name| dir_name(&name)).collect()) })
+    }
+
+    /// Whether a route names the upstream of a queue. `None`: that is not known, or these are dead letters.
+    fn is_claimed(&self, queue: &QueueReport) -> Option<bool> {
+        self.claimed.as_ref().filter(|_| !queue.dead).map(|dirs| dirs.contains(&queue.dir))
+    }
+}
+
 impl Place {
-    fn dir(&self) -> Result<PathBuf, Exit> {
+    fn known(&self) -> Result<Known, Exit> {
         if let Some(dir) = &self.dir {
-            return Ok(dir.clone());
+            return Ok(Known { dir: dir.clone(), claimed: None });
         }
-        let config = setup::read(self.config.as_deref())?;
-        config.spool.map(|spool| spool.dir).ok_or_else(|| {
+        Known::of(&setup::read(self.config.as_deref())?).ok_or_else(|| {
             tell("the configuration has no `[spool]`");
             Exit::Config
         })
@@ -41,13 +61,18 @@ impl Place {
 
     /// Reads the spool.
     fn inspect(&self, each: &mut dyn FnMut(Letter) -> io::Result<()>) -> Result<Inspection, Exit> {
-        let dir = self.dir()?;
-        match inspect(&dir, each) {
+        self.known()?.inspect(each)
+    }
+}
+
+impl Known {
+    fn inspect(&self, each: &mut dyn FnMut(Letter) -> io::Result<()>) -> Result<Inspection, Exit> {
+        match inspect(&self.dir, each) {
             Ok(inspection) => Ok(inspection),
             // Whoever reads us has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Exit::Ok),
             Err(error) => {
-                tell(&format!("cannot read the spool {}: {error}", dir.display()));
+                tell(&format!("cannot read the spool {}: {error}", self.dir.display()));
                 Err(Exit::Io)
             }
         }
@@ -56,15 +81,18 @@ impl Place {
 
 /// Prints a line per upstream.
 pub(super) fn ls(place: &Place, json: bool) -> Exit {
-    let inspection = match place.inspect(&mut |_| Ok(())) {
-        Ok(inspection) => inspection,
+    let inspected = place.known().and_then(|known| Ok((known.inspect(&mut |_| Ok(()))?, known)));
+    let (inspection, known) = match inspected {
+        Ok(inspected) => inspected,
         Err(exit) => return exit,
     };
+    let queues: Vec<Row<'_>> =
+        inspection.queues.iter().map(|queue| (queue, known.is_claimed(queue))).collect();
     let text = if json {
-        let list: Value = inspection.queues.iter().map(as_json).collect();
+        let list: Value = queues.iter().map(as_json).collect();
         format!("{list}\n")
     } else {
-        table(&inspection.queues)
+        table(&queues)
     };
     super::say(&text)
 }
@@ -146,10 +174,14 @@ fn shown(headers: &HeaderMap) -> Value {
     Value::Object(SHOWN.iter().filter_map(text).collect())
 }
 
-fn as_json(queue: &QueueReport) -> Value {
+/// A queue, and whether a route names its upstream, where that is known.
+type Row<'q> = (&'q QueueReport, Option<bool>);
+
+fn as_json((queue, claimed): &Row<'_>) -> Value {
     json!({
         "upstream": name(queue),
         "dead": queue.dead,
+        "claimed": claimed,
         "items": queue.items,
         "records": queue.records,
         "bytes": queue.bytes,
@@ -163,19 +195,20 @@ fn name(queue: &QueueReport) -> &str {
 }
 
 /// Columns wide enough for what they hold.
-fn table(queues: &[QueueReport]) -> String {
-    let mut rows = vec![["UPSTREAM", "ITEMS", "RECORDS", "BYTES", "OLDEST"].map(str::to_owned)];
-    rows.extend(queues.iter().map(|queue| {
+fn table(queues: &[Row<'_>]) -> String {
+    let mut rows = vec![["UPSTREAM", "ITEMS", "RECORDS", "BYTES", "OLDEST", "CLAIMED"].map(str::to_owned)];
+    rows.extend(queues.iter().map(|(queue, claimed)| {
         [
             name(queue).to_owned(),
             queue.items.to_string(),
             queue.records.to_string(),
             queue.bytes.to_string(),
             queue.oldest.map_or_else(|| "-".to_owned(), age),
+            claimed.map_or("-", |claimed| if claimed { "yes" } else { "no" }).to_owned(),
         ]
     }));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2), width(3), width(4)];
+    let widths = [width(0), width(1), width(2), width(3), width(4), width(5)];
     let mut text = String::new();
     for row in &rows {
         text.push_str(&format!("{:<1$}", row[0], widths[0]));
@@ -213,10 +246,10 @@ mod tests {
     fn columns_line_up() {
         let one = QueueReport { upstream: "a".to_owned(), items: 12, ..QueueReport::default() };
         let dead = QueueReport { dead: true, oldest: Some(Duration::from_secs(5)), ..QueueReport::default() };
-        let want = "UPSTREAM      ITEMS  RECORDS  BYTES  OLDEST\n\
-                    a                12        0      0       -\n\
-                    dead letters      0        0      0     5 s\n";
-        assert_eq!(table(&[one, dead]), want);
+        let want = "UPSTREAM      ITEMS  RECORDS  BYTES  OLDEST  CLAIMED\n\
+                    a                12        0      0       -       no\n\
+                    dead letters      0        0      0     5 s        -\n";
+        assert_eq!(table(&[(&one, Some(false)), (&dead, None)]), want);
     }
 
     #[test]

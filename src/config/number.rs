@@ -42,6 +42,8 @@ pub(super) static DEPTH_MAX: Number = Number::count("depth_max", 128, 1, 1_024);
 pub(super) static LAYERS_MAX: Number = Number::count("layers_max", 4, 1, 16);
 pub(super) static MEMORY_BYTES_MAX: Number = Number::bytes("memory_bytes_max", 256 * MIB, 1, TIB);
 pub(super) static CONNECTIONS_MAX: Number = Number::count("connections_max", 5_000, 1, 1_000_000);
+pub(super) static CONNECTIONS_PER_PEER_MAX: Number =
+    Number::count("connections_per_peer_max", 0, 0, 1_000_000);
 pub(super) static HEADERS_MAX: Number = Number::count("headers_max", 64, 1, 1_000);
 pub(super) static HEADERS_BYTES_MAX: Number = Number::bytes("headers_bytes_max", 32 * KIB, 256, 40 * KIB);
 pub(super) static HEADERS_TIMEOUT: Number = Number::millis("headers_timeout", 10 * SECOND, 1, HOUR);
@@ -65,7 +67,7 @@ pub(super) static SPOOL_BYTES_MAX: Number = Number::bytes("bytes_max", GIB, MIB,
 pub(super) static SPOOL_AGE_MAX: Number = Number::millis("age_max", 24 * HOUR, SECOND, 365 * 24 * HOUR);
 
 /// The numbers of `[limits]`, in documentation order.
-pub(super) static LIMITS: [&Number; 17] = [
+pub(super) static LIMITS: [&Number; 18] = [
     &BUFFER_BYTES_MAX,
     &ITEM_BYTES_MAX,
     &BODY_BYTES_MAX,
@@ -75,6 +77,7 @@ pub(super) static LIMITS: [&Number; 17] = [
     &LAYERS_MAX,
     &MEMORY_BYTES_MAX,
     &CONNECTIONS_MAX,
+    &CONNECTIONS_PER_PEER_MAX,
     &HEADERS_MAX,
     &HEADERS_BYTES_MAX,
     &HEADERS_TIMEOUT,

@@ -129,6 +129,8 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// Open connections on the ingest port; past it new ones wait to be accepted.
     pub connections_max: usize,
+    /// Open connections of one address (IPv6: of one /64); past it new ones are closed. 0: no such bound.
+    pub connections_per_peer_max: usize,
     /// Headers of one request; past it 431.
     pub headers_max: usize,
     /// Bytes of all header lines of one request; past it 431.
@@ -172,6 +174,7 @@ impl Limits {
             layers_max: size(read(&number::LAYERS_MAX)),
             memory_bytes_max: size(read(&number::MEMORY_BYTES_MAX)),
             connections_max: size(read(&number::CONNECTIONS_MAX)),
+            connections_per_peer_max: size(read(&number::CONNECTIONS_PER_PEER_MAX)),
             headers_max: size(read(&number::HEADERS_MAX)),
             headers_bytes_max: size(read(&number::HEADERS_BYTES_MAX)),
             headers_timeout: Duration::from_millis(read(&number::HEADERS_TIMEOUT)),

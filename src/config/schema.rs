@@ -43,6 +43,7 @@ pub(super) static LIMITS: Section = Section {
         "layers_max",
         "memory_bytes_max",
         "connections_max",
+        "connections_per_peer_max",
         "headers_max",
         "headers_bytes_max",
         "headers_timeout",

@@ -60,6 +60,17 @@ impl Encoder {
         Self { state, finished: false }
     }
 
+    /// Bytes that an encoder holds until its end, beside what it was given, as measured.
+    #[must_use]
+    pub fn state_bytes(coding: Coding) -> usize {
+        match coding {
+            Coding::Identity => 0,
+            Coding::Gzip | Coding::Deflate => 400 << 10,
+            Coding::Brotli => 1_300 << 10,
+            Coding::Zstd => 1 << 20,
+        }
+    }
+
     /// The coding of the output: never [`Coding::Deflate`].
     #[must_use]
     pub fn coding(&self) -> Coding {

@@ -89,6 +89,7 @@ rules! {
     FrameFlood "frame_flood" GoAway, "HTTP/2: more than 200 frames at once, or 100 a second, that bring nothing";
     ResetFlood "reset_flood" GoAway, "HTTP/2: more than 100 resets at once, 10 a second, or 10,000 in all";
     ContinuationFlood "continuation_flood" GoAway, "HTTP/2: headers in more than 6 frames";
+    PeerConnections "peer_connections" Silence, "a connection of a peer that has `connections_per_peer_max` open";
     WriteStalled "write_stalled" Silence, "an answer of which the sender takes nothing for `write_timeout`, or not all for that and `timeouts.answer`";
 }
 

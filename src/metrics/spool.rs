@@ -13,6 +13,7 @@ pub struct SpoolMetrics {
     size: IntGauge,
     max: IntGauge,
     items: IntGauge,
+    unclaimed: IntGauge,
     oldest: IntGauge,
     received: IntCounter,
     sent: IntCounter,
@@ -32,6 +33,7 @@ impl SpoolMetrics {
             size: gauge(registry, "tamis_spool_size_bytes"),
             max: gauge(registry, "tamis_spool_max_bytes"),
             items: gauge(registry, "tamis_spool_items"),
+            unclaimed: gauge(registry, "tamis_spool_unclaimed_items"),
             oldest: gauge(registry, "tamis_spool_oldest_item_age_seconds"),
             received: counter(registry, "tamis_spool_received_items_total"),
             sent: counter(registry, "tamis_spool_sent_items_total"),
@@ -51,6 +53,11 @@ impl SpoolMetrics {
         self.size.set(saturate(bytes));
         self.items.set(saturate(items));
         self.oldest.set(saturate(oldest_seconds));
+    }
+
+    /// Sets how many items nobody sends.
+    pub fn unclaimed(&self, items: u64) {
+        self.unclaimed.set(saturate(items));
     }
 
     /// Counts items that the spool took.

@@ -131,6 +131,8 @@ metrics! {
         "Bytes that the spool may take, `bytes_max`; 0 without a spool.";
     Gauge "tamis_spool_items", "items", [],
         "Items in the spool that have not ended.";
+    Gauge "tamis_spool_unclaimed_items", "items", [],
+        "Of these, items for upstreams that no route names any more: nobody sends them, and they expire.";
     Gauge "tamis_spool_oldest_item_age_seconds", "seconds", [],
         "Age of the oldest item in the spool; 0 when it is empty.";
     Counter "tamis_spool_received_items_total", "items", [],

@@ -29,7 +29,13 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
+
+/// How many times `memory_wait` a body waits for its turn on a core; past it its sender may try again.
+const TURN_WAITS: u32 = 5;
+/// Charges that are waited for in one `memory_wait` while others wait for their turn.
+const CHARGES_A_WAIT: u32 = 8;
 
 /// Reads, scrubs and sends one body, and counts how its items ended.
 pub(super) async fn deliver(
@@ -156,6 +162,7 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     }
     let scrub = Scrub::new(pipeline, declared, &held.bytes);
     let out_bytes_max = if exchange.signature().is_some() { usize::MAX } else { limits.buffer_bytes_max };
+    let turn = turn(exchange, scrub.is_long(held.bytes.len(), held.complete)).await?;
     let (scrub, rest) = scrub.step(held.bytes.clone(), held.complete, out_bytes_max).await?;
     if format == BodyFormat::Tunnel {
         // The header line is shorter than what is held, so it has been read.
@@ -163,8 +170,19 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
         ended.map_err(|reason| scrub.broken(reason))?;
     }
     let mut flow = Flow { format, scrub, came: held.bytes, rest, complete: held.complete, charge };
-    flow.recharge(exchange, flow.came.len()).await?;
+    flow.recharge(exchange, flow.came.len(), turn).await?;
     Ok(flow)
+}
+
+/// Waits for leave to take a step, if it is a long one. It is given back once what the step made is charged: so what is held
+/// beyond the budget is what one step makes, on each core.
+async fn turn<'e>(exchange: &'e Exchange<'_>, is_long: bool) -> Result<Option<SemaphorePermit<'e>>, Reason> {
+    if !is_long {
+        return Ok(None);
+    }
+    let settings = exchange.settings;
+    let waited = timeout(TURN_WAITS * settings.limits.memory_wait, settings.steps.acquire()).await;
+    waited.map(|turn| Some(turn.expect("the semaphore is never closed"))).map_err(|_| Reason::MemoryExhausted)
 }
 
 /// Refuses a body that is not signed by the platform that the route is for.
@@ -203,8 +221,7 @@ async fn gather(
                 None => ended = true,
             }
         }
-        flow = flow.step(ended, usize::MAX).await?;
-        flow.recharge(exchange, came.len() + flow.rest.len()).await?;
+        flow = flow.step(exchange, ended, usize::MAX, came.len()).await?;
         receipt.framed(flow.scrub.summary());
     }
     flow.came = came.freeze();
@@ -228,16 +245,34 @@ impl Flow {
         matches!(self.format, BodyFormat::OtlpGrpc(..))
     }
 
-    async fn step(mut self, last: bool, out_bytes_max: usize) -> Result<Self, Broken> {
+    /// Takes a step and charges what is held then, `beside` bytes of it beside this.
+    async fn step(
+        mut self,
+        exchange: &Exchange<'_>,
+        last: bool,
+        out_bytes_max: usize,
+        beside: usize,
+    ) -> Result<Self, Broken> {
+        let turn = turn(exchange, self.scrub.is_long(self.rest.len(), last)).await;
+        let turn = turn.map_err(|reason| self.scrub.broken(reason))?;
         (self.scrub, self.rest) = self.scrub.step(self.rest, last, out_bytes_max).await?;
+        self.recharge(exchange, beside + self.rest.len(), turn).await?;
         Ok(self)
     }
 
-    /// Charges what is held now: `came` bytes of input, and what the pipeline and the output hold.
-    async fn recharge(&mut self, exchange: &Exchange<'_>, came: usize) -> Result<(), Broken> {
+    /// Charges what is held now: `came` bytes of input, and what the pipeline and the output hold. Then others have their turn.
+    async fn recharge(
+        &mut self,
+        exchange: &Exchange<'_>,
+        came: usize,
+        turn: Option<SemaphorePermit<'_>>,
+    ) -> Result<(), Broken> {
         let settings = exchange.settings;
         let bytes = came + self.scrub.held_bytes();
-        let charged = self.charge.resize(bytes, settings.limits.memory_wait).await;
+        // Who would give back may wait for this turn.
+        let wait = settings.limits.memory_wait / if turn.is_some() { CHARGES_A_WAIT } else { 1 };
+        let charged = self.charge.resize(bytes, wait).await;
+        drop(turn);
         settings.metrics.memory_bytes(settings.budget.used() as u64);
         charged.map_err(|_| self.scrub.broken(Reason::MemoryExhausted))
     }
@@ -491,8 +526,7 @@ async fn pump(
                 None => ended = true,
             }
         }
-        flow = flow.step(ended, limits.buffer_bytes_max).await?;
-        flow.recharge(exchange, waiting + flow.rest.len()).await?;
+        flow = flow.step(exchange, ended, limits.buffer_bytes_max, waiting).await?;
         receipt.framed(flow.scrub.summary());
     }
     let ended = timeout(limits.body_idle, sink.end()).await;

@@ -1,6 +1,7 @@
 //! Runs the pipeline for one body: in steps, off the async threads when they are long, and behind a
 //! guard that turns a panic into a refusal.
 
+use crate::encode::Encoder;
 use crate::outcome::Reason;
 use crate::pipeline::{Coding, Pipeline, Refusal, Summary};
 use bytes::Bytes;
@@ -62,10 +63,7 @@ impl Scrub {
         last: bool,
         out_bytes_max: usize,
     ) -> Result<(Self, Bytes), Broken> {
-        let inline_max = if self.coded { INLINE_CODED_BYTES_MAX } else { INLINE_BYTES_MAX };
-        // A document that was held is scanned when it ends, however short its last piece is.
-        let held = if last { self.pipeline.held_bytes() } else { 0 };
-        if input.len() + held <= inline_max {
+        if !self.is_long(input.len(), last) {
             self.run(&mut input, last, out_bytes_max)?;
             return Ok((self, input));
         }
@@ -77,6 +75,14 @@ impl Scrub {
         };
         // Cancelled only when the runtime goes down.
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Reason::Draining.into()))
+    }
+
+    /// Whether a step is more than a moment's work, so that it leaves the async threads.
+    pub(crate) fn is_long(&self, input_bytes: usize, last: bool) -> bool {
+        let inline_max = if self.coded { INLINE_CODED_BYTES_MAX } else { INLINE_BYTES_MAX };
+        // A document that was held is scanned when it ends, however short its last piece is.
+        let held = if last { self.pipeline.held_bytes() } else { 0 };
+        input_bytes + held > inline_max
     }
 
     fn run(&mut self, input: &mut Bytes, last: bool, out_bytes_max: usize) -> Result<(), Broken> {
@@ -132,9 +138,10 @@ impl Scrub {
         self.pipeline.coding_out()
     }
 
-    /// Bytes held here: the pipeline's and the output.
+    /// Bytes held here: the pipeline's, the output, and what the coding of the output needs until the body has ended.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.pipeline.held_bytes() + self.out.len()
+        let coder = if self.finished { 0 } else { Encoder::state_bytes(self.pipeline.coding_out()) };
+        self.pipeline.held_bytes() + self.out.len() + coder
     }
 
     /// Time spent in the pipeline.

@@ -10,6 +10,7 @@ use crate::spool::SpoolQueue;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Bounds of connections, requests and bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Limits {
     pub drain: Duration,
     /// Open connections from senders; more wait in the kernel's queue.
     pub connections_max: usize,
+    /// Of them from one address (IPv6: from one /64); more are closed. 0: no such bound.
+    pub connections_per_peer_max: usize,
     /// For bodies that arrive within `buffer_bytes_max`.
     pub buffered: BodyLimits,
     /// For longer ones. `body_bytes_max` does not hold for lines.
@@ -71,6 +74,7 @@ impl Default for Limits {
             answer: Duration::from_secs(60),
             drain: Duration::from_secs(10),
             connections_max: 5_000,
+            connections_per_peer_max: 0,
             buffered: BodyLimits::default(),
             streamed: BodyLimits { ratio_max: 1_100, ..BodyLimits::default() },
         }
@@ -115,6 +119,8 @@ pub struct ProxySettings {
     pub ledger: Ledger,
     /// The held bytes.
     pub budget: Budget,
+    /// Leave for steps that are more than a moment's work: as many at once as there are cores.
+    pub steps: Semaphore,
     /// Where requests wait while an upstream is away, by the name of the route; empty without a spool.
     pub queues: HashMap<Arc<str>, SpoolQueue>,
 }
@@ -126,6 +132,7 @@ impl ProxySettings {
         metrics.bounds(limits.connections_max as u64, limits.memory_bytes_max as u64);
         Self {
             budget: Budget::new(limits.memory_bytes_max),
+            steps: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             ledger: Ledger::default(),
             unrouted: metrics.route("none", "none"),
             limits,

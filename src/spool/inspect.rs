@@ -4,9 +4,10 @@
 //! Holds one file at a time. A file that goes while it is looked for was sent, and is no error.
 
 use super::disk::{Disk, RealDisk};
-use super::queue::{read_file, segments, sent_name, sent_number};
+use super::queue::{read_file, segments};
 use super::request::{Card, StoredRequest};
 use super::segment;
+use super::sent::{Ended, SENT_NAME};
 use super::store::{DEAD_DIR, DEAD_FOR, DEAD_STATUS, queue_dirs};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct QueueReport {
     /// Address of the upstream; the name of the directory where no file says it.
     pub upstream: String,
+    /// Name of its directory.
+    pub dir: String,
     /// These are dead letters: nothing in here is sent.
     pub dead: bool,
     /// Records that wait.
@@ -80,15 +83,16 @@ fn queue(
 ) -> io::Result<QueueReport> {
     let mut report = QueueReport { dead: dir.ends_with(DEAD_DIR), ..QueueReport::default() };
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned());
-    report.upstream = name.unwrap_or_default();
+    report.dir = name.unwrap_or_default();
+    report.upstream.clone_from(&report.dir);
     // First the names, then what has ended: what ends in between shows as waiting, never the other way round.
     let names = segments(disk, &dir)?;
-    let ended = match read_file(disk, &dir.join(sent_name())) {
-        Ok(bytes) => sent_number(&bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+    let ended = match read_file(disk, &dir.join(SENT_NAME)) {
+        Ok(bytes) => Ended::read(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ended::default(),
         Err(error) => return Err(error),
     };
-    let mut last = ended;
+    let mut last = 0;
     for name in names {
         let bytes = match read_file(disk, &dir.join(name.to_string())) {
             Ok(bytes) => bytes,
@@ -103,7 +107,7 @@ fn queue(
         report.damaged += scan.damaged;
         report.torn_bytes += scan.torn_bytes as u64;
         report.upstream = scan.upstream.unwrap_or(report.upstream);
-        for found in scan.records.iter().filter(|found| found.number > ended) {
+        for found in scan.records.iter().filter(|found| !ended.has(found.number)) {
             let payload = &bytes[found.payload.clone()];
             let Some(card) = Card::read(payload) else {
                 report.damaged += 1;

@@ -25,6 +25,7 @@ mod queue;
 mod request;
 mod segment;
 pub mod sender;
+mod sent;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,9 @@ pub(crate) use limits::X_SENTRY_RATE_LIMITS;
 pub use limits::retry_after;
 pub use queue::OpenError;
 pub use request::StoredRequest;
+#[cfg(test)]
+pub(crate) use request::sample;
+pub use store::dir_name;
 
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -131,9 +135,19 @@ enum Command {
     Close,
 }
 
+/// What waits for an upstream that nobody sends to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclaimed {
+    /// Address of the upstream, as it was configured.
+    pub upstream: String,
+    /// Records that wait for it.
+    pub records: usize,
+}
+
 /// The spool, with its thread. Dropped, it closes.
 pub struct Spool {
     commands: mpsc::Sender<Command>,
+    unclaimed: Arc<Mutex<Vec<Unclaimed>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     failing: Arc<AtomicBool>,
     /// Unlocked when it is closed.
@@ -142,7 +156,7 @@ pub struct Spool {
 
 impl Spool {
     /// Opens the directory, and a queue for each upstream, in their order. What an earlier process left for other upstreams stays
-    /// until it expires.
+    /// until it expires, and is told of by [`Spool::unclaimed`].
     ///
     /// # Errors
     /// Another process has it, it cannot be read or written, or a later version wrote it.
@@ -181,11 +195,13 @@ impl Spool {
             })));
         }
         let failing = Arc::new(AtomicBool::new(false));
-        let (told, of) = (Arc::clone(&failing), queues.clone());
+        let unclaimed = Arc::new(Mutex::new(store.unclaimed()));
+        let told = Told { failing: Arc::clone(&failing), unclaimed: Arc::clone(&unclaimed) };
+        let of = queues.clone();
         let thread = std::thread::Builder::new().name("spool".to_owned());
         let thread = thread.spawn(move || serve(store, &receiver, &told, &of));
         let thread = thread.map_err(|error| failed(error.into()))?;
-        let spool = Self { commands, thread: Mutex::new(Some(thread)), failing, _lock: lock };
+        let spool = Self { commands, unclaimed, thread: Mutex::new(Some(thread)), failing, _lock: lock };
         Ok((spool, queues))
     }
 
@@ -194,6 +210,23 @@ impl Spool {
     pub fn is_failing(&self) -> bool {
         let ended = guard(&self.thread).as_ref().is_some_and(JoinHandle::is_finished);
         ended || self.failing.load(Ordering::Relaxed)
+    }
+
+    /// What waits for upstreams that no queue was opened for: nobody sends it, and it expires. As of a second ago.
+    #[must_use]
+    pub fn unclaimed(&self) -> Vec<Unclaimed> {
+        guard(&self.unclaimed).clone()
+    }
+
+    /// Logs a warning for each upstream that something waits for and that nobody sends to.
+    pub fn warn_of_unclaimed(&self) {
+        for Unclaimed { upstream, records } in self.unclaimed() {
+            tracing::warn!(
+                upstream,
+                records,
+                "spool: no route names this upstream any more: what waits for it is not sent, and expires"
+            );
+        }
     }
 
     /// Ends all files in good order. Blocks for at most the writes that are under way; what comes later is refused.
@@ -220,8 +253,14 @@ fn lock(dir: &std::path::Path) -> Result<File, TryLockError> {
     Ok(file)
 }
 
+/// What the thread tells others.
+struct Told {
+    failing: Arc<AtomicBool>,
+    unclaimed: Arc<Mutex<Vec<Unclaimed>>>,
+}
+
 /// The thread: commits in groups, and ends when it is told or nobody can tell it any more.
-fn serve(mut store: Store, commands: &mpsc::Receiver<Command>, failing: &AtomicBool, queues: &[SpoolQueue]) {
+fn serve(mut store: Store, commands: &mpsc::Receiver<Command>, told: &Told, queues: &[SpoolQueue]) {
     let mut ticked = Instant::now();
     let mut open = true;
     while open {
@@ -232,9 +271,10 @@ fn serve(mut store: Store, commands: &mpsc::Receiver<Command>, failing: &AtomicB
         }
         if ticked.elapsed() >= TICK {
             store.tick();
+            *guard(&told.unclaimed) = store.unclaimed();
             ticked = Instant::now();
         }
-        failing.store(store.is_failing(), Ordering::Relaxed);
+        told.failing.store(store.is_failing(), Ordering::Relaxed);
         if store.is_failing() {
             // What cannot be stored goes to the upstream and finds out whether it is back.
             queues.iter().for_each(|queue| queue.set_away(false));

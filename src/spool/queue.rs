@@ -1,7 +1,7 @@
 //! The queue of one upstream: its files, and what of them is still to be sent.
 //!
 //! In: payloads, and word of what became of each. Out: payloads in the order in which they came. On disk: segments
-//! that only ever grow at their end and go as a whole, and `sent`, which says up to where all has ended.
+//! that only ever grow at their end and go as a whole, and `sent`, which says what has ended.
 //! Holds a [`Slot`] for each record that has not ended, no payload.
 //!
 //! A file whose write or sync failed is never written again: after a failed fsync the kernel may call pages clean that
@@ -11,6 +11,7 @@
 use super::disk::{Disk, DiskFile};
 use super::request::Card;
 use super::segment::{self, LaterVersion, RECORD_HEAD_BYTES};
+use super::sent::{Ended, Sent};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -21,10 +22,6 @@ use std::sync::Arc;
 const DEFERRED_LOOKS: u8 = 5;
 /// Ending of the name of a segment.
 const SEGMENT_ENDING: &str = ".seg";
-/// Name of the file that says what has ended.
-const SENT_NAME: &str = "sent";
-/// Bytes of one of its two slots: a number and its checksum.
-const SENT_BYTES: usize = 12;
 /// Records in front among which the next one is chosen while some are refused.
 const CHOICE_MAX: usize = 64;
 /// Refusals after which others go first.
@@ -180,7 +177,9 @@ pub(super) struct Queue {
     next_file: u64,
     /// All records up to this number have ended.
     ended: u64,
-    sent: Box<dyn DiskFile>,
+    sent: Sent,
+    /// What has ended and is not in `sent` yet.
+    unnoted: Vec<u64>,
     /// Records delivered since the start.
     delivered: u64,
     /// Items of the records that have not ended.
@@ -202,7 +201,7 @@ impl Queue {
     ) -> Result<Self, OpenError> {
         disk.make_dir(&dir)?;
         let names = segments(&*disk, &dir)?;
-        let (sent, ended) = open_sent(&*disk, &dir)?;
+        let (sent, ended) = Sent::open(&*disk, &dir)?;
         let mut queue = Self {
             disk,
             dir,
@@ -212,17 +211,18 @@ impl Queue {
             active: None,
             reading: None,
             slots: VecDeque::new(),
-            next: ended + 1,
+            next: ended.last() + 1,
             next_file: names.last().map_or(1, |last| last.number + 1),
-            ended,
+            ended: ended.up_to,
             sent,
+            unnoted: Vec::new(),
             delivered: 0,
             items: 0,
             later: 0,
             recovery: Recovery::default(),
         };
         for name in names {
-            queue.recover(name, now, route)?;
+            queue.recover(name, &ended, now, route)?;
         }
         queue.retire();
         Ok(queue)
@@ -231,6 +231,7 @@ impl Queue {
     fn recover(
         &mut self,
         name: Name,
+        ended: &Ended,
         now: Now,
         route: &mut dyn FnMut(&Card) -> u16,
     ) -> Result<(), OpenError> {
@@ -248,7 +249,7 @@ impl Queue {
             last = last.max(found.number);
             self.next = self.next.max(found.number + 1);
             let is_new = self.slots.back().is_none_or(|slot| slot.number < found.number);
-            if found.number <= self.ended || !is_new {
+            if ended.has(found.number) || !is_new {
                 continue;
             }
             let Some(card) = Card::read(&bytes[found.payload.clone()]) else {
@@ -535,6 +536,7 @@ impl Queue {
         slot.state = State::Ended;
         let ended = slot.clone();
         self.items -= ended.items();
+        self.unnoted.push(number);
         Some(ended)
     }
 
@@ -563,20 +565,17 @@ impl Queue {
     /// It could not be noted, so that a restart would send records again. Nothing else is affected.
     pub(super) fn settle(&mut self, idle: bool) -> io::Result<()> {
         let before = self.ended;
-        while let Some(slot) = self.slots.front().filter(|slot| slot.state == State::Ended) {
-            self.ended = slot.number;
+        while self.slots.front().is_some_and(|slot| slot.state == State::Ended) {
             self.slots.pop_front();
         }
-        if self.slots.is_empty() {
-            self.ended = self.next - 1;
+        // What is in front of the first that waits has ended, or was never acknowledged.
+        self.ended = self.slots.front().map_or(self.next, |slot| slot.number) - 1;
+        let mut noted = if self.ended == before { Ok(()) } else { self.sent.advance(self.ended) };
+        for number in std::mem::take(&mut self.unnoted) {
+            if number > self.ended {
+                noted = noted.and(self.sent.note(number));
+            }
         }
-        let noted = if self.ended == before {
-            Ok(())
-        } else {
-            // Two slots in turn: a torn write spoils only the one that is older.
-            let at = (self.ended % 2) * SENT_BYTES as u64;
-            self.sent.write_at(&sent_slot(self.ended), at)
-        };
         if idle && self.slots.is_empty() {
             self.close();
         }
@@ -642,45 +641,6 @@ pub(super) fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len];
     file.read_at(&mut bytes, 0)?;
     Ok(bytes)
-}
-
-fn open_sent(disk: &dyn Disk, dir: &Path) -> io::Result<(Box<dyn DiskFile>, u64)> {
-    let path = dir.join(SENT_NAME);
-    let file = match disk.open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let file = disk.create(&path)?;
-            disk.sync_dir(dir)?;
-            file
-        }
-        Err(error) => return Err(error),
-    };
-    let mut bytes = [0; 2 * SENT_BYTES];
-    let there = usize::try_from(file.len()?).unwrap_or(usize::MAX).min(bytes.len());
-    file.read_at(&mut bytes[..there], 0)?;
-    Ok((file, sent_number(&bytes)))
-}
-
-/// Up to where all has ended, as the file `sent` says. Without a whole slot nothing has: records are sent again.
-pub(super) fn sent_number(bytes: &[u8]) -> u64 {
-    let slots = bytes.chunks_exact(SENT_BYTES).filter_map(|slot| {
-        let number = u64::from_le_bytes(slot[..8].try_into().ok()?);
-        (sent_slot(number) == slot).then_some(number)
-    });
-    slots.max().unwrap_or(0)
-}
-
-fn sent_slot(number: u64) -> [u8; SENT_BYTES] {
-    let mut slot = [0; SENT_BYTES];
-    slot[..8].copy_from_slice(&number.to_le_bytes());
-    let crc = !crc32c::crc32c(&slot[..8]);
-    slot[8..].copy_from_slice(&crc.to_le_bytes());
-    slot
-}
-
-/// Name of the file that says what has ended.
-pub(super) fn sent_name() -> &'static str {
-    SENT_NAME
 }
 
 /// A number that nobody outside can know.

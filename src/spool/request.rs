@@ -117,7 +117,7 @@ fn split<'b>(rest: &mut &'b [u8], at: usize) -> Option<&'b [u8]> {
 }
 
 #[cfg(test)]
-pub(super) fn sample(body: &[u8]) -> StoredRequest {
+pub(crate) fn sample(body: &[u8]) -> StoredRequest {
     let mut headers = HeaderMap::new();
     headers.append("content-type", HeaderValue::from_static("application/json"));
     headers.append("x-two", HeaderValue::from_static("a"));

@@ -8,7 +8,7 @@ use super::disk::Disk;
 use super::queue::{Back, New, Now, OpenError, Queue, Slot, Taken};
 use super::request::{Card, StoredRequest};
 use super::segment::PAYLOAD_BYTES_MAX;
-use super::{Options, SpoolError};
+use super::{Options, SpoolError, Unclaimed};
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::outcome::{Outcome, Reason};
@@ -69,6 +69,8 @@ pub(super) struct Store {
     ledger: Ledger,
     metrics: Metrics,
     queues: Vec<Queue>,
+    /// Of the queues, those that somebody sends from.
+    claimed: Vec<QueueId>,
     dead: Queue,
     routes: Vec<RouteEntry>,
     started: Instant,
@@ -103,8 +105,10 @@ impl Store {
             queues.push(Queue::open(Arc::clone(&disk), dir, &upstream, bytes_max, now, &mut route)?);
         }
         let damaged = queues.iter().map(|queue| queue.recovery.damaged).sum();
+        let claimed = Vec::new();
+        let failing = false;
         let store =
-            Self { disk, options, ledger, metrics, queues, dead, routes, started, damaged, failing: false };
+            Self { disk, options, ledger, metrics, queues, claimed, dead, routes, started, damaged, failing };
         store.ledger.restored(store.queues.iter().map(Queue::items).sum());
         store.metrics.spool().discarded(Reason::SpoolDamaged, damaged);
         store.metrics.spool().bytes_max(store.options.bytes_max);
@@ -112,8 +116,15 @@ impl Store {
         Ok(store)
     }
 
-    /// The queue of an upstream, begun if there is none.
+    /// The queue of an upstream, begun if there is none. Somebody sends from it from here on.
     pub(super) fn queue(&mut self, upstream: &str) -> Result<QueueId, OpenError> {
+        let queue = self.find_or_begin(upstream)?;
+        self.claimed.push(queue);
+        self.show();
+        Ok(queue)
+    }
+
+    fn find_or_begin(&mut self, upstream: &str) -> Result<QueueId, OpenError> {
         let name = dir_name(upstream);
         let dir = self.options.dir.join(&name);
         if let Some(at) = self.queues.iter().position(|queue| *queue.dir() == *dir) {
@@ -129,6 +140,18 @@ impl Store {
         self.ledger.restored(queue.items());
         self.queues.push(queue);
         Ok(QueueId(self.queues.len() - 1))
+    }
+
+    /// What waits in queues that nobody sends from.
+    pub(super) fn unclaimed(&self) -> Vec<Unclaimed> {
+        let waiting = self.unclaimed_queues().filter(|queue| !queue.slots.is_empty());
+        let told = |queue: &Queue| Unclaimed { upstream: queue.upstream.clone(), records: queue.slots.len() };
+        waiting.map(told).collect()
+    }
+
+    fn unclaimed_queues(&self) -> impl Iterator<Item = &Queue> {
+        let queues = self.queues.iter().enumerate();
+        queues.filter(|(at, _)| !self.claimed.contains(&QueueId(*at))).map(|(_, queue)| queue)
     }
 
     /// Records of a queue that have not ended.
@@ -346,6 +369,7 @@ impl Store {
             self.queues.iter().filter_map(|queue| queue.slots.front()).map(|slot| slot.born_ms).min();
         let age_ms = oldest.map_or(0, |born| self.now().born_ms - born);
         self.metrics.spool().holds(self.bytes(), items, u64::try_from(age_ms / 1_000).unwrap_or(0));
+        self.metrics.spool().unclaimed(self.unclaimed_queues().map(Queue::items).sum());
     }
 
     fn now(&self) -> Now {
@@ -372,8 +396,9 @@ fn route_of(routes: &mut Vec<RouteEntry>, metrics: &Metrics, name: &str, protoco
     u16::try_from(at).unwrap_or(u16::MAX)
 }
 
-/// The directory of an upstream's queue: for people its address, and for what is the same in that, a digest.
-pub(super) fn dir_name(upstream: &str) -> String {
+/// The name of the directory of an upstream's queue: for people its address, and for what is the same in that, a digest.
+#[must_use]
+pub fn dir_name(upstream: &str) -> String {
     let shown = upstream.split_once("://").map_or(upstream, |(_, rest)| rest);
     let plain = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '_' };
     let shown: String = shown.chars().take(DIR_CHARS_MAX).map(plain).collect();

@@ -25,7 +25,7 @@ pub use tls::TlsOptions;
 use crate::certificate::CertificateError;
 use crate::metrics::UpstreamMetrics;
 use crate::outcome::Reason;
-use crate::watch::{self, Files};
+use crate::watch::{self, Files, Reread as _};
 use address::{Reach, reach};
 use circuit::Circuit;
 use connect::{Connector, Distrust};
@@ -215,6 +215,14 @@ impl HttpUpstream {
         let files = self.0.tls.files();
         if !files.is_empty() {
             tokio::spawn(watch::follow(Arc::downgrade(&self.0.tls), Files::new(files), every));
+        }
+    }
+
+    /// Reads the files of certificates again, changed or not. Blocks. What cannot be used leaves what was read before in its place,
+    /// and is logged.
+    pub fn reread_files(&self) {
+        if !self.0.tls.files().is_empty() {
+            self.0.tls.reread();
         }
     }
 

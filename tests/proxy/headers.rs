@@ -1,52 +1,11 @@
 //! Which request headers reach the upstream.
 
-use crate::support::{ENVELOPE, ENVELOPE_PATH, FakeUpstream, Proxy, Seen, post};
-
-/// Names under which servers and proxies pass a sender's address on.
-const ADDRESS_HEADERS: [&str; 42] = [
-    "x-forwarded-for",
-    "x-sentry-forwarded-for",
-    "x-vercel-forwarded-for",
-    "x-vercel-proxied-for",
-    "cf-connecting-ip",
-    "cf-connecting-ipv6",
-    "cf-pseudo-ipv4",
-    "x-real-ip",
-    "forwarded",
-    "true-client-ip",
-    "fly-client-ip",
-    "cloudfront-viewer-address",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "fastly-client-ip",
-    "x-envoy-external-address",
-    "x-appengine-user-ip",
-    "x-appengine-remote-addr",
-    "x-original-forwarded-for",
-    "x-forwarded",
-    "x-forwarded-host",
-    "x-forwarded-by",
-    "x-forwarded-server",
-    "x-azure-clientip",
-    "x-azure-socketip",
-    "akamai-origin-hop",
-    "x-akamai-client-ip",
-    "x-remote-ip",
-    "x-remote-addr",
-    "x-originating-ip",
-    "x-host",
-    "x-proxyuser-ip",
-    "x-nf-client-connection-ip",
-    "x-cdn-src-ip",
-    "x-arr-clientip",
-    "wl-proxy-client-ip",
-    "proxy-client-ip",
-    "client-ip",
-    "x-request-id",
-    "baggage",
-    "tracestate",
-    "via",
-];
+use crate::header_names::NAMES;
+use crate::support::{ENVELOPE, ENVELOPE_PATH, FakeUpstream, Proxy, Seen, post, post_chunked};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 
 #[track_caller]
 fn assert_no_address(seen: &Seen) {
@@ -55,14 +14,71 @@ fn assert_no_address(seen: &Seen) {
     }
 }
 
+/// Names as a proxy may write them: `x-real-ip`, `X-Real-Ip`, `X-REAL-IP`.
+fn spelt(name: &str, at: usize) -> String {
+    let capital = |part: &str| part[..1].to_uppercase() + &part[1..];
+    match at % 3 {
+        0 => name.to_owned(),
+        1 => name.split('-').map(capital).collect::<Vec<_>>().join("-"),
+        _ => name.to_uppercase(),
+    }
+}
+
+/// Requests that together carry every name, over HTTP/1.1 and as trailers.
+fn planted(path: &str, kind: &str, body: &str) -> Vec<Vec<u8>> {
+    let named: Vec<String> = NAMES.iter().enumerate().map(|(at, name)| spelt(name, at)).collect();
+    let headers = named.chunks(50).map(|names| {
+        let mut headers: Vec<_> = names.iter().map(|name| (name.as_str(), "192.0.2.77")).collect();
+        headers.push(("content-type", kind));
+        post(path, &headers, body)
+    });
+    let trailers = named.chunks(16).map(|names| {
+        let mut request = post_chunked(path, &[("content-type", kind)], &[body.as_bytes()]);
+        request.truncate(request.len() - 2);
+        names.iter().for_each(|name| request.extend(format!("{name}: 192.0.2.77\r\n").into_bytes()));
+        request.extend_from_slice(b"\r\n");
+        request
+    });
+    headers.chain(trailers).collect()
+}
+
 #[tokio::test]
-async fn no_header_names_the_sender() {
-    for path in [ENVELOPE_PATH, "/logs/x"] {
+async fn none_of_two_hundred_headers_passes() {
+    let json = r#"{"resourceLogs":[]}"#;
+    for (path, kind, body) in [
+        (ENVELOPE_PATH, "application/x-sentry-envelope", ENVELOPE),
+        ("/v1/logs", "application/json", json),
+        ("/logs/x", "application/json", "{}"),
+    ] {
         let upstream = FakeUpstream::ok().await;
         let proxy = Proxy::to_http(&upstream).await;
-        let planted: Vec<_> = ADDRESS_HEADERS.iter().map(|name| (*name, "192.0.2.77")).collect();
-        assert_eq!(proxy.send(post(path, &planted, ENVELOPE)).await.status, 200);
-        assert_no_address(&upstream.one());
+        let requests = planted(path, kind, body);
+        for request in &requests {
+            let answer = proxy.send(request).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        }
+        // The same over HTTP/2.
+        let io = TokioIo::new(proxy.connect().await);
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.expect("h2c");
+        tokio::spawn(connection);
+        for names in NAMES.chunks(50) {
+            let mut request =
+                Request::post(format!("http://tamis.example.com{path}")).header("content-type", kind);
+            for name in names {
+                request = request.header(*name, "192.0.2.77");
+            }
+            let request = request.body(Full::new(Bytes::from(body))).expect("a request");
+            assert_eq!(sender.send_request(request).await.expect("an answer").status(), 200);
+        }
+        let seen = upstream.seen();
+        assert_eq!(seen.len(), requests.len() + NAMES.len().div_ceil(50), "{path}");
+        for seen in &seen {
+            assert_no_address(seen);
+            for name in seen.headers.keys() {
+                assert!(!NAMES.contains(&name.as_str()), "{name} passes");
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tamis::outcome::Outcome;
 use tamis::proxy::Limits;
 use tamis::upstream::TlsOptions;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 #[tokio::test]
 async fn a_sender_may_speak_http2_from_the_start() {
@@ -90,6 +90,25 @@ async fn a_broken_off_body_never_completes_over_http2_either() {
     assert_eq!(proxy.send(post("/logs/again", &[], "{}")).await.status, 200);
     assert!(!upstream.seen()[0].complete);
     assert_eq!(upstream.connections(), 1);
+}
+
+#[tokio::test]
+async fn one_peer_cannot_take_all_connections() {
+    let upstream = FakeUpstream::ok().await;
+    let limits = Limits { connections_per_peer_max: 2, ..Limits::default() };
+    let proxy = Proxy::to(http(&upstream.url(), &TlsOptions::default()), limits).await;
+    let (first, mut second) = (proxy.connect().await, proxy.connect().await);
+    let mut third = proxy.connect().await;
+    let closed = tokio::time::timeout(LONG, third.read(&mut [0; 1])).await.expect("in time");
+    assert!(matches!(closed, Ok(0) | Err(_)), "the third is closed: {closed:?}");
+    let counted = "tamis_gate_refused_total{reason=\"peer_connections\"}";
+    proxy.wait_for(counted, 1).await;
+    second.write_all(&post(ENVELOPE_PATH, &[], ENVELOPE)).await.expect("open");
+    assert_eq!(read_answer(second).await.status, 200, "the others go on");
+    drop(first);
+    proxy.wait_for("tamis_connections_open", 0).await;
+    assert_eq!(proxy.send(post(ENVELOPE_PATH, &[], ENVELOPE)).await.status, 200);
+    assert_eq!(proxy.metric(counted), Some(1));
 }
 
 #[tokio::test]

@@ -56,11 +56,20 @@ pub(super) fn open(ready: &Ready, settings: &mut ProxySettings) -> Result<Option
         }
     })?;
     settings.queues = queue_of.into_iter().map(|(route, at)| (route, queues[at].clone())).collect();
+    spool.warn_of_unclaimed();
     let waiting: usize = queues.iter().map(SpoolQueue::waiting).sum();
     if waiting > 0 {
         tracing::info!(requests = waiting, "spool: sending what an earlier process left");
     }
     Ok(Some(Spooled { spool: Arc::new(spool), queues: queues.into_iter().zip(means).collect() }))
+}
+
+/// What the upstreams of a configuration are called in the spool.
+pub(crate) fn names(config: &config::Config) -> impl Iterator<Item = String> {
+    config.routes.iter().filter_map(|route| match &route.upstream {
+        config::Upstream::Http(remote) => Some(name(remote)),
+        config::Upstream::Inbox => None,
+    })
 }
 
 /// What an upstream is called in the spool: its address, whom we show ourselves as, and whom we trust.

@@ -1,0 +1,431 @@
+//! Requests with planted values: one way for each protocol and shape, each in turn in every coding.
+
+use crate::carrier::buried;
+use crate::event;
+use crate::layers::Layer;
+use crate::plant::{Kind, Plant};
+use crate::process::DRAIN_SECRET;
+use crate::random::Random;
+use crate::secret;
+use flate2::write::ZlibEncoder;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use prost::Message as _;
+use serde_json::{Value, json};
+use sha1::Sha1;
+use std::io::Write as _;
+use tamis::decode::Coding;
+
+pub(crate) const CODINGS: [Coding; 5] =
+    [Coding::Identity, Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
+/// Layers behind which values lie in items that are JSON themselves, and in texts.
+const DEPTH: usize = 3;
+
+/// How values come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    SentryEnvelope,
+    SentryStore,
+    Inbox,
+    OtlpTraces,
+    OtlpLogs,
+    OtlpJson,
+    PostHog,
+    Segment,
+    RudderStack,
+    Langfuse,
+    LangSmith,
+    Vercel,
+    Json,
+    Ndjson,
+    Text,
+    Form,
+    /// JSON that ends in the middle.
+    Cut,
+    /// Not what its coding says.
+    Uncoded,
+    /// A coding that nobody knows.
+    UnknownCoding,
+    /// A path that no route takes, with a value in it.
+    NoRoute,
+    /// A head that breaks a rule, with values in it.
+    Framing,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 21] = [
+        Self::SentryEnvelope,
+        Self::SentryStore,
+        Self::Inbox,
+        Self::OtlpTraces,
+        Self::OtlpLogs,
+        Self::OtlpJson,
+        Self::PostHog,
+        Self::Segment,
+        Self::RudderStack,
+        Self::Langfuse,
+        Self::LangSmith,
+        Self::Vercel,
+        Self::Json,
+        Self::Ndjson,
+        Self::Text,
+        Self::Form,
+        Self::Cut,
+        Self::Uncoded,
+        Self::UnknownCoding,
+        Self::NoRoute,
+        Self::Framing,
+    ];
+
+    /// Whether it is taken into the spool while the upstream is away.
+    pub(crate) fn waits(self) -> bool {
+        use Way::{LangSmith, Langfuse, PostHog, RudderStack, Segment, SentryEnvelope, SentryStore, Vercel};
+        matches!(
+            self,
+            SentryEnvelope | SentryStore | PostHog | Segment | RudderStack | Langfuse | LangSmith | Vercel
+        )
+    }
+
+    /// Whether it is refused even while the upstream is there.
+    pub(crate) fn is_refused(self) -> bool {
+        use Way::{Cut, Framing, NoRoute, Uncoded, UnknownCoding};
+        matches!(self, Cut | Uncoded | UnknownCoding | NoRoute | Framing)
+    }
+
+    fn host(self) -> &'static str {
+        use Way::{
+            Cut, Form, Framing, Inbox, Json, LangSmith, Langfuse, Ndjson, NoRoute, OtlpJson, OtlpLogs,
+            OtlpTraces, PostHog, RudderStack, Segment, SentryEnvelope, SentryStore, Text, Uncoded,
+            UnknownCoding, Vercel,
+        };
+        match self {
+            SentryEnvelope | SentryStore => "sentry.example.com",
+            Inbox => "inbox.example.com",
+            OtlpTraces | OtlpLogs | OtlpJson => "otlp.example.com",
+            PostHog => "posthog.example.com",
+            Segment => "segment.example.com",
+            RudderStack => "rudderstack.example.com",
+            Langfuse => "langfuse.example.com",
+            LangSmith => "langsmith.example.com",
+            Vercel => "vercel.example.com",
+            Json | Ndjson | Text | Form | Cut | Uncoded | UnknownCoding | Framing => "generic.example.com",
+            NoRoute => "nobody.example.com",
+        }
+    }
+
+    fn target(self) -> &'static str {
+        use Way::{
+            Inbox, LangSmith, Langfuse, OtlpJson, OtlpLogs, OtlpTraces, PostHog, RudderStack, Segment,
+            SentryEnvelope, SentryStore, Vercel,
+        };
+        match self {
+            SentryEnvelope | Inbox => "/api/42/envelope/",
+            SentryStore => "/api/42/store/",
+            OtlpTraces | OtlpJson => "/v1/traces",
+            OtlpLogs => "/v1/logs",
+            PostHog => "/batch/",
+            Segment | RudderStack => "/v1/batch",
+            Langfuse => "/api/public/ingestion",
+            LangSmith => "/runs/batch",
+            Vercel => "/drain",
+            _ => "/ingest",
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::SentryEnvelope | Self::Inbox => "application/x-sentry-envelope",
+            Self::OtlpTraces | Self::OtlpLogs => "application/x-protobuf",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Text => "text/plain",
+            Self::Form => "application/x-www-form-urlencoded",
+            _ => "application/json",
+        }
+    }
+}
+
+/// A request and what was planted in it.
+pub(crate) struct Sent {
+    pub(crate) bytes: Vec<u8>,
+    coding: Coding,
+    pub(crate) plants: Vec<Plant>,
+}
+
+impl Sent {
+    pub(crate) fn new(way: Way, random: &mut Random, nth: usize) -> Self {
+        let mut planter = Planter { random, plants: Vec::new() };
+        let plain = planter.body(way, nth);
+        let coding = match way {
+            Way::Uncoded | Way::UnknownCoding => Coding::Identity,
+            _ => CODINGS[nth % CODINGS.len()],
+        };
+        let body = packed(coding, &plain);
+        let mut head = format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: {}\r\n",
+            planter.target(way),
+            way.host(),
+            way.content_type()
+        );
+        // Who sends, in names that are never passed on.
+        for name in ["x-forwarded-for", "x-real-ip", "forwarded", "cookie", "x-user", "baggage"] {
+            head += &format!("{name}: {}\r\n", planter.value());
+        }
+        match way {
+            Way::Uncoded => head += "content-encoding: gzip\r\n",
+            Way::UnknownCoding => head += "content-encoding: x-invented\r\n",
+            _ if coding != Coding::Identity => head += &format!("content-encoding: {}\r\n", name_of(coding)),
+            _ => {}
+        }
+        if way == Way::Vercel {
+            let mut mac = Hmac::<Sha1>::new_from_slice(DRAIN_SECRET).expect("any length is a key");
+            mac.update(&body);
+            let digest: String =
+                mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            head += &format!("x-vercel-signature: {digest}\r\n");
+        }
+        if way == Way::Framing {
+            head += &format!("x-folded: {}\r\n {}\r\n", planter.value(), planter.value());
+        }
+        head += &format!("content-length: {}\r\n\r\n", body.len());
+        Self { bytes: [head.as_bytes(), &body].concat(), coding, plants: planter.plants }
+    }
+
+    /// Head, and body without its coding.
+    pub(crate) fn parts(&self) -> (&[u8], Vec<u8>) {
+        let end = memchr::memmem::find(&self.bytes, b"\r\n\r\n").expect("a head") + 4;
+        let (head, body) = self.bytes.split_at(end);
+        (head, unpacked(Some(name_of(self.coding)), body))
+    }
+}
+
+fn packed(coding: Coding, plain: &[u8]) -> Vec<u8> {
+    if coding != Coding::Deflate {
+        return crate::support::packed(coding, plain);
+    }
+    let mut encoder = ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(plain).and_then(|()| encoder.finish()).expect("a vector")
+}
+
+/// The plain bytes of a body under the name of its coding.
+pub(crate) fn unpacked(name: Option<&str>, body: &[u8]) -> Vec<u8> {
+    let known = |coding: &&Coding| Some(name_of(**coding)) == name;
+    let coding = CODINGS.iter().find(known).copied().unwrap_or_default();
+    let limits = tamis::decode::DecodeLimits { bytes_max: Some(64 << 20), ratio_max: 10_000 };
+    tamis::decode::whole(coding, limits, body).expect("it is in its coding")
+}
+
+/// The texts of a body in protobuf, a line each; nothing of another. A number in front of a text would pass for a part of it.
+pub(crate) fn strings(target: &str, body: &[u8]) -> Vec<u8> {
+    let mut texts = Vec::new();
+    let mut tell = |value: Option<&AnyValue>| match value.and_then(|value| value.value.as_ref()) {
+        Some(Any::StringValue(text)) => texts.push(text.clone()),
+        None => {}
+        Some(other) => panic!("only texts are sent: {other:?}"),
+    };
+    match target {
+        "/v1/traces" if body.first() != Some(&b'{') => {
+            let request = ExportTraceServiceRequest::decode(body).expect("it is one still");
+            let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+            let spans = scopes.flat_map(|scope| &scope.spans);
+            spans.flat_map(|span| &span.attributes).for_each(|pair| tell(pair.value.as_ref()));
+        }
+        "/v1/logs" => {
+            let request = ExportLogsServiceRequest::decode(body).expect("it is one still");
+            let scopes = request.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
+            for record in scopes.flat_map(|scope| &scope.log_records) {
+                tell(record.body.as_ref());
+                record.attributes.iter().for_each(|pair| tell(pair.value.as_ref()));
+            }
+        }
+        _ => {}
+    }
+    texts.join("\n").into_bytes()
+}
+
+fn name_of(coding: Coding) -> &'static str {
+    match coding {
+        Coding::Gzip => "gzip",
+        Coding::Deflate => "deflate",
+        Coding::Brotli => "br",
+        Coding::Zstd => "zstd",
+        _ => "identity",
+    }
+}
+
+struct Planter<'r> {
+    random: &'r mut Random,
+    plants: Vec<Plant>,
+}
+
+impl Planter<'_> {
+    /// A value of a kind that tells itself anywhere.
+    fn plant(&mut self) -> String {
+        let plant = match self.random.below(5) {
+            0 => Kind::Email.plant(self.random),
+            1 => Kind::Ip.plant(self.random),
+            2 => Kind::Card.plant(self.random),
+            3 => Kind::Iban.plant(self.random),
+            _ => Plant { kind: Kind::Secret, ..secret::prefixed(self.random) },
+        };
+        let text = plant.full();
+        self.plants.push(plant);
+        text
+    }
+
+    /// A value in a line of its own, as a header holds it.
+    fn value(&mut self) -> String {
+        let plant = Kind::Email.plant(self.random);
+        let text: String = plant.full().chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).collect();
+        if plant.cores.iter().all(|core| text.contains(core.as_str())) {
+            self.plants.push(plant);
+        }
+        text
+    }
+
+    /// A value in some text, behind some layers.
+    fn text(&mut self, depth_max: usize) -> String {
+        let depth = self.random.below(depth_max + 1);
+        let value = self.plant();
+        buried(self.random, &value, depth)
+    }
+
+    fn target(&mut self, way: Way) -> String {
+        match way {
+            Way::NoRoute => {
+                let value = Layer::Percent.write(&self.value());
+                format!("/u/{value}?mail={value}")
+            }
+            Way::Json => format!("/ingest?note={}", Layer::Percent.write(&self.value())),
+            _ => way.target().to_owned(),
+        }
+    }
+
+    fn body(&mut self, way: Way, nth: usize) -> Vec<u8> {
+        let id = format!("{nth:032x}");
+        match way {
+            Way::SentryEnvelope | Way::Inbox | Way::SentryStore => {
+                let event = event::event(self.random, nth);
+                self.plants.extend(event.plants);
+                if way == Way::SentryStore {
+                    return event.bytes;
+                }
+                let mut out = format!("{{\"event_id\":\"{id}\"}}\n{{\"type\":\"event\"}}\n").into_bytes();
+                out.extend(event.bytes);
+                out.push(b'\n');
+                out
+            }
+            Way::OtlpTraces => ExportTraceServiceRequest {
+                resource_spans: vec![ResourceSpans {
+                    scope_spans: vec![ScopeSpans {
+                        spans: (1..=6).map(|at| self.span(at)).collect(),
+                        ..ScopeSpans::default()
+                    }],
+                    ..ResourceSpans::default()
+                }],
+            }
+            .encode_to_vec(),
+            Way::OtlpLogs => ExportLogsServiceRequest {
+                resource_logs: vec![ResourceLogs {
+                    scope_logs: vec![ScopeLogs {
+                        log_records: (0..6).map(|_| self.record()).collect(),
+                        ..ScopeLogs::default()
+                    }],
+                    ..ResourceLogs::default()
+                }],
+            }
+            .encode_to_vec(),
+            Way::OtlpJson => {
+                let spans: Vec<Value> = (1..=6).map(|at| self.span_json(at)).collect();
+                json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string().into_bytes()
+            }
+            Way::PostHog => self.batch(|detail, nth| {
+                json!({"event": "paid", "uuid": format!("0197c1f0-0000-7000-8000-{nth:012}"), "distinct_id": format!("anon-{nth}"),
+                       "properties": {"detail": detail, "n": 1.5}})
+            }, |batch| json!({"api_key": "phc_0123456789abcdefghijABCDEFGHIJKLMNOPQRSTUVWX", "batch": batch})),
+            Way::Segment | Way::RudderStack => self.batch(|detail, nth| {
+                json!({"type": "track", "messageId": format!("m-{nth}"), "anonymousId": format!("a-{nth}"), "event": "Paid",
+                       "properties": {"detail": detail, "total": 12.5}})
+            }, |batch| json!({"writeKey": "0123456789abcdefghijABCDEFGHIJKL", "batch": batch})),
+            Way::Langfuse => self.batch(|detail, nth| {
+                json!({"id": format!("e-{nth}"), "type": "trace-create", "timestamp": "2026-01-01T00:00:00Z",
+                       "body": {"id": format!("t-{nth}"), "metadata": {"detail": detail}}})
+            }, |batch| json!({"batch": batch})),
+            Way::LangSmith => self.batch(|detail, nth| {
+                json!({"id": format!("0197c1f0-0000-7000-8000-{nth:012}"), "name": "run", "run_type": "llm",
+                       "extra": {"metadata": {"detail": detail}}})
+            }, |batch| json!({"post": batch, "patch": []})),
+            Way::Vercel => self.batch(|detail, nth| {
+                json!({"id": format!("15738171873303770617173{nth:05}"), "message": detail, "timestamp": 1_573_817_187_330_u64,
+                       "deploymentId": "dpl_0example", "source": "lambda"})
+            }, Value::Array),
+            Way::Json | Way::UnknownCoding | Way::Uncoded | Way::NoRoute | Way::Framing => self.batch(
+                |detail, nth| json!({"n": nth, "detail": detail}),
+                |batch| json!({"rows": batch}),
+            ),
+            Way::Cut => {
+                let whole = self.batch(|detail, nth| json!({"n": nth, "detail": detail}), |batch| json!({"rows": batch}));
+                whole[..whole.len() - 3].to_vec()
+            }
+            Way::Ndjson => self.lines(|detail| json!({"level": "info", "detail": detail}).to_string()),
+            Way::Text => self.lines(|detail| detail.replace(['\n', '\r'], " ")),
+            Way::Form => {
+                let fields: Vec<String> = (0..8)
+                    .map(|nth| format!("field{nth}={}", Layer::Form.write(&self.text(DEPTH - 1))))
+                    .collect();
+                fields.join("&").into_bytes()
+            }
+        }
+    }
+
+    fn batch(
+        &mut self,
+        one: impl Fn(String, usize) -> Value,
+        whole: impl Fn(Vec<Value>) -> Value,
+    ) -> Vec<u8> {
+        let all = (0..10).map(|nth| one(self.text(DEPTH), nth)).collect();
+        whole(all).to_string().into_bytes()
+    }
+
+    fn lines(&mut self, one: impl Fn(String) -> String) -> Vec<u8> {
+        let mut out = String::new();
+        for _ in 0..10 {
+            out += &one(self.text(DEPTH));
+            out.push('\n');
+        }
+        out.into_bytes()
+    }
+
+    fn attribute(&mut self, key: &str) -> KeyValue {
+        let value = Some(AnyValue { value: Some(Any::StringValue(self.text(DEPTH))) });
+        KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+    }
+
+    fn span(&mut self, at: u8) -> Span {
+        Span {
+            trace_id: vec![0xab; 16],
+            span_id: vec![at; 8],
+            name: "GET /cart".to_owned(),
+            attributes: vec![self.attribute("app.detail"), self.attribute("app.note")],
+            start_time_unix_nano: 1_760_520_026_781_239_000,
+            ..Span::default()
+        }
+    }
+
+    fn record(&mut self) -> LogRecord {
+        let body = Some(AnyValue { value: Some(Any::StringValue(self.text(DEPTH))) });
+        LogRecord { body, attributes: vec![self.attribute("app.detail")], ..LogRecord::default() }
+    }
+
+    fn span_json(&mut self, at: u8) -> Value {
+        json!({
+            "traceId": "abababababababababababababababab", "spanId": format!("{at:016x}"), "name": "GET /cart",
+            "startTimeUnixNano": "1760520026781239000",
+            "attributes": [{"key": "app.detail", "value": {"stringValue": self.text(DEPTH)}}]
+        })
+    }
+}

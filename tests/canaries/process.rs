@@ -1,0 +1,153 @@
+//! `tamis serve` with a route for each protocol, asked over sockets and watched from outside.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::LONG;
+
+const TAMIS: &str = env!("CARGO_BIN_EXE_tamis");
+/// What the drains of platforms are signed with.
+pub(crate) const DRAIN_SECRET: &[u8] = b"an-invented-drain-secret";
+/// Everything that the admin port says without being changed.
+pub(crate) const ADMIN_PATHS: [&str; 7] =
+    ["/metrics", "/ready", "/inbox", "/api/v1/patterns", "/api/v1/ledger", "/api/v1/status", "/"];
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Head and body.
+    pub(crate) bytes: Vec<u8>,
+}
+
+pub(crate) struct Served {
+    child: Child,
+    ingest: SocketAddr,
+    admin: SocketAddr,
+    dir: PathBuf,
+}
+
+impl Served {
+    pub(crate) async fn start(dir: &Path, upstream: SocketAddr) -> Self {
+        let (ingest, admin) = (free_port().await, free_port().await);
+        std::fs::write(dir.join("secret"), DRAIN_SECRET).expect("writable");
+        let mut text = format!(
+            "version = 1\n[listen]\ningest = \"{ingest}\"\nadmin = \"{admin}\"\n[spool]\ndir = \"{}\"\n",
+            dir.join("spool").display()
+        );
+        for protocol in
+            ["sentry", "otlp", "posthog", "segment", "rudderstack", "langfuse", "langsmith", "generic"]
+        {
+            text += &format!(
+                "[[routes]]\nname = \"{protocol}\"\nprotocol = \"{protocol}\"\nupstream = \"http://{upstream}\"\n\
+                 match = {{ host = \"{protocol}.example.com\" }}\n"
+            );
+        }
+        text += &format!(
+            "[[routes]]\nname = \"vercel\"\nprotocol = \"vercel\"\nupstream = \"http://{upstream}\"\n\
+             match = {{ host = \"vercel.example.com\" }}\nplatform = {{ secret_file = \"{}\" }}\n\
+             [[routes]]\nname = \"inbox\"\nprotocol = \"sentry\"\nupstream = \"inbox\"\n\
+             match = {{ host = \"inbox.example.com\" }}\n",
+            dir.join("secret").display()
+        );
+        std::fs::write(dir.join("tamis.toml"), text).expect("writable");
+        let log = std::fs::File::create(dir.join("log")).expect("writable");
+        let mut command = Command::new(TAMIS);
+        command.args(["serve", "--workers", "2", "-c"]).arg(dir.join("tamis.toml")).env("TAMIS_LOG", "trace");
+        command.stderr(log.try_clone().expect("a file")).stdout(log).stdin(Stdio::null());
+        let child = command.spawn().expect("it starts");
+        let served = Self { child, ingest, admin, dir: dir.to_owned() };
+        let accepts = async {
+            while TcpStream::connect(served.ingest).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(tokio::time::timeout(2 * LONG, accepts).await.is_ok(), "{}", served.log());
+        served
+    }
+
+    /// Sends a whole request that asks for the connection to be closed.
+    pub(crate) async fn send(&self, request: &[u8]) -> Answer {
+        exchange(self.ingest, request).await
+    }
+
+    pub(crate) async fn ask(&self, path: &str) -> Answer {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin);
+        exchange(self.admin, request.as_bytes()).await
+    }
+
+    pub(crate) async fn wait_for(&self, name: &str, value: u64) {
+        let line = format!("\n{name} {value}\n");
+        let reached = async {
+            while !String::from_utf8_lossy(&self.ask("/metrics").await.bytes).contains(&line) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(4 * LONG, reached).await.is_ok(), "{name} is not {value}");
+    }
+
+    /// Every item ended once, or waits.
+    pub(crate) async fn assert_sum(&self) {
+        let bytes = self.ask("/api/v1/ledger").await.bytes;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (_, json) = text.split_once("\r\n\r\n").expect("a body");
+        let totals: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        let number = |key: &str| totals[key].as_u64().unwrap_or_else(|| panic!("{key} in {json}"));
+        assert_eq!((number("in_flight"), number("in_spool")), (0, 0), "{json}");
+        let ended: u64 = totals["ended"]
+            .as_object()
+            .map_or(0, |outcomes| outcomes.values().filter_map(serde_json::Value::as_u64).sum());
+        assert_eq!(number("received"), ended, "{json}");
+        assert!(ended > 500, "{json}");
+    }
+
+    pub(crate) fn export(&self) -> Vec<u8> {
+        let mut command = Command::new(TAMIS);
+        command.args(["spool", "export", "--dir"]).arg(self.dir.join("spool"));
+        command.output().expect("it runs").stdout
+    }
+
+    /// Ends it; all that it said.
+    pub(crate) fn terminate(mut self) -> String {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+        assert_eq!(self.child.wait().expect("it is ours").code(), Some(0), "{}", self.log());
+        self.log()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("log")).expect("text")
+    }
+}
+
+async fn exchange(to: SocketAddr, request: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(to).await.expect("it accepts");
+    // What is refused early may close before all is written; the answer is there to be read all the same.
+    let sent = stream.write_all(request).await;
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(LONG, stream.read_to_end(&mut bytes)).await.expect("in time");
+    assert!(read.is_ok() || sent.is_err() || !bytes.is_empty(), "no answer");
+    let text = String::from_utf8_lossy(&bytes);
+    let status = text.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    Answer { status, bytes }
+}
+
+pub(crate) async fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound")
+}
+
+/// All files below a directory with their bytes.
+pub(crate) fn files_below(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("there") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push((path.display().to_string(), std::fs::read(&path).expect("readable")));
+        }
+    }
+    files
+}
