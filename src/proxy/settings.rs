@@ -7,6 +7,7 @@ use crate::metrics::{Metrics, RouteMetrics};
 use crate::pipeline::{BodyFormat, BodyLimits};
 use crate::route::Route;
 use crate::spool::SpoolQueue;
+use crate::trace::Traces;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,6 +102,9 @@ impl Limits {
     }
 }
 
+/// Stands for the name of a route in what is counted of requests that fit none.
+const NO_ROUTE: &str = "none";
+
 /// What all requests share.
 pub struct ProxySettings {
     /// Bounds.
@@ -113,6 +117,10 @@ pub struct ProxySettings {
     pub metrics: Metrics,
     /// The book of items.
     pub ledger: Ledger,
+    /// What stands for the name of a route where there is none.
+    pub(crate) no_route: Arc<str>,
+    /// Spans of our own work; off unless they are set.
+    pub traces: Traces,
     /// The held bytes.
     pub budget: Budget,
     /// Where requests wait while an upstream is away, by the name of the route; empty without a spool.
@@ -127,7 +135,9 @@ impl ProxySettings {
         Self {
             budget: Budget::new(limits.memory_bytes_max),
             ledger: Ledger::default(),
-            unrouted: metrics.route("none", "none"),
+            unrouted: metrics.route(NO_ROUTE, NO_ROUTE),
+            no_route: NO_ROUTE.into(),
+            traces: Traces::default(),
             limits,
             routes,
             metrics,
