@@ -254,7 +254,8 @@ async fn spans_that_come_round_are_not_traced() {
     let upstream = FakeUpstream::ok().await;
     let collector = FakeUpstream::ok().await;
     let (proxy, exporting) = traced(&upstream, &collector.url()).await;
-    let (name, kind) = (OWN_SPANS.as_str(), "application/x-protobuf");
+    let (mark, kind) = (OWN_SPANS, "application/x-protobuf");
+    let name = mark.as_str();
     assert_eq!(proxy.send(post("/v1/traces", &[("content-type", kind), (name, "1")], "")).await.status, 200);
     exporting.end().await;
     assert_eq!(spans(&collector).len(), 0);
