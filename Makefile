@@ -11,11 +11,13 @@ AI      := .venv-ai
 SDK     := tests/sdk
 OPS     := tests/operations
 PROM    := .cache/prometheus
+DEB     := .cache/cargo-deb
+DEB_VERSION := 3.8.0
 NODE_OK := $(SDK)/node_modules/.installed
 AI_NODE := $(SDK)/ai/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-all test-cargo test-sdk test-sdk-all test-operations torture tools browser systemd lint doc bench bench-vectorscan bench-check capture
+.PHONY: help test test-all test-cargo test-sdk test-sdk-all test-operations torture tools browser systemd lint doc bench bench-vectorscan bench-check capture cargo-deb screenshots
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +39,7 @@ test-sdk-all: $(SDK_READY) ## Run the tests with real SDKs: every client, scenar
 	$(CARGO) build --locked
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(SDK)
 
-test-operations: tools .venv-operations/.installed $(NODE_OK) $(PROM)/.unpacked browser systemd ## Run the tests of what operators get: metrics, rules, dashboard, packages
+test-operations: tools .venv-operations/.installed $(NODE_OK) $(PROM)/.unpacked $(DEB)/.installed-$(DEB_VERSION) browser systemd ## Run the tests of what operators get: metrics, rules, dashboard, packages
 	$(CARGO) build --locked
 	.venv-operations/bin/python -m pytest -q -p no:cacheprovider $(OPS)
 
@@ -62,6 +64,18 @@ $(PROM)/.unpacked: | tools
 	    && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; \
 	else echo 'make: needs prometheus and promtool; install them (Debian package: prometheus) and run this again' >&2; exit 1; fi
 	@touch $@
+
+cargo-deb: $(DEB)/.installed-$(DEB_VERSION) ## Install the tool that builds the Debian package
+
+# Unoptimised: it packs one file.
+$(DEB)/.installed-$(DEB_VERSION): | tools
+	@command -v dpkg-deb >/dev/null || $(call install,dpkg,dpkg-deb for the test of the Debian package)
+	$(CARGO) install --quiet --locked --debug --no-track --force --root $(DEB) --version $(DEB_VERSION) cargo-deb
+	@touch $@
+
+screenshots: tools .venv-operations/.installed $(NODE_OK) browser ## Take the pictures of the admin page in docs/ again
+	$(CARGO) build --locked
+	.venv-operations/bin/python $(OPS)/screenshots.py
 
 # $(call install,PACKAGE,WHAT): installs a Debian package where that is possible, else says what is missing.
 define install

@@ -36,5 +36,6 @@ pub mod outcome;
 pub mod proxy;
 pub mod route;
 pub mod spool;
+pub mod trace;
 pub mod upstream;
 pub mod watch;

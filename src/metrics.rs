@@ -29,7 +29,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Series beside the one for each route and pattern. Past it, new label sets share `route="other"`.
 pub const SERIES_FIXED_MAX: usize = 2_000;
@@ -45,7 +45,8 @@ const SERIES_RESERVED: usize = SERIES_UNROUTED
     + Outcome::ALL.len() * Reason::ALL.len()
     + (Class::ALL.len() + 1) * Action::ALL.len()
     + 1
-    + CodeClass::ALL.len() * (1 + histogram_series(REQUEST_BUCKETS));
+    + CodeClass::ALL.len() * (1 + histogram_series(REQUEST_BUCKETS))
+    + histogram_series(UPSTREAM_BUCKETS);
 
 /// Stands in for a label value when there is no room for another one.
 const OTHER: &str = "other";
@@ -55,6 +56,9 @@ const SCAN_BUCKETS: &[f64] = &[0.000_1, 0.001, 0.01, 0.1, 1.0];
 
 /// Seconds. From an inbox on loopback to an upstream that is about to time out.
 const REQUEST_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// Seconds. From a collector next door to an upstream that is about to time out.
+const UPSTREAM_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 10.0];
 
 /// How many series a histogram with these buckets adds: they, `+Inf`, the sum and the count.
 const fn histogram_series(buckets: &[f64]) -> usize {
@@ -198,6 +202,46 @@ impl Handshake {
     }
 }
 
+/// How a span of our own ended, for the label `result`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanEnd {
+    /// The collector took it.
+    Exported,
+    /// The collector refused it.
+    Rejected,
+    /// The collector did not take it in time.
+    Failed,
+    /// There was no room for it.
+    QueueFull,
+}
+
+impl SpanEnd {
+    /// All ends.
+    pub const ALL: [Self; 4] = [Self::Exported, Self::Rejected, Self::Failed, Self::QueueFull];
+
+    /// The label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exported => "exported",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::QueueFull => "queue_full",
+        }
+    }
+}
+
+/// Counts spans of our own by how they ended. Cheap to clone.
+#[derive(Clone)]
+pub struct TraceMetrics([IntCounter; SpanEnd::ALL.len()]);
+
+impl TraceMetrics {
+    /// Counts `spans` that ended.
+    pub fn ended(&self, end: SpanEnd, spans: u64) {
+        self.0[end as usize].inc_by(spans);
+    }
+}
+
 /// The registered families and the count of label sets given out. Shared by all routes.
 struct Families {
     items: IntCounterVec,
@@ -213,6 +257,7 @@ struct Families {
     upstream_connections: IntGaugeVec,
     upstream_circuit: IntGaugeVec,
     upstream_retries: IntCounterVec,
+    upstream_seconds: HistogramVec,
     upstream_not_after: IntGaugeVec,
     series_spent: AtomicUsize,
 }
@@ -260,6 +305,7 @@ struct Inner {
     reload_time: IntGauge,
     canary_runs: IntCounterVec,
     canary_clean_time: IntGauge,
+    trace_spans: IntCounterVec,
     routes: Mutex<HashMap<String, RouteMetrics>>,
 }
 
@@ -342,6 +388,7 @@ impl Metrics {
             upstream_connections: gauges(&registry, "tamis_upstream_connections_open"),
             upstream_circuit: gauges(&registry, "tamis_upstream_circuit_state"),
             upstream_retries: counters(&registry, "tamis_upstream_retries_total"),
+            upstream_seconds: histograms(&registry, "tamis_upstream_seconds", UPSTREAM_BUCKETS),
             upstream_not_after: gauges(&registry, "tamis_upstream_tls_not_after_timestamp_seconds"),
             series_spent: AtomicUsize::new(0),
         });
@@ -373,6 +420,7 @@ impl Metrics {
             reload_time: gauge(&registry, "tamis_config_last_reload_success_timestamp_seconds"),
             canary_runs: counters(&registry, "tamis_canary_runs_total"),
             canary_clean_time: gauge(&registry, "tamis_canary_last_clean_timestamp_seconds"),
+            trace_spans: counters(&registry, "tamis_trace_spans_total"),
             routes: Mutex::new(HashMap::new()),
             registry,
         };
@@ -511,6 +559,12 @@ impl Metrics {
         self.inner.inbox_items.set(saturate(items));
         self.inner.inbox_bytes.set(saturate(bytes));
         self.inner.inbox_evicted.inc_by(evicted.saturating_sub(self.inner.inbox_evicted.get()));
+    }
+
+    /// Counters of our own spans, at zero from here on; without traces there are none.
+    #[must_use]
+    pub fn traces(&self) -> TraceMetrics {
+        TraceMetrics(SpanEnd::ALL.map(|end| self.inner.trace_spans.with_label_values(&[end.as_str()])))
     }
 
     /// Counters and gauges of the spool.
@@ -674,6 +728,7 @@ struct RouteInner {
     scan_seconds: Histogram,
     requests: [OnceLock<Histogram>; CodeClass::ALL.len()],
     upstream: [OnceLock<IntCounter>; CodeClass::ALL.len()],
+    upstream_seconds: OnceLock<Histogram>,
     in_flight: IntGauge,
 }
 
@@ -692,6 +747,7 @@ impl RouteMetrics {
             scan_seconds: families.scan_seconds.with_label_values(&[route]),
             requests: std::array::from_fn(|_| OnceLock::new()),
             upstream: std::array::from_fn(|_| OnceLock::new()),
+            upstream_seconds: OnceLock::new(),
             in_flight: families.in_flight.with_label_values(&[route]),
         };
         families.unscanned.with_label_values(&[route]).set(0);
@@ -749,11 +805,14 @@ impl RouteMetrics {
         inner.requests[class as usize].get_or_init(|| inner.request_histogram(class)).observe(seconds);
     }
 
-    /// Counts one request to the upstream; `None` when it gave no answer.
-    pub fn upstream(&self, code: Option<u16>) {
+    /// Counts one request to the upstream, and the time until the head of its answer; no code when it gave none.
+    pub fn upstream(&self, code: Option<u16>, time: Duration) {
         let class = CodeClass::of(code.unwrap_or(0));
         let inner = &self.inner;
         inner.upstream[class as usize].get_or_init(|| inner.upstream_counter(class)).inc();
+        if code.is_some() {
+            inner.upstream_seconds.get_or_init(|| inner.upstream_histogram()).observe(time.as_secs_f64());
+        }
     }
 
     /// Counts a request as in flight until the guard is dropped.
@@ -781,6 +840,11 @@ impl RouteInner {
 
     fn upstream_counter(&self, class: CodeClass) -> IntCounter {
         self.families.upstream.with_label_values(&[self.label(1), class.as_str()])
+    }
+
+    fn upstream_histogram(&self) -> Histogram {
+        let route = self.label(histogram_series(UPSTREAM_BUCKETS));
+        self.families.upstream_seconds.with_label_values(&[route])
     }
 
     fn hit(&self, key: HitKey, hits: u64) {

@@ -54,6 +54,8 @@ mod spool_process;
 mod streaming;
 #[path = "proxy/tls.rs"]
 mod tls;
+#[path = "proxy/traces.rs"]
+mod traces;
 #[path = "proxy/transport.rs"]
 mod transport;
 #[path = "proxy/trust.rs"]

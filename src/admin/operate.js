@@ -14,6 +14,7 @@ const PANELS = [
   ["Requests", "per second", (was, is) => rate(was, is, "tamis_request_seconds_count")],
   ["Answered 5xx", "share", (was, is) => share(was, is, "tamis_request_seconds_count", (labels) => labels.code_class === "5xx")],
   ["Mean time to answer", "ms", (was, is) => mean(was, is, "tamis_request_seconds")],
+  ["Upstreams", "ms to their answer", (was, is) => mean(was, is, "tamis_upstream_seconds")],
   ["Items", "per second", (was, is) => rate(was, is, "tamis_items_total")],
   ["Redactions", "per second", (was, is) => rate(was, is, "tamis_redactions_total", (labels) => labels.action !== "keep")],
   ["Dropped, rejected", "items per second", (was, is) =>
@@ -26,7 +27,7 @@ const PANELS = [
   ["Threads busy", "share", (was, is) => scaled(rate(was, is, "tamis_runtime_busy_seconds_total"), 1 / (sum(is, "tamis_runtime_workers") || 1))],
   ["Memory of the process", "MB", (_, is) => scaled(sum(is, "process_resident_memory_bytes"), 1e-6)],
   ["Spool", "share of its bound", (_, is) => ratio(is, "tamis_spool_size_bytes", "tamis_spool_max_bytes")],
-  ["Oldest in the spool", "s", (_, is) => sum(is, "tamis_spool_oldest_item_age_seconds")],
+  ["Oldest in the spool", "s", (_, is) => (sum(is, "tamis_spool_max_bytes") ? sum(is, "tamis_spool_oldest_item_age_seconds") : null)],
 ];
 
 const operate = { readings: [], started: null };
@@ -112,7 +113,11 @@ function chart([name, unit, read]) {
   const caption = element("figcaption");
   caption.append(element("span", "", name), element("strong", "", shown(values.at(-1))), element("span", "muted", unit));
   const picture = svg("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, "aria-hidden": "true", focusable: "false" });
-  picture.append(svg("polyline", { points: line(values), class: "curve" }));
+  const points = line(values);
+  const [from, to] = [points.split(",", 1)[0], points.split(" ").at(-1).split(",", 1)[0]];
+  picture.append(
+    svg("path", { d: `M${from},${CHART.height}L${points.replaceAll(" ", "L")}L${to},${CHART.height}Z`, class: "area" }),
+    svg("polyline", { points, class: "curve" }));
   made.append(caption, picture);
   return made;
 }

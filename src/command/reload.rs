@@ -135,6 +135,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         ("[limits]", old.limits == new.limits),
         ("[timeouts]", old.timeouts == new.timeouts),
         ("[log]", old.log == new.log),
+        ("[telemetry]", old.traces == new.traces),
         ("[spool]", old.spool == new.spool),
         ("[[routes]]", without_policy(&old.routes) == without_policy(&new.routes)),
     ];

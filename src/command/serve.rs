@@ -1,6 +1,7 @@
 //! `tamis serve`: builds everything from the configuration, opens the ports, runs until a signal.
 
 pub(super) mod spooled;
+mod traced;
 
 use super::banner::Banner;
 use super::reload::{Reached, Reloader};
@@ -17,6 +18,8 @@ use crate::metrics::{Metrics, UpstreamMetrics};
 use crate::proxy::{Limits, ProxySettings};
 use crate::redact::{Mode, OnError, PseudonymKey};
 use crate::route::{Route, Upstream, UpstreamCoding};
+use crate::trace::Ended;
+use crate::trace::export::{self, Collector};
 use crate::upstream::{HttpUpstream, Options, TlsOptions};
 use crate::{upstream, watch};
 use arc_swap::ArcSwap;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -54,6 +58,7 @@ pub(super) struct Instance {
     token: Option<config::Secret>,
     reloader: Option<Arc<Reloader>>,
     spool: Option<Spooled>,
+    spans: Option<(Collector, mpsc::Receiver<Ended>)>,
     drain_delay: std::time::Duration,
 }
 
@@ -203,6 +208,7 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
     };
     let mut settings = ProxySettings::new(limits(&ready.config), routes, metrics);
     let spool = spooled::open(ready, &mut settings)?;
+    let spans = traced::open(ready, &mut settings)?;
     Ok(Instance {
         settings: Arc::new(settings),
         inbox: has_inbox.then_some(inbox),
@@ -213,6 +219,7 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
         token: ready.config.admin.token.clone(),
         reloader: None,
         spool,
+        spans,
         drain_delay: ready.config.timeouts.drain_delay,
     })
 }
@@ -257,11 +264,15 @@ impl Instance {
             drop(admin_ends.await);
             drop(admin_drain);
         }));
+        let exporting = self.spans.map(|(collector, ended)| export::start(collector, ended));
         let sending = self.spool.map(|spooled| spooled.send(&drain));
         let served = listen::serve(self.ingest, self.settings, drain).await;
         // Whoever is still told that it is taken was told before: what is in flight has ended.
         if let Some(sending) = sending {
             sending.end().await;
+        }
+        if let Some(exporting) = exporting {
+            exporting.end().await;
         }
         drop(ended);
         let admin = admin.await;

@@ -16,6 +16,7 @@ mod raw;
 mod resolve;
 mod resolved;
 pub mod schema;
+mod traces;
 mod units;
 mod upstream;
 
@@ -27,6 +28,7 @@ pub use problem::{Problem, Problems};
 pub use resolved::{
     Admin, Config, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Route, Secret, Spool, Timeouts,
 };
+pub use traces::{SAMPLES_OF, Traces};
 pub use upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
 
 use problem::Findings;

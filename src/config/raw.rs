@@ -54,6 +54,7 @@ pub(super) struct RawConfig {
     pub(super) limits: Numbers,
     pub(super) timeouts: Numbers,
     pub(super) log_format: Entry<String>,
+    pub(super) traces: Option<RawTraces>,
     pub(super) spool: Option<RawSpool>,
     pub(super) routes: Entry<Vec<RawRoute>>,
     pub(super) policies: Vec<RawPolicy>,
@@ -65,6 +66,15 @@ pub(super) struct RawTls {
     pub(super) at: usize,
     pub(super) cert_file: Entry<String>,
     pub(super) key_file: Entry<String>,
+}
+
+pub(super) struct RawTraces {
+    pub(super) at: usize,
+    pub(super) endpoint: Entry<String>,
+    pub(super) sample_ratio: Entry<f64>,
+    pub(super) headers_file: Entry<String>,
+    pub(super) headers_env: Entry<String>,
+    pub(super) ca_file: Entry<String>,
 }
 
 pub(super) struct RawSpool {
@@ -141,6 +151,8 @@ pub(super) fn read(document: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>)
     };
     let admin = root.section("admin", &schema::ADMIN, findings);
     let log = root.section("log", &schema::LOG, findings);
+    let telemetry = root.section("telemetry", &schema::TELEMETRY, findings);
+    let traces = telemetry.as_ref().and_then(|section| section.section("traces", &schema::TRACES, findings));
     let limits = root.section("limits", &schema::LIMITS, findings);
     let timeouts = root.section("timeouts", &schema::TIMEOUTS, findings);
     RawConfig {
@@ -158,6 +170,14 @@ pub(super) fn read(document: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>)
         limits: numbers(limits.as_ref(), &number::LIMITS, findings),
         timeouts: numbers(timeouts.as_ref(), &number::TIMEOUTS, findings),
         log_format: string(&log, "format", findings),
+        traces: traces.map(|traces| RawTraces {
+            at: traces.at,
+            endpoint: traces.string("endpoint", findings),
+            sample_ratio: traces.ratio("sample_ratio", findings),
+            headers_file: traces.string("headers_file", findings),
+            headers_env: traces.string("headers_env", findings),
+            ca_file: traces.string("ca_file", findings),
+        }),
         spool: root.section("spool", &schema::SPOOL, findings).map(|spool| RawSpool {
             at: spool.at,
             dir: spool.string("dir", findings),
@@ -408,6 +428,15 @@ impl<'d> Reader<'d> {
         let take =
             |value: &DeValue<'_>| if let DeValue::Boolean(value) = value { Some(*value) } else { None };
         self.entry(key, "true or false", findings, take)
+    }
+
+    fn ratio(&self, key: &str, findings: &mut Findings<'_>) -> Entry<f64> {
+        let take = |value: &DeValue<'_>| match value {
+            DeValue::Float(value) => value.as_str().replace('_', "").parse().ok(),
+            DeValue::Integer(value) => value.as_str().parse().ok(),
+            _ => None,
+        };
+        self.entry(key, "a number", findings, take)
     }
 
     fn version(&self, findings: &mut Findings<'_>) -> Entry<u64> {

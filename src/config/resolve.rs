@@ -13,6 +13,7 @@ use super::resolved::{
     Admin, Config, DEFAULT_POLICY, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Route, Secret,
     Spool, Timeouts,
 };
+use super::traces;
 use super::upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
 use crate::certificate::{CertificateError, Pair, PairFiles, certificates};
 use crate::frame::sentry::Dsn;
@@ -72,7 +73,7 @@ impl World<'_, '_> {
 
     /// The bytes of a file that the key `key` names. LEAK: the path is not quoted, since a secret that
     /// was pasted in its place would be.
-    fn file(&mut self, key: &str, path: &At<String>) -> Option<Vec<u8>> {
+    pub(super) fn file(&mut self, key: &str, path: &At<String>) -> Option<Vec<u8>> {
         match (self.read)(Path::new(&path.value)) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
@@ -90,15 +91,17 @@ impl World<'_, '_> {
 
     /// A secret from a variable of the environment.
     pub(super) fn secret_env(&mut self, key: &str, name: &At<String>) -> Option<Vec<u8>> {
-        match (self.env)(&name.value) {
-            Some(value) => {
-                self.secret(&format!("the variable that `{key}` names"), name.at, value.as_bytes())
-            }
-            None => {
-                self.note(name.at, format!("the variable that `{key}` names is not set, or not UTF-8"));
-                None
-            }
+        let value = self.variable(key, name)?;
+        self.secret(&format!("the variable that `{key}` names"), name.at, value.as_bytes())
+    }
+
+    /// A variable of the environment.
+    pub(super) fn variable(&mut self, key: &str, name: &At<String>) -> Option<String> {
+        let value = (self.env)(&name.value);
+        if value.is_none() {
+            self.note(name.at, format!("the variable that `{key}` names is not set, or not UTF-8"));
         }
+        value
     }
 
     /// `bytes` without one line end, if that is long enough for a secret.
@@ -116,7 +119,7 @@ impl World<'_, '_> {
     }
 
     /// A file that must hold at least one PEM certificate.
-    fn certificates(&mut self, key: &str, entry: &Entry<String>) -> Option<PathBuf> {
+    pub(super) fn certificates(&mut self, key: &str, entry: &Entry<String>) -> Option<PathBuf> {
         let path = entry.good()?;
         let bytes = self.file(key, path)?;
         if certificates(&bytes).is_err() {
@@ -174,6 +177,7 @@ pub(super) fn resolve(raw: &RawConfig, world: &mut World<'_, '_>) -> Config {
         limits: limits(&raw.limits, world),
         timeouts: Timeouts::from_numbers(|number| read(&raw.timeouts, number)),
         log: world.named("log format", &raw.log_format, &LogFormat::NAMES).unwrap_or_default(),
+        traces: raw.traces.as_ref().and_then(|traces| traces::resolve(traces, &listen, world)),
         spool: raw.spool.as_ref().and_then(|spool| self::spool(spool, world)),
         routes: routes(&raw.routes, &policies, &listen, world),
         listen,
@@ -515,7 +519,7 @@ fn check_server(
 }
 
 /// Whether an upstream is, by what is written, one of our own ports.
-fn reaches(http: &HttpUpstream, own: SocketAddr) -> bool {
+pub(super) fn reaches(http: &HttpUpstream, own: SocketAddr) -> bool {
     let loops = own.ip().is_loopback() || own.ip().is_unspecified();
     let same_host = match http.address() {
         Some(ip) => ip == own.ip() || (own.ip().is_unspecified() && ip.is_loopback()),

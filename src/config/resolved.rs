@@ -4,6 +4,7 @@
 
 use super::matcher::{Match, PathGlob};
 use super::number::{self, Number};
+use super::traces::Traces;
 use super::upstream::Upstream;
 use crate::certificate::PairFiles;
 use crate::frame::sentry::Dsn;
@@ -47,6 +48,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// The form of our own log.
     pub log: LogFormat,
+    /// Where spans of our own work go; `None`: there are none.
+    pub traces: Option<Traces>,
     /// Where requests wait while an upstream is away; `None`: nowhere.
     pub spool: Option<Spool>,
     /// In the order in which they are tried. Never empty, and none hides a later one.
@@ -511,6 +514,7 @@ impl Config {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             log: LogFormat::default(),
+            traces: None,
             spool: None,
             routes: Route::to_inbox(&policy),
             policies: BTreeMap::from([(DEFAULT_POLICY.to_owned(), policy)]),

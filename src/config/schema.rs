@@ -25,7 +25,17 @@ impl Section {
 pub(super) static ROOT: Section = Section {
     path: "",
     keys: &[
-        "version", "listen", "admin", "limits", "timeouts", "log", "spool", "routes", "policies", "patterns",
+        "version",
+        "listen",
+        "admin",
+        "limits",
+        "timeouts",
+        "log",
+        "telemetry",
+        "spool",
+        "routes",
+        "policies",
+        "patterns",
     ],
 };
 pub(super) static LISTEN: Section = Section { path: "listen", keys: &["ingest", "admin", "tls"] };
@@ -59,6 +69,11 @@ pub(super) static TIMEOUTS: Section = Section {
     keys: &["connect", "response", "answer", "pool_idle", "pool_age", "drain_delay", "drain"],
 };
 pub(super) static LOG: Section = Section { path: "log", keys: &["format"] };
+pub(super) static TELEMETRY: Section = Section { path: "telemetry", keys: &["traces"] };
+pub(super) static TRACES: Section = Section {
+    path: "telemetry.traces",
+    keys: &["endpoint", "sample_ratio", "headers_file", "headers_env", "ca_file"],
+};
 pub(super) static SPOOL: Section = Section { path: "spool", keys: &["dir", "bytes_max", "age_max"] };
 pub(super) static ROUTE: Section = Section {
     path: "routes",
@@ -85,7 +100,7 @@ pub(super) static PATTERNS: Section = Section { path: "patterns", keys: &["dirs"
 
 /// Every table with a fixed set of keys, in documentation order. Beside these, `policies` takes names
 /// that the user chooses and `policies.NAME.actions` the names of data classes.
-pub static SECTIONS: [&Section; 17] = [
+pub static SECTIONS: [&Section; 19] = [
     &ROOT,
     &LISTEN,
     &LISTEN_TLS,
@@ -93,6 +108,8 @@ pub static SECTIONS: [&Section; 17] = [
     &LIMITS,
     &TIMEOUTS,
     &LOG,
+    &TELEMETRY,
+    &TRACES,
     &SPOOL,
     &ROUTE,
     &MATCH,

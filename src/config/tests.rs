@@ -18,6 +18,8 @@ fn parse(text: &str) -> Result<Config, Problems> {
         Some("key") => Ok(format!("{KEY}\r\n").into_bytes()),
         Some("other") => Ok(b"another invented key\n".to_vec()),
         Some("short") => Ok(b"fifteen bytes..\n".to_vec()),
+        Some("headers") => Ok(b"Authorization: Bearer invented\r\n\nx-scope:  a b \n".to_vec()),
+        Some("ours") => Ok(b"Host: example.com\n".to_vec()),
         Some("cert") => Ok(pair.cert.pem().into_bytes()),
         Some("other_pem_key") => Ok(rcgen::KeyPair::generate().unwrap().serialize_pem().into_bytes()),
         Some("pem_key") => Ok(pair.signing_key.serialize_pem().into_bytes()),
@@ -570,4 +572,64 @@ fn loading_tells_unreadable_from_wrong() {
     assert!(matches!(load(&path), Err(LoadError::Unreadable { .. })));
     std::fs::write(&path, "version = 1").unwrap();
     assert_eq!(load(&path).unwrap(), Config::without_file());
+}
+
+#[test]
+fn traces_have_an_endpoint_and_a_ratio() {
+    let config = good(
+        "version = 1\n[telemetry.traces]\nendpoint = \"https://Collector.example.com/v1/traces\"\nsample_ratio = 0.25\n\
+         headers_file = \"headers\"\nca_file = \"cert\"",
+    );
+    let traces = config.traces.expect("they are on");
+    let endpoint = &traces.endpoint;
+    assert_eq!(
+        (endpoint.authority().as_str(), endpoint.base_path.as_str()),
+        ("collector.example.com", "/v1/traces")
+    );
+    assert!(endpoint.private && endpoint.ca_file.is_some());
+    assert_eq!(traces.samples, SAMPLES_OF / 4);
+    let headers: Vec<(&str, &[u8])> =
+        traces.headers.iter().map(|(name, value)| (name.as_str(), value.bytes())).collect();
+    assert_eq!(headers, [("authorization", &b"Bearer invented"[..]), ("x-scope", b"a b")]);
+    assert!(!format!("{traces:?}").contains("invented"));
+    let config = good("version = 1\n[telemetry.traces]\nendpoint = \"http://192.0.2.1:4318/v1/traces\"");
+    assert_eq!(config.traces.expect("on").samples, SAMPLES_OF / 100);
+    let config =
+        good("version = 1\n[telemetry.traces]\nendpoint = \"http://192.0.2.1/v1/traces\"\nsample_ratio = 1");
+    assert_eq!(config.traces.expect("on").samples, SAMPLES_OF);
+    assert_eq!(good("version = 1\n[telemetry]").traces, None);
+}
+
+#[test]
+fn traces_that_cannot_be_sent() {
+    bad("[telemetry.traces]", &["2:1: `[telemetry.traces]` needs `endpoint`"]);
+    for (line, want) in [
+        (
+            "endpoint = 'collector'",
+            "3:12: an endpoint is a URL such as `\"http://collector:4318/v1/traces\"`",
+        ),
+        (
+            "endpoint = 'http://192.0.2.1'",
+            "3:12: the endpoint has no path; that of a collector is `/v1/traces`",
+        ),
+        (
+            "endpoint = 'http://localhost:8080/v1/traces'",
+            "3:12: the endpoint is Tamis itself: each span that leaves would bring further ones",
+        ),
+    ] {
+        bad(&format!("[telemetry.traces]\n{line}"), &[want]);
+    }
+    let ratio = "4:16: `sample_ratio` must be from 0.000001 to 1; without the section nothing is traced";
+    let lines = "4:16: the headers for the collector are lines `name: value`, of printable characters";
+    for (line, want) in [
+        ("sample_ratio = 0", ratio),
+        ("sample_ratio = 1.5", ratio),
+        ("sample_ratio = nan", ratio),
+        ("headers_file = 'short'", lines),
+        ("headers_env  = 'SHORT'", lines),
+        ("headers_file = 'ours'", "4:16: the header `host` is ours to set, or there twice"),
+        ("ca_file      = 'cert'", "4:16: `ca_file` is for https, and the URL says http"),
+    ] {
+        bad(&format!("[telemetry.traces]\nendpoint = 'http://192.0.2.1/v1/traces'\n{line}"), &[want]);
+    }
 }

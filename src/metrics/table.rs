@@ -79,6 +79,8 @@ metrics! {
         "Requests that have begun and are not yet answered.";
     Counter "tamis_upstream_requests_total", "requests", ["route", "code_class"],
         "Requests sent upstream, by answer; `error` is an upstream that gave none.";
+    Histogram "tamis_upstream_seconds", "seconds", ["route"],
+        "Time until the head of the upstream's answer, from when a request was ready to be sent, or the end of a body that streams; without those that got none.";
     Counter "tamis_upstream_retries_total", "requests", ["route"],
         "Requests sent upstream a second time, because the first certainly was not read or the connection had died.";
     Gauge "tamis_upstream_connections_open", "connections", ["route"],
@@ -155,6 +157,8 @@ metrics! {
         "Runs of `tamis canary` that were reported here: `clean`, `leaked` or `failed`.";
     Gauge "tamis_canary_last_clean_timestamp_seconds", "seconds", [],
         "When a canary last came through clean, in seconds since 1970-01-01 UTC; 0 if none ever has.";
+    Counter "tamis_trace_spans_total", "spans", ["result"],
+        "Spans of our own: `exported`, `rejected` by the collector, `failed` (not taken in time), `queue_full`; absent without `[telemetry.traces]`.";
     Gauge "tamis_start_time_seconds", "seconds", [],
         "When the process started, in seconds since 1970-01-01 UTC.";
     Gauge "tamis_build_info", "1", ["version", "revision", "os", "arch"],

@@ -11,6 +11,7 @@ fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
     Rule::ALL.iter().for_each(|rule| metrics.gate_refused(*rule));
     Handshake::ALL.iter().for_each(|end| metrics.handshake(*end));
     metrics.tls_pair(Some(1));
+    metrics.traces().ended(SpanEnd::Exported, 1);
     let name = |index: DetectorIndex| format!("pattern.{}", index.0);
     for at in 0..routes {
         let route = metrics.route(&format!("route-{at}"), "sentry");
@@ -19,7 +20,9 @@ fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
         let pairs = Outcome::ALL.iter().flat_map(|o| Reason::ALL.iter().map(|r| (*o, *r)));
         pairs.for_each(|(outcome, reason)| route.items(outcome, reason, 1));
         [0, 200, 302, 404, 500].iter().for_each(|code| route.request(*code, 0.1));
-        [None, Some(200), Some(302), Some(404), Some(500)].iter().for_each(|code| route.upstream(*code));
+        [None, Some(200), Some(302), Some(404), Some(500)]
+            .iter()
+            .for_each(|code| route.upstream(*code, Duration::from_millis(20)));
         route.scanned(10, 0.001);
         route.body_bytes(&Summary::default(), true);
         for (action, pattern) in Action::ALL.iter().flat_map(|a| (0..patterns).map(|p| (*a, p))) {

@@ -36,6 +36,7 @@ use body::{Body, Stage};
 use room::Taken;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub use crate::decode::Coding;
 pub use crate::frame::multipart::Boundary;
@@ -307,6 +308,13 @@ pub struct Pipeline {
     piece: Vec<u8>,
     scrubbed: Vec<u8>,
     taken: Taken,
+    decoding: Option<Stopwatch>,
+}
+
+/// Time that is spent in the decoder, by a clock that is passed in.
+struct Stopwatch {
+    now: fn() -> Instant,
+    spent: Duration,
 }
 
 impl Pipeline {
@@ -334,7 +342,34 @@ impl Pipeline {
             piece: Vec::new(),
             scrubbed: Vec::new(),
             taken: Taken::default(),
+            decoding: None,
         }
+    }
+
+    /// From here on, sums up by the clock `now` how long decoding takes.
+    pub fn time_decoding(&mut self, now: fn() -> Instant) {
+        self.decoding = Some(Stopwatch { now, spent: Duration::ZERO });
+    }
+
+    /// The time spent in the decoder, if it was [asked for](Pipeline::time_decoding), and the coding that the body came in.
+    #[must_use]
+    pub fn decoding(&self) -> (Duration, Coding) {
+        let spent = self.decoding.as_ref().map_or(Duration::ZERO, |watch| watch.spent);
+        (spent, self.decoder.coding().unwrap_or_default())
+    }
+
+    /// Runs one step of the decoder, timed if that is wanted.
+    fn decode(
+        &mut self,
+        step: impl FnOnce(&mut Decoder, &mut Vec<u8>) -> Result<Progress, DecodeError>,
+    ) -> Result<Progress, Refusal> {
+        self.piece.clear();
+        let started = self.decoding.as_ref().map(|watch| (watch.now)());
+        let stepped = step(&mut self.decoder, &mut self.piece);
+        if let (Some(watch), Some(started)) = (&mut self.decoding, started) {
+            watch.spent += (watch.now)().saturating_duration_since(started);
+        }
+        stepped.map_err(refused)
     }
 
     /// Sets where memory for what is unpacked inside a step comes from; without it there is no bound but those of the body.
@@ -374,8 +409,7 @@ impl Pipeline {
         let mut rest = chunk;
         self.summary.bytes_received += chunk.len() as u64;
         loop {
-            self.piece.clear();
-            let progress = self.decoder.step(&mut rest, &mut self.piece).map_err(refused)?;
+            let progress = self.decode(|decoder, piece| decoder.step(&mut rest, piece))?;
             self.body_piece(out)?;
             if progress == Progress::Drained {
                 return Ok(());
@@ -389,8 +423,7 @@ impl Pipeline {
     /// As [`Pipeline::push`]; also when the body is cut short.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Refusal> {
         loop {
-            self.piece.clear();
-            let progress = self.decoder.finish(&mut self.piece).map_err(refused)?;
+            let progress = self.decode(Decoder::finish)?;
             self.body_piece(out)?;
             if progress == Progress::Drained {
                 break;

@@ -221,6 +221,11 @@ pub(crate) fn full_with_trailers(body: Bytes, trailers: HeaderMap) -> Response<A
     Response::new(AnswerBody(Kind::Trailed { body, trailers: (!trailers.is_empty()).then_some(trailers) }))
 }
 
+/// The code of an answer, or why there is none.
+pub(crate) fn code(answered: &Result<Response<Incoming>, Reason>) -> Result<u16, Reason> {
+    answered.as_ref().map(|answer| answer.status().as_u16()).map_err(|reason| *reason)
+}
+
 /// Refuses an answer that sends elsewhere; 304 does not.
 ///
 /// LEAK: the sender would take what it has, unscrubbed, past us to wherever the answer says. Nor was anything taken: many senders

@@ -7,6 +7,7 @@ use crate::gate::Rule;
 use crate::memory::Charge;
 use crate::outcome::Reason;
 use crate::proxy::settings::Limits;
+use crate::trace::Span;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
@@ -27,6 +28,9 @@ pub(crate) struct Reader<'l> {
     limits: &'l Limits,
     deadline: Instant,
     rate: Rate,
+    /// Lasts until the end of the body was seen.
+    span: Span,
+    bytes: u64,
 }
 
 /// How fast a body comes while it is waited for. Time in which we were busy does not count.
@@ -77,8 +81,9 @@ pub(crate) struct Held {
 
 impl<'l> Reader<'l> {
     /// Starts the clock.
-    pub(crate) fn new(body: Incoming, limits: &'l Limits) -> Self {
-        Self { body, limits, deadline: Instant::now() + limits.request, rate: Rate::of(limits) }
+    pub(crate) fn new(body: Incoming, limits: &'l Limits, span: Span) -> Self {
+        let deadline = Instant::now() + limits.request;
+        Self { body, limits, deadline, rate: Rate::of(limits), span, bytes: 0 }
     }
 
     /// The length that the sender declared, less what was read.
@@ -91,6 +96,25 @@ impl<'l> Reader<'l> {
     /// # Errors
     /// `SenderTimeout`, also for a sender that is too slow; `SenderGone`, or `BadRequest` for broken framing.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Reason> {
+        let next = self.next_piece().await;
+        match &next {
+            Ok(Some(piece)) => self.bytes += piece.len() as u64,
+            Ok(None) => self.ended(),
+            Err(reason) => {
+                self.span.reason(*reason);
+                self.ended();
+            }
+        }
+        next
+    }
+
+    /// Ends the span, once.
+    fn ended(&mut self) {
+        let mut span = std::mem::take(&mut self.span);
+        span.count("tamis.bytes_received", self.bytes);
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, Reason> {
         let mut asked = Instant::now();
         let end = self.deadline.min(asked + self.limits.body_idle);
         loop {
@@ -126,6 +150,7 @@ impl<'l> Reader<'l> {
             return Ok(Held { bytes: Bytes::new(), complete: true });
         };
         if self.body.is_end_stream() {
+            self.ended();
             return Ok(Held { bytes: first, complete: true });
         }
         let left = self.bytes_left().and_then(|left| usize::try_from(left).ok()).unwrap_or(first.len());

@@ -8,12 +8,12 @@ use crate::decode::DecodeLimits;
 use crate::inbox::{Arrival, InboxWriter};
 use crate::ledger::{Receipt, framed};
 use crate::memory::{Charge, StepRoom};
-use crate::metrics::RouteMetrics;
 use crate::outcome::Reason;
 use crate::pattern::Class;
 use crate::pipeline::{BodyFormat, Coding, Dialect, Encoding, Pipeline, Signal, Summary};
 use crate::proxy::announced::announced;
 use crate::proxy::answer::{self, AnswerBody, Refused, refuse_redirect};
+use crate::proxy::asked::Asked;
 use crate::proxy::body::{Held, Reader};
 use crate::proxy::intake::Intake;
 use crate::proxy::scrub::{Broken, INLINE_BYTES_MAX, Scrub};
@@ -22,6 +22,7 @@ use crate::proxy::spooled::{self, Outgoing};
 use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
 use crate::redact::{Action, Mode};
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
+use crate::trace::Stage;
 use crate::upstream::{FEED_PIECES_MAX, Feed, HttpUpstream, Sending, Stopped, UpstreamBody};
 use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
@@ -43,7 +44,7 @@ pub(super) async fn deliver(
     body: Incoming,
 ) -> Result<Response<AnswerBody>, Refused> {
     let mut receipt = exchange.settings.ledger.open(&exchange.route.metrics);
-    let mut reader = Reader::new(body, &exchange.settings.limits);
+    let mut reader = Reader::new(body, &exchange.settings.limits, exchange.span.child(Stage::Receive));
     // An event in the body and another in the address: PostHog reads one, and we would not know which.
     if query_event::of(exchange).is_some() {
         let refused = refuse(exchange, Reason::BadRequest.into(), receipt);
@@ -160,7 +161,7 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
         (_, UpstreamCoding::Same) if held.complete => pipeline.hold_while_unchanged(limits.buffer_bytes_max),
         (_, UpstreamCoding::Same) => {}
     }
-    let scrub = Scrub::new(pipeline, declared, &held.bytes);
+    let scrub = Scrub::new(pipeline, declared, &held.bytes, exchange.span.child(Stage::Scan));
     let out_bytes_max = if exchange.signature().is_some() { usize::MAX } else { limits.buffer_bytes_max };
     let turn = turn(exchange, scrub.is_long(held.bytes.len(), held.complete)).await?;
     let (scrub, rest) = scrub.step(held.bytes.clone(), held.complete, out_bytes_max).await?;
@@ -345,7 +346,7 @@ async fn whole(
                     return Err(reason.into());
                 }
             };
-            let sent = Sent { summary, receipt, charge: Some(charge) };
+            let sent = Sent { summary, receipt, charge: Some(charge), asked: exchange.asked() };
             if is_call {
                 return Ok(exchange.readable(sent.call_through(exchange, response).await?));
             }
@@ -411,6 +412,7 @@ async fn race(
     mut receipt: Receipt,
 ) -> Result<Response<Incoming>, Reason> {
     let mut early = None;
+    let mut asked = exchange.asked();
     let ended = {
         let mut pump = std::pin::pin!(pump(exchange, flow, &mut reader, &mut feed, &mut receipt));
         loop {
@@ -427,9 +429,10 @@ async fn race(
     let answered = match ended {
         Ended::Answered(answered) => answered,
         Ended::Pumped(Ok(summary)) => {
-            let sent = Sent { summary, receipt, charge: None };
+            asked.body_ended();
+            let sent = Sent { summary, receipt, charge: None, asked };
             return match early {
-                Some(answer) => sent.settle(&exchange.route.metrics, Ok(answer)),
+                Some(answer) => sent.settle(Ok(answer)),
                 None => sent.see_through(exchange, response).await,
             };
         }
@@ -448,7 +451,7 @@ async fn race(
             // LEAK: dropping the feed before its end resets the request.
             drop(feed);
             if broken.reason == Reason::UpstreamTimeout {
-                exchange.route.metrics.upstream(None);
+                asked.ended(Err(Reason::UpstreamTimeout));
                 response.stalled();
             } else {
                 drop(response);
@@ -461,7 +464,7 @@ async fn race(
     drop(feed);
     receipt.lost_as(answered.as_ref().map_or_else(|reason| *reason, |_| Reason::UpstreamStatus));
     drop(receipt);
-    exchange.route.metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
+    asked.ended(answer::code(&answered));
     reader.discard().await;
     answered
 }
@@ -542,6 +545,7 @@ struct Sent {
     receipt: Receipt,
     /// Memory of the body, given back once the upstream has it.
     charge: Option<Charge>,
+    asked: Asked,
 }
 
 impl Sent {
@@ -552,10 +556,9 @@ impl Sent {
         response: Sending,
     ) -> SeeThrough<Result<Response<Incoming>, Reason>> {
         let wait = exchange.settings.limits.first_byte;
-        let metrics = exchange.route.metrics.clone();
         SeeThrough::new(async move {
             let answered = response.within(wait).await;
-            self.settle(&metrics, answered)
+            self.settle(answered)
         })
     }
 
@@ -567,26 +570,21 @@ impl Sent {
     ) -> SeeThrough<Result<Response<AnswerBody>, Reason>> {
         let limits = &exchange.settings.limits;
         let (wait, idle, whole) = (limits.first_byte, limits.body_idle, limits.answer);
-        let metrics = exchange.route.metrics.clone();
         SeeThrough::new(async move {
             let answered = match response.within(wait).await {
                 Ok(answer) => grpc::read_answer(answer, idle, whole).await,
                 Err(reason) => Err(reason),
             };
             let end = answered.as_ref().map(|(_, code)| *code).map_err(|reason| *reason);
-            metrics.upstream(end.ok());
+            self.asked.ended(end);
             self.receipt.settle(&self.summary, end);
             drop(self.charge);
             answered.map(|(response, _)| response)
         })
     }
 
-    fn settle(
-        self,
-        metrics: &RouteMetrics,
-        answered: Result<Response<Incoming>, Reason>,
-    ) -> Result<Response<Incoming>, Reason> {
-        metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
+    fn settle(self, answered: Result<Response<Incoming>, Reason>) -> Result<Response<Incoming>, Reason> {
+        self.asked.ended(answer::code(&answered));
         let answered = answered.and_then(refuse_redirect);
         let end = answered.as_ref().map(|answer| answer.status().as_u16()).map_err(|reason| *reason);
         self.receipt.settle(&self.summary, end);

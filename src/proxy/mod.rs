@@ -6,6 +6,7 @@
 
 mod announced;
 mod answer;
+mod asked;
 mod body;
 mod cors;
 mod deliver;
@@ -31,9 +32,11 @@ use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Summary};
 use crate::redact::Plan;
 use crate::route::{self, Protocol, Route, Upstream};
+use crate::trace::{OWN_SPANS, Span};
 use crate::upstream::UpstreamBody;
 pub(crate) use answer::AnswerBody;
 use answer::{Refused, Shape};
+use asked::Asked;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
@@ -59,12 +62,14 @@ pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>)
     let exchange = Exchange {
         settings,
         route,
+        span: begin_span(settings, &head, &route.name, route.protocol),
         plan: route.plan.load_full(),
         head,
         items: AtomicU64::new(0),
         tunnel: OnceLock::new(),
     };
     let answered = exchange.answer(body).await;
+    let reason = answered.as_ref().err().map(|refused| refused.reason);
     let mut response = answered.unwrap_or_else(|refused| exchange.refusal(refused));
     let code = route.platform.as_ref().and_then(|platform| platform.verify.as_deref());
     if let Some(code) = code.and_then(|code| HeaderValue::from_str(code).ok()) {
@@ -72,15 +77,32 @@ pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>)
     }
     timer.code = response.status().as_u16();
     settings.metrics.memory_bytes(settings.budget.used() as u64);
+    let items = exchange.items.load(Ordering::Relaxed);
     tracing::debug!(
         target: "tamis::access",
         route = &*route.name,
         protocol = route.protocol.as_str(),
         code = timer.code,
-        items = exchange.items.load(Ordering::Relaxed),
+        items,
         ms = timer.started.elapsed().as_secs_f64() * 1e3,
+        trace = exchange.span.trace_id(),
     );
+    end_span(exchange.span, reason, timer.code, items);
     response
+}
+
+/// Begins the span of a request, unless it is one of those that bring our own spans.
+fn begin_span(settings: &ProxySettings, head: &Parts, route: &Arc<str>, protocol: Protocol) -> Span {
+    if !settings.traces.is_on() || head.headers.contains_key(OWN_SPANS) {
+        return Span::default();
+    }
+    settings.traces.request(route, protocol.as_str())
+}
+
+fn end_span(mut span: Span, reason: Option<Reason>, code: u16, items: u64) {
+    reason.into_iter().for_each(|reason| span.reason(reason));
+    span.count("tamis.items", items);
+    span.code(code);
 }
 
 /// A request, its route, and what both run with.
@@ -91,6 +113,8 @@ struct Exchange<'s> {
     head: Parts,
     /// Items that the body was found to consist of, for the log.
     items: AtomicU64,
+    /// Of the whole request.
+    span: Span,
     /// Where an envelope in a tunnel goes, once it has said so.
     tunnel: OnceLock<PathAndQuery>,
 }
@@ -227,9 +251,15 @@ impl Exchange<'_> {
         };
         let method = self.head.method.clone();
         let sent = upstream.send(method, target, headers, UpstreamBody::empty())?;
+        let asked = self.asked();
         let answered = sent.within(self.settings.limits.first_byte).await;
-        self.route.metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
+        asked.ended(answer::code(&answered));
         self.pass_back(answered.and_then(answer::refuse_redirect))
+    }
+
+    /// Starts the clock of a request to the upstream.
+    fn asked(&self) -> Asked {
+        Asked::new(&self.route.metrics, &self.span.parent())
     }
 
     fn pass_back(
@@ -339,12 +369,15 @@ fn host(head: &Parts) -> Option<&str> {
 async fn unrouted(settings: &ProxySettings, head: &Parts, body: Incoming) -> Response<AnswerBody> {
     let mut timer = RequestTimer::start(&settings.unrouted);
     let protocol = intake::guess(head.uri.path(), content_type(head));
+    let span = begin_span(settings, head, &settings.no_route, protocol);
     turn_away(settings, &settings.unrouted, body, Reason::NoRoute).await;
     let elsewhere = route::is_elsewhere(&settings.routes, head.uri.path());
     let refused = if elsewhere { Refused::MISDIRECTED } else { Refused::from(Reason::NoRoute) };
+    let refused_for = refused.reason;
     let shape = Shape::of(protocol, content_type(head));
     let response = refused.answer(shape, head.headers.contains_key(header::ORIGIN));
     timer.code = response.status().as_u16();
+    end_span(span, Some(refused_for), timer.code, 0);
     response
 }
 
@@ -352,7 +385,7 @@ async fn unrouted(settings: &ProxySettings, head: &Parts, body: Incoming) -> Res
 async fn turn_away(settings: &ProxySettings, metrics: &RouteMetrics, body: Incoming, reason: Reason) {
     if !body.is_end_stream() {
         settings.ledger.open(metrics).refuse(&Summary::default(), reason);
-        body::Reader::new(body, &settings.limits).discard().await;
+        body::Reader::new(body, &settings.limits, Span::default()).discard().await;
     }
 }
 

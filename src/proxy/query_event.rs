@@ -11,6 +11,7 @@ use crate::memory::StepRoom;
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Dialect, Pipeline};
 use crate::route::{Protocol, Upstream};
+use crate::trace::Stage;
 use bytes::Bytes;
 use hyper::Response;
 use hyper::http::uri::PathAndQuery;
@@ -35,7 +36,7 @@ pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Resp
     if let Upstream::Inbox(_) = exchange.route.upstream {
         pipeline.set_bare();
     }
-    let scrub = Scrub::new(pipeline, Coding::Identity, query.as_bytes());
+    let scrub = Scrub::new(pipeline, Coding::Identity, query.as_bytes(), exchange.span.child(Stage::Scan));
     let stepped = scrub.step(Bytes::copy_from_slice(query.as_bytes()), true, usize::MAX).await;
     let (mut scrub, _) = match stepped {
         Ok(stepped) => stepped,

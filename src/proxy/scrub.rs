@@ -4,6 +4,7 @@
 use crate::encode::Encoder;
 use crate::outcome::Reason;
 use crate::pipeline::{Coding, Pipeline, Refusal, Summary};
+use crate::trace::{Span, Stage};
 use bytes::Bytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -26,6 +27,8 @@ pub(crate) struct Scrub {
     out: Vec<u8>,
     finished: bool,
     seconds: f64,
+    /// From the first byte pushed to the last one made.
+    span: Span,
 }
 
 /// Why a body goes no further, and what had happened to its items.
@@ -44,12 +47,15 @@ impl From<Reason> for Broken {
 
 impl Scrub {
     /// `start` is the start of the body as it came.
-    pub(crate) fn new(pipeline: Pipeline, declared: Coding, start: &[u8]) -> Self {
+    pub(crate) fn new(mut pipeline: Pipeline, declared: Coding, start: &[u8], span: Span) -> Self {
+        if span.is_traced() {
+            pipeline.time_decoding(Instant::now);
+        }
         // Whatever the label says, the decoder goes by magic bytes; a brace is no coding's.
         let plain = declared == Coding::Identity
             && matches!(start.first(), Some(b'{' | b'['))
             && !holds_recording(start);
-        Self { pipeline, coded: !plain, out: Vec::new(), finished: false, seconds: 0.0 }
+        Self { pipeline, coded: !plain, out: Vec::new(), finished: false, seconds: 0.0, span }
     }
 
     /// Pushes `input` until it is used up or more than `out_bytes_max` wait to be taken. With `last`
@@ -89,7 +95,26 @@ impl Scrub {
         let started = Instant::now();
         let ran = guarded(|| self.advance(input, last, out_bytes_max));
         self.seconds += started.elapsed().as_secs_f64();
-        ran.map_err(|reason| self.broken(reason))
+        if let Err(reason) = ran {
+            self.span.reason(reason);
+            self.end_span();
+            return Err(self.broken(reason));
+        }
+        if self.finished {
+            self.end_span();
+        }
+        Ok(())
+    }
+
+    /// Ends the span, once.
+    fn end_span(&mut self) {
+        let mut span = std::mem::take(&mut self.span);
+        let (time, coding) = self.pipeline.decoding();
+        if coding != Coding::Identity {
+            span.word("tamis.coding", coding.as_str());
+            span.took(Stage::Decode, time);
+        }
+        span.summary(self.pipeline.summary(), self.seconds);
     }
 
     /// Gives the body up.
@@ -200,7 +225,7 @@ mod tests {
         let plan = Plan::compile(Arc::new(set), crate::redact::Policy::default()).expect("no rules");
         let plan = Arc::new(plan);
         let pipeline = Pipeline::new(plan, BodyLimits::default(), BodyFormat::Text, Coding::Identity);
-        let scrub = Scrub::new(pipeline, Coding::Identity, &body);
+        let scrub = Scrub::new(pipeline, Coding::Identity, &body, Span::default());
         let stepped = scrub.step(body.clone(), true, CODED_SLICE_BYTES).await;
         let (mut scrub, rest) = stepped.unwrap_or_else(|broken| panic!("{}", broken.reason));
         assert!(!scrub.finished());

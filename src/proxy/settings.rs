@@ -7,6 +7,7 @@ use crate::metrics::{Metrics, RouteMetrics};
 use crate::pipeline::{BodyFormat, BodyLimits};
 use crate::route::Route;
 use crate::spool::SpoolQueue;
+use crate::trace::Traces;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +106,9 @@ impl Limits {
     }
 }
 
+/// Stands for the name of a route in what is counted of requests that fit none.
+const NO_ROUTE: &str = "none";
+
 /// What all requests share.
 pub struct ProxySettings {
     /// Bounds.
@@ -117,6 +121,10 @@ pub struct ProxySettings {
     pub metrics: Metrics,
     /// The book of items.
     pub ledger: Ledger,
+    /// What stands for the name of a route where there is none.
+    pub(crate) no_route: Arc<str>,
+    /// Spans of our own work; off unless they are set.
+    pub traces: Traces,
     /// The held bytes.
     pub budget: Budget,
     /// Leave for steps that are more than a moment's work: as many at once as there are cores.
@@ -134,7 +142,9 @@ impl ProxySettings {
             budget: Budget::new(limits.memory_bytes_max),
             steps: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             ledger: Ledger::default(),
-            unrouted: metrics.route("none", "none"),
+            unrouted: metrics.route(NO_ROUTE, NO_ROUTE),
+            no_route: NO_ROUTE.into(),
+            traces: Traces::default(),
             limits,
             routes,
             metrics,

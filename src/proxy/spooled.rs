@@ -8,6 +8,7 @@
 //! rid of, and are pushed back. Nor does what asks for something: flags, uploads, dialogs.
 
 use super::answer::{self, AnswerBody, Refused};
+use super::asked::Asked;
 use super::see_through::SeeThrough;
 use super::{Exchange, inbox_answer, intake};
 use crate::inbox;
@@ -21,6 +22,7 @@ use crate::route::Protocol;
 use crate::spool::X_SENTRY_RATE_LIMITS;
 use crate::spool::sender::Verdict;
 use crate::spool::{SpoolError, SpoolQueue, StoredRequest};
+use crate::trace::{Parent, Stage};
 use crate::upstream::{HttpUpstream, UpstreamBody, upload_time};
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -100,6 +102,7 @@ pub(super) fn send_or_store(
         queue: queue.clone(),
         method: exchange.head.method.clone(),
         metrics: exchange.route.metrics.clone(),
+        parent: exchange.span.parent(),
         route: exchange.route.name.to_string(),
         protocol: exchange.route.protocol.as_str(),
         first_byte: exchange.settings.limits.first_byte,
@@ -112,6 +115,7 @@ struct Courier {
     queue: SpoolQueue,
     method: Method,
     metrics: RouteMetrics,
+    parent: Parent,
     route: String,
     protocol: &'static str,
     first_byte: Duration,
@@ -128,8 +132,9 @@ impl Courier {
         let sent = outgoing.upstream.send(method, target, outgoing.headers.clone(), body);
         let answered = match sent {
             Ok(sending) => {
+                let asked = Asked::new(&self.metrics, &self.parent);
                 let answered = sending.within(self.first_byte + upload_time(outgoing.body.len())).await;
-                self.metrics.upstream(answered.as_ref().ok().map(|answer| answer.status().as_u16()));
+                asked.ended(answer::code(&answered));
                 answered
             }
             Err(Reason::BadRequest) => {
@@ -186,6 +191,7 @@ impl Courier {
             headers,
             body,
         };
+        let mut span = self.parent.child(Stage::Spool);
         let stored = self.queue.append(request).await;
         drop(charge);
         match stored {
@@ -197,6 +203,7 @@ impl Courier {
                     SpoolError::TooLarge => Reason::BodyTooLarge,
                     SpoolError::Io => Reason::SpoolFailed,
                 };
+                span.reason(reason);
                 spooling.refuse(reason);
                 Err(reason)
             }

@@ -202,9 +202,10 @@ async fn attempt(queue: &SpoolQueue, means: &Means, request: &StoredRequest) -> 
         Err(Reason::BadRequest) => return Verdict::Never(0),
         Err(reason) => return Verdict::silent(reason),
     };
+    let since = Instant::now();
     let answered = sending.within(means.first_byte + upload_time(request.body.len())).await;
     let code = answered.as_ref().ok().map(|answer| answer.status().as_u16());
-    means.metrics.route(&request.route, &request.protocol).upstream(code);
+    means.metrics.route(&request.route, &request.protocol).upstream(code, since.elapsed());
     match answered {
         Ok(answer) => {
             let (head, body) = answer.into_parts();

@@ -1,5 +1,6 @@
 """What the tests start: Tamis, an upstream that can go away, Prometheus; and the traffic between them."""
 
+import collections
 import http.client
 import http.server
 import json
@@ -7,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -95,7 +97,8 @@ class Tamis(Server):
         if not TAMIS.exists():
             raise RuntimeError(f"{TAMIS} is not there: run `cargo build`, or set TAMIS_BIN")
         ingest, admin = free_port(), free_port()
-        self.url, self.admin = f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{admin}"
+        scheme = "https" if "[listen.tls]" in config else "http"
+        self.url, self.admin = f"{scheme}://127.0.0.1:{ingest}", f"http://127.0.0.1:{admin}"
         self.config = directory / "tamis.toml"
         self.config.write_text(f'version = 1\n[listen]\ningest = "127.0.0.1:{ingest}"\nadmin = "127.0.0.1:{admin}"\n{config}')
         command = [str(TAMIS), "serve", "-c", str(self.config)]
@@ -114,12 +117,16 @@ class Upstream:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.server = None
+        # Path, headers and body of the last requests.
+        self.seen = collections.deque(maxlen=100)
         self.start()
 
     def start(self):
+        seen = self.seen
+
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                seen.append((self.path, self.headers, self.rfile.read(int(self.headers.get("Content-Length") or 0))))
                 self.send_response(200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
@@ -149,7 +156,7 @@ class Traffic:
     }
 
     def __init__(self, url, paths):
-        self.host = urllib.parse.urlsplit(url).netloc
+        self.url = urllib.parse.urlsplit(url)
         self.paths = paths
         self.statuses = []
         self.ending = threading.Event()
@@ -157,7 +164,11 @@ class Traffic:
         self.thread.start()
 
     def run(self):
-        connection = http.client.HTTPConnection(self.host, timeout=20)
+        if self.url.scheme == "https":
+            # Whose certificate it is, is not what these tests are about.
+            connection = http.client.HTTPSConnection(self.url.netloc, timeout=20, context=ssl._create_unverified_context())
+        else:
+            connection = http.client.HTTPConnection(self.url.netloc, timeout=20)
         event = json.dumps(self.EVENT)
         while not self.ending.wait(0.02):
             for path, content_type, body in self.paths(event):

@@ -71,6 +71,8 @@ def test_the_documentation_names_what_there_is(tamis, upstream, tmp_path):
         CONFIG
         + f'[[routes]]\nname = "watched"\nprotocol = "generic"\nmatch = {{ path = "/watched/**" }}\nupstream = "{upstream.url}"\npolicy = "shadow"\n'
         + shadow
+        # Where nobody is: what is counted is there at 0.
+        + '[telemetry.traces]\nendpoint = "http://127.0.0.1:9/v1/traces"\n'
     )
     use_everything(server)
     assert send(server, path="/watched/a", body=b'{"email":"ada@example.com"}') == 200

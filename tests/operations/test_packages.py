@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -375,17 +376,101 @@ def test_every_value_is_documented():
 # ---- Debian
 
 
-def test_the_debian_package_has_what_it_says(tmp_path):
-    deb = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["metadata"]["deb"]
-    build = (DEPLOY / "debian" / "build").read_text().replace('cd "$(dirname "$0")/../.."', f"cd {ROOT}").replace("files=target/debian-files", f"files={tmp_path}/files")
-    script = tmp_path / "build"
-    script.write_text(build)
-    run("bash", script, "--files", env={"TAMIS_BIN": str(TAMIS), "PATH": "/usr/bin:/bin"})
-    for source, target, _ in deb["assets"]:
-        if source.startswith("target/debian-files/"):
-            assert list((tmp_path / "files").glob(source.removeprefix("target/debian-files/"))), source
-        elif not source.startswith("target/"):
-            assert (ROOT / source).exists(), source
-        assert target.startswith(("usr/", "etc/"))
-    unit = (tmp_path / "files" / "systemd" / "tamis.service").read_text()
-    assert "/usr/bin/tamis serve" in unit and "/usr/local" not in unit
+CARGO_DEB = ROOT / ".cache" / "cargo-deb" / "bin" / "cargo-deb"
+MAINTAINER_SCRIPTS = ("postinst", "prerm", "postrm")
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """The Debian package with the binary that is tested, and what comes out of it: control files in DEBIAN, the rest as installed."""
+    tool = CARGO_DEB if CARGO_DEB.exists() else shutil.which("cargo-deb")
+    assert tool, "needs cargo-deb: run `make test`, which installs it"
+    directory = tmp_path_factory.mktemp("deb")
+    run(DEPLOY / "debian" / "build", "--files", env=dict(os.environ, TAMIS_BIN=str(TAMIS)))
+    deb = directory / "tamis.deb"
+    # The asset `target/release/tamis` is that of the profile; what `--fast` changes is how small it gets.
+    run(tool, "--no-build", "--fast", "--profile", "dev", "--locked", "--output", deb, cwd=ROOT)
+    run("dpkg-deb", "--raw-extract", deb, directory / "root")
+    return deb, directory / "root"
+
+
+def test_the_debian_package_says_what_it_is(package):
+    deb, root = package
+    control = dict(re.findall(r"^(\S+): (.*)$", (root / "DEBIAN" / "control").read_text(), re.M))
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
+    assert control["Package"] == "tamis" and control["Version"].split("-")[0] == version
+    assert "libc6" in control["Depends"] and "systemd" in control["Recommends"]
+    assert (root / "DEBIAN" / "conffiles").read_text().split() == ["/etc/tamis/tamis.toml"]
+    for name in MAINTAINER_SCRIPTS:
+        script = root / "DEBIAN" / name
+        assert script.stat().st_mode & 0o777 == 0o755
+        run("sh", "-n", script)
+    sums = (root / "DEBIAN" / "md5sums").read_text()
+    assert "usr/bin/tamis" in sums
+
+
+def test_the_debian_package_has_what_it_says(package):
+    deb, root = package
+    listed = [line.split(maxsplit=5) for line in run("dpkg-deb", "--contents", deb).splitlines()]
+    modes = {path.removeprefix("./"): (mode, owner) for mode, owner, _, _, _, path in listed}
+    for path in (
+        "usr/bin/tamis",
+        "etc/tamis/tamis.toml",
+        *(f"usr/lib/systemd/system/{unit.name}" for unit in (DEPLOY / "systemd").iterdir()),
+        "usr/share/man/man1/tamis.1.gz",
+        "usr/share/man/man1/tamis-serve.1.gz",
+        "usr/share/bash-completion/completions/tamis",
+        "usr/share/zsh/vendor-completions/_tamis",
+        "usr/share/fish/vendor_completions.d/tamis.fish",
+        "usr/share/tamis/prometheus/tamis.rules.yml",
+        "usr/share/tamis/grafana/tamis.json",
+        "usr/share/doc/tamis/copyright",
+        "usr/share/doc/tamis/README.md",
+    ):
+        assert path in modes, path
+    for path, (mode, owner) in modes.items():
+        want = "drwxr-xr-x" if path.endswith("/") or not path else "-rwxr-xr-x" if path == "usr/bin/tamis" else "-rw-r--r--"
+        assert mode == want and owner in ("root/root", "0/0"), path
+        assert path.startswith(("usr", "etc")) or not path, path
+
+
+def test_what_the_debian_package_brings_works(package, tmp_path):
+    _, root = package
+    tamis = root / "usr" / "bin" / "tamis"
+    assert "tamis" in run(tamis, "version")
+    assert run(tamis, "check", "-c", root / "etc" / "tamis" / "tamis.toml").endswith("ok\n")
+    units = root / "usr" / "lib" / "systemd" / "system"
+    for unit in units.iterdir():
+        text = unit.read_text()
+        assert "/usr/local" not in text
+        for program in re.findall(r"^Exec\w+=[-@:+!]*(/usr/bin/tamis\S*)", text, re.M):
+            assert (root / program.lstrip("/")).exists(), program
+    assert "/usr/bin/tamis serve" in (units / "tamis.service").read_text()
+    page = run("man", "--warnings", "--local-file", root / "usr" / "share" / "man" / "man1" / "tamis-serve.1.gz") if shutil.which("man") else ""
+    assert not page or "SYNOPSIS" in page
+
+
+@pytest.mark.parametrize("name", MAINTAINER_SCRIPTS)
+@pytest.mark.parametrize("action", [["configure", ""], ["configure", "0.0.9"], ["remove"], ["upgrade", "0.0.9"], ["purge"]])
+def test_a_maintainer_script_touches_our_units_alone(name, action, package, tmp_path):
+    """Run with what it calls replaced, as if systemd were there: what it would do, for each of dpkg's actions."""
+    _, root = package
+    calls, tools = tmp_path / "calls", tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("systemctl", "deb-systemd-invoke", "rm"):
+        (tools / tool).write_text(f'#!/bin/sh\necho {tool} "$@" >>{calls}\n')
+        (tools / tool).chmod(0o755)
+    (tmp_path / "systemd").mkdir()
+    script = tmp_path / name
+    script.write_text((root / "DEBIAN" / name).read_text().replace("/run/systemd/system", str(tmp_path / "systemd")))
+    run("sh", script, *action, env={"PATH": f"{tools}:/usr/bin:/bin"})
+    called = calls.read_text().splitlines() if calls.exists() else []
+    units = "tamis-canary.timer tamis-canary.service tamis.socket tamis.service"
+    want = {
+        ("postinst", "configure", ""): ["systemctl --system daemon-reload"],
+        ("postinst", "configure", "0.0.9"): ["systemctl --system daemon-reload", "deb-systemd-invoke try-restart tamis.service"],
+        ("prerm", "remove"): [f"deb-systemd-invoke stop {units}", "systemctl disable tamis.service tamis.socket tamis-canary.timer"],
+        ("postrm", "remove"): ["systemctl --system daemon-reload"],
+        ("postrm", "purge"): ["rm -rf /var/lib/private/tamis /var/lib/tamis"],
+    }
+    assert called == want.get((name, *action), [])
