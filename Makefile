@@ -10,6 +10,7 @@ CURRENT := .venv-current
 AI      := .venv-ai
 SDK     := tests/sdk
 OPS     := tests/operations
+FUZZ_SECONDS ?= 600
 PROM    := .cache/prometheus
 DEB     := .cache/cargo-deb
 DEB_VERSION := 3.8.0
@@ -17,7 +18,7 @@ NODE_OK := $(SDK)/node_modules/.installed
 AI_NODE := $(SDK)/ai/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-all test-cargo test-sdk test-sdk-all test-operations torture tools browser systemd lint doc bench bench-vectorscan bench-check capture cargo-deb screenshots
+.PHONY: help test test-all test-cargo test-sdk test-sdk-all test-operations torture fuzz tools browser systemd lint doc bench bench-vectorscan bench-check capture cargo-deb screenshots
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -121,6 +122,9 @@ $(NODE_OK): $(SDK)/package.json $(SDK)/package-lock.json | tools
 
 capture: $(VENV)/.installed $(NODE_OK) ## Capture tests/corpus/sentry/ again from the real SDKs
 	$(VENV)/bin/python tests/corpus/capture/capture.py
+
+fuzz: ## Fuzz every parser, FUZZ_SECONDS each (600); TARGET=json for one alone
+	@CARGO='$(CARGO)' FUZZ_SECONDS='$(FUZZ_SECONDS)' TARGET='$(TARGET)' fuzz/run
 
 lint: ## Check format and lints, warnings as errors
 	$(CARGO) fmt --check

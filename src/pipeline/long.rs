@@ -104,6 +104,13 @@ impl LongDocument {
             self.step(scrubber, true, summary, out)?;
         }
         match self.reading {
+            // What came of it is gone; a line stays all the same.
+            Reading::LongString { .. } if self.not_json == NotJson::Text => {
+                self.broken = true;
+                summary.count_unscanned();
+                out.extend_from_slice(b"\"[unscanned]");
+                Ok(())
+            }
             Reading::LongString { .. } => Err(Reason::NotJson),
             Reading::Json | Reading::Text => Ok(()),
         }
@@ -160,6 +167,12 @@ impl LongDocument {
             }
             None => {
                 self.window.clear();
+                Ok(())
+            }
+            // Nothing else in JSON is that long.
+            Some(_) if self.not_json == NotJson::Text => {
+                self.broken = true;
+                self.reading = Reading::Text;
                 Ok(())
             }
             Some(_) => Err(Reason::ItemTooLarge),

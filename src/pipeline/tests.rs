@@ -198,6 +198,29 @@ fn a_long_document_is_walked_in_windows() {
     }
 }
 
+/// Found by fuzzing: it was refused with all other lines, as if it could be JSON.
+#[test]
+fn a_line_that_is_one_long_word_is_text() {
+    let word = "y".repeat(200);
+    let body = format!("{{\"a\":1}}\n#{word} jane@example.com\n{word}\n");
+    let want = body.replace("jane@example.com", "[email]");
+    for format in [BodyFormat::Ndjson, BodyFormat::MixedLines] {
+        check(format, windows_of(64), body.as_bytes(), want.as_bytes());
+    }
+}
+
+/// Found by fuzzing: it was refused with all other lines.
+#[test]
+fn a_line_that_ends_in_a_long_string_stays_a_line() {
+    let body = format!("{{\"a\":\"{}jane@example.com\n{{\"b\":1}}\n", "x".repeat(200));
+    let want = "{\"a\":\"[unscanned]\n{\"b\":1}\n";
+    let summary = check(BodyFormat::Ndjson, windows_of(64), body.as_bytes(), want.as_bytes());
+    assert_eq!((summary.not_json, summary.unscanned), (1, 1));
+    let refused =
+        run(BodyFormat::Json, windows_of(64), &[body.as_bytes()]).expect_err("one document, which is cut");
+    assert_eq!(refused.reason, Reason::NotJson);
+}
+
 #[test]
 fn a_string_longer_than_a_window_is_replaced_whole() {
     let body = format!(r#"{{"a":"{}jane@example.com\"","b":"192.0.2.7"}}"#, "x".repeat(200));

@@ -114,6 +114,12 @@ fn of_key(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'_' | b'$' | b'-' | b'.' | b'[')
 }
 
+/// False for a key in which a bracket follows anything but a name, as it does in `user[email]`: it is a stand-in, which names nothing.
+fn is_name(key: &[u8]) -> bool {
+    let Some(bracket) = memchr::memchr(b'[', key) else { return true };
+    bracket > 0 && key[..bracket].iter().all(|byte| of_key(*byte) && byte.is_ascii())
+}
+
 struct Frame {
     bracket: u8,
     /// In serialised PHP: the key that waits for its value.
@@ -360,6 +366,7 @@ impl<'t> Reader<'t> {
     /// The value behind a key and its joint.
     fn value(&mut self, key: Range<usize>, after: usize, joint: Joint, is_print_r: bool) -> Option<Event> {
         let in_container = self.stack.len() > 1 || is_print_r;
+        let key = if is_name(&self.text[key.clone()]) { key } else { key.start..key.start };
         let blank =
             |byte: &&u8| matches!(byte, b' ' | b'\t') || (in_container && matches!(byte, b'\n' | b'\r'));
         let at = after + self.text[after..].iter().take_while(blank).count();
@@ -419,7 +426,8 @@ impl<'t> Reader<'t> {
             php::Kind::String(range) => match key {
                 Some(key) => Some(Event::Value { key: Some(key), value: Value::Raw(range) }),
                 None => {
-                    frame.php_key = Some(range);
+                    let is_name = is_name(&self.text[range.clone()]);
+                    self.frame().php_key = Some(if is_name { range } else { range.start..range.start });
                     None
                 }
             },
