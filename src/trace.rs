@@ -128,7 +128,8 @@ impl Traces {
 impl Tracer {
     fn begin(self: &Arc<Self>) -> Option<Context> {
         let chance = u32::from_le_bytes(self.random_bytes()?);
-        if u64::from(chance) * u64::from(crate::config::SAMPLES_OF) >> 32 >= u64::from(self.samples) {
+        let part = (u64::from(chance) * u64::from(crate::config::SAMPLES_OF)) >> 32;
+        if part >= u64::from(self.samples) {
             return None;
         }
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

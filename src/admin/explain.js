@@ -29,8 +29,14 @@ function showExplanation(told) {
   byId("explain-table").hidden = told.events.length === 0;
 }
 
+/** What is chosen; JSON that is laid out over several lines is one document, where a stream would be lines. */
+function formatOf(payload) {
+  const chosen = byId("explain-format").value;
+  return chosen === "auto" && payload.trim().includes("\n") && parse(payload) ? "json" : chosen;
+}
+
 async function explain() {
-  const query = new URLSearchParams({ format: byId("explain-format").value });
+  const query = new URLSearchParams({ format: formatOf(byId("payload").value) });
   if (byId("explain-route").value) query.set("route", byId("explain-route").value);
   if (byId("explain-reveal").checked) query.set("reveal", "1");
   const answer = await fetch(`/api/v1/explain?${query}`, { method: "POST", body: byId("payload").value, cache: "no-store" });

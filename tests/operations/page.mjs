@@ -1,11 +1,12 @@
 // Opens the admin page in Chromium, goes through its views, and prints as JSON what they show.
 //
-// Usage: CHROMIUM=/usr/bin/chromium node page.mjs URL PAYLOAD DIRECTORY READINGS
-// Screenshots of the views go to DIRECTORY, once the charts have so many READINGS.
+// Usage: CHROMIUM=/usr/bin/chromium node page.mjs URL PAYLOAD
+// Pictures for the documentation are taken by screenshots.mjs.
 import { createRequire } from 'node:module';
 
 const { chromium } = createRequire(new URL('../sdk/package.json', import.meta.url))('playwright-core');
-const [url, payload, directory, readings] = process.argv.slice(2);
+const [url, payload] = process.argv.slice(2);
+const READINGS = 3;
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -27,14 +28,13 @@ try {
   await page.waitForFunction(least => {
     const curves = [...document.querySelectorAll('.chart polyline')];
     return curves.length > 0 && curves.every(curve => curve.getAttribute('points').split(' ').length >= least);
-  }, Number(readings), { timeout: 90000 });
+  }, READINGS, { timeout: 90000 });
   const shown = await page.locator('[role=tabpanel]:visible').count();
   const charts = await page.locator('.chart').evaluateAll(all =>
     Object.fromEntries(all.map(one => [one.querySelector('span').textContent, one.querySelector('strong').textContent])));
   const ledger = await page.locator('#ledger tr').evaluateAll(all => all.map(one => [...one.cells].map(cell => cell.textContent)));
   const sum = await page.locator('#ledger-sum').textContent();
   const upstreams = await page.locator('#upstreams tr').evaluateAll(all => all.map(one => [...one.cells].map(cell => cell.textContent)));
-  await page.screenshot({ path: `${directory}/operation.png` });
 
   await page.click('#tab-explain');
   await page.locator('#set tr').first().waitFor();
@@ -46,14 +46,19 @@ try {
   const output = await page.locator('#explain-output').textContent();
   const events = await page.locator('#explain-events tr').evaluateAll(all => all.map(one => [...one.cells].map(cell => cell.textContent)));
   const marked = await page.locator('#explain-output mark').allTextContents();
-  await page.screenshot({ path: `${directory}/patterns.png` });
+  // Laid out over lines, it is still one document.
+  await page.fill('#payload', JSON.stringify(JSON.parse(payload), null, 2));
+  await page.evaluate(() => document.querySelector('#explain-events').replaceChildren());
+  await page.click('#explain-run');
+  await page.locator('#explain-events tr').first().waitFor();
+  const laidOut = await page.locator('#explain-events tr').evaluateAll(all => all.map(one => one.cells[0].textContent));
   await page.fill('#set-filter', 'email.field');
   const listed = await page.locator('#set tr').evaluateAll(all => all.map(one => one.cells[0].textContent));
 
   await page.reload();
   const kept = await page.locator('#tab-explain').getAttribute('aria-selected');
   const remembered = await page.evaluate(() => [document.querySelector('#payload').value, localStorage.length, sessionStorage.length]);
-  console.log(JSON.stringify({ shown, charts, ledger, sum, upstreams, told, output, events, marked, listed, kept, remembered, problems, requested }));
+  console.log(JSON.stringify({ shown, charts, ledger, sum, upstreams, told, output, events, marked, laidOut, listed, kept, remembered, problems, requested }));
 } finally {
   await browser.close();
 }

@@ -22,7 +22,13 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 
-async function take({ suffix, ...look }) {
+// Tamis explains one payload at a time.
+let taken = 0;
+async function turnOf(place) {
+  while (taken < place) await new Promise(done => setTimeout(done, 200));
+}
+
+async function take({ suffix, ...look }, turn) {
   const page = await browser.newPage({ ...look, locale: 'en-GB', reducedMotion: 'reduce' });
   // Longer than anything takes on a slow machine.
   page.setDefaultTimeout(120000);
@@ -40,6 +46,7 @@ async function take({ suffix, ...look }) {
 
   await page.click('#tab-explain');
   await page.locator('#set tr').first().waitFor();
+  await turn();
   await page.fill('#payload', payload);
   await page.check('#explain-reveal');
   await page.click('#explain-run');
@@ -47,12 +54,13 @@ async function take({ suffix, ...look }) {
   await page.locator('#explain-run').blur();
   await page.evaluate(() => scrollTo(0, 0));
   await picture('patterns-tab');
+  taken += 1;
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (overflow > 0) console.error(`${suffix || 'light'}: the page is ${overflow} px wider than the screen`);
 }
 
 try {
-  await Promise.all(looks.map(take));
+  await Promise.all(looks.map((look, place) => take(look, () => turnOf(place))));
 } finally {
   await browser.close();
 }

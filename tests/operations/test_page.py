@@ -31,7 +31,7 @@ PAYLOAD = {
 
 
 @pytest.fixture
-def seen(tmp_path, tamis, upstream):
+def seen(tamis, upstream):
     """What the page showed, with the server behind it."""
     assert CHROMIUM, "needs chromium: run `make test`, or set CHROMIUM to a browser"
     server = tamis(CONFIG.format(upstream=upstream.url))
@@ -45,10 +45,8 @@ def seen(tmp_path, tamis, upstream):
     )
     try:
         eventually("traffic", lambda: len(traffic.statuses) > 30)
-        # For those in the documentation, TAMIS_SCREENSHOTS says where they go; their charts have more to show.
-        directory = os.environ.get("TAMIS_SCREENSHOTS")
         done = subprocess.run(
-            ["node", str(PAGE), server.admin + "/", json.dumps(PAYLOAD), directory or str(tmp_path), "20" if directory else "3"],
+            ["node", str(PAGE), server.admin + "/", json.dumps(PAYLOAD)],
             env=dict(os.environ, CHROMIUM=CHROMIUM),
             capture_output=True,
             text=True,
@@ -66,7 +64,7 @@ def test_the_page_shows_operation_and_explains_without_keeping(seen):
 
     # Drawn from the same metrics as the dashboard; without a spool there is none to draw.
     charts = page["charts"]
-    for name in ("Requests", "Items", "Redactions", "Scanned", "Dropped, rejected", "Memory of the process", "Connections"):
+    for name in ("Requests", "Items", "Redactions", "Upstreams", "Scanned", "Dropped, rejected", "Memory of the process", "Connections"):
         assert float(charts[name].replace(",", "")) > 0, charts
     assert charts["Answered 5xx"] == "0" and charts["Upstream fails"] == "0"
     lines = {(route, outcome, reason) for route, _, outcome, reason, _ in page["ledger"]}
@@ -82,12 +80,13 @@ def test_the_page_shows_operation_and_explains_without_keeping(seen):
     assert email[0] == "user.emailgrace@example.org" and email[4] == "replaced, token"
     inner = next(row for row in page["events"] if row[0].startswith("inner"))
     assert inner[1] != "-", "the layer around it is told"
+    assert page["laidOut"] == [row[0] for row in page["events"]]
     assert page["listed"] == ["email.field"]
 
     # Nothing of it is kept, here or there, and nothing was asked of anybody else.
     assert page["kept"] == "true" and page["remembered"] == ["", 0, 0]
     posts = [request for request in page["requested"] if not request.startswith("GET")]
-    assert posts == ["POST /api/v1/explain"]
+    assert posts == ["POST /api/v1/explain"] * 2
     for path in ("/metrics", "/inbox", "/api/v1/status", "/api/v1/ledger", "/api/v1/patterns"):
         assert "grace" not in fetch(server.admin + path)[1]
     assert "grace" not in server.log.read_text()
