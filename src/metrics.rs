@@ -58,7 +58,7 @@ const SCAN_BUCKETS: &[f64] = &[0.000_1, 0.001, 0.01, 0.1, 1.0];
 const REQUEST_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
 
 /// Seconds. From a collector next door to an upstream that is about to time out.
-const UPSTREAM_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 10.0];
+const UPSTREAM_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
 
 /// How many series a histogram with these buckets adds: they, `+Inf`, the sum and the count.
 const fn histogram_series(buckets: &[f64]) -> usize {

@@ -16,7 +16,7 @@ use crate::proxy::answer::{self, AnswerBody, Refused, refuse_redirect};
 use crate::proxy::asked::Asked;
 use crate::proxy::body::{Held, Reader};
 use crate::proxy::intake::Intake;
-use crate::proxy::scrub::{Broken, INLINE_BYTES_MAX, Scrub};
+use crate::proxy::scrub::{Broken, INLINE_BYTES_MAX, Scrub, Turn};
 use crate::proxy::see_through::SeeThrough;
 use crate::proxy::spooled::{self, Outgoing};
 use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
@@ -30,7 +30,6 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
 /// How many times `memory_wait` a body waits for its turn on a core; past it its sender may try again.
@@ -164,7 +163,7 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     let scrub = Scrub::new(pipeline, declared, &held.bytes, exchange.span.child(Stage::Scan));
     let out_bytes_max = if exchange.signature().is_some() { usize::MAX } else { limits.buffer_bytes_max };
     let turn = turn(exchange, scrub.is_long(held.bytes.len(), held.complete)).await?;
-    let (scrub, rest) = scrub.step(held.bytes.clone(), held.complete, out_bytes_max).await?;
+    let (scrub, rest, turn) = scrub.step(held.bytes.clone(), held.complete, out_bytes_max, turn).await?;
     if format == BodyFormat::Tunnel {
         // The header line is shorter than what is held, so it has been read.
         let ended = exchange.end_tunnel(scrub.summary().dsn.as_deref());
@@ -177,12 +176,13 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
 
 /// Waits for leave to take a step, if it is a long one. It is given back once what the step made is charged: so what is held
 /// beyond the budget is what one step makes, on each core.
-async fn turn<'e>(exchange: &'e Exchange<'_>, is_long: bool) -> Result<Option<SemaphorePermit<'e>>, Reason> {
+pub(super) async fn turn(exchange: &Exchange<'_>, is_long: bool) -> Result<Turn, Reason> {
     if !is_long {
         return Ok(None);
     }
     let settings = exchange.settings;
-    let waited = timeout(TURN_WAITS * settings.limits.memory_wait, settings.steps.acquire()).await;
+    let leave = Arc::clone(&settings.steps).acquire_owned();
+    let waited = timeout(TURN_WAITS * settings.limits.memory_wait, leave).await;
     waited.map(|turn| Some(turn.expect("the semaphore is never closed"))).map_err(|_| Reason::MemoryExhausted)
 }
 
@@ -254,20 +254,16 @@ impl Flow {
         out_bytes_max: usize,
         beside: usize,
     ) -> Result<Self, Broken> {
-        let turn = turn(exchange, self.scrub.is_long(self.rest.len(), last)).await;
-        let turn = turn.map_err(|reason| self.scrub.broken(reason))?;
-        (self.scrub, self.rest) = self.scrub.step(self.rest, last, out_bytes_max).await?;
+        let leave = turn(exchange, self.scrub.is_long(self.rest.len(), last)).await;
+        let leave = leave.map_err(|reason| self.scrub.broken(reason))?;
+        let turn;
+        (self.scrub, self.rest, turn) = self.scrub.step(self.rest, last, out_bytes_max, leave).await?;
         self.recharge(exchange, beside + self.rest.len(), turn).await?;
         Ok(self)
     }
 
     /// Charges what is held now: `came` bytes of input, and what the pipeline and the output hold. Then others have their turn.
-    async fn recharge(
-        &mut self,
-        exchange: &Exchange<'_>,
-        came: usize,
-        turn: Option<SemaphorePermit<'_>>,
-    ) -> Result<(), Broken> {
+    async fn recharge(&mut self, exchange: &Exchange<'_>, came: usize, turn: Turn) -> Result<(), Broken> {
         let settings = exchange.settings;
         let bytes = came + self.scrub.held_bytes();
         // Who would give back may wait for this turn.

@@ -37,8 +37,12 @@ pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Resp
         pipeline.set_bare();
     }
     let scrub = Scrub::new(pipeline, Coding::Identity, query.as_bytes(), exchange.span.child(Stage::Scan));
-    let stepped = scrub.step(Bytes::copy_from_slice(query.as_bytes()), true, usize::MAX).await;
-    let (mut scrub, _) = match stepped {
+    let turn = match deliver::turn(exchange, scrub.is_long(query.len(), true)).await {
+        Ok(turn) => turn,
+        Err(reason) => return Err(deliver::refuse(exchange, scrub.broken(reason), receipt)),
+    };
+    let stepped = scrub.step(Bytes::copy_from_slice(query.as_bytes()), true, usize::MAX, turn).await;
+    let (mut scrub, _, _) = match stepped {
         Ok(stepped) => stepped,
         Err(broken) => return Err(deliver::refuse(exchange, broken, receipt)),
     };

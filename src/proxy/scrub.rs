@@ -8,6 +8,7 @@ use crate::trace::{Span, Stage};
 use bytes::Bytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Plain bytes that are scanned on an async thread at once: well below a millisecond.
 pub(crate) const INLINE_BYTES_MAX: usize = 32 << 10;
@@ -19,6 +20,9 @@ const CODED_SLICE_BYTES: usize = 8 << 10;
 
 /// Bytes of an envelope in which its header and that of its first item are looked for.
 const RECORDING_TOLD_BYTES: usize = 1 << 10;
+
+/// Leave for a step that is more than a moment's work; none for a shorter one.
+pub(crate) type Turn = Option<OwnedSemaphorePermit>;
 
 /// A body on its way through the pipeline.
 pub(crate) struct Scrub {
@@ -59,7 +63,7 @@ impl Scrub {
     }
 
     /// Pushes `input` until it is used up or more than `out_bytes_max` wait to be taken. With `last`
-    /// the body ends after it. Gives back what was not pushed.
+    /// the body ends after it. Gives back what was not pushed, and the turn.
     ///
     /// # Errors
     /// The pipeline's refusal, or `Panic`.
@@ -68,16 +72,18 @@ impl Scrub {
         mut input: Bytes,
         last: bool,
         out_bytes_max: usize,
-    ) -> Result<(Self, Bytes), Broken> {
+        turn: Turn,
+    ) -> Result<(Self, Bytes, Turn), Broken> {
         if !self.is_long(input.len(), last) {
             self.run(&mut input, last, out_bytes_max)?;
-            return Ok((self, input));
+            return Ok((self, input, turn));
         }
+        // The work goes on when nobody waits for it any more, and has its turn until it is done.
         let work = move || {
             self.pipeline.may_wait(true);
             let ran = self.run(&mut input, last, out_bytes_max);
             self.pipeline.may_wait(false);
-            ran.map(|()| (self, input))
+            ran.map(|()| (self, input, turn))
         };
         // Cancelled only when the runtime goes down.
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Reason::Draining.into()))
@@ -226,14 +232,14 @@ mod tests {
         let plan = Arc::new(plan);
         let pipeline = Pipeline::new(plan, BodyLimits::default(), BodyFormat::Text, Coding::Identity);
         let scrub = Scrub::new(pipeline, Coding::Identity, &body, Span::default());
-        let stepped = scrub.step(body.clone(), true, CODED_SLICE_BYTES).await;
-        let (mut scrub, rest) = stepped.unwrap_or_else(|broken| panic!("{}", broken.reason));
+        let stepped = scrub.step(body.clone(), true, CODED_SLICE_BYTES, None).await;
+        let (mut scrub, rest, _) = stepped.unwrap_or_else(|broken| panic!("{}", broken.reason));
         assert!(!scrub.finished());
         let mut out = scrub.take_out().to_vec();
         // The line that the last slice cut is held.
         assert!(!rest.is_empty() && out.len() <= body.len() - rest.len());
-        let stepped = scrub.step(rest, true, usize::MAX).await;
-        let (mut scrub, rest) = stepped.unwrap_or_else(|broken| panic!("{}", broken.reason));
+        let stepped = scrub.step(rest, true, usize::MAX, None).await;
+        let (mut scrub, rest, _) = stepped.unwrap_or_else(|broken| panic!("{}", broken.reason));
         assert!(scrub.finished() && rest.is_empty());
         out.extend_from_slice(&scrub.take_out());
         assert_eq!(out, body);

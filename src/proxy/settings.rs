@@ -128,7 +128,7 @@ pub struct ProxySettings {
     /// The held bytes.
     pub budget: Budget,
     /// Leave for steps that are more than a moment's work: as many at once as there are cores.
-    pub steps: Semaphore,
+    pub steps: Arc<Semaphore>,
     /// Where requests wait while an upstream is away, by the name of the route; empty without a spool.
     pub queues: HashMap<Arc<str>, SpoolQueue>,
 }
@@ -140,7 +140,7 @@ impl ProxySettings {
         metrics.bounds(limits.connections_max as u64, limits.memory_bytes_max as u64);
         Self {
             budget: Budget::new(limits.memory_bytes_max),
-            steps: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
+            steps: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             ledger: Ledger::default(),
             unrouted: metrics.route(NO_ROUTE, NO_ROUTE),
             no_route: NO_ROUTE.into(),

@@ -207,10 +207,12 @@ impl Engine<'_> {
         let Pool { printed, scratch, .. } = &mut *self.pool;
         let printed = printed.get_or_insert_with(KeyCache::new);
         dump::may_hold(text, |key| {
-            // Those that count: `i_p` is `ip`.
+            // Of its last part those that count: `i_p` is `ip`, and of `user[ip` it is the same.
             let mut last = [0; 3];
             let counts = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte >= 0x80;
-            let found = key.iter().rev().filter(counts).zip(last.iter_mut().rev());
+            let parts = |byte: &u8| matches!(byte, b'.' | b'[' | b']');
+            let part = key.rsplit(parts).find(|part| !part.is_empty()).unwrap_or_default();
+            let found = part.iter().rev().filter(counts).zip(last.iter_mut().rev());
             let found = found.map(|(byte, place)| *place = *byte).count();
             names.may_end(&last[3 - found..], found) && printed.is_named(fields, key, scratch)
         })

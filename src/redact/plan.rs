@@ -173,7 +173,8 @@ impl Plan {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let waiting = conditional.iter().flat_map(|(_, rule)| rule.names.iter().map(Vec::as_slice));
+        let waiting =
+            conditional.iter().flat_map(|(_, rule)| rule.names.iter().map(|name| (name.as_slice(), false)));
         let names = Names::new(paths.iter().flat_map(|(_, _, path)| path.names()).chain(waiting));
         Ok(Self {
             names,

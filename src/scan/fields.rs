@@ -107,10 +107,11 @@ impl FieldPath {
         Ok(Self(segments))
     }
 
-    /// The names in it, folded, and what keys end in.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+    /// The names in it, folded, and what keys end in, with each whether it is such an ending.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&[u8], bool)> {
         self.0.iter().filter_map(|segment| match segment {
-            Segment::Name(name) | Segment::Ending(name) => Some(name.as_slice()),
+            Segment::Name(name) => Some((name.as_slice(), false)),
+            Segment::Ending(word) => Some((word.as_slice(), true)),
             _ => None,
         })
     }

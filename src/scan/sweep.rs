@@ -232,8 +232,11 @@ impl Finder<'_> {
     /// names, and for the colon of `s:5:` in serialised PHP.
     fn is_assigned(&self, at: usize) -> bool {
         let (bytes, ends) = (self.bytes, &self.lookups.ends);
-        let end = word_end(bytes, at);
-        self.names.may_end(bytes, name_end(bytes, at))
+        let (end, name) = (word_end(bytes, at), name_end(bytes, at));
+        // LEAK: the blank between a word and its `=` may be written `\t`, and its letter would hide the word.
+        is_behind_escape(bytes, end)
+            || is_behind_escape(bytes, name)
+            || self.names.may_end(bytes, name)
             || has_user_info(bytes, at)
             || is_php_string(bytes, at)
             || ends.may_end(bytes, end) && ends.some_at(bytes, end)
@@ -265,6 +268,12 @@ fn name_end(bytes: &[u8], at: usize) -> usize {
     }
     let decor = |byte: &&u8| byte.is_ascii() && !byte.is_ascii_alphanumeric();
     at - bytes[..at].iter().rev().take(DECOR_BYTES_MAX).take_while(decor).count()
+}
+
+/// True if what ends here is a blank or a line break as JSON and source code write it.
+#[inline]
+fn is_behind_escape(bytes: &[u8], end: usize) -> bool {
+    matches!(bytes.get(end.wrapping_sub(2)..end), Some([b'\\', b't' | b'n' | b'r' | b'f' | b'b']))
 }
 
 /// Quotes, brackets and blanks between a name and what gives it a value, with the escapes of a JSON string, and
@@ -463,7 +472,7 @@ mod tests {
     fn sweep(text: &[u8], reading: Reading) -> (Vec<usize>, Vec<usize>) {
         let mut sweep = Sweep::new();
         let lookups = Lookups::of(&["quux"], &["pass"], &["foo"]);
-        let names = Names::new([b"colour".as_slice()].into_iter());
+        let names = Names::new([(b"colour".as_slice(), false)].into_iter());
         sweep.run(text, Sought { lookups: &lookups, names: &names }, reading);
         (Places::from(sweep.quotes(), 0).collect(), Places::from(sweep.triggers(), 0).collect())
     }

