@@ -113,7 +113,7 @@ pub fn check(how: How, input: &Input<'_>) -> Option<Scrubbed> {
         assert!(out == bytes, "nothing was changed, and {} became {}", shown(bytes), shown(out));
     }
     // A run more for some, and no more for the same ones.
-    if bytes.len() % 4 == 0 {
+    if bytes.len().is_multiple_of(4) {
         lazily(how, bytes, &whole);
     }
     Some(whole)
