@@ -180,6 +180,8 @@ pub(super) struct Queue {
     sent: Sent,
     /// What has ended and is not in `sent` yet.
     unnoted: Vec<u64>,
+    /// Bytes of removed files of which it is not sure yet that a power cut does not bring them back.
+    leaving: u64,
     /// Records delivered since the start.
     delivered: u64,
     /// Items of the records that have not ended.
@@ -216,6 +218,7 @@ impl Queue {
             ended: ended.up_to,
             sent,
             unnoted: Vec::new(),
+            leaving: 0,
             delivered: 0,
             items: 0,
             later: 0,
@@ -224,7 +227,8 @@ impl Queue {
         for name in names {
             queue.recover(name, &ended, now, route)?;
         }
-        queue.retire();
+        // If it cannot be made sure now, the next settling tries again.
+        drop(queue.retire());
         Ok(queue)
     }
 
@@ -292,10 +296,10 @@ impl Queue {
         if self.disk.remove(&path).is_err() {
             return false;
         }
-        self.segments.pop_front();
+        self.leaving += self.segments.pop_front().map_or(0, |segment| segment.bytes);
         self.slots.retain(|slot| slot.number > last);
         self.items = self.slots.iter().map(Slot::items).sum();
-        true
+        self.make_room().is_ok()
     }
 
     /// Items of the records that have not ended.
@@ -303,9 +307,18 @@ impl Queue {
         self.items
     }
 
-    /// Bytes of its files.
+    /// Bytes of its files, those included that may come back.
     pub(super) fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.bytes).sum()
+        self.leaving + self.segments.iter().map(|segment| segment.bytes).sum::<u64>()
+    }
+
+    /// Makes sure that no removed file comes back when the power goes: what took its room would stand beside it.
+    fn make_room(&mut self) -> io::Result<()> {
+        if self.leaving > 0 {
+            self.disk.sync_dir(&self.dir)?;
+            self.leaving = 0;
+        }
+        Ok(())
     }
 
     /// Bytes that one more record takes at most: with the end of one file and the head of the next.
@@ -564,7 +577,7 @@ impl Queue {
     /// nothing in it waits.
     ///
     /// # Errors
-    /// It could not be noted, so that a restart would send records again. Nothing else is affected.
+    /// It could not be noted, so that a restart would send records again, or it is not sure that removed files stay away.
     pub(super) fn settle(&mut self, idle: bool) -> io::Result<()> {
         let before = self.ended;
         while self.slots.front().is_some_and(|slot| slot.state == State::Ended) {
@@ -581,11 +594,11 @@ impl Queue {
         if idle && self.slots.is_empty() {
             self.close();
         }
-        self.retire();
-        noted
+        let retired = self.retire();
+        noted.and(retired)
     }
 
-    fn retire(&mut self) {
+    fn retire(&mut self) -> io::Result<()> {
         while let Some(segment) = self.segments.front() {
             let is_active = self.active.is_some() && self.segments.len() == 1;
             if segment.last > self.ended || is_active {
@@ -596,9 +609,10 @@ impl Queue {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => break,
                 _ => {}
             }
-            self.segments.pop_front();
+            self.leaving += self.segments.pop_front().map_or(0, |segment| segment.bytes);
             self.reading.take_if(|(open, _)| *open == number);
         }
+        self.make_room()
     }
 
     /// Whether the record is still there to be told of.

@@ -186,6 +186,25 @@ fn what_nobody_sends_any_more_is_told() {
     assert!(rendered.contains("tamis_spool_items 6\n"));
 }
 
+/// Found by a random walk: files that were removed came back with the power, beside what had taken their room.
+#[test]
+fn a_removed_file_stays_away_when_the_power_goes() {
+    let fill = |rig: &mut Rig, bytes| while rig.append(&[7], bytes) == [Ok(())] {};
+    let mut rig = Rig::new(64 << 10);
+    rig.start();
+    assert_eq!(rig.append(&[1], 1_000), [Ok(())]);
+    // A start begins a file: the first has room for nothing more, and what takes its room goes into the last.
+    rig.start();
+    fill(&mut rig, 1_000);
+    fill(&mut rig, 4);
+    let (number, _) = rig.take().expect("it waits");
+    rig.end(number, End::Sent);
+    fill(&mut rig, 4);
+    rig.disk.cut_power(0);
+    rig.start();
+    assert!(rig.store().0.bytes() <= 64 << 10, "{} bytes", rig.store().0.bytes());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Append { count: usize, body_bytes: usize },
