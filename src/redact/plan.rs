@@ -256,10 +256,15 @@ impl Plan {
         self.scrub_text(ItemFormat::Form, ItemScope::UserReport, query)
     }
 
-    /// The path of a request, scrubbed as text.
+    /// The path of a request, scrubbed as text. It begins with a slash if it did, even where all of it was replaced.
     #[must_use]
     pub fn scrub_path<'p>(self: &Arc<Self>, path: &'p str) -> Cow<'p, str> {
-        self.scrub_text(ItemFormat::Text, ItemScope::Query, path)
+        let scrubbed = self.scrub_text(ItemFormat::Text, ItemScope::Query, path);
+        // LEAK: put behind a host's name, a path without it would be a part of that name.
+        if path.starts_with('/') && !scrubbed.starts_with('/') {
+            return Cow::Owned(format!("/{scrubbed}"));
+        }
+        scrubbed
     }
 
     fn scrub_text<'t>(self: &Arc<Self>, format: ItemFormat, scope: ItemScope, text: &'t str) -> Cow<'t, str> {
@@ -312,5 +317,17 @@ mod tests {
             let bytes = plan.fields(scope).table_bytes();
             assert!(bytes < 512 << 10, "{scope:?}: {bytes} bytes");
         }
+    }
+
+    /// Found by fuzzing: past the last layer the whole path is replaced, and its slash went with it.
+    #[test]
+    fn a_path_that_is_replaced_whole_begins_with_a_slash() {
+        let set = PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set");
+        let plan = Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"));
+        let path = format!("/x={}", "%".to_owned() + &"25".repeat(9) + "40example.com&password=a");
+        let scrubbed = plan.scrub_path(&path);
+        assert!(scrubbed.starts_with("/%") && scrubbed.contains("unscanned"), "{scrubbed}");
+        assert_eq!(crate::gate::check_target(scrubbed.as_bytes()), Ok(()));
+        assert_eq!(plan.scrub_path("x jane@example.com"), "x%20%5Bemail%5D");
     }
 }
