@@ -182,9 +182,10 @@ async fn connection(
         return;
     }
     let Some(tls) = tls else { return speak(stream, settings, builder, drain).await };
+    // PERF: in boxes, for what is large here is room that the task of the connection keeps until it ends.
     let shaken = tokio::select! {
         biased;
-        shaken = tls.accept(stream, settings.limits.headers_timeout) => shaken,
+        shaken = Box::pin(tls.accept(stream, settings.limits.headers_timeout)) => shaken.map(Box::new),
         () = drain.reached(Phase::Finish) => None,
     };
     if let Some(stream) = shaken {
@@ -199,7 +200,8 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     builder: Arc<Builder>,
     drain: Drain,
 ) {
-    let io = TokioIo::new(ByteReader::new(stream, settings.limits.gate(), settings.metrics.clone()));
+    let reader = ByteReader::new(stream, settings.limits.gate(), settings.metrics.clone());
+    let io = TokioIo::new(Box::new(reader));
     let limits = &settings.limits;
     let bounds = Bounds { idle: limits.keep_alive, answer: limits.answer + limits.write_timeout };
     let activity = Activity::new();
