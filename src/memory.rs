@@ -2,15 +2,20 @@
 //!
 //! A request takes a [`Charge`] before it holds bytes and gives it back by dropping it. When the budget
 //! is used up a charge waits a little: the sender is pushed back, because nobody reads its socket. Past
-//! the wait the request is refused. The kernel's socket buffers, heads that are not whole yet and
+//! the wait the request is refused. What is given back goes to the oldest that waits, so that some get to their ends where all cannot:
+//! younger ones wait behind it, unless they are small. The kernel's socket buffers, heads that are not whole yet and
 //! the HTTP library's read buffers (64 KiB per connection at most) are not counted here; `connections_max` bounds those.
 
 use crate::pipeline::Room;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+
+/// A charge that stays within so many bytes takes what is free, whoever waits: it is gone in a moment.
+const SMALL_BYTES_MAX: usize = 16 << 10;
 
 /// The bytes that may be held at once. Cheap to clone; all clones share one count.
 #[derive(Clone)]
@@ -20,7 +25,11 @@ struct Shared {
     bytes_max: usize,
     used: AtomicUsize,
     peak: AtomicUsize,
+    /// Entries of `queue`, to be seen without its lock.
     waiting: AtomicUsize,
+    /// Ages of the charges that wait.
+    queue: Mutex<BTreeSet<u64>>,
+    next_age: AtomicU64,
     freed: Notify,
 }
 
@@ -45,14 +54,21 @@ impl Budget {
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            queue: Mutex::default(),
+            next_age: AtomicU64::new(0),
             freed: Notify::new(),
         }))
     }
 
-    /// Takes `bytes` if they are free now.
+    /// Takes `bytes` if they are free now, and nobody waits for them.
     #[must_use]
     pub fn try_charge(&self, bytes: usize) -> Option<Charge> {
-        self.try_take(bytes).then(|| Charge { budget: self.clone(), bytes })
+        let mut charge = self.empty();
+        let is_free = self.0.waiting.load(Ordering::SeqCst) == 0;
+        (is_free && self.try_take(bytes)).then(|| {
+            charge.bytes = bytes;
+            charge
+        })
     }
 
     /// Takes `bytes`, waiting for others to give back for at most `wait`.
@@ -60,8 +76,14 @@ impl Budget {
     /// # Errors
     /// The budget stayed used up.
     pub async fn charge(&self, bytes: usize, wait: Duration) -> Result<Charge, Exhausted> {
-        self.take(bytes, wait).await?;
-        Ok(Charge { budget: self.clone(), bytes })
+        let mut charge = self.empty();
+        charge.grow(bytes, wait).await?;
+        Ok(charge)
+    }
+
+    /// A charge of nothing, younger than all before it.
+    fn empty(&self) -> Charge {
+        Charge { budget: self.clone(), bytes: 0, age: self.0.next_age.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// Bytes charged now.
@@ -86,26 +108,39 @@ impl Budget {
         taken.is_ok()
     }
 
-    async fn take(&self, bytes: usize, wait: Duration) -> Result<(), Exhausted> {
-        if self.try_take(bytes) {
+    /// Takes `bytes` for a charge that has `before` already.
+    async fn take(&self, age: u64, before: usize, bytes: usize, wait: Duration) -> Result<(), Exhausted> {
+        let is_small = before.saturating_add(bytes) <= SMALL_BYTES_MAX;
+        if (is_small || !self.is_behind(age)) && self.try_take(bytes) {
             return Ok(());
         }
         if bytes > self.0.bytes_max {
             return Err(Exhausted);
         }
-        let _waiting = Waiting::enter(&self.0.waiting);
+        let _waiting = Waiting::enter(self, age);
         let freed = async {
             loop {
                 let mut notified = std::pin::pin!(self.0.freed.notified());
                 // Listen first, look second: what is given back in between wakes us.
                 notified.as_mut().enable();
-                if self.try_take(bytes) {
+                if (is_small || !self.is_behind(age)) && self.try_take(bytes) {
                     return;
                 }
                 notified.await;
             }
         };
         tokio::time::timeout(wait, freed).await.map_err(|_| Exhausted)
+    }
+
+    /// Whether an older charge waits.
+    fn is_behind(&self, age: u64) -> bool {
+        // PERF: the common case, nobody waits, takes no lock.
+        self.0.waiting.load(Ordering::SeqCst) > 0 && self.queue().first().is_some_and(|oldest| *oldest < age)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        // Whole at every step.
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn give_back(&self, bytes: usize) {
@@ -121,18 +156,29 @@ impl Budget {
 }
 
 /// One more charge that waits, until dropped: also when its request goes away.
-struct Waiting<'a>(&'a AtomicUsize);
+struct Waiting<'a> {
+    budget: &'a Budget,
+    age: u64,
+}
 
 impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(count)
+    fn enter(budget: &'a Budget, age: u64) -> Self {
+        let mut queue = budget.queue();
+        queue.insert(age);
+        budget.0.waiting.store(queue.len(), Ordering::SeqCst);
+        drop(queue);
+        Self { budget, age }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        let mut queue = self.budget.queue();
+        queue.remove(&self.age);
+        self.budget.0.waiting.store(queue.len(), Ordering::SeqCst);
+        drop(queue);
+        // The next oldest may have its turn now.
+        self.budget.0.freed.notify_waiters();
     }
 }
 
@@ -140,6 +186,8 @@ impl Drop for Waiting<'_> {
 pub struct Charge {
     budget: Budget,
     bytes: usize,
+    /// Its place among all charges, in the order in which they began.
+    age: u64,
 }
 
 impl Charge {
@@ -154,7 +202,7 @@ impl Charge {
     /// # Errors
     /// The budget stayed used up.
     pub async fn grow(&mut self, bytes: usize, wait: Duration) -> Result<(), Exhausted> {
-        self.budget.take(bytes, wait).await?;
+        self.budget.take(self.age, self.bytes, bytes, wait).await?;
         self.bytes += bytes;
         Ok(())
     }
@@ -183,13 +231,13 @@ pub(crate) struct StepRoom {
 impl StepRoom {
     /// A room with nothing taken, which waits for at most `wait` at a time.
     pub(crate) fn new(budget: &Budget, wait: Duration) -> Self {
-        Self { charge: Charge { budget: budget.clone(), bytes: 0 }, wait, may_wait: false }
+        Self { charge: budget.empty(), wait, may_wait: false }
     }
 }
 
 impl Room for StepRoom {
     fn take(&mut self, bytes: usize) -> bool {
-        if self.charge.budget.try_take(bytes) {
+        if !self.charge.budget.is_behind(self.charge.age) && self.charge.budget.try_take(bytes) {
             self.charge.bytes += bytes;
             return true;
         }
@@ -275,6 +323,36 @@ mod tests {
         assert_eq!(budget.used(), 3);
         drop(room);
         assert_eq!(budget.used(), 0);
+    }
+
+    /// Two that cannot both have what they need: the older one gets it, and what is small goes by.
+    #[tokio::test]
+    async fn what_is_given_back_goes_to_the_oldest() {
+        const MIB: usize = 1 << 20;
+        let budget = Budget::new(8 * MIB);
+        let mut old = budget.charge(3 * MIB, NOW).await.expect("free");
+        let mut young = budget.charge(4 * MIB, NOW).await.expect("free");
+        let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let told = Arc::clone(&done);
+        let grown = tokio::spawn(async move {
+            let grown = old.grow(3 * MIB, LONG).await;
+            told.store(true, Ordering::SeqCst);
+            (grown, old)
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(young.grow(MIB / 2, NOW).await, Err(Exhausted), "free, and not for it");
+        assert!(budget.try_charge(1).is_none());
+        assert!(budget.charge(SMALL_BYTES_MAX, NOW).await.is_ok(), "it is gone in a moment");
+        assert_eq!(
+            budget.charge(SMALL_BYTES_MAX + 1, NOW).await.map(|charge| charge.bytes()),
+            Err(Exhausted)
+        );
+        assert!(!done.load(Ordering::SeqCst));
+        drop(young);
+        let (grown, old) = grown.await.expect("no panic");
+        assert_eq!((grown, old.bytes(), budget.used()), (Ok(()), 6 * MIB, 6 * MIB));
+        let mut next = budget.charge(MIB, NOW).await.expect("nobody waits any more");
+        assert_eq!(next.grow(MIB, NOW).await, Ok(()));
     }
 
     #[tokio::test]

@@ -65,6 +65,8 @@ const PLANTED_MIN: usize = 10_000;
 const BODY_DEPTH: usize = 6;
 /// The same for what we say ourselves, in which nothing has a reason to be hidden.
 const OWN_DEPTH: usize = 2;
+/// What the status shows in the command that it suggests, invented by us and not sent by anybody.
+const OWN_SAMPLE: [&str; 2] = ["192.0.2.7", "ada@example.com"];
 /// Shorter needles would be found by chance in so many bytes.
 const NEEDLE_BYTES_MIN: usize = 6;
 
@@ -185,6 +187,7 @@ fn survivors(planted: &[Plant], written: &[Written]) -> Vec<String> {
     let mut forms = Vec::new();
     for plant in planted {
         let cores = plant.cores.iter().filter(|core| core.len() >= NEEDLE_BYTES_MIN);
+        let cores = cores.filter(|core| !OWN_SAMPLE.contains(&core.as_str()));
         for core in cores {
             needles.push(core);
             forms.push(plant.form);

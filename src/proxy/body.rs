@@ -22,6 +22,9 @@ const DISCARD_BYTES_MAX: u64 = 1 << 20;
 /// Time for the same.
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// Bytes that a piece is expected to have where its sender says no length.
+const PIECE_BYTES: usize = 16 << 10;
+
 /// A request body with its clock.
 pub(crate) struct Reader<'l> {
     body: Incoming,
@@ -166,11 +169,16 @@ impl<'l> Reader<'l> {
         Ok(Held { bytes: Bytes::from(joined), complete: false })
     }
 
+    /// The next piece, charged. Room for some of it is there before it is asked for: a sender is pushed back while its bytes are
+    /// still on its side, not once they fill the library's buffers here.
     async fn next_charged(&mut self, charge: &mut Charge) -> Result<Option<Bytes>, Reason> {
+        let (before, wait) = (charge.bytes(), self.limits.memory_wait);
+        let left = self.bytes_left().and_then(|left| usize::try_from(left).ok());
+        let room = charge.grow(left.unwrap_or(PIECE_BYTES).min(PIECE_BYTES), wait).await;
+        room.map_err(|_| Reason::MemoryExhausted)?;
         let piece = self.next().await?;
         let bytes = piece.as_ref().map_or(0, Bytes::len);
-        let grown = charge.grow(bytes, self.limits.memory_wait).await;
-        grown.map_err(|_| Reason::MemoryExhausted)?;
+        charge.resize(before + bytes, wait).await.map_err(|_| Reason::MemoryExhausted)?;
         Ok(piece)
     }
 

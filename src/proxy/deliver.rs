@@ -16,7 +16,7 @@ use crate::proxy::answer::{self, AnswerBody, Refused, refuse_redirect};
 use crate::proxy::asked::Asked;
 use crate::proxy::body::{Held, Reader};
 use crate::proxy::intake::Intake;
-use crate::proxy::scrub::{Broken, INLINE_BYTES_MAX, Scrub, Turn};
+use crate::proxy::scrub::{self, Broken, INLINE_BYTES_MAX, Scrub, Turn};
 use crate::proxy::see_through::SeeThrough;
 use crate::proxy::spooled::{self, Outgoing};
 use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
@@ -146,6 +146,9 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     verify(exchange, &held, declared).await?;
     exchange.check_upload_coding(format, declared)?;
     let format = exchange.of_platform(format, declared, &held.bytes);
+    // Its turn comes first: what a body is scrubbed with is larger than most bodies.
+    let turn =
+        turn(exchange, scrub::is_long(scrub::is_coded(declared, &held.bytes), held.bytes.len())).await?;
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
     pipeline.set_room(Box::new(StepRoom::new(&settings.budget, limits.memory_wait)));
@@ -162,7 +165,6 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     }
     let scrub = Scrub::new(pipeline, declared, &held.bytes, exchange.span.child(Stage::Scan));
     let out_bytes_max = if exchange.signature().is_some() { usize::MAX } else { limits.buffer_bytes_max };
-    let turn = turn(exchange, scrub.is_long(held.bytes.len(), held.complete)).await?;
     let (scrub, rest, turn) = scrub.step(held.bytes.clone(), held.complete, out_bytes_max, turn).await?;
     if format == BodyFormat::Tunnel {
         // The header line is shorter than what is held, so it has been read.

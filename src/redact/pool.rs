@@ -10,7 +10,7 @@ use crate::scan::layer::View;
 use crate::scan::search::{Caches, Hit};
 use crate::scan::sweep::Sweep;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Buffers that outlive an item.
 ///
@@ -56,14 +56,20 @@ impl Pool {
     }
 }
 
-/// Pools that no scrubber is using. Bounded by the scrubbers that ran at once, and by [`Pools::MAX`].
+/// Pools that no scrubber is using. Bounded by the scrubbers that ran at once, and by [`Pools::max`].
 #[derive(Default)]
 #[allow(clippy::vec_box)] // a pool is moved between here and its scrubber: eight bytes, not four hundred
 pub(super) struct Pools(Mutex<Vec<Box<Pool>>>);
 
 impl Pools {
-    /// More than ever scan at the same time on the machines we know.
-    const MAX: usize = 64;
+    /// As many as scan at the same time, on the async threads and beside them, and for each core some bodies that are long on
+    /// their way. What is above that goes: each holds half a MiB.
+    fn max() -> usize {
+        static MAX: LazyLock<usize> =
+            LazyLock::new(|| 4 * std::thread::available_parallelism().map_or(1, usize::from));
+        *MAX
+    }
+
     /// A pool that one huge item has blown up is given back to the allocator.
     const POOL_BYTES_MAX: usize = 1 << 20;
 
@@ -73,7 +79,8 @@ impl Pools {
 
     pub(super) fn put(&self, pool: Box<Pool>) {
         let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if pools.len() < Self::MAX && pool.edits.arena.capacity() + pool.view_bytes() < Self::POOL_BYTES_MAX {
+        if pools.len() < Self::max() && pool.edits.arena.capacity() + pool.view_bytes() < Self::POOL_BYTES_MAX
+        {
             pools.push(pool);
         }
     }

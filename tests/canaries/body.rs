@@ -277,14 +277,16 @@ impl Planter<'_> {
         text
     }
 
-    /// A value in a line of its own, as a header holds it.
+    /// A value in a line of its own, as a header holds it: all of it ASCII.
     fn value(&mut self) -> String {
-        let plant = Kind::Email.plant(self.random);
-        let text: String = plant.full().chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).collect();
-        if plant.cores.iter().all(|core| text.contains(core.as_str())) {
-            self.plants.push(plant);
+        loop {
+            let plant = Kind::Email.plant(self.random);
+            let text = plant.full();
+            if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+                self.plants.push(plant);
+                return text;
+            }
         }
-        text
     }
 
     /// A value in some text, behind some layers.
