@@ -402,9 +402,10 @@ fn bare_range(
     };
     let range = if reach == Reach::Word { word } else { reader.bare(from, joint, reach) };
     // At the beginning of a line, what a word follows is a sentence.
-    let rest = text[range.end..].split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_sentence = joint == Joint::Line
-        && !rest.iter().all(|byte| byte.is_ascii_whitespace() || b".,;\"'".contains(byte));
+    // PERF: to look for the end of a line behind each value takes the square of a long line.
+    let mut rest = text[range.end..].iter().take_while(|byte| **byte != b'\n');
+    let is_sentence =
+        joint == Joint::Line && !rest.all(|byte| byte.is_ascii_whitespace() || b".,;\"'".contains(byte));
     (!is_sentence).then_some(range)
 }
 
