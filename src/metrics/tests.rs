@@ -1,7 +1,9 @@
 use super::*;
-use crate::pipeline::Count;
+use crate::pattern::DetectorIndex;
+use crate::pipeline::{Count, Summary};
 use prometheus::proto::LabelPair;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Every metric and every label set that routes and patterns can lead to.
 fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
