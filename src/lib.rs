@@ -10,8 +10,8 @@
 //!
 //! `decode` to `encode` are plain functions over bytes: no sockets, no clock, no `async`. [`pipeline`]
 //! joins them for one body, and is what the proxy, the command line, the tests, the fuzzers and the
-//! benchmarks all call; [`gate`] knows no sockets but for its one reader. Only `listen`, `proxy`, `upstream`, `spool` and
-//! `admin` touch the outside.
+//! benchmarks all call; [`gate`] knows no sockets but for its one reader. Only `listen`, `proxy`, `upstream`, `spool`,
+//! `admin` and, for spans of our own, `trace` touch the outside.
 
 pub mod decode;
 pub mod encode;

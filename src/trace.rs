@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
-/// Spans that have ended and wait to be sent; one is some 300 bytes.
+/// Spans that have ended and wait to be sent; one is at most some 750 bytes, most of it attributes.
 pub const QUEUE_SPANS_MAX: usize = 2_048;
 
 /// Marks what [`export`] sends: where it comes by a Tamis again, behind a name that leads there, it is not traced, for each such

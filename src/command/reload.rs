@@ -14,8 +14,8 @@ use crate::pattern::PatternSet;
 use crate::pattern::pack::PatternSpec;
 use crate::pattern::roster::{Entry, Spec, State};
 use crate::proxy::ProxySettings;
-use crate::route::Upstream;
 use crate::spool::Spool;
+use crate::upstream::HttpUpstream;
 use crate::watch::Reread as _;
 use arc_swap::ArcSwap;
 use std::collections::BTreeSet;
@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct Reached {
     pub(super) settings: Arc<ProxySettings>,
     pub(super) tls: Option<Arc<Tls>>,
+    pub(super) upstreams: Vec<HttpUpstream>,
     pub(super) spool: Option<Arc<Spool>>,
 }
 
@@ -35,11 +36,7 @@ impl Reached {
         if let Some(tls) = &self.tls {
             tls.reread();
         }
-        for route in &self.settings.routes {
-            if let Upstream::Http(upstream) = &route.upstream {
-                upstream.reread_files();
-            }
-        }
+        self.upstreams.iter().for_each(HttpUpstream::reread_files);
     }
 }
 
@@ -69,6 +66,8 @@ impl Reloader {
     /// # Errors
     /// Every problem of the file, or what in it needs a restart.
     pub(super) fn reload(&self) -> Result<(), Vec<String>> {
+        // Guards nothing that a panic could spoil.
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.reached.reread_certificates();
         if let Some(spool) = &self.reached.spool {
             spool.warn_of_unclaimed();
@@ -89,8 +88,6 @@ impl Reloader {
     }
 
     fn take(&self) -> Result<(), Vec<String>> {
-        // Guards nothing that a panic could spoil.
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let running = self.running.load();
         let config = config::load(&self.path).map_err(|error| match error {
             config::LoadError::Unreadable { origin, source } => {

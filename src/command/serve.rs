@@ -296,6 +296,7 @@ impl Instance {
         Reached {
             settings: Arc::clone(&self.settings),
             tls: self.ingest.tls.clone(),
+            upstreams: self.upstreams().cloned().collect(),
             spool: self.spool.as_ref().map(|spooled| Arc::clone(&spooled.spool)),
         }
     }
@@ -305,11 +306,16 @@ impl Instance {
         if let Some(tls) = &self.ingest.tls {
             tls.follow(watch::LOOK_INTERVAL);
         }
-        for route in &self.settings.routes {
-            if let Upstream::Http(upstream) = &route.upstream {
-                upstream.follow_files(watch::LOOK_INTERVAL);
-            }
-        }
+        self.upstreams().for_each(|upstream| upstream.follow_files(watch::LOOK_INTERVAL));
+    }
+
+    /// Everybody that we connect to: the upstreams of the routes, and the collector of our own spans.
+    fn upstreams(&self) -> impl Iterator<Item = &HttpUpstream> {
+        let of_routes = self.settings.routes.iter().filter_map(|route| match &route.upstream {
+            Upstream::Http(upstream) => Some(upstream),
+            Upstream::Inbox(_) => None,
+        });
+        of_routes.chain(self.spans.iter().map(|(collector, _)| &collector.upstream))
     }
 }
 

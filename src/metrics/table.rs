@@ -128,7 +128,7 @@ metrics! {
     Counter "tamis_inbox_evicted_total", "items", [],
         "Items that left the embedded inbox because newer ones needed the room.";
     Gauge "tamis_spool_size_bytes", "bytes", [],
-        "Bytes on disk in the spool, dead letters included.";
+        "Bytes of requests on disk in the spool, dead letters included.";
     Gauge "tamis_spool_max_bytes", "bytes", [],
         "Bytes that the spool may take, `bytes_max`; 0 without a spool.";
     Gauge "tamis_spool_items", "items", [],

@@ -562,7 +562,7 @@ impl Sent {
 
     /// The same for a call of gRPC, whose answer says at its end how it went.
     fn call_through(
-        self,
+        mut self,
         exchange: &Exchange<'_>,
         response: Sending,
     ) -> SeeThrough<Result<Response<AnswerBody>, Reason>> {
@@ -570,7 +570,10 @@ impl Sent {
         let (wait, idle, whole) = (limits.first_byte, limits.body_idle, limits.answer);
         SeeThrough::new(async move {
             let answered = match response.within(wait).await {
-                Ok(answer) => grpc::read_answer(answer, idle, whole).await,
+                Ok(answer) => {
+                    self.asked.head_came();
+                    grpc::read_answer(answer, idle, whole).await
+                }
                 Err(reason) => Err(reason),
             };
             let end = answered.as_ref().map(|(_, code)| *code).map_err(|reason| *reason);

@@ -182,6 +182,8 @@ pub(super) struct Queue {
     unnoted: Vec<u64>,
     /// Bytes of removed files of which it is not sure yet that a power cut does not bring them back.
     leaving: u64,
+    /// Somebody sends from it.
+    pub(super) is_claimed: bool,
     /// Records delivered since the start.
     delivered: u64,
     /// Items of the records that have not ended.
@@ -219,6 +221,7 @@ impl Queue {
             sent,
             unnoted: Vec::new(),
             leaving: 0,
+            is_claimed: false,
             delivered: 0,
             items: 0,
             later: 0,

@@ -69,8 +69,6 @@ pub(super) struct Store {
     ledger: Ledger,
     metrics: Metrics,
     queues: Vec<Queue>,
-    /// Of the queues, those that somebody sends from.
-    claimed: Vec<QueueId>,
     dead: Queue,
     routes: Vec<RouteEntry>,
     started: Instant,
@@ -105,10 +103,8 @@ impl Store {
             queues.push(Queue::open(Arc::clone(&disk), dir, &upstream, bytes_max, now, &mut route)?);
         }
         let damaged = queues.iter().map(|queue| queue.recovery.damaged).sum();
-        let claimed = Vec::new();
         let failing = false;
-        let store =
-            Self { disk, options, ledger, metrics, queues, claimed, dead, routes, started, damaged, failing };
+        let store = Self { disk, options, ledger, metrics, queues, dead, routes, started, damaged, failing };
         store.ledger.restored(store.queues.iter().map(Queue::items).sum());
         store.metrics.spool().discarded(Reason::SpoolDamaged, damaged);
         store.metrics.spool().bytes_max(store.options.bytes_max);
@@ -119,7 +115,7 @@ impl Store {
     /// The queue of an upstream, begun if there is none. Somebody sends from it from here on.
     pub(super) fn queue(&mut self, upstream: &str) -> Result<QueueId, OpenError> {
         let queue = self.find_or_begin(upstream)?;
-        self.claimed.push(queue);
+        self.queues[queue.0].is_claimed = true;
         self.show();
         Ok(queue)
     }
@@ -150,8 +146,7 @@ impl Store {
     }
 
     fn unclaimed_queues(&self) -> impl Iterator<Item = &Queue> {
-        let queues = self.queues.iter().enumerate();
-        queues.filter(|(at, _)| !self.claimed.contains(&QueueId(*at))).map(|(_, queue)| queue)
+        self.queues.iter().filter(|queue| !queue.is_claimed)
     }
 
     /// Records of a queue that have not ended.
