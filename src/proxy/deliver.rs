@@ -19,7 +19,7 @@ use crate::proxy::intake::Intake;
 use crate::proxy::scrub::{self, Broken, INLINE_BYTES_MAX, Scrub, Turn};
 use crate::proxy::see_through::SeeThrough;
 use crate::proxy::spooled::{self, Outgoing};
-use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
+use crate::proxy::{Exchange, ProxySettings, grpc, headers, inbox_answer, otlp, platform, query_event};
 use crate::redact::{Action, Mode};
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
 use crate::trace::Stage;
@@ -151,7 +151,7 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
         turn(exchange, scrub::is_long(scrub::is_coded(declared, &held.bytes), held.bytes.len())).await?;
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
-    pipeline.set_room(Box::new(StepRoom::new(&settings.budget, limits.memory_wait)));
+    pipeline.set_room(room(settings));
     match (&exchange.route.upstream, exchange.coding(format)) {
         (Upstream::Inbox(_), _) => {
             pipeline.set_coding_out(Coding::Identity);
@@ -174,6 +174,11 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     let mut flow = Flow { format, scrub, came: held.bytes, rest, complete: held.complete, charge };
     flow.recharge(exchange, flow.came.len(), turn).await?;
     Ok(flow)
+}
+
+/// Room for what a step unpacks. Who would give back may wait for its turn, so it does not wait for them as long as others do.
+pub(super) fn room(settings: &ProxySettings) -> Box<StepRoom> {
+    Box::new(StepRoom::new(&settings.budget, settings.limits.memory_wait / CHARGES_A_WAIT))
 }
 
 /// Waits for leave to take a step, if it is a long one. It is given back once what the step made is charged: so what is held

@@ -7,7 +7,6 @@ use super::scrub::Scrub;
 use super::spooled::{self, Outgoing};
 use super::{Exchange, deliver, headers};
 use crate::decode::Coding;
-use crate::memory::StepRoom;
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Dialect, Pipeline};
 use crate::route::{Protocol, Upstream};
@@ -31,8 +30,7 @@ pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Resp
     let format = BodyFormat::Events(Dialect::PostHog);
     let limits = exchange.settings.limits.buffered;
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), limits, format, Coding::Identity);
-    let settings = exchange.settings;
-    pipeline.set_room(Box::new(StepRoom::new(&settings.budget, settings.limits.memory_wait)));
+    pipeline.set_room(deliver::room(exchange.settings));
     if let Upstream::Inbox(_) = exchange.route.upstream {
         pipeline.set_bare();
     }
