@@ -3,9 +3,13 @@
 //! In: chunks. Out: slices from the front. What was given out stays in memory until the next chunk, so
 //! that a part can point into it; then it is moved out of the way, but only once it is at least half
 //! of what is held. A byte is thus copied a bounded number of times on average, whatever the chunks.
+//! Room grows by a quarter, not by as much again: it is charged to the budget of all bodies, and what is large is mapped anew
+//! where it grows, not copied.
 
 /// Room that is kept for the next bytes when everything was given out; more is handed back.
 const SPARE_BYTES_MAX: usize = 64 << 10;
+/// Room grows by one part in so many of what is held, past [`SPARE_BYTES_MAX`].
+const GROWTH_PART: usize = 4;
 
 /// A buffer that is filled at the back and emptied at the front.
 #[derive(Default)]
@@ -23,10 +27,15 @@ impl Carry {
     /// Appends a chunk.
     pub(super) fn feed(&mut self, chunk: &[u8]) {
         self.compact();
+        let needed = self.bytes.len() + chunk.len();
+        if needed > self.bytes.capacity().max(SPARE_BYTES_MAX) {
+            self.bytes.reserve_exact(chunk.len().max(self.bytes.len() / GROWTH_PART));
+        }
         self.bytes.extend_from_slice(chunk);
     }
 
-    fn compact(&mut self) {
+    /// Moves what was given out out of the way and hands back what is not needed. To be called when no part is lent any more.
+    pub(super) fn compact(&mut self) {
         if self.given == 0 || self.given < self.bytes.len() / 2 {
             return;
         }
@@ -112,5 +121,18 @@ mod tests {
         carry.take(8 << 20);
         carry.feed(b"y");
         assert!(carry.held_bytes() <= SPARE_BYTES_MAX, "{} bytes", carry.held_bytes());
+    }
+
+    #[test]
+    fn room_is_little_more_than_what_is_held() {
+        let mut carry = Carry::default();
+        for count in 1..=3 << 10 {
+            carry.feed(&[b'x'; 1 << 10]);
+            let (held, room) = (count << 10, carry.held_bytes());
+            assert!(
+                room <= (2 * held).min(held + held / GROWTH_PART).max(SPARE_BYTES_MAX),
+                "{room} bytes for {held}"
+            );
+        }
     }
 }

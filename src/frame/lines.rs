@@ -109,10 +109,10 @@ impl LineFramer {
                 let length = at - usize::from(at > 0 && rest[at - 1] == b'\r');
                 (length, at + 1 - length)
             }
-            None if self.finished && rest.is_empty() => return None,
+            None if self.finished && rest.is_empty() => return self.wait(),
             None if self.finished => (rest.len(), 0),
             // The last byte at hand may be the first half of `\r\n`: one more decides.
-            None if rest.len() < self.item_bytes_max + 2 => return None,
+            None if rest.len() < self.item_bytes_max + 2 => return self.wait(),
             None => (rest.len() - 1, 0),
         };
         if length > self.item_bytes_max {
@@ -121,6 +121,11 @@ impl LineFramer {
         let inside = std::mem::take(&mut self.inside);
         let (bytes, ending) = self.carry.take(length + ending).split_at(length);
         Some(if inside { LinePart::LongEnd { bytes, ending } } else { LinePart::Line { bytes, ending } })
+    }
+
+    fn wait(&mut self) -> Option<LinePart<'static>> {
+        self.carry.compact();
+        None
     }
 }
 

@@ -154,7 +154,10 @@ impl MultipartFramer {
         loop {
             match self.step()? {
                 Step::Again => {}
-                Step::More => return Ok(None),
+                Step::More => {
+                    self.carry.compact();
+                    return Ok(None);
+                }
                 Step::TooLarge => return Ok(Some(MultipartPart::TooLarge)),
                 Step::End { line_end } => return Ok(Some(MultipartPart::End { line_end })),
                 Step::Part { taken, headers, content } => {

@@ -204,7 +204,10 @@ impl EnvelopeFramer {
         loop {
             match self.step() {
                 Ok(Step::Again) => {}
-                Ok(Step::Wait) => return Ok(None),
+                Ok(Step::Wait) => {
+                    self.carry.compact();
+                    return Ok(None);
+                }
                 Ok(Step::Ready(ready)) => return Ok(Some(self.part(ready))),
                 Err(error) => {
                     self.state = State::Failed(error);

@@ -108,6 +108,11 @@ impl Body {
         }
     }
 
+    /// A body of which nothing is held, and nothing more comes.
+    pub(super) fn ended() -> Self {
+        Self::Undecided(Vec::new())
+    }
+
     pub(super) fn set_bare(&mut self) {
         if let Self::Events { bare, .. } = self {
             *bare = true;

@@ -45,6 +45,9 @@ pub(crate) use binary::lets_by;
 pub(crate) use recording::recording_text;
 pub use room::Room;
 
+/// Room for scrubbed bytes that is kept from one step to the next; more is handed back.
+const SPARE_BYTES_MAX: usize = 64 << 10;
+
 /// What a decoded body consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyFormat {
@@ -446,6 +449,8 @@ impl Pipeline {
             encoder.finish(out);
         }
         self.sum_up();
+        // Its output may wait long for the upstream; what it was made of is not needed until then.
+        (self.body, self.piece, self.scrubbed) = (Body::ended(), Vec::new(), Vec::new());
         Ok(())
     }
 
@@ -490,6 +495,7 @@ impl Pipeline {
         let coding = self.coding_out();
         self.encoder.get_or_insert_with(|| Encoder::new(coding)).write(&self.scrubbed, out);
         self.scrubbed.clear();
+        self.scrubbed.shrink_to(SPARE_BYTES_MAX);
     }
 
     fn sum_up(&mut self) {
