@@ -30,13 +30,8 @@ pub(super) async fn announced(
     mut reader: Reader<'_>,
     receipt: Receipt,
 ) -> Result<Response<AnswerBody>, Refused> {
-    let settings = exchange.settings;
-    let charge = settings.budget.charge(0, settings.limits.memory_wait).await;
-    let held = match charge {
-        Ok(mut charge) => reader.hold(ANNOUNCEMENT_BYTES_MAX, &mut charge).await,
-        Err(_) => Err(Reason::MemoryExhausted),
-    };
-    let held = match held {
+    let mut charge = exchange.settings.budget.nothing();
+    let held = match reader.hold(ANNOUNCEMENT_BYTES_MAX, &mut charge).await {
         Ok(held) => held,
         Err(reason) => return Err(refuse(exchange, reason.into(), receipt)),
     };

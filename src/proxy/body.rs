@@ -174,7 +174,9 @@ impl<'l> Reader<'l> {
     async fn next_charged(&mut self, charge: &mut Charge) -> Result<Option<Bytes>, Reason> {
         let (before, wait) = (charge.bytes(), self.limits.memory_wait);
         let left = self.bytes_left().and_then(|left| usize::try_from(left).ok());
-        let room = charge.grow(left.unwrap_or(PIECE_BYTES).min(PIECE_BYTES), wait).await;
+        let bytes = left.unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+        let to_come = left.map_or(0, |left| left - bytes);
+        let room = charge.arrive(bytes, to_come, wait).await;
         room.map_err(|_| Reason::MemoryExhausted)?;
         let piece = self.next().await?;
         let bytes = piece.as_ref().map_or(0, Bytes::len);

@@ -16,9 +16,10 @@ use crate::proxy::answer::{self, AnswerBody, Refused, refuse_redirect};
 use crate::proxy::asked::Asked;
 use crate::proxy::body::{Held, Reader};
 use crate::proxy::intake::Intake;
-use crate::proxy::scrub::{self, Broken, INLINE_BYTES_MAX, Scrub, Turn};
+use crate::proxy::scrub::{self, Broken, INLINE_BYTES_MAX, Scrub};
 use crate::proxy::see_through::SeeThrough;
 use crate::proxy::spooled::{self, Outgoing};
+use crate::proxy::turns::Turn;
 use crate::proxy::{Exchange, ProxySettings, grpc, headers, inbox_answer, otlp, platform, query_event};
 use crate::redact::{Action, Mode};
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
@@ -140,18 +141,17 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     if reader.bytes_left().zip(bytes_max).is_some_and(|(bytes, max)| bytes > max) {
         return Err(Reason::BodyTooLarge.into());
     }
-    let charge = settings.budget.charge(0, limits.memory_wait).await;
-    let mut charge = charge.map_err(|_| Reason::MemoryExhausted)?;
+    let mut charge = settings.budget.nothing();
     let held = reader.hold(exchange.held_bytes_max(), &mut charge).await?;
     verify(exchange, &held, declared).await?;
     exchange.check_upload_coding(format, declared)?;
     let format = exchange.of_platform(format, declared, &held.bytes);
     // Its turn comes first: what a body is scrubbed with is larger than most bodies.
-    let turn =
-        turn(exchange, scrub::is_long(scrub::is_coded(declared, &held.bytes), held.bytes.len())).await?;
+    let is_long = scrub::is_long(scrub::is_coded(declared, &held.bytes), held.bytes.len());
+    let turn = turn(exchange, is_long, &charge).await?;
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
-    pipeline.set_room(room(settings));
+    pipeline.set_room(room(settings, &charge));
     match (&exchange.route.upstream, exchange.coding(format)) {
         (Upstream::Inbox(_), _) => {
             pipeline.set_coding_out(Coding::Identity);
@@ -177,20 +177,23 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
 }
 
 /// Room for what a step unpacks. Who would give back may wait for its turn, so it does not wait for them as long as others do.
-pub(super) fn room(settings: &ProxySettings) -> Box<StepRoom> {
-    Box::new(StepRoom::new(&settings.budget, settings.limits.memory_wait / CHARGES_A_WAIT))
+pub(super) fn room(settings: &ProxySettings, charge: &Charge) -> Box<StepRoom> {
+    Box::new(StepRoom::beside(charge, settings.limits.memory_wait / CHARGES_A_WAIT))
 }
 
 /// Waits for leave to take a step, if it is a long one. It is given back once what the step made is charged: so what is held
 /// beyond the budget is what one step makes, on each core.
-pub(super) async fn turn(exchange: &Exchange<'_>, is_long: bool) -> Result<Turn, Reason> {
+pub(super) async fn turn(
+    exchange: &Exchange<'_>,
+    is_long: bool,
+    charge: &Charge,
+) -> Result<Option<Turn>, Reason> {
     if !is_long {
         return Ok(None);
     }
     let settings = exchange.settings;
-    let leave = Arc::clone(&settings.steps).acquire_owned();
-    let waited = timeout(TURN_WAITS * settings.limits.memory_wait, leave).await;
-    waited.map(|turn| Some(turn.expect("the semaphore is never closed"))).map_err(|_| Reason::MemoryExhausted)
+    let waited = timeout(TURN_WAITS * settings.limits.memory_wait, settings.turns.turn(charge.age())).await;
+    waited.map(Some).map_err(|_| Reason::MemoryExhausted)
 }
 
 /// Refuses a body that is not signed by the platform that the route is for.
@@ -261,7 +264,7 @@ impl Flow {
         out_bytes_max: usize,
         beside: usize,
     ) -> Result<Self, Broken> {
-        let leave = turn(exchange, self.scrub.is_long(self.rest.len(), last)).await;
+        let leave = turn(exchange, self.scrub.is_long(self.rest.len(), last), &self.charge).await;
         let leave = leave.map_err(|reason| self.scrub.broken(reason))?;
         let turn;
         (self.scrub, self.rest, turn) = self.scrub.step(self.rest, last, out_bytes_max, leave).await?;
@@ -270,7 +273,12 @@ impl Flow {
     }
 
     /// Charges what is held now: `came` bytes of input, and what the pipeline and the output hold. Then others have their turn.
-    async fn recharge(&mut self, exchange: &Exchange<'_>, came: usize, turn: Turn) -> Result<(), Broken> {
+    async fn recharge(
+        &mut self,
+        exchange: &Exchange<'_>,
+        came: usize,
+        turn: Option<Turn>,
+    ) -> Result<(), Broken> {
         let settings = exchange.settings;
         let bytes = came + self.scrub.held_bytes();
         // Who would give back may wait for this turn.
@@ -514,11 +522,13 @@ async fn pump(
     // From here on the sender's bytes are not needed a second time.
     flow.came = Bytes::new();
     let mut ended = flow.complete;
+    // Bytes of the pieces that may wait, in the feed and in the connection, while the next one is made.
+    let mut waiting = [0; FEED_PIECES_MAX + 1];
     loop {
         let piece = flow.scrub.take_out();
-        // What was given waits in the feed or the connection while the next piece is made.
-        let waiting = (FEED_PIECES_MAX + 1) * piece.len();
         if !piece.is_empty() {
+            waiting.rotate_left(1);
+            waiting[FEED_PIECES_MAX] = piece.len();
             let given = timeout(limits.body_idle, sink.give(piece)).await;
             let given = given.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
             given.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
@@ -532,7 +542,7 @@ async fn pump(
                 None => ended = true,
             }
         }
-        flow = flow.step(exchange, ended, limits.buffer_bytes_max, waiting).await?;
+        flow = flow.step(exchange, ended, limits.buffer_bytes_max, waiting.iter().sum()).await?;
         receipt.framed(flow.scrub.summary());
     }
     let ended = timeout(limits.body_idle, sink.end()).await;

@@ -22,6 +22,7 @@ mod scrub;
 mod see_through;
 mod settings;
 mod spooled;
+mod turns;
 
 pub use settings::{Limits, ProxySettings};
 

@@ -30,12 +30,14 @@ pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Resp
     let format = BodyFormat::Events(Dialect::PostHog);
     let limits = exchange.settings.limits.buffered;
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), limits, format, Coding::Identity);
-    pipeline.set_room(deliver::room(exchange.settings));
+    // An address is bounded by the head that it came in; only what it unpacks to is charged.
+    let charge = exchange.settings.budget.nothing();
+    pipeline.set_room(deliver::room(exchange.settings, &charge));
     if let Upstream::Inbox(_) = exchange.route.upstream {
         pipeline.set_bare();
     }
     let scrub = Scrub::new(pipeline, Coding::Identity, query.as_bytes(), exchange.span.child(Stage::Scan));
-    let turn = match deliver::turn(exchange, scrub.is_long(query.len(), true)).await {
+    let turn = match deliver::turn(exchange, scrub.is_long(query.len(), true), &charge).await {
         Ok(turn) => turn,
         Err(reason) => return Err(deliver::refuse(exchange, scrub.broken(reason), receipt)),
     };

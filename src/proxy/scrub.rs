@@ -1,6 +1,7 @@
 //! Runs the pipeline for one body: in steps, off the async threads when they are long, and behind a
 //! guard that turns a panic into a refusal.
 
+use super::turns::Turn;
 use crate::encode::Encoder;
 use crate::outcome::Reason;
 use crate::pipeline::{Coding, Pipeline, Refusal, Summary};
@@ -8,7 +9,6 @@ use crate::trace::{Span, Stage};
 use bytes::Bytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Plain bytes that are scanned on an async thread at once: well below a millisecond.
 pub(crate) const INLINE_BYTES_MAX: usize = 32 << 10;
@@ -24,9 +24,6 @@ const TOOLS_BYTES: usize = 470 << 10;
 
 /// Bytes of an envelope in which its header and that of its first item are looked for.
 const RECORDING_TOLD_BYTES: usize = 1 << 10;
-
-/// Leave for a step that is more than a moment's work; none for a shorter one.
-pub(crate) type Turn = Option<OwnedSemaphorePermit>;
 
 /// A body on its way through the pipeline.
 pub(crate) struct Scrub {
@@ -79,8 +76,8 @@ impl Scrub {
         mut input: Bytes,
         last: bool,
         out_bytes_max: usize,
-        turn: Turn,
-    ) -> Result<(Self, Bytes, Turn), Broken> {
+        turn: Option<Turn>,
+    ) -> Result<(Self, Bytes, Option<Turn>), Broken> {
         if !self.is_long(input.len(), last) {
             self.run(&mut input, last, out_bytes_max)?;
             return Ok((self, input, turn));

@@ -1,5 +1,6 @@
 //! What the proxy runs with: bounds, routes and the counters it reports to.
 
+use super::turns::Turns;
 use crate::gate;
 use crate::ledger::Ledger;
 use crate::memory::Budget;
@@ -11,7 +12,6 @@ use crate::trace::Traces;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Bounds of connections, requests and bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,8 +127,8 @@ pub struct ProxySettings {
     pub traces: Traces,
     /// The held bytes.
     pub budget: Budget,
-    /// Leave for steps that are more than a moment's work: as many at once as there are cores.
-    pub steps: Arc<Semaphore>,
+    /// Leave for long steps: as many at once as there are cores.
+    pub turns: Turns,
     /// Where requests wait while an upstream is away, by the name of the route; empty without a spool.
     pub queues: HashMap<Arc<str>, SpoolQueue>,
 }
@@ -140,7 +140,7 @@ impl ProxySettings {
         metrics.bounds(limits.connections_max as u64, limits.memory_bytes_max as u64);
         Self {
             budget: Budget::new(limits.memory_bytes_max),
-            steps: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
+            turns: Turns::new(std::thread::available_parallelism().map_or(1, usize::from)),
             ledger: Ledger::default(),
             unrouted: metrics.route(NO_ROUTE, NO_ROUTE),
             no_route: NO_ROUTE.into(),
