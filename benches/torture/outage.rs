@@ -79,20 +79,8 @@ pub(crate) fn run(options: &Options) -> io::Result<Vec<Line>> {
             ),
             Verdict::aim(refused == 0),
         ),
-        Line::new(
-            PART,
-            "requests without an answer in 60 s",
-            "0",
-            outcome.hung.to_string(),
-            Verdict::floor(outcome.hung == 0),
-        ),
-        Line::new(
-            PART,
-            "items that the ledger cannot account for",
-            "0",
-            unaccounted.to_string(),
-            Verdict::floor(unaccounted == 0),
-        ),
+        Line::none(PART, "requests without an answer in 60 s", outcome.hung),
+        Line::none(PART, "items that the ledger cannot account for", unaccounted),
         Line::noted(
             PART,
             "sent when it was back",

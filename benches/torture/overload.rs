@@ -95,34 +95,10 @@ fn lines(
             format!("{others} {:?}", over.answers),
             Verdict::floor(others == 0),
         ),
-        Line::new(
-            PART,
-            "429 and 503 without `Retry-After`",
-            "0",
-            over.without_retry_after.to_string(),
-            Verdict::floor(over.without_retry_after == 0),
-        ),
-        Line::new(
-            PART,
-            "requests without an answer in 60 s",
-            "0",
-            over.hung.to_string(),
-            Verdict::floor(over.hung == 0),
-        ),
-        Line::new(
-            PART,
-            "acknowledged and not at the upstream",
-            "0",
-            lost.to_string(),
-            Verdict::floor(lost == 0),
-        ),
-        Line::new(
-            PART,
-            "items that the ledger cannot account for",
-            "0",
-            unaccounted.to_string(),
-            Verdict::floor(unaccounted == 0),
-        ),
+        Line::none(PART, "429 and 503 without `Retry-After`", over.without_retry_after),
+        Line::none(PART, "requests without an answer in 60 s", over.hung),
+        Line::none(PART, "acknowledged and not at the upstream", lost),
+        Line::none(PART, "items that the ledger cannot account for", unaccounted),
         Line::noted(PART, "peak of resident memory", format!("{peak_mib:.0} MiB")),
     ]
 }

@@ -1,6 +1,6 @@
 //! The lines of the report.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// What a number says about its aim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,15 @@ impl Line {
         verdict: Verdict,
     ) -> Self {
         Self { part, what: what.into(), aim: aim.into(), got: got.into(), verdict }
+    }
+
+    /// A floor of none at all.
+    pub(crate) fn none<T: Display + Default + PartialEq>(
+        part: &'static str,
+        what: &'static str,
+        count: T,
+    ) -> Self {
+        Self::new(part, what, "0", count.to_string(), Verdict::floor(count == T::default()))
     }
 
     /// A number that has no aim.
