@@ -13,7 +13,7 @@ use tamis::upstream::{HttpUpstream, Lookup, Options, TlsOptions};
 use tokio::io::AsyncWriteExt as _;
 
 /// What the proxy waits for in these tests, each.
-const SHORT: Duration = Duration::from_millis(400);
+const SHORT: Duration = Duration::from_secs(1);
 /// More than a slow machine adds to it.
 const SLOW: Duration = Duration::from_secs(5);
 const OPEN: &str = "tamis_upstream_connections_open{route=\"sentry\"}";
