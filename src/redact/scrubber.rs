@@ -206,7 +206,7 @@ impl Scrubber {
         let start = out.len();
         let verdict = self.item(ItemFormat::Json, scope, bytes, out);
         if verdict.changed && out.len() > start {
-            remarks::note(bytes, &self.pool.edits, self.plan.sought(), out, start);
+            remarks::note(bytes, &mut self.pool, self.plan.sought(), out, start);
         }
         verdict
     }
