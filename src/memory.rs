@@ -244,6 +244,7 @@ impl Drop for Waiting<'_> {
 pub struct Charge {
     budget: Budget,
     bytes: usize,
+    /// Its place among all charges, in the order in which they began.
     age: u64,
 }
 
@@ -273,11 +274,6 @@ impl Charge {
         self.budget.take(self, (bytes, to_come), Use::Arriving, wait).await?;
         self.bytes += bytes;
         Ok(())
-    }
-
-    /// Its place among all charges, in the order in which they began.
-    pub(crate) fn age(&self) -> u64 {
-        self.age
     }
 
     /// Makes the charge `bytes` in all: gives back at once, or takes more like [`Charge::grow`].

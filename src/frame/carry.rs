@@ -1,7 +1,7 @@
 //! The bytes of a body that arrived and are not given out yet.
 //!
-//! In: chunks. Out: slices from the front. What was given out stays in memory until the next chunk, so
-//! that a part can point into it; then it is moved out of the way, but only once it is at least half
+//! In: chunks. Out: slices from the front. What was given out stays in memory until no more is at hand or the
+//! next chunk comes, so that a part can point into it; then it is moved out of the way, but only once it is at least half
 //! of what is held. A byte is thus copied a bounded number of times on average, whatever the chunks.
 //! Room grows by a quarter, not by as much again: it is charged to the budget of all bodies, and what is large is mapped anew
 //! where it grows, not copied.

@@ -31,6 +31,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 use tokio::time::timeout;
 
 /// How many times `memory_wait` a body waits for its turn on a core; past it its sender may try again.
@@ -130,6 +131,8 @@ struct Flow {
     /// All of the body is in `came`.
     complete: bool,
     charge: Charge,
+    /// When it first asked for a turn.
+    since: Instant,
 }
 
 /// Holds the start of the body, at most `buffer_bytes_max`, and scrubs it.
@@ -148,7 +151,8 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
     let format = exchange.of_platform(format, declared, &held.bytes);
     // Its turn comes first: what a body is scrubbed with is larger than most bodies.
     let is_long = scrub::is_long(scrub::is_coded(declared, &held.bytes), held.bytes.len());
-    let turn = turn(exchange, is_long, &charge).await?;
+    let since = Instant::now();
+    let turn = turn(exchange, is_long, since).await?;
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
     pipeline.set_room(room(settings, &charge));
@@ -171,7 +175,7 @@ async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<
         let ended = exchange.end_tunnel(scrub.summary().dsn.as_deref());
         ended.map_err(|reason| scrub.broken(reason))?;
     }
-    let mut flow = Flow { format, scrub, came: held.bytes, rest, complete: held.complete, charge };
+    let mut flow = Flow { format, scrub, came: held.bytes, rest, complete: held.complete, charge, since };
     flow.recharge(exchange, flow.came.len(), turn).await?;
     Ok(flow)
 }
@@ -181,18 +185,18 @@ pub(super) fn room(settings: &ProxySettings, charge: &Charge) -> Box<StepRoom> {
     Box::new(StepRoom::beside(charge, settings.limits.memory_wait / CHARGES_A_WAIT))
 }
 
-/// Waits for leave to take a step, if it is a long one. It is given back once what the step made is charged: so what is held
+/// Waits for leave to take a step of a body that is under way since `since`, if it is a long one. It is given back once what the step made is charged: so what is held
 /// beyond the budget is what one step makes, on each core.
 pub(super) async fn turn(
     exchange: &Exchange<'_>,
     is_long: bool,
-    charge: &Charge,
+    since: Instant,
 ) -> Result<Option<Turn>, Reason> {
     if !is_long {
         return Ok(None);
     }
     let settings = exchange.settings;
-    let waited = timeout(TURN_WAITS * settings.limits.memory_wait, settings.turns.turn(charge.age())).await;
+    let waited = timeout(TURN_WAITS * settings.limits.memory_wait, settings.turns.turn(since)).await;
     waited.map(Some).map_err(|_| Reason::MemoryExhausted)
 }
 
@@ -264,7 +268,7 @@ impl Flow {
         out_bytes_max: usize,
         beside: usize,
     ) -> Result<Self, Broken> {
-        let leave = turn(exchange, self.scrub.is_long(self.rest.len(), last), &self.charge).await;
+        let leave = turn(exchange, self.scrub.is_long(self.rest.len(), last), self.since).await;
         let leave = leave.map_err(|reason| self.scrub.broken(reason))?;
         let turn;
         (self.scrub, self.rest, turn) = self.scrub.step(self.rest, last, out_bytes_max, leave).await?;

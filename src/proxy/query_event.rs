@@ -15,6 +15,7 @@ use bytes::Bytes;
 use hyper::Response;
 use hyper::http::uri::PathAndQuery;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The query that holds an event, if this protocol has such and this request does.
 pub(super) fn of<'e>(exchange: &'e Exchange<'_>) -> Option<&'e str> {
@@ -37,7 +38,7 @@ pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Resp
         pipeline.set_bare();
     }
     let scrub = Scrub::new(pipeline, Coding::Identity, query.as_bytes(), exchange.span.child(Stage::Scan));
-    let turn = match deliver::turn(exchange, scrub.is_long(query.len(), true), &charge).await {
+    let turn = match deliver::turn(exchange, scrub.is_long(query.len(), true), Instant::now()).await {
         Ok(turn) => turn,
         Err(reason) => return Err(deliver::refuse(exchange, scrub.broken(reason), receipt)),
     };
