@@ -27,13 +27,6 @@ mod segment;
 pub mod sender;
 mod sent;
 mod store;
-/// Of the name of an upstream what a log may show: a path may be a key.
-fn without_path(name: &str) -> &str {
-    let host = name.find("://").map_or(0, |at| at + 3);
-    let end = name[host..].find(['/', ' ']).map_or(name.len(), |at| host + at);
-    &name[..end]
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -447,4 +440,11 @@ impl SpoolQueue {
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is guarded is whole at every step.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Of the name of an upstream what a log may show: a path may be a key.
+fn without_path(name: &str) -> &str {
+    let host = name.find("://").map_or(0, |at| at + 3);
+    let end = name[host..].find(['/', ' ']).map_or(name.len(), |at| host + at);
+    &name[..end]
 }
