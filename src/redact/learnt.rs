@@ -28,13 +28,13 @@ use super::decision::same_key;
 use super::edit::{Edit, gravity, rank};
 use super::engine::Engine;
 use super::plan::Rule;
+use super::pool::is_trail_of;
 use super::stand_in;
 use super::strings::Strings;
 use crate::pattern::{Class, DetectorIndex};
 use crate::scan::json::Visitor;
 use crate::scan::layer::View;
-use crate::scan::simd::{BLOCK, Classifier, Fingerprints};
-use crate::scan::sweep::Places;
+use crate::scan::simd::{Classifier, Fingerprints};
 use crate::scan::{Work, is_stand_in};
 use std::cell::Cell;
 use std::fmt;
@@ -307,11 +307,8 @@ impl Engine<'_> {
         let (Some(sweep), Some(walker)) = (self.pool.sweeps.pop(), self.pool.walkers.pop()) else {
             return false;
         };
-        // The sweep leaves out a byte order mark.
-        let is_ours = sweep.quotes().len() == bytes.len().div_ceil(BLOCK)
-            && !bytes.starts_with(b"\xef\xbb\xbf")
-            && walker.trail().is_whole();
-        let strings = if is_ours { values_around(bytes, sweep.quotes(), places) } else { None };
+        let is_ours = is_trail_of(bytes, &sweep, &walker);
+        let strings = if is_ours { sweep.values_around(bytes, places) } else { None };
         if let Some(strings) = &strings {
             self.work = Work::for_item(bytes.len(), self.work.credit());
             let (before, kept) = (self.pool.edits.list.len(), self.kept.len());
@@ -357,27 +354,6 @@ impl Engine<'_> {
         }
         self.pool.learnt = learnt;
     }
-}
-
-/// The strings of a document that hold `places`, which are in order; `None` if one lies in no string, or in a key.
-fn values_around(bytes: &[u8], quotes: &[u64], places: &[usize]) -> Option<Vec<Range<usize>>> {
-    let (mut strings, mut block, mut before) = (Vec::<Range<usize>>::new(), 0, 0);
-    for &place in places {
-        if strings.last().is_some_and(|string| place < string.end) {
-            continue;
-        }
-        let within = place / BLOCK;
-        before += quotes[block..within].iter().map(|word| word.count_ones()).sum::<u32>();
-        block = within;
-        let so_far = before + (quotes[block] & ((1 << (place % BLOCK)) - 1)).count_ones();
-        let (open, close) = (Places::last_before(quotes, place)?, Places::from(quotes, place).next()?);
-        let behind = bytes[close + 1..].iter().find(|byte| !byte.is_ascii_whitespace());
-        if so_far.is_multiple_of(2) || behind == Some(&b':') {
-            return None;
-        }
-        strings.push(open + 1..close);
-    }
-    Some(strings)
 }
 
 /// The key that a structured attribute has its value under.

@@ -8,6 +8,7 @@ use crate::scan::fields::KeyCache;
 use crate::scan::json::Walker;
 use crate::scan::layer::View;
 use crate::scan::search::{Caches, Hit};
+use crate::scan::simd::BLOCK;
 use crate::scan::sweep::Sweep;
 use std::fmt;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -54,6 +55,15 @@ impl Pool {
         let trails: usize = self.walkers.iter().map(|walker| walker.trail().held_bytes()).sum();
         views + trails + self.learnt.held_bytes() + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
     }
+}
+
+/// True if the sweep and the walker that were given back last are those of the document `bytes`, and the trail tells
+/// where each of its strings stands.
+pub(super) fn is_trail_of(bytes: &[u8], sweep: &Sweep, walker: &Walker) -> bool {
+    // The sweep leaves out a byte order mark.
+    sweep.quotes().len() == bytes.len().div_ceil(BLOCK)
+        && !bytes.starts_with(b"\xef\xbb\xbf")
+        && walker.trail().is_whole()
 }
 
 /// Pools that no scrubber is using. Bounded by the scrubbers that ran at once, and by [`Pools::max`].

@@ -141,9 +141,9 @@ impl Default for ScanLimits {
 
 /// Scrubs items one after another, reusing its buffers.
 pub struct Scrubber {
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     limits: ScanLimits,
-    pool: Box<Pool>,
+    pub(super) pool: Box<Pool>,
     counts: Vec<Count>,
     /// The walk of a document that comes in windows.
     long: Option<Walker>,

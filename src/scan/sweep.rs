@@ -19,6 +19,7 @@ use super::names::Names;
 use super::shapes::{BATCH, Batch, Shapes};
 use super::simd::{BLOCK, Classifier};
 use super::words::Words;
+use std::ops::Range;
 
 /// What kind of place a trigger is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,6 +150,29 @@ impl Sweep {
     /// The trigger places.
     pub(crate) fn triggers(&self) -> &[u64] {
         &self.triggers
+    }
+
+    /// The strings that hold `places`, which are in order, of the JSON that was swept; `None` if one lies in no string, or
+    /// in a key.
+    pub(crate) fn values_around(&self, bytes: &[u8], places: &[usize]) -> Option<Vec<Range<usize>>> {
+        let quotes = &self.quotes;
+        let (mut strings, mut block, mut before) = (Vec::<Range<usize>>::new(), 0, 0);
+        for &place in places {
+            if strings.last().is_some_and(|string| place < string.end) {
+                continue;
+            }
+            let within = place / BLOCK;
+            before += quotes[block..within].iter().map(|word| word.count_ones()).sum::<u32>();
+            block = within;
+            let so_far = before + (quotes[block] & ((1 << (place % BLOCK)) - 1)).count_ones();
+            let (open, close) = (Places::last_before(quotes, place)?, Places::from(quotes, place).next()?);
+            let behind = bytes[close + 1..].iter().find(|byte| !byte.is_ascii_whitespace());
+            if so_far.is_multiple_of(2) || behind == Some(&b':') {
+                return None;
+            }
+            strings.push(open + 1..close);
+        }
+        Some(strings)
     }
 }
 

@@ -7,7 +7,7 @@
 //! PERF: most items that teach a value say it in one or two other strings. Walking all of such an item again took 15 of
 //! 101 instructions per byte of the captured corpus, the trail takes one.
 
-use super::{Frame, Kind, Path, Site, State};
+use super::{Frame, Kind, Path, PathStep, Site, State, is_blank};
 use std::ops::Range;
 
 /// Strings, and containers, that are noted.
@@ -90,6 +90,24 @@ impl Place {
         let path = Path { bytes, carried: &[], top, around };
         Site { range, rule: self.rule, under: self.under, state: self.state, path }
     }
+
+    /// Each step on the way to the value, outermost first; `None` if a key is not the one that stands there, but a name
+    /// that was read for it.
+    pub(crate) fn steps<'s>(&self, bytes: &'s [u8]) -> Option<Vec<PathStep<'s>>> {
+        let mut before = 0;
+        let step = |frame: &Frame| match (frame.kind, &frame.key) {
+            (Kind::Array, _) => Some(PathStep::Element(frame.index)),
+            (Kind::Object, Some(key)) => {
+                // What stands for a key is a string further in, or a key further out.
+                let behind = bytes.get(key.end + 1..)?.iter().find(|byte| !is_blank(**byte));
+                let is_own = key.start > before && behind == Some(&b':');
+                before = key.start;
+                is_own.then(|| PathStep::Key(&bytes[key.clone()]))
+            }
+            (Kind::Object | Kind::Root, _) => None,
+        };
+        self.frames.iter().filter(|frame| frame.kind != Kind::Root).map(step).collect()
+    }
 }
 
 impl Trail {
@@ -143,9 +161,12 @@ impl Trail {
 
     /// Where the string stands that begins at `start`: with no rule and no way to it if it was not noted.
     pub(crate) fn place(&self, start: usize, root: State) -> Place {
-        let Ok(nth) = self.strings.binary_search_by_key(&start, |noted| noted.start) else {
-            return Place { rule: None, under: None, state: root, frames: Vec::new() };
-        };
+        self.noted(start, root).unwrap_or(Place { rule: None, under: None, state: root, frames: Vec::new() })
+    }
+
+    /// The same; `None` if it was not noted.
+    pub(crate) fn noted(&self, start: usize, root: State) -> Option<Place> {
+        let nth = self.strings.binary_search_by_key(&start, |noted| noted.start).ok()?;
         let Noted { rule, under, state, ref step, .. } = self.strings[nth];
         let mut frames = Vec::new();
         let mut step = Some(step);
@@ -154,6 +175,6 @@ impl Trail {
             step = self.containers.get(one.container.0 as usize);
         }
         frames.reverse();
-        Place { rule, under, state, frames }
+        Some(Place { rule, under, state, frames })
     }
 }
