@@ -50,6 +50,12 @@ struct Waiting {
     state: State,
 }
 
+/// What a printed key says: where it leads, and what it tells of what stands beside it.
+struct Said {
+    state: State,
+    mark: Mark,
+}
+
 /// A value and what the rules say about it.
 struct Found<'k> {
     key: Option<&'k [u8]>,
@@ -84,8 +90,8 @@ impl Engine<'_> {
                     self.settle_waiting(text, &frames, frame, &mut waiting, &mut taken);
                 }
                 Event::Open { key, is_list } => {
-                    let mark = self.note_member(text, key.clone(), None, &mut frames);
-                    let state = key.map_or(frame.next, |key| self.after(frame.state, &text[key]));
+                    let Said { state, mark } = self.said(&frame, key.map(|key| &text[key]));
+                    self.note_member(mark, None, &mut frames);
                     let own = self.rules_for(fields.rule(state), frame.under).find(|id| self.takes(*id));
                     let under = own.or(frame.under);
                     if under.is_some() {
@@ -96,16 +102,17 @@ impl Engine<'_> {
                     frames.push(Frame { state, next, under, is_list, facts: 0, slot });
                 }
                 Event::Value { key, value } => {
+                    let named = key.clone().map(|key| &text[key]);
+                    let Said { state, mark } = self.said(&frame, named);
                     let raw = match &value {
                         Value::Quoted(range) | Value::Raw(range) => Some(range.clone()),
-                        Value::Bare(from, joint) if self.is_asked(text, key.clone()) => {
+                        // What is said matters to what stands beside it.
+                        Value::Bare(from, joint) if mark.asks != 0 => {
                             Some(reader.bare(*from, *joint, Reach::Word))
                         }
                         Value::Bare(..) => None,
                     };
-                    let mark = self.note_member(text, key.clone(), raw, &mut frames);
-                    let named = key.clone().map(|key| &text[key]);
-                    let state = named.map_or(frame.next, |key| self.after(frame.state, key));
+                    self.note_member(mark, raw.map(|raw| &text[raw]), &mut frames);
                     let own = fields.rule(state);
                     let (range, layer) = match &value {
                         Value::Quoted(range) => {
@@ -136,34 +143,20 @@ impl Engine<'_> {
         }
     }
 
-    /// The place of what a printed key says, if it says anything.
-    fn mark_of(&mut self, key: &[u8]) -> Mark {
-        let mut scratch = std::mem::take(&mut self.pool.scratch);
-        let place = self.fields.mark_of(key, &mut scratch);
-        self.pool.scratch = scratch;
-        self.fields.conditions().mark(place)
-    }
-
-    /// True if the value of a key matters to what stands beside it.
-    fn is_asked(&mut self, text: &[u8], key: Option<Range<usize>>) -> bool {
-        key.is_some_and(|key| self.mark_of(&text[key]).asks != 0)
+    /// What the key says that something is printed behind in `frame`, if there is one.
+    fn said(&mut self, frame: &Frame, key: Option<&[u8]>) -> Said {
+        let Some(key) = key else { return Said { state: frame.next, mark: Mark::default() } };
+        let Pool { printed, scratch, .. } = &mut *self.pool;
+        let said = printed.get_or_insert_with(KeyCache::new).printed(self.fields, frame.state, key, scratch);
+        Said { state: said.state, mark: self.fields.conditions().mark(said.mark) }
     }
 
     /// Notes what a member tells about the innermost open container.
-    fn note_member(
-        &mut self,
-        text: &[u8],
-        key: Option<Range<usize>>,
-        value: Option<Range<usize>>,
-        frames: &mut [Frame],
-    ) -> Mark {
-        let Some(key) = key else { return Mark::default() };
-        let mark = self.mark_of(&text[key]);
+    fn note_member(&self, mark: Mark, value: Option<&[u8]>, frames: &mut [Frame]) {
         if let Some(frame) = frames.last_mut() {
-            let told = value.map(|value| self.fields.conditions().told(mark.asks, &text[value]));
+            let told = value.map(|value| self.fields.conditions().told(mark.asks, value));
             frame.facts |= mark.facts | told.unwrap_or(0);
         }
-        mark
     }
 
     /// A container has ended, with `frames` around it: moves to `taken` what its members decide.
@@ -204,6 +197,7 @@ impl Engine<'_> {
     /// PERF: the last letters of a key refuse nearly all of them.
     fn may_hold_pair(&mut self, text: &[u8]) -> bool {
         let (fields, names) = (self.fields, self.plan.sought().names);
+        let start = fields.start();
         let Pool { printed, scratch, .. } = &mut *self.pool;
         let printed = printed.get_or_insert_with(KeyCache::new);
         dump::may_hold(text, |key| {
@@ -214,22 +208,8 @@ impl Engine<'_> {
             let part = key.rsplit(parts).find(|part| !part.is_empty()).unwrap_or_default();
             let found = part.iter().rev().filter(counts).zip(last.iter_mut().rev());
             let found = found.map(|(byte, place)| *place = *byte).count();
-            names.may_end(&last[3 - found..], found) && printed.is_named(fields, key, scratch)
+            names.may_end(&last[3 - found..], found) && printed.printed(fields, start, key, scratch).is_named
         })
-    }
-
-    /// The path after a printed key: `user[email]` is `user.email`.
-    fn after(&mut self, state: State, key: &[u8]) -> State {
-        let mut scratch = std::mem::take(&mut self.pool.scratch);
-        let state = if key.contains(&b'[') {
-            let path: Vec<u8> =
-                key.iter().filter(|b| **b != b']').map(|b| if *b == b'[' { b'.' } else { *b }).collect();
-            self.fields.key(state, &path, &mut scratch)
-        } else {
-            self.fields.key(state, key, &mut scratch)
-        };
-        self.pool.scratch = scratch;
-        state
     }
 
     /// True for a rule that takes any value away.

@@ -15,8 +15,8 @@ pub(crate) use beside::{
     Beside, Candidate, Conditional, Conditions, Mark, Member, Part, is_byte_map, is_of_numbers, is_prose,
     is_vector,
 };
-use keys::Symbols;
 pub(crate) use keys::{KeyCache, KeyScratch};
+use keys::{Symbols, printed_path};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -408,9 +408,21 @@ impl FieldAutomaton {
         self.conditions.place(self.part(key, scratch))
     }
 
+    /// True if the last part of a printed key is a name, or ends as one.
+    fn is_named(&self, key: &[u8], scratch: &mut Vec<u8>) -> bool {
+        !matches!(self.last_part(key, scratch), OTHER | INDEX)
+    }
+
+    /// What a printed key says, if it has few parts.
+    fn printed_symbols(&self, key: &[u8], scratch: &mut Vec<u8>) -> Option<Symbols> {
+        let symbols = self.symbols(&printed_path(key), scratch)?;
+        let (mark, is_named) = (self.mark_of(key, scratch), self.is_named(key, scratch));
+        Some(Symbols { mark, is_named, ..symbols })
+    }
+
     /// What a key says, if it has few parts.
     fn symbols(&self, key: &[u8], scratch: &mut Vec<u8>) -> Option<Symbols> {
-        let mut symbols = Symbols { count: 0, each: [OTHER; Symbols::MAX], mark: 0 };
+        let mut symbols = Symbols { count: 0, each: [OTHER; Symbols::MAX], mark: 0, is_named: false };
         for part in key.split(|byte| *byte == b'.') {
             *symbols.each.get_mut(usize::from(symbols.count))? = self.part(part, scratch);
             symbols.count += 1;

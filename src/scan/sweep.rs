@@ -260,7 +260,7 @@ impl Finder<'_> {
         // LEAK: the blank between a word and its `=` may be written `\t`, and its letter would hide the word.
         is_behind_escape(bytes, end)
             || is_behind_escape(bytes, name)
-            || self.names.may_end(bytes, name)
+            || self.names.may_end(bytes, name) && self.names.is_likely(bytes, name)
             || has_user_info(bytes, at)
             || is_php_string(bytes, at)
             || ends.may_end(bytes, end) && ends.some_at(bytes, end)

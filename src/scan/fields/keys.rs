@@ -5,6 +5,7 @@
 
 use super::{FieldAutomaton, INDEX, KEY_BYTES_MAX, OTHER, State, Symbol};
 use crate::scan::layer::{Layer, View};
+use std::borrow::Cow;
 use std::fmt;
 
 /// What a key says to one automaton, part by part.
@@ -14,6 +15,19 @@ pub(super) struct Symbols {
     pub(super) each: [Symbol; Symbols::MAX],
     /// Place of the key's mark; 0 says nothing.
     pub(super) mark: u16,
+    /// For a printed key: its last part is a name, or ends as one.
+    pub(super) is_named: bool,
+}
+
+/// What a printed key says: `user[email]`, `user.email`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Printed {
+    /// Its last part is a name, or ends as one.
+    pub(crate) is_named: bool,
+    /// Where it leads.
+    pub(crate) state: State,
+    /// Place of its mark.
+    pub(crate) mark: u16,
 }
 
 impl Symbols {
@@ -44,6 +58,24 @@ struct Slot {
     step: (State, State),
 }
 
+impl Slot {
+    /// Where the key leads from `state`.
+    #[inline(always)]
+    fn after(&mut self, automaton: &FieldAutomaton, state: State) -> State {
+        if self.step.0 == state {
+            return self.step.1;
+        }
+        let symbols = &self.symbols;
+        let after = automaton.step(state, symbols.each[0]);
+        // PERF: nearly every key has one part.
+        let last = symbols.each[1..usize::from(symbols.count)]
+            .iter()
+            .fold(after, |state, symbol| automaton.step(state, *symbol));
+        self.step = (state, last);
+        last
+    }
+}
+
 /// No step of any automaton: those have fewer states.
 const NOWHERE: (State, State) = (State(u32::MAX), State(u32::MAX));
 
@@ -57,7 +89,7 @@ impl KeyCache {
         let empty = Slot {
             tag: 0,
             key: [0; 4],
-            symbols: Symbols { count: 0, each: [OTHER; Symbols::MAX], mark: 0 },
+            symbols: Symbols { count: 0, each: [OTHER; Symbols::MAX], mark: 0, is_named: false },
             step: NOWHERE,
         };
         Self { slots: Box::new([[empty; 2]; Self::SLOTS]) }
@@ -78,31 +110,29 @@ impl KeyCache {
         let Some(slot) = self.slot(automaton, key, |key| scratch.symbols(automaton, key)) else {
             return scratch.key(automaton, state, key);
         };
-        let symbols = &slot.symbols;
-        if slot.step.0 == state {
-            return (slot.step.1, symbols.mark);
-        }
-        let after = automaton.step(state, symbols.each[0]);
-        // PERF: nearly every key has one part.
-        let last = symbols.each[1..usize::from(symbols.count)]
-            .iter()
-            .fold(after, |state, symbol| automaton.step(state, *symbol));
-        slot.step = (state, last);
-        (last, slot.symbols.mark)
+        (slot.after(automaton, state), slot.symbols.mark)
     }
 
-    /// True if the last part of a printed key is a name, or ends as one. Only for a cache that no [`KeyCache::step`] uses: it remembers something else.
-    pub(crate) fn is_named(&mut self, automaton: &FieldAutomaton, key: &[u8], scratch: &mut Vec<u8>) -> bool {
-        let last = |key: &[u8], scratch: &mut Vec<u8>| {
-            let mut each = [OTHER; Symbols::MAX];
-            each[0] = automaton.last_part(key, scratch);
-            Some(Symbols { count: 1, each, mark: 0 })
-        };
-        let symbol = match self.slot(automaton, key, |key| last(key, scratch)) {
-            Some(slot) => slot.symbols.each[0],
-            None => automaton.last_part(key, scratch),
-        };
-        !matches!(symbol, OTHER | INDEX)
+    /// What `key`, as a text prints it, says, and where it leads from `state`. Only for a cache that no [`KeyCache::step`] uses:
+    /// it remembers something else.
+    pub(crate) fn printed(
+        &mut self,
+        automaton: &FieldAutomaton,
+        state: State,
+        key: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> Printed {
+        match self.slot(automaton, key, |key| automaton.printed_symbols(key, scratch)) {
+            Some(slot) => {
+                let Symbols { mark, is_named, .. } = slot.symbols;
+                Printed { is_named, state: slot.after(automaton, state), mark }
+            }
+            None => Printed {
+                is_named: automaton.is_named(key, scratch),
+                state: automaton.key(state, &printed_path(key), scratch),
+                mark: automaton.mark_of(key, scratch),
+            },
+        }
     }
 
     /// What is remembered of a key, or else `say` says about it; `None` if it is too long to be held, or nothing is said.
@@ -181,6 +211,14 @@ impl KeyScratch {
         let is_known = is_short && !matches!(automaton.last_part(name, folded), OTHER | INDEX);
         is_known.then(|| automaton.key(state, name, folded))
     }
+}
+
+/// A printed key as a path: `user[email]` is `user.email`.
+pub(super) fn printed_path(key: &[u8]) -> Cow<'_, [u8]> {
+    if !key.contains(&b'[') {
+        return Cow::Borrowed(key);
+    }
+    key.iter().filter(|byte| **byte != b']').map(|byte| if *byte == b'[' { b'.' } else { *byte }).collect()
 }
 
 /// A key as its receiver reads it.
