@@ -29,6 +29,11 @@ pub(super) enum Decision {
     Inside,
 }
 
+/// True for a rule that takes any value away.
+pub(super) fn takes(rule: &Rule) -> bool {
+    redacts(rule) && rule.kind == FieldKind::Value
+}
+
 /// True for a rule that takes values away.
 pub(super) fn redacts(rule: &Rule) -> bool {
     !matches!(rule.kind, FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan)

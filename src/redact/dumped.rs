@@ -4,11 +4,11 @@
 //! Only rules that take values away act here: addresses and all else that has a shape are the patterns' work, and
 //! a key that no rule names changes nothing. What is a word of source code, a place holder or nothing stays.
 
-use super::decision::{Decision, redacts, same_key};
+use super::decision::{Decision, same_key, takes};
 use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
 use super::pool::Pool;
-use crate::pattern::{Class, FieldKind};
+use crate::pattern::Class;
 use crate::scan::fields::{Candidate, KeyCache, Mark, State};
 use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
@@ -194,9 +194,14 @@ impl Engine<'_> {
 
     /// True if some rule may know the key of a pair in `text`.
     ///
-    /// PERF: the last letters of a key refuse nearly all of them.
+    /// PERF: the last letters of a key refuse nearly all of them. Where nothing is quoted or escaped, each key stands as it is
+    /// read: a text that lacks the last name of a path, as source code that says `order = …` lacks that of `order.email`, has
+    /// nothing for its rule.
     fn may_hold_pair(&mut self, text: &[u8]) -> bool {
         let (fields, names) = (self.fields, self.plan.sought().names);
+        let is_plain =
+            memchr::memchr3(b'"', b'\'', b'\\', text).is_none() && memchr::memchr(b'`', text).is_none();
+        let sought = if is_plain { &self.plan.last_names } else { names };
         let start = fields.start();
         let Pool { printed, scratch, .. } = &mut *self.pool;
         let printed = printed.get_or_insert_with(KeyCache::new);
@@ -208,14 +213,15 @@ impl Engine<'_> {
             let part = key.rsplit(parts).find(|part| !part.is_empty()).unwrap_or_default();
             let found = part.iter().rev().filter(counts).zip(last.iter_mut().rev());
             let found = found.map(|(byte, place)| *place = *byte).count();
-            names.may_end(&last[3 - found..], found) && printed.printed(fields, start, key, scratch).is_named
+            names.may_end(&last[3 - found..], found)
+                && sought.is_likely(key, key.len())
+                && printed.printed(fields, start, key, scratch).is_named
         })
     }
 
-    /// True for a rule that takes any value away.
+    /// True for a rule that acts here.
     fn takes(&self, id: u16) -> bool {
-        let rule = &self.plan.rules[usize::from(id)];
-        redacts(rule) && rule.kind == FieldKind::Value
+        takes(&self.plan.rules[usize::from(id)])
     }
 
     fn dumped_value(

@@ -9,7 +9,9 @@
 
 use super::action::Action;
 use super::claimed::takes_numbers;
-use super::decision::{Decision, address_decision, asks_server, is_identity, is_kept, redacts, yields};
+use super::decision::{
+    Decision, address_decision, asks_server, is_identity, is_kept, redacts, takes, yields,
+};
 use super::edit::{Edit, gravity};
 use super::plan::{Plan, Rule};
 use super::pool::Pool;
@@ -146,10 +148,9 @@ impl<'a> Engine<'a> {
     /// The rest of a document that stopped being JSON at `at`: under a rule that takes values away it goes
     /// whole, else it is text.
     fn after_break(&mut self, bytes: &[u8], at: usize, broken: Broken) {
-        let takes = |rule: &&Rule| redacts(rule) && rule.kind == FieldKind::Value;
         let rules = &self.plan.rules;
         let mut asked = self.rules_for(broken.rule, broken.under).map(|id| &rules[usize::from(id)]);
-        let Some(rule) = asked.find(takes) else { return self.plain(bytes, at) };
+        let Some(rule) = asked.find(|rule| takes(rule)) else { return self.plain(bytes, at) };
         let around = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'"';
         let lead = bytes[at..].iter().take_while(around).count();
         let rest = &bytes[at + lead..];

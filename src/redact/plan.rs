@@ -4,7 +4,7 @@
 //! one automaton over all field rules. Every lookup that does not depend on a payload is done here, once.
 
 use super::action::{Action, Mode, OnError, Policy};
-use super::decision::{folded, only_spares, redacts};
+use super::decision::{folded, only_spares, redacts, takes};
 use super::pool::Pools;
 use super::scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber};
 use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
@@ -32,6 +32,8 @@ pub struct Plan {
     pub(crate) byte_dumps: Option<u16>,
     /// The names that field rules know, for printed structures.
     names: Names,
+    /// Those that a path of a rule that acts there ends in.
+    pub(super) last_names: Names,
     any: FieldAutomaton,
     sentry: FieldAutomaton,
     envelope_header: FieldAutomaton,
@@ -175,9 +177,14 @@ impl Plan {
         }
         let waiting =
             conditional.iter().flat_map(|(_, rule)| rule.names.iter().map(|name| (name.as_slice(), false)));
+        // Of `order.email`, `email`.
+        let acting = paths.iter().filter(|(_, rule, _)| takes(&rules[usize::from(*rule)]));
+        let last_names =
+            Names::new(acting.filter_map(|(_, _, path)| path.last_name()).chain(waiting.clone()));
         let names = Names::new(paths.iter().flat_map(|(_, _, path)| path.names()).chain(waiting));
         Ok(Self {
             names,
+            last_names,
             any: automaton(Scope::Any)?,
             sentry: automaton(Scope::Sentry)?,
             envelope_header: automaton(Scope::EnvelopeHeader)?,
