@@ -26,9 +26,11 @@ use crate::scan::fields::FieldAutomaton;
 use crate::scan::json::{Path, PathStep, Site, Visitor, Walker};
 use crate::scan::layer::{Layer, View};
 use crate::scan::sweep::{Reading, Sought, Sweep};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -57,18 +59,49 @@ pub(super) fn note(came: &[u8], pool: &mut Pool, sought: Sought<'_>, out: &mut V
     let root = by_trail(came, event, pool, &list).or_else(|| by_walk(event, pool, sought, list));
     let Some(root) = root.filter(|root| !root.is_empty()) else { return };
     let (at, said) = match before {
-        Before::Nothing => (end..end, format!(",\"_meta\":{}", Value::Object(root))),
+        Before::Nothing => {
+            let mut said = b",\"_meta\":".to_vec();
+            let Ok(()) = serde_json::to_writer(&mut said, &root) else { return };
+            (end..end, said)
+        }
         Before::Said(range, mut said) => {
+            let Ok(Value::Object(root)) = serde_json::to_value(root) else { return };
             merge(&mut said, root);
-            (range, Value::Object(said).to_string())
+            (range, Value::Object(said).to_string().into_bytes())
         }
     };
-    out.splice(start + at.start..start + at.end, said.into_bytes());
+    out.splice(start + at.start..start + at.end, said);
+}
+
+/// What was noted of a member or an element, or of the text itself that it is.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Note<'e> {
+    Within(Tree<'e>),
+    Text { rem: Vec<Remark>, len: usize },
+}
+
+/// Notes by the next step of their paths; those on a text itself stand under no step.
+type Tree<'e> = BTreeMap<Cow<'e, str>, Note<'e>>;
+
+/// `["@prompt", "s", 0, 25]`: class, way, and from which character to which the stand-in lies.
+#[derive(Debug, PartialEq)]
+struct Remark {
+    class: &'static str,
+    way: &'static str,
+    shown: Range<usize>,
+}
+
+impl Serialize for Remark {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let class = format_args!("@{}", self.class);
+        (class, self.way, self.shown.start, self.shown.end).serialize(serializer)
+    }
 }
 
 /// The remarks, by what the scan of the event that `came` noted on its way; `None` if a key was replaced, or content went
 /// with more than a string, or was noted otherwise.
-fn by_trail(came: &[u8], event: &[u8], pool: &Pool, list: &[Written]) -> Option<Map<String, Value>> {
+fn by_trail<'e>(came: &'e [u8], event: &[u8], pool: &Pool, list: &[Written]) -> Option<Tree<'e>> {
     let edits = &pool.edits.list;
     let (sweep, walker) = (pool.sweeps.last()?, pool.walkers.last()?);
     if !is_trail_of(came, sweep, walker) || edits.iter().any(|edit| !edit.counted) {
@@ -76,7 +109,7 @@ fn by_trail(came: &[u8], event: &[u8], pool: &Pool, list: &[Written]) -> Option<
     }
     let content: Vec<usize> =
         edits.iter().filter(|edit| is_content(edit)).map(|edit| edit.range.start).collect();
-    let mut root = Map::new();
+    let mut root = Tree::new();
     let mut next = 0;
     for string in sweep.values_around(came, &content)?.into_iter().take(NOTED_MAX) {
         let place = walker.trail().noted(string.start, NO_RULES.start())?;
@@ -89,19 +122,14 @@ fn by_trail(came: &[u8], event: &[u8], pool: &Pool, list: &[Written]) -> Option<
         }
         let left = list[0].range.start - (first.range.start - string.start)
             ..list[count - 1].range.end + (string.end - last.range.end);
-        note_at(&mut root, place.steps(came)?.into_iter(), remarks(event, &left, list));
+        note_at(&mut root, place.steps(came)?.into_iter().map(spelled), remarks(event, &left, list));
     }
     Some(root)
 }
 
 /// The remarks, by another walk of the event as it leaves; `None` if it cannot be walked whole.
-fn by_walk(
-    event: &[u8],
-    pool: &mut Pool,
-    sought: Sought<'_>,
-    list: Vec<Written>,
-) -> Option<Map<String, Value>> {
-    let mut notes = Notes { list, next: 0, root: Map::new(), noted: 0 };
+fn by_walk(event: &[u8], pool: &mut Pool, sought: Sought<'_>, list: Vec<Written>) -> Option<Tree<'static>> {
+    let mut notes = Notes { list, next: 0, root: Tree::new(), noted: 0 };
     let mut sweep = pool.sweeps.pop().unwrap_or_else(Sweep::new);
     sweep.run(event, sought, Reading::Json);
     let mut walker = pool.walkers.pop().unwrap_or_else(|| Walker::new(NO_RULES.start()));
@@ -112,23 +140,27 @@ fn by_walk(
     walked.ok().map(|_| notes.root)
 }
 
-/// Puts the remarks on one text, and how long it was, where `steps` lead to.
-fn note_at<'s>(
-    root: &mut Map<String, Value>,
-    steps: impl Iterator<Item = PathStep<'s>>,
-    (remarks, length): (Vec<Value>, usize),
-) {
+/// Puts the note on one text where `steps` lead to.
+fn note_at<'e>(root: &mut Tree<'e>, steps: impl Iterator<Item = Cow<'e, str>>, note: Note<'e>) {
     let mut here = root;
     for step in steps {
-        let key = match step {
-            PathStep::Key(key) => String::from_utf8_lossy(&as_read(key)).into_owned(),
-            PathStep::Element(nth) => nth.to_string(),
+        let Note::Within(inner) = here.entry(step).or_insert_with(|| Note::Within(Tree::new())) else {
+            return;
         };
-        let inner = here.entry(key).or_insert_with(|| Value::Object(Map::new()));
-        let Value::Object(inner) = inner else { return };
         here = inner;
     }
-    here.insert(String::new(), json!({ "rem": remarks, "len": length }));
+    here.insert(Cow::Borrowed(""), note);
+}
+
+/// A step as the event's reader reads it.
+fn spelled(step: PathStep<'_>) -> Cow<'_, str> {
+    match step {
+        PathStep::Element(nth) => Cow::Owned(nth.to_string()),
+        PathStep::Key(key) => match as_read(key) {
+            Cow::Borrowed(key) => String::from_utf8_lossy(key),
+            Cow::Owned(key) => Cow::Owned(String::from_utf8_lossy(&key).into_owned()),
+        },
+    }
 }
 
 /// What an event said already of what was taken out of it.
@@ -208,7 +240,7 @@ struct Notes {
     list: Vec<Written>,
     /// The first edit that may lie in a string to come.
     next: usize,
-    root: Map<String, Value>,
+    root: Tree<'static>,
     noted: usize,
 }
 
@@ -240,9 +272,8 @@ impl Visitor for Notes {
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {
         let within = self.within(&site.range);
         let mut steps = Vec::new();
-        site.path.each(|step| steps.push(step));
-        let remarks = remarks(bytes, &site.range, &self.list[within]);
-        note_at(&mut self.root, steps.into_iter(), remarks);
+        site.path.each(|step| steps.push(Cow::Owned(spelled(step).into_owned())));
+        note_at(&mut self.root, steps.into_iter(), remarks(bytes, &site.range, &self.list[within]));
         self.noted += 1;
     }
 
@@ -263,11 +294,10 @@ impl Visitor for Notes {
     fn too_deep(&mut self, _: Range<usize>, _: Option<u8>) {}
 }
 
-/// `["@prompt", "s", 0, 25]` for each edit of a string: class, way, and where the stand-in lies; and how many characters the
-/// string had.
-fn remarks(event: &[u8], string: &Range<usize>, edits: &[Written]) -> (Vec<Value>, usize) {
+/// What is noted of a string that lost what `edits` say: a remark for each, and how many characters it had.
+fn remarks(event: &[u8], string: &Range<usize>, edits: &[Written]) -> Note<'static> {
     let (mut at, mut shown, mut length) = (string.start, 0, 0);
-    let mut remarks = Vec::new();
+    let mut rem = Vec::with_capacity(edits.len());
     for edit in edits {
         let class = edit.class.map_or("redacted", Class::word);
         let way = match edit.action {
@@ -279,11 +309,11 @@ fn remarks(event: &[u8], string: &Range<usize>, edits: &[Written]) -> (Vec<Value
         let between = chars(&event[at..edit.range.start.max(at)]);
         let stand_in = chars(&event[edit.range.clone()]);
         (shown, length) = (shown + between, length + between + edit.went);
-        remarks.push(json!([format!("@{class}"), way, shown, shown + stand_in]));
+        rem.push(Remark { class, way, shown: shown..shown + stand_in });
         shown += stand_in;
         at = edit.range.end;
     }
-    (remarks, length + chars(&event[at.min(string.end)..string.end]))
+    Note::Text { rem, len: length + chars(&event[at.min(string.end)..string.end]) }
 }
 
 /// Characters of a JSON string as its receiver reads it.
@@ -298,10 +328,10 @@ fn chars(raw: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{by_trail, by_walk, written};
+    use super::{Tree, by_trail, by_walk, written};
     use crate::pattern::{PatternSet, embedded};
     use crate::redact::{ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber, Verdict};
-    use serde_json::{Map, Value, json};
+    use serde_json::{Value, json};
     use std::sync::Arc;
 
     fn scrubber() -> Scrubber {
@@ -331,7 +361,7 @@ mod tests {
     }
 
     /// The remarks by the trail, if it tells them, and by a walk of the event as it left. Both are the same.
-    fn both(scrubber: &mut Scrubber, event: &[u8]) -> [Option<Map<String, Value>>; 2] {
+    fn both<'e>(scrubber: &mut Scrubber, event: &'e [u8]) -> [Option<Tree<'e>>; 2] {
         let mut out = Vec::new();
         scrubber.item(ItemFormat::Json, ItemScope::Sentry, event, &mut out);
         let list = || written(event, &scrubber.pool.edits);
