@@ -91,7 +91,8 @@ pub(super) async fn deliver(
         Ok(flow) if flow.scrub.finished() => whole(exchange, flow, receipt).await,
         Ok(flow) => {
             receipt.framed(flow.scrub.summary());
-            longer(exchange, flow, reader, receipt).await
+            // PERF: few bodies are, and each request's future would have room for it.
+            Box::pin(longer(exchange, flow, reader, receipt)).await
         }
         Err(broken) => {
             let answer = match format {
