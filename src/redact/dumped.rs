@@ -13,6 +13,7 @@ use crate::scan::fields::{Candidate, KeyCache, Mark, State};
 use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
+use crate::scan::names::Names;
 use std::ops::Range;
 
 /// A container that is open.
@@ -64,10 +65,11 @@ struct Found<'k> {
     under: Option<u16>,
 }
 
-impl Engine<'_> {
+impl<'a> Engine<'a> {
     /// Applies the field rules to what is printed in `text`.
     pub(super) fn dumped(&mut self, text: &[u8], context: Context<'_>) {
-        if !self.work.spend(text.len()) || !self.may_hold_pair(text) || !self.work.spend(text.len()) {
+        let sought = self.sought_in(text);
+        if !self.work.spend(text.len()) || !self.may_hold_pair(text, sought) || !self.work.spend(text.len()) {
             return;
         }
         let fields = self.fields;
@@ -192,16 +194,23 @@ impl Engine<'_> {
         }
     }
 
-    /// True if some rule may know the key of a pair in `text`.
+    /// The names of which a text must hold one to be read.
     ///
-    /// PERF: the last letters of a key refuse nearly all of them. Where nothing is quoted or escaped, each key stands as it is
-    /// read: a text that lacks the last name of a path, as source code that says `order = …` lacks that of `order.email`, has
-    /// nothing for its rule.
-    fn may_hold_pair(&mut self, text: &[u8]) -> bool {
-        let (fields, names) = (self.fields, self.plan.sought().names);
-        let is_plain =
-            memchr::memchr3(b'"', b'\'', b'\\', text).is_none() && memchr::memchr(b'`', text).is_none();
-        let sought = if is_plain { &self.plan.last_names } else { names };
+    /// PERF: where nothing is quoted or escaped, each key stands as it is read, and no value holds another printed structure. A text
+    /// that lacks the last name of a path, as source code that says `order = …` lacks that of `order.email`, has nothing for its
+    /// rule then.
+    fn sought_in(&self, text: &[u8]) -> &'a Names {
+        let is_plain = memchr::memchr3(b'"', b'\'', b'\\', text).is_none()
+            && memchr::memchr(b'`', text).is_none()
+            && memchr::memmem::find(text, b"=>").is_none();
+        if is_plain { &self.plan.last_names } else { self.plan.sought().names }
+    }
+
+    /// True if one of the names may be the key of a pair in `text`.
+    ///
+    /// PERF: the last letters of a key refuse nearly all of them.
+    fn may_hold_pair(&mut self, text: &[u8], names: &Names) -> bool {
+        let fields = self.fields;
         let start = fields.start();
         let Pool { printed, scratch, .. } = &mut *self.pool;
         let printed = printed.get_or_insert_with(KeyCache::new);
@@ -214,7 +223,7 @@ impl Engine<'_> {
             let found = part.iter().rev().filter(counts).zip(last.iter_mut().rev());
             let found = found.map(|(byte, place)| *place = *byte).count();
             names.may_end(&last[3 - found..], found)
-                && sought.is_likely(key, key.len())
+                && names.is_likely(key, key.len())
                 && printed.printed(fields, start, key, scratch).is_named
         })
     }
@@ -332,7 +341,7 @@ impl Engine<'_> {
         if let Some(layer) = layer {
             self.through(layer, inner, deeper);
         } else if around.depth >= self.limits.layers_max {
-            if self.may_hold_pair(inner) {
+            if self.may_hold_pair(inner, self.plan.sought().names) {
                 self.unscanned(0..inner.len());
             }
         } else if !(looks_like_document(inner) && self.nested(inner, context)) {

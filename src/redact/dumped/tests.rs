@@ -238,3 +238,16 @@ fn a_stand_in_in_a_key_names_nothing() {
         ("s:16:\"jane@example.com\";s:1:\"x\";", "s:7:\"[email]\";s:1:\"x\";"),
     ]);
 }
+
+/// Found by the oracle: `app` is a name of rules, though no path ends in it.
+#[test]
+fn what_is_printed_past_the_last_layer_goes_whole_for_any_name() {
+    let printed =
+        r"&#32;{&#39;zz&#39;: &#39;https:&#92;/\/ap&#112;:hu&#110;ter2@db&#39;, &#39;kk&#39;:&#32;&#49;}";
+    let escaped: String = printed.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let set = PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set");
+    let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
+    let mut scrubber = Scrubber::new(Arc::new(plan), ScanLimits::default());
+    let got = scrub(&mut scrubber, ItemFormat::Text, &format!("{{\"zzzz\":\"{escaped}\"}}"));
+    assert!(got.contains("[unscanned]"), "{got}");
+}
