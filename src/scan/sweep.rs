@@ -301,10 +301,22 @@ fn is_number(bytes: &[u8], at: usize) -> bool {
         [b'1' | b'2', _, _, _, b'-', b'0' | b'1', _, b'-', b'0'..=b'3', _, b'T', ..]
             | [b'1' | b'2', _, _, _, b'-', b'0' | b'1', _, b'-', b'0'..=b'3', _, b' ', _, _, b':', ..]
     );
-    let is_time = matches!(run, [b'0'..=b'5', b'0'..=b'9', b'.', b'0'..=b'9', ..])
-        && matches!(bytes[..start], [.., b':', b'0'..=b'5', b'0'..=b'9', b':']);
-    digits >= 7 && !is_date && !is_time
+    digits >= 7 && !is_date && !is_second(&bytes[..start], run)
 }
+
+/// True for seconds with a fraction that end the run, behind their minutes: `:07.001237`.
+fn is_second(before: &[u8], run: &[u8]) -> bool {
+    let [b'0'..=b'5', b'0'..=b'9', b'.', fraction @ ..] = run else { return false };
+    let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    // LEAK: what goes on behind a blank, or is longer than nanoseconds, may be a number of its own.
+    let goes_on = matches!(fraction.get(digits), Some(b' ' | b'-' | b'.' | b'/' | 0x80..));
+    (1..=NANOSECOND_DIGITS).contains(&digits)
+        && !goes_on
+        && matches!(before, [.., b':', b'0'..=b'5', b'0'..=b'9', b':'])
+}
+
+/// Digits of the longest fraction of a second.
+const NANOSECOND_DIGITS: usize = 9;
 
 /// Bytes from the beginning of a run in which seven digits must stand.
 const NUMBER_PROBE_BYTES: usize = 20;
@@ -601,6 +613,8 @@ mod tests {
             ("T10:00:07.001237Z", vec![]),
             ("T10:00:77.001237Z", vec![13]),
             (":7:00.12345", vec![9]),
+            ("T10:00:07.4111111111111111", vec![13]),
+            ("T10:00:07.001237 4111", vec![13]),
             ("0123456789abcdef0123", vec![6]),
             ("1760520026781239000", vec![6]),
         ] {
