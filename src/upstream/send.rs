@@ -9,7 +9,7 @@ use crate::outcome::Reason;
 use hyper::body::Incoming;
 use hyper::http::Extensions;
 use hyper::{Request, Response};
-use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::client::legacy::connect::{Connected, capture_connection};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -146,26 +146,32 @@ async fn attempt(
 ) -> Result<Response<Incoming>, Failure> {
     let capture = capture_connection(&mut request);
     let answered = remote.client(pool).request(request).await;
-    let connection = capture.connection_metadata();
-    let opened = connection.as_ref().and_then(|connection| {
-        let mut extras = Extensions::new();
-        connection.get_extras(&mut extras);
-        extras.remove::<Opened>()
-    });
-    if let (Some(connection), Some(opened)) = (connection.as_ref(), &opened)
-        && opened.age() > remote.pool_age
-    {
-        // No further request goes on it, so a change of address is followed.
-        connection.poison();
-    }
+    let outlived = |opened: &Opened| opened.age() > remote.pool_age;
+    // No further request goes on it, so a change of address is followed.
+    let leave = |connection: Option<&Connected>| connection.into_iter().for_each(Connected::poison);
     match answered {
         Ok(answer) => {
-            if let Some(opened) = opened {
+            // PERF: an answer says of itself what its connection is, a failure does not.
+            if let Some(opened) = answer.extensions().get::<Opened>() {
+                if outlived(opened) {
+                    leave(capture.connection_metadata().as_ref());
+                }
                 opened.has_answered();
             }
             Ok(answer)
         }
-        Err(error) => Err(Failure::of(&error, opened.as_ref(), remote.distrust.take())),
+        Err(error) => {
+            let connection = capture.connection_metadata();
+            let opened = connection.as_ref().and_then(|connection| {
+                let mut extras = Extensions::new();
+                connection.get_extras(&mut extras);
+                extras.remove::<Opened>()
+            });
+            if opened.as_ref().is_some_and(outlived) {
+                leave(connection.as_ref());
+            }
+            Err(Failure::of(&error, opened.as_ref(), remote.distrust.take()))
+        }
     }
 }
 
