@@ -8,7 +8,7 @@ use super::action::{Action, Mode};
 use super::edit::{Edit, Edits};
 use super::engine::{Engine, Kept};
 use super::plan::Plan;
-use super::pool::Pool;
+use super::pool::{Lent, Pool};
 use super::remarks;
 use super::trace::{Event, Trace};
 use crate::pattern::{Class, DetectorIndex, Scope};
@@ -143,7 +143,7 @@ impl Default for ScanLimits {
 pub struct Scrubber {
     pub(super) plan: Arc<Plan>,
     limits: ScanLimits,
-    pub(super) pool: Box<Pool>,
+    pub(super) pool: Lent,
     counts: Vec<Count>,
     /// The walk of a document that comes in windows.
     long: Option<Walker>,
@@ -157,7 +157,7 @@ impl Scrubber {
     pub fn new(plan: Arc<Plan>, limits: ScanLimits) -> Self {
         let mut pool = plan.pools.take().unwrap_or_else(|| Pool::new(&plan));
         pool.credit = Work::CREDIT;
-        Self { plan, limits, pool, counts: Vec::new(), long: None, trace: None }
+        Self { plan, limits, pool: Lent::new(pool), counts: Vec::new(), long: None, trace: None }
     }
 
     /// The plan that this scrubber follows.
@@ -425,8 +425,7 @@ fn cut_place(window: &[u8], edits: &Edits) -> usize {
 impl Drop for Scrubber {
     fn drop(&mut self) {
         // A pool that a panic left half-way is not used again.
-        if !std::thread::panicking() {
-            let pool = std::mem::replace(&mut self.pool, Box::new(Pool::default()));
+        if let Some(pool) = self.pool.give_back().filter(|_| !std::thread::panicking()) {
             self.plan.pools.put(pool);
         }
     }
