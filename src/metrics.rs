@@ -348,7 +348,7 @@ impl Metrics {
             connections: families.upstream_connections.with_label_values(&[route]),
             circuit: families.upstream_circuit.with_label_values(&[route]),
             retries: families.upstream_retries.with_label_values(&[route]),
-            certificate: Some((Arc::clone(families), route.to_owned())),
+            certificate: Some((Arc::clone(families), Arc::from(route))),
         }
     }
 
@@ -500,7 +500,7 @@ pub struct UpstreamMetrics {
     connections: IntGauge,
     circuit: IntGauge,
     retries: IntCounter,
-    certificate: Option<(Arc<Families>, String)>,
+    certificate: Option<(Arc<Families>, Arc<str>)>,
 }
 
 impl Default for UpstreamMetrics {

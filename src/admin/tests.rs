@@ -38,7 +38,7 @@ fn state() -> AdminState {
         hits,
     };
     let counts = vec![count(Action::Token, 5), count(Action::Keep, 1)];
-    route.redactions(&|_| "email".to_owned(), &Summary { counts, ..Summary::default() });
+    route.redactions(&|_| "email".into(), &Summary { counts, ..Summary::default() });
     AdminState {
         metrics,
         inbox: Some(Inbox::new(1 << 20)),

@@ -4,6 +4,7 @@ use super::{Exit, Format, setup, tell};
 use crate::pipeline::{BodyFormat, BodyLimits, Coding, Pipeline, Summary};
 use crate::redact::Plan;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -186,7 +187,7 @@ impl Totals {
 
     /// `1,204 items, 33 changed, 0 left out in 0.40 s (52 MiB/s)`, and a line per kind of find.
     fn render(self, plan: &Plan) -> String {
-        let mut hits: BTreeMap<(bool, &str, String), u64> = BTreeMap::new();
+        let mut hits: BTreeMap<(bool, &str, Cow<'_, str>), u64> = BTreeMap::new();
         for count in &self.counts {
             let class = count.class.map_or("none", crate::pattern::Class::as_str);
             *hits.entry((count.shadow, class, plan.detector_name(count.detector))).or_default() += count.hits;

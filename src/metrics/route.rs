@@ -10,12 +10,13 @@ use crate::pattern::{Class, DetectorIndex};
 use crate::pipeline::Summary;
 use crate::redact::Action;
 use prometheus::{Histogram, IntCounter, IntGauge};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-/// What one hit counter stands for: a redaction with its class and action, or a hit that was only counted.
-type HitKey = (String, Option<(Option<Class>, Action)>);
+/// What one hit counter of a pattern stands for: a redaction with its class and action, or a hit that was only counted.
+type Redaction = Option<(Option<Class>, Action)>;
 
 /// The metrics of one route. Cheap to clone.
 #[derive(Clone)]
@@ -29,7 +30,8 @@ struct RouteInner {
     protocol: String,
     /// By outcome and reason, made when first needed.
     items: Vec<OnceLock<IntCounter>>,
-    hits: RwLock<HashMap<HitKey, IntCounter>>,
+    /// By pattern.
+    hits: RwLock<HashMap<String, Vec<(Redaction, IntCounter)>>>,
     body_bytes: [IntCounter; Stage::ALL.len()],
     scan_bytes: IntCounter,
     scan_seconds: Histogram,
@@ -85,17 +87,17 @@ impl RouteMetrics {
     }
 
     /// Counts what was found in one body, that of patterns in shadow apart. `name` gives the name of a detector in the body's pattern set.
-    pub fn redactions(&self, name: &dyn Fn(DetectorIndex) -> String, summary: &Summary) {
+    pub fn redactions<'n>(&self, name: &dyn Fn(DetectorIndex) -> Cow<'n, str>, summary: &Summary) {
         for count in &summary.counts {
             let redaction = (!count.shadow).then_some((count.class, count.action));
-            self.inner.hit((name(count.detector), redaction), count.hits);
+            self.inner.hit(&name(count.detector), redaction, count.hits);
         }
     }
 
     /// Counts what was found in one body and forwarded unchanged, in shadow mode.
-    pub fn shadow_hits(&self, name: &dyn Fn(DetectorIndex) -> String, summary: &Summary) {
+    pub fn shadow_hits<'n>(&self, name: &dyn Fn(DetectorIndex) -> Cow<'n, str>, summary: &Summary) {
         for count in &summary.counts {
-            self.inner.hit((name(count.detector), None), count.hits);
+            self.inner.hit(&name(count.detector), None, count.hits);
         }
     }
 
@@ -154,22 +156,31 @@ impl RouteInner {
         self.families.upstream_seconds.with_label_values(&[route])
     }
 
-    fn hit(&self, key: HitKey, hits: u64) {
-        let known = self.hits.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        known.unwrap_or_else(|| self.add_hit_counter(key)).inc_by(hits);
+    fn hit(&self, pattern: &str, redaction: Redaction, hits: u64) {
+        let known = |(known, _): &&(Redaction, IntCounter)| *known == redaction;
+        if let Some((_, counter)) = self
+            .hits
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(pattern)
+            .and_then(|of| of.iter().find(known))
+        {
+            return counter.inc_by(hits);
+        }
+        self.add_hit_counter(pattern, redaction).inc_by(hits);
     }
 
-    /// Makes the counter of `key`. The first one of a pattern is among the routes x patterns that are
-    /// always allowed; one more (another action, or shadow mode) needs room.
-    fn add_hit_counter(&self, key: HitKey) -> IntCounter {
+    /// Makes a counter. The first one of a pattern is among the routes x patterns that are always allowed; one more
+    /// (another action, or shadow mode) needs room.
+    fn add_hit_counter(&self, pattern: &str, redaction: Redaction) -> IntCounter {
         let mut hits = self.hits.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = hits.get(&key) {
-            return known.clone();
+        let of_pattern = hits.entry(pattern.to_owned()).or_default();
+        if let Some((_, counter)) = of_pattern.iter().find(|(known, _)| *known == redaction) {
+            return counter.clone();
         }
-        let first = !hits.keys().any(|(pattern, _)| *pattern == key.0);
-        let room = first || self.families.afford(1);
-        let (route, pattern) = if room { (self.route.as_str(), key.0.as_str()) } else { (OTHER, OTHER) };
-        let counter = match key.1 {
+        let room = of_pattern.is_empty() || self.families.afford(1);
+        let (route, pattern) = if room { (self.route.as_str(), pattern) } else { (OTHER, OTHER) };
+        let counter = match redaction {
             Some((class, action)) => self.families.redactions.with_label_values(&[
                 route,
                 class.map_or(OWN_RULE, Class::as_str),
@@ -178,7 +189,7 @@ impl RouteInner {
             ]),
             None => self.families.shadow_hits.with_label_values(&[route, pattern]),
         };
-        hits.insert(key, counter.clone());
+        of_pattern.push((redaction, counter.clone()));
         counter
     }
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::pattern::DetectorIndex;
 use crate::pipeline::{Count, Summary};
 use prometheus::proto::LabelPair;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
     Handshake::ALL.iter().for_each(|end| metrics.handshake(*end));
     metrics.tls_pair(Some(1));
     metrics.traces().ended(SpanEnd::Exported, 1);
-    let name = |index: DetectorIndex| format!("pattern.{}", index.0);
+    let name = |index: DetectorIndex| Cow::Owned(format!("pattern.{}", index.0));
     for at in 0..routes {
         let route = metrics.route(&format!("route-{at}"), "sentry");
         metrics.unscanned_pass(&format!("route-{at}"), true);

@@ -292,14 +292,14 @@ impl Plan {
 
     /// The name of a detector: a pattern, a field rule, a rule of the policy, or a bound that was passed.
     #[must_use]
-    pub fn detector_name(&self, index: DetectorIndex) -> String {
+    pub fn detector_name(&self, index: DetectorIndex) -> Cow<'_, str> {
         if index == DetectorIndex::UNSCANNED {
-            return "unscanned".to_owned();
+            return Cow::Borrowed("unscanned");
         }
         let own_from = self.set.patterns.len() + self.set.fields.len();
         match usize::from(index.0).checked_sub(own_from) {
-            Some(nth) => format!("policy.{}", nth + 1),
-            None => self.set.name(index).unwrap_or("unknown").to_owned(),
+            Some(nth) => Cow::Owned(format!("policy.{}", nth + 1)),
+            None => Cow::Borrowed(self.set.name(index).unwrap_or("unknown")),
         }
     }
 }

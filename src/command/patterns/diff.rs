@@ -64,7 +64,7 @@ pub(super) fn run(old: &Path, new: &Path, config: Option<&Path>, format: Format,
 
 fn add(hits: &mut Hits, side: usize, events: &[Event], plan: &Plan) {
     for event in events.iter().filter(|event| !matches!(event.fate, Fate::Miss(_))) {
-        let key = (any_element(&event.path), plan.detector_name(event.detector));
+        let key = (any_element(&event.path), plan.detector_name(event.detector).into_owned());
         hits.entry(key).or_default()[side] += 1;
     }
 }
