@@ -262,7 +262,8 @@ impl Run<'_> {
 
     /// The outermost open container that such a rule takes, up to here.
     fn claim_open_container(&mut self) -> Option<u16> {
-        if self.walker.claims.known.is_some() {
+        // Of a document in windows nothing waits, and where it opened lies in a window that is gone.
+        if self.walker.claims.known.is_some() || self.walker.claims.never_waits() {
             return None;
         }
         for nth in 0..self.walker.stack.len() {
