@@ -78,7 +78,7 @@ pub(super) fn note(came: &[u8], pool: &mut Pool, sought: Sought<'_>, out: &mut V
 #[serde(untagged)]
 enum Note<'e> {
     Within(Tree<'e>),
-    Text { rem: Vec<Remark>, len: usize },
+    Text { len: usize, rem: Vec<Remark> },
 }
 
 /// Notes by the next step of their paths; those on a text itself stand under no step.
@@ -99,14 +99,19 @@ impl Serialize for Remark {
     }
 }
 
-/// The remarks, by what the scan of the event that `came` noted on its way; `None` if a key was replaced, or content went
-/// with more than a string, or was noted otherwise.
+/// The remarks, by what the scan of the event that `came` noted on its way; `None` if a key on the way to one was replaced, or
+/// content went with more than a string, or was noted otherwise.
 fn by_trail<'e>(came: &'e [u8], event: &[u8], pool: &Pool, list: &[Written]) -> Option<Tree<'e>> {
     let edits = &pool.edits.list;
     let (sweep, walker) = (pool.sweeps.last()?, pool.walkers.last()?);
-    if !is_trail_of(came, sweep, walker) || edits.iter().any(|edit| !edit.counted) {
+    if !is_trail_of(came, sweep, walker) {
         return None;
     }
+    // LEAK: whatever touches a key, its suffix included, means that it did not stay.
+    let stays = |key: &Range<usize>| {
+        let first = edits.partition_point(|edit| edit.range.end < key.start);
+        edits.get(first).is_none_or(|edit| edit.range.start > key.end)
+    };
     let content: Vec<usize> =
         edits.iter().filter(|edit| is_content(edit)).map(|edit| edit.range.start).collect();
     let mut root = Tree::new();
@@ -122,7 +127,7 @@ fn by_trail<'e>(came: &'e [u8], event: &[u8], pool: &Pool, list: &[Written]) -> 
         }
         let left = list[0].range.start - (first.range.start - string.start)
             ..list[count - 1].range.end + (string.end - last.range.end);
-        note_at(&mut root, place.steps(came)?.into_iter().map(spelled), remarks(event, &left, list));
+        note_at(&mut root, place.steps(came, stays)?.into_iter().map(spelled), remarks(event, &left, list));
     }
     Some(root)
 }
@@ -395,6 +400,7 @@ mod tests {
         for (event, want) in [
             (r#"{"extra":{"prompt":"a teal fox","a":["b",{"prompt":"c"}]}}"#, true),
             (r#"{"extra":{"prompt":"[{\"text\":\"a teal fox\"}]"},"n":1}"#, true),
+            (r#"{"extra":{"prompt":"a teal fox","jane@example.com":1}}"#, true),
             // A key that was replaced; a name that is read as the key; content that is no string.
             (r#"{"extra":{"jane@example.com":{"prompt":"a teal fox"}}}"#, false),
             (r#"{"extra":[{"key":"prompt","value":"a teal fox"}]}"#, false),

@@ -92,15 +92,19 @@ impl Place {
     }
 
     /// Each step on the way to the value, outermost first; `None` if a key is not the one that stands there, but a name
-    /// that was read for it.
-    pub(crate) fn steps<'s>(&self, bytes: &'s [u8]) -> Option<Vec<PathStep<'s>>> {
+    /// that was read for it, or did not stay, as `stays` says of its range.
+    pub(crate) fn steps<'s>(
+        &self,
+        bytes: &'s [u8],
+        stays: impl Fn(&Range<usize>) -> bool,
+    ) -> Option<Vec<PathStep<'s>>> {
         let mut before = 0;
         let step = |frame: &Frame| match (frame.kind, &frame.key) {
             (Kind::Array, _) => Some(PathStep::Element(frame.index)),
             (Kind::Object, Some(key)) => {
                 // What stands for a key is a string further in, or a key further out.
                 let behind = bytes.get(key.end + 1..)?.iter().find(|byte| !is_blank(**byte));
-                let is_own = key.start > before && behind == Some(&b':');
+                let is_own = key.start > before && behind == Some(&b':') && stays(key);
                 before = key.start;
                 is_own.then(|| PathStep::Key(&bytes[key.clone()]))
             }
