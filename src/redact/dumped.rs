@@ -68,8 +68,11 @@ struct Found<'k> {
 impl<'a> Engine<'a> {
     /// Applies the field rules to what is printed in `text`.
     pub(super) fn dumped(&mut self, text: &[u8], context: Context<'_>) {
+        if !self.work.spend(text.len()) {
+            return;
+        }
         let sought = self.sought_in(text);
-        if !self.work.spend(text.len()) || !self.may_hold_pair(text, sought) || !self.work.spend(text.len()) {
+        if !self.may_hold_pair(text, sought) || !self.work.spend(text.len()) {
             return;
         }
         let fields = self.fields;

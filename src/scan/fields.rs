@@ -200,11 +200,6 @@ impl FieldAutomaton {
         Ok(automaton)
     }
 
-    /// Whether every key leads to where it came from, and says nothing.
-    fn has_no_rules(&self) -> bool {
-        self.symbols == 2 && self.accept.len() == 1
-    }
-
     fn name_symbols(&mut self, paths: &[(u16, FieldPath)], conditional: &[Conditional]) {
         for segment in paths.iter().flat_map(|(_, path)| &path.0) {
             let fresh = Symbol(u16::try_from(self.symbols).unwrap_or(u16::MAX));

@@ -104,9 +104,6 @@ impl KeyCache {
         key: &[u8],
         scratch: &mut KeyScratch,
     ) -> (State, u16) {
-        if automaton.has_no_rules() {
-            return (state, 0);
-        }
         let Some(slot) = self.slot(automaton, key, |key| scratch.symbols(automaton, key)) else {
             return scratch.key(automaton, state, key);
         };
