@@ -27,6 +27,8 @@ mod stand_in;
 mod strings;
 mod trace;
 mod tracing;
+#[cfg(test)]
+mod written_tests;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
 pub use binary::BinaryKind;

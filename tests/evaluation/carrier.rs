@@ -196,11 +196,9 @@ fn count(layers: &[Layer]) -> usize {
 
 /// Hides `text` behind as many as `depth` layers of any kind, with little around them.
 ///
-/// Left out is what the engine is known not to read, and [`hidden`] counts: forms that no header announces, and an
-/// escape that ends right before the value, `\n4111…`, in a text that shows no other escape.
+/// Left out is what the engine is known not to read, and [`hidden`] counts: forms that no header announces.
 pub(crate) fn buried(random: &mut Random, text: &str, depth: usize) -> String {
-    let parted: Vec<&Line> = LINES.iter().filter(|(_, before, ..)| !before.ends_with(['\n', '\t'])).collect();
-    let (_, before, layers, after) = **random.pick(&parted);
+    let (_, before, layers, after) = *random.pick(LINES);
     let line = Wrap::new(before, layers, after).around(text);
     (layers.len()..depth).fold(line, |text, _| {
         let layer = any_layer(random);

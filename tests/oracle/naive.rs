@@ -654,6 +654,9 @@ impl Scan<'_> {
         }
         if text.windows(2).any(|two| two == b"\\u" || two == b"\\/") {
             edits.extend(self.through(Layer::Json, text, place, layers + 1));
+        } else if text.windows(2).any(|two| two[0] == b'\\' && b"nrtbf".contains(&two[1])) {
+            // Written line breaks are no layer.
+            edits.extend(self.through(Layer::Json, text, place, layers));
         }
         edits.extend(self.behind(text, place, layers));
         behind::with_lengths(settled(edits), text)

@@ -1,0 +1,60 @@
+//! Line breaks and tabs that a text writes out, as logs and printed strings do: the embedded packs, through the whole engine.
+
+use super::{ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber};
+use crate::pattern::{PatternSet, embedded};
+use std::sync::Arc;
+
+#[track_caller]
+fn check(format: ItemFormat, cases: &[(&str, &str)]) {
+    let set = PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set");
+    let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
+    let mut scrubber = Scrubber::new(Arc::new(plan), ScanLimits::default());
+    for (item, want) in cases {
+        let mut out = Vec::new();
+        scrubber.item(format, ItemScope::Any, item.as_bytes(), &mut out);
+        assert_eq!(String::from_utf8_lossy(&out), *want, "{item}");
+    }
+}
+
+/// The letter of the escape stood before the value, so that no word began there.
+#[test]
+fn what_stands_behind_a_written_line_break_is_found() {
+    check(
+        ItemFormat::Json,
+        &[
+            (r#"{"m":"a\\n192.0.2.44\\t192.0.2.7 b"}"#, r#"{"m":"a\\n[ip]\\t[ip] b"}"#),
+            (r#"{"m":"a\\n4111111111111111 b"}"#, r#"{"m":"a\\n[payment] b"}"#),
+            (r#"{"m":"a\\r\\n4111 1111 1111 1111 b"}"#, r#"{"m":"a\\r\\n[payment] b"}"#),
+            (r#"{"m":"a\\n+1 202 555 0143 b"}"#, r#"{"m":"a\\n[phone] b"}"#),
+            (r#"{"m":"a\\tghp_abcdefghijklmnopqrstuvwxyz0123456789 b"}"#, r#"{"m":"a\\t[credential] b"}"#),
+            // Written once more, as by a log of a log.
+            (r#"{"m":"a\\\\n192.0.2.44"}"#, r#"{"m":"a\\\\n[ip]"}"#),
+            (r#"{"m":"a\\\\\\\\n192.0.2.44"}"#, r#"{"m":"a\\\\\\\\n[ip]"}"#),
+            // Beside an escape that is a layer of its own.
+            (r#"{"m":"\\u0041\\n192.0.2.44"}"#, r#"{"m":"\\u0041\\n[ip]"}"#),
+            (r#"{"m":"%41\\n192.0.2.44"}"#, r#"{"m":"%41\\n[ip]"}"#),
+        ],
+    );
+    check(ItemFormat::Text, &[(r"a\n192.0.2.44 b", r"a\n[ip] b"), (r"a\\n192.0.2.44 b", r"a\\n[ip] b")]);
+}
+
+/// As deep as anything is looked at, the text goes on to be looked at: a line break is no layer.
+#[test]
+fn written_line_breaks_cost_no_layer() {
+    let wrap = |text: String| format!("{{\"m\":{}}}", serde_json::Value::from(text));
+    let (mut item, mut want) = (r"x\n192.0.2.44".to_owned(), r"x\n[ip]".to_owned());
+    for _ in 0..=ScanLimits::default().layers_max {
+        (item, want) = (wrap(item), wrap(want));
+    }
+    check(ItemFormat::Json, &[(&item, &want)]);
+}
+
+#[test]
+fn what_only_looks_like_a_line_break_stays() {
+    let same = [
+        r#"{"m":"C:\\new\\table\\readme.txt 10%"}"#,
+        r#"{"m":"re.compile('\\b[a-z]+\\n')"}"#,
+        r#"{"m":"version\\n1.2.3"}"#,
+    ];
+    check(ItemFormat::Json, &same.map(|item| (item, item)));
+}
