@@ -251,11 +251,8 @@ impl<'a> Engine<'a> {
             (Value::Bare(from, joint), Some(rule)) => {
                 let Some(range) = bare_range(reader, text, from, joint, rule, found.key) else { return };
                 if matches!(joint, Joint::Colon | Joint::Element) && is_number(&text[range.clone()]) {
-                    if text[range.clone()] != *b"0" {
-                        self.learn(rule, &text[range.clone()], acting == found.own, found.key);
-                        let value = &text[range.clone()];
-                        self.push_void(range, b"0", rule, value);
-                    }
+                    let value = &text[range.clone()];
+                    self.ruled_number(range, rule, value, acting == found.own, found.key);
                     return;
                 }
                 let layer = match joint {

@@ -515,6 +515,29 @@ impl<'a> Engine<'a> {
         self.push_text(range, text, rule);
     }
 
+    /// Learns a number that a rule takes away, and notes what it leaves: another number under a key, else 0. Neither changes again.
+    pub(super) fn ruled_number(
+        &mut self,
+        range: Range<usize>,
+        rule: &Rule,
+        value: &[u8],
+        is_own: bool,
+        key: Option<&[u8]>,
+    ) {
+        let secret = self.plan.policy.key.as_ref().filter(|_| self.told(rule.action) == Action::Pseudonym);
+        if value == b"0" || secret.is_some() && stand_in::is_number(value) {
+            return;
+        }
+        self.learn(rule, value, is_own, key);
+        match secret {
+            Some(secret) => {
+                let number = stand_in::number(rule.class, secret, value).to_string();
+                self.push_void(range, number.as_bytes(), rule, value);
+            }
+            None => self.push_void(range, b"0", rule, value),
+        }
+    }
+
     pub(super) fn push_text(&mut self, range: Range<usize>, text: &[u8], rule: &Rule) {
         self.trace_rule_hit(&range, rule);
         let at = self.pool.edits.arena.len();

@@ -35,7 +35,7 @@ use crate::pattern::{Class, DetectorIndex};
 use crate::scan::json::Visitor;
 use crate::scan::layer::View;
 use crate::scan::simd::{Classifier, Fingerprints};
-use crate::scan::{Work, is_stand_in};
+use crate::scan::{PSEUDONYM_DOMAIN, Work, is_stand_in};
 use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
@@ -394,7 +394,7 @@ fn anchor_if_telling(value: &[u8]) -> Option<Range<usize>> {
         || std::str::from_utf8(value).is_err()
         || is_common(value)
         || is_stand_in(value)
-        || value.ends_with(b"@pseudonym.invalid");
+        || value.ends_with(PSEUDONYM_DOMAIN.as_bytes());
     if says_nothing {
         return None;
     }

@@ -28,6 +28,8 @@ mod strings;
 mod trace;
 mod tracing;
 #[cfg(test)]
+mod twice_tests;
+#[cfg(test)]
 mod written_tests;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};

@@ -147,7 +147,8 @@ impl Plan {
                     class: field.class,
                     kind: field.kind,
                     action,
-                    numbers: field.spec.numbers,
+                    // Services count their users: an id is as often a number as a text.
+                    numbers: field.spec.numbers || field.class == Some(Class::UserId),
                     keyed: field.spec.keyed,
                     vector: field.spec.vector,
                     prose: field.spec.prose,

@@ -6,6 +6,7 @@
 
 use super::action::{Action, PseudonymKey};
 use crate::pattern::Class;
+use crate::scan::PSEUDONYM_DOMAIN;
 use crate::scan::validate::parse_address;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -124,16 +125,37 @@ fn truncated(address: IpAddr) -> IpAddr {
 }
 
 /// HMAC-SHA-256 over the class and the value, so that equal values of different classes do not join.
-/// The first 64 bits are shown: enough to tell users apart, and no hash that could be tried without the key.
-fn pseudonym(class: Option<Class>, key: &PseudonymKey, value: &[u8], out: &mut Vec<u8>) {
+/// The first 64 bits count: enough to tell users apart, and no hash that could be tried without the key.
+fn keyed(class: Option<Class>, key: &PseudonymKey, value: &[u8]) -> u64 {
     let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes a key of any length");
     mac.update(word(class).as_bytes());
     mac.update(&[0]);
     mac.update(value);
     let digest = mac.finalize().into_bytes();
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    u64::from_be_bytes(*digest.first_chunk().expect("a digest has 32 bytes"))
+}
+
+/// The pseudonyms of numbers: no counter of users comes that far, and every reader keeps them exactly, up to 2^53 - 1
+/// (`Number.MAX_SAFE_INTEGER` of ECMAScript).
+const NUMBERS: std::ops::Range<u64> = 9_000_000_000_000_000..1 << 53;
+
+/// A number for a number, the same for the same value and key. Of 43 bits: two among two million users may be given the same.
+pub(super) fn number(class: Option<Class>, key: &PseudonymKey, value: &[u8]) -> u64 {
+    NUMBERS.start + keyed(class, key, value) % (NUMBERS.end - NUMBERS.start)
+}
+
+/// True for a number that [`number`] may have given.
+///
+/// LEAK: a sender could write one himself, as he could write `[user:…]`.
+pub(super) fn is_number(value: &[u8]) -> bool {
+    let digits = std::str::from_utf8(value).ok();
+    digits.and_then(|digits| digits.parse().ok()).is_some_and(|number: u64| NUMBERS.contains(&number))
+}
+
+fn pseudonym(class: Option<Class>, key: &PseudonymKey, value: &[u8], out: &mut Vec<u8>) {
+    let hex = format!("{:016x}", keyed(class, key, value));
     let text = match class {
-        Some(Class::Email) => format!("{hex}@pseudonym.invalid"),
+        Some(Class::Email) => format!("{hex}{PSEUDONYM_DOMAIN}"),
         _ => format!("[{}:{hex}]", word(class)),
     };
     out.extend(text.bytes());

@@ -147,9 +147,8 @@ impl Visitor for Strings<'_, '_> {
         if let Some((id, rule)) = asked.find(|(_, rule)| rule.numbers && redacts(rule)) {
             self.engine.trace_at(|| Keys::walked(site.path, self.outer));
             let key = site.path.key().map(as_read);
-            self.engine.learn(rule, &bytes[site.range.clone()], site.rule == Some(id), key.as_deref());
             let value = &bytes[site.range.clone()];
-            self.engine.push_void(site.range, b"0", rule, value);
+            self.engine.ruled_number(site.range, rule, value, site.rule == Some(id), key.as_deref());
         } else if self.has_trigger(&site.range) && bytes[site.range.clone()].iter().all(u8::is_ascii_digit) {
             // What has a fraction or a sign is measured, not given.
             let keys = Keys::walked(site.path, self.outer);

@@ -98,14 +98,18 @@ const FOREIGN_STAND_INS: &[&[u8]] =
 /// Longest stand-in in percent-encoding that is looked into: each byte as three.
 const PERCENT_STAND_IN_BYTES_MAX: usize = 3 * 130;
 
+/// What every pseudonym of an e-mail address ends with; RFC 2606, section 2, keeps `.invalid` from being anybody's.
+pub(crate) const PSEUDONYM_DOMAIN: &str = "@pseudonym.invalid";
+
 /// True for a value that is nothing but a stand-in, ours or one of the well-known others'.
 ///
-/// Ours is `[word]`, `[word:hex]` or `[word name=digits …]` with a word of some class, or that in percent-encoding:
-/// what replaced the value of a query parameter.
+/// Ours is `[word]`, `[word:hex]` or `[word name=digits …]` with a word of some class, that in percent-encoding:
+/// what replaced the value of a query parameter, or the pseudonym of an e-mail address.
 /// LEAK: a sender could write one himself; it would say no more than its counts.
 pub(crate) fn is_stand_in(value: &[u8]) -> bool {
     if !matches!(value.first(), Some(b'[' | b'_' | b'<' | b'%' | b'*')) {
-        return false;
+        let local = value.strip_suffix(PSEUDONYM_DOMAIN.as_bytes());
+        return local.is_some_and(|hex| hex.len() == 16 && hex.iter().all(u8::is_ascii_hexdigit));
     }
     // What an SDK masked, letter by letter.
     if value.first() == Some(&b'*') {

@@ -183,7 +183,7 @@ impl Oracle {
                     kind,
                     scope: spec.scope.clone().unwrap_or("any".to_owned()),
                     paths: spec.paths.iter().map(|path| Path::parse(path)).collect(),
-                    numbers: spec.numbers,
+                    numbers: spec.numbers || class == Some(Class::UserId),
                     learn: spec.learn,
                     keyed: spec.keyed,
                     prose: spec.prose,
