@@ -92,12 +92,19 @@ pub const EMBEDDED: &[(&str, &str)] = &[
 /// Everything that is wrong with any of them.
 pub fn load(dirs: &[PathBuf], disable: &[String]) -> Result<PatternSet, Vec<PackProblem>> {
     let mut packs = embedded()?;
-    let own = from_dirs(dirs)?;
+    let (own, mut problems) = read_dirs(dirs);
     packs.extend(own.iter().cloned());
-    let set = PatternSet::compile(&packs, disable)?;
-    let mut problems = selftest::run(&own).problems;
-    problems.extend(probe::run(&own));
-    if problems.is_empty() { Ok(set) } else { Err(problems) }
+    // What cannot be read may have held the names to disable.
+    let disable = if problems.is_empty() { disable } else { &[] };
+    let compiled = PatternSet::compile(&packs, disable);
+    let tried = [selftest::run(&own).problems, probe::run(&own)].concat();
+    match compiled {
+        Ok(set) if problems.is_empty() && tried.is_empty() => return Ok(set),
+        Ok(_) => {}
+        Err(found) => problems.extend(found),
+    }
+    problems.extend(tried);
+    Err(problems)
 }
 
 /// Reads every `*.toml` of the directories, by name.
@@ -105,6 +112,12 @@ pub fn load(dirs: &[PathBuf], disable: &[String]) -> Result<PatternSet, Vec<Pack
 /// # Errors
 /// A directory or file that cannot be read, and everything wrong in one that can.
 pub fn from_dirs(dirs: &[PathBuf]) -> Result<Vec<Pack>, Vec<PackProblem>> {
+    let (packs, problems) = read_dirs(dirs);
+    if problems.is_empty() { Ok(packs) } else { Err(problems) }
+}
+
+/// What can be read of the directories, and what is wrong with the rest.
+fn read_dirs(dirs: &[PathBuf]) -> (Vec<Pack>, Vec<PackProblem>) {
     let mut packs = Vec::new();
     let mut problems = Vec::new();
     let unreadable = |path: &Path, error: &std::io::Error| {
@@ -131,7 +144,7 @@ pub fn from_dirs(dirs: &[PathBuf]) -> Result<Vec<Pack>, Vec<PackProblem>> {
             }
         }
     }
-    if problems.is_empty() { Ok(packs) } else { Err(problems) }
+    (packs, problems)
 }
 
 /// Reads the embedded packs.
@@ -153,6 +166,34 @@ pub fn embedded() -> Result<Vec<Pack>, Vec<PackProblem>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A pack that cannot be read, one that does not compile, and one whose example fails and whose search is slow: each was told
+    /// only once the ones before it were mended.
+    #[test]
+    fn all_problems_of_all_packs_are_told_at_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let entry = |name: &str, regex: &str, hits: &str, more: &str| {
+            format!(
+                "[[pattern]]\nname = '{name}'\nclass = 'email'\nregex = '{regex}'\nwhy = 'w'\nhits = [\n  'a «foo1»',\n  {hits}\n]\nmisses = []\n{more}\n"
+            )
+        };
+        for (file, text) in [
+            ("a.toml", "[[pattern]\n".to_owned()),
+            ("b.toml", entry("b", "foo(1", "", "")),
+            ("c.toml", entry("c", "foo[0-9]", "'«foo1» foo2'", "")),
+            ("d.toml", entry("d", "foo=[^ ]+", "", "context = { before = ['id'] }")),
+        ] {
+            std::fs::write(dir.path().join(file), text).expect("a file");
+        }
+        let told =
+            load(&[dir.path().to_owned()], &["nobody".to_owned()]).expect_err("four problems and more");
+        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+        let has = |part: &str| assert!(told.iter().any(|line| line.contains(part)), "{part}: {told:#?}");
+        has("a.toml:1:11: ");
+        has("b.toml:4:9: pattern `b`: the regex does not parse: unclosed group, at byte 3: `(`");
+        has("c.toml:8:3: example `«foo1» foo2`: should be found at bytes [0..4], was found at [0..4, 5..9]");
+        has("d.toml:4:9: pattern `d`: its search is not linear");
+    }
 
     #[test]
     fn every_embedded_pattern_is_led_to_by_a_trigger() {

@@ -291,12 +291,22 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn key_places(&self, entry: &toml::Spanned<toml::de::DeValue<'_>>) -> KeyPlaces {
         let toml::de::DeValue::Table(table) = entry.get_ref() else { return KeyPlaces::new() };
-        let place = |(key, value): (&toml::Spanned<_>, &toml::Spanned<toml::de::DeValue<'_>>)| {
+        let mut places = KeyPlaces::new();
+        for (key, value) in table {
             let key: &std::borrow::Cow<'_, str> = key.get_ref();
-            let at = self.place(value.span().start);
-            (key.to_string(), (at.line, at.column))
-        };
-        table.iter().map(place).collect()
+            let mut note = |key: String, offset: usize| {
+                let at = self.place(offset);
+                places.insert(key, (at.line, at.column));
+            };
+            note(key.to_string(), value.span().start);
+            // Examples are told one by one.
+            if let toml::de::DeValue::Array(list) = value.get_ref() {
+                for (nth, element) in list.iter().enumerate() {
+                    note(format!("{key}[{nth}]"), element.span().start);
+                }
+            }
+        }
+        places
     }
 
     fn place(&self, offset: usize) -> Place {

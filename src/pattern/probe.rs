@@ -26,10 +26,12 @@ const BYTES_MIN: usize = 256;
 const BYTES_MAX: usize = 4096;
 /// Growth of the work when the input doubles that counts as linear: 2, and room for what bounds add.
 const GROWTH_MAX: f64 = 2.5;
-/// Ways to go through the branches of a pattern.
+/// Ways to choose bytes of classes and optional parts.
 const VARIANTS: usize = 3;
+/// Branches of one alternation that are each gone through. Lists of words have more, and are alike.
+const BRANCHES_MAX: usize = 64;
 /// Parts of a pattern at which an input may be cut or drawn out.
-const ATOMS_MAX: usize = 16;
+const ATOMS_MAX: usize = 64;
 
 /// Probes every pattern of some packs.
 ///
@@ -46,7 +48,7 @@ fn probe(spec: &PatternSpec) -> Option<String> {
     let refuses = spec.validate.is_some() || spec.context.is_some();
     let mut search = Search::new(spec, &hir)?;
     let mut seen = Vec::new();
-    for variant in 0..VARIANTS {
+    for variant in 0..branches(&hir).clamp(VARIANTS, BRANCHES_MAX) {
         let mut atoms = Vec::new();
         collect(&hir, variant, &mut atoms);
         if seen.contains(&atoms) {
@@ -76,6 +78,17 @@ fn told(name: &str, family: &Family, (small, large): (u64, u64), refuses: bool) 
     )
 }
 
+/// Branches of the widest alternation.
+fn branches(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => 1,
+        HirKind::Capture(capture) => branches(&capture.sub),
+        HirKind::Repetition(repetition) => branches(&repetition.sub),
+        HirKind::Concat(parts) => parts.iter().map(branches).max().unwrap_or(1),
+        HirKind::Alternation(parts) => parts.iter().map(branches).max().unwrap_or(1).max(parts.len()),
+    }
+}
+
 /// A part of a pattern: bytes that match it, and what it can repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Atom {
@@ -97,7 +110,11 @@ fn collect(hir: &Hir, variant: usize, atoms: &mut Vec<Atom>) {
             collect(&repetition.sub, variant, &mut inner);
             let one: Vec<u8> = inner.into_iter().flat_map(|atom| atom.once).collect();
             // An optional part is there in one variant and not in another.
-            let least = if repetition.min == 0 { usize::from(variant != 1) } else { repetition.min as usize };
+            let least = if repetition.min == 0 {
+                usize::from(variant % VARIANTS != 1)
+            } else {
+                repetition.min as usize
+            };
             let pump = (repetition.max != Some(1) && !one.is_empty()).then(|| one.clone());
             atoms.push(Atom { once: one.repeat(least.min(BYTES_MIN)), pump });
         }
@@ -305,6 +322,9 @@ mod tests {
             ("foo[0-9]{1,200}", named, true),
             ("(?:foo|bar)[a-z]*", named, false),
             ("(?:12)+3", named, false),
+            // In a later branch, and behind many parts.
+            ("a1|b2|c3|d4|e5|foo=[^ ]+", named, false),
+            ("a[1-9]b[1-9]c[1-9]d[1-9]e[1-9]f[1-9]g[1-9]h[1-9]i[1-9]j[1-9]k(?:.*bar)?", "", false),
             // What may follow is looked for each time.
             ("foo(?:.*bar)?", "", false),
             ("foo(?:.{0,64}bar)?", "", true),

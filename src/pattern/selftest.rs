@@ -28,11 +28,13 @@ pub fn run(packs: &[Pack]) -> TestReport {
             // In shadow or not: what it would do is what the examples show.
             let spec = PatternSpec { stability: None, ..spec.clone() };
             let alone = Pack { patterns: vec![spec.clone()], ..Pack::default() };
-            report.entry(&alone, &pattern_examples(&spec), &spec.place, ItemFormat::Text, ItemScope::Any);
+            let place = |key: &str| spec.at(key);
+            report.entry(&alone, &pattern_examples(&spec), place, ItemFormat::Text, ItemScope::Any);
         }
         for spec in &pack.fields {
             let alone = Pack { fields: vec![spec.clone()], ..Pack::default() };
-            report.entry(&alone, &field_examples(spec), &spec.place, ItemFormat::Json, field_scope(spec));
+            let place = |key: &str| spec.at(key);
+            report.entry(&alone, &field_examples(spec), place, ItemFormat::Json, field_scope(spec));
         }
     }
     report
@@ -41,13 +43,17 @@ pub fn run(packs: &[Pack]) -> TestReport {
 struct Example<'a> {
     marked: &'a str,
     is_hit: bool,
+    /// Its place among the hits or the misses.
+    nth: usize,
     /// What it must become, if the pack says so.
     output: Option<&'a str>,
 }
 
 fn examples<'a>(hits: &'a [String], misses: &'a [String]) -> Vec<Example<'a>> {
-    let hits = hits.iter().map(|marked| Example { marked, is_hit: true, output: None });
-    hits.chain(misses.iter().map(|marked| Example { marked, is_hit: false, output: None })).collect()
+    let list = |list: &'a [String], is_hit| {
+        list.iter().enumerate().map(move |(nth, marked)| Example { marked, is_hit, nth, output: None })
+    };
+    list(hits, true).chain(list(misses, false)).collect()
 }
 
 fn pattern_examples(spec: &PatternSpec) -> Vec<Example<'_>> {
@@ -82,7 +88,7 @@ impl TestReport {
         &mut self,
         alone: &Pack,
         examples: &[Example<'_>],
-        place: &super::pack::Place,
+        place: impl Fn(&str) -> super::pack::Place,
         format: ItemFormat,
         scope: ItemScope,
     ) {
@@ -112,6 +118,8 @@ impl TestReport {
                 })
             };
             if let Some(problem) = problem {
+                let list = if example.is_hit { "hits" } else { "misses" };
+                let place = place(&format!("{list}[{}]", example.nth));
                 self.problems.push(place.problem(format!("example `{}`: {problem}", example.marked)));
             }
         }
@@ -173,8 +181,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "p.toml:1:1: example `a «foo» b`: should be found at bytes [2..5], was found at []",
-                "p.toml:1:1: example `foo1`: should be found at bytes [], was found at [0..4]",
+                "p.toml:6:7: example `a «foo» b`: should be found at bytes [2..5], was found at []",
+                "p.toml:7:9: example `foo1`: should be found at bytes [], was found at [0..4]",
             ]
         );
     }

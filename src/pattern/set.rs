@@ -589,18 +589,27 @@ pub(super) fn parse_regex(text: &str) -> Result<Hir, String> {
     }
     let parser =
         regex_syntax::ParserBuilder::new().unicode(false).utf8(false).nest_limit(50).build().parse(text);
-    let hir =
-        parser.map_err(|error| format!("the regex does not parse: {}", one_line(&error.to_string())))?;
+    let hir = parser.map_err(|error| format!("the regex does not parse: {}", told(&error)))?;
     if hir.properties().minimum_len().is_none_or(|least| least == 0) {
         return Err("the regex matches the empty string".to_owned());
     }
     Ok(hir)
 }
 
-/// A regex error spans lines with a caret; the last says what is wrong.
-fn one_line(error: &str) -> &str {
-    error.lines().last().unwrap_or(error).trim_start_matches("error: ")
+/// What is wrong, where in the regex, and the part that is, in one line.
+fn told(error: &regex_syntax::Error) -> String {
+    let (kind, pattern, span) = match error {
+        regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.pattern(), error.span()),
+        regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.pattern(), error.span()),
+        other => return other.to_string().lines().last().unwrap_or_default().to_owned(),
+    };
+    let part: String = pattern[span.start.offset..span.end.offset].chars().take(PART_CHARS_MAX).collect();
+    let at = span.start.offset;
+    if part.is_empty() { format!("{kind}, at byte {at}") } else { format!("{kind}, at byte {at}: `{part}`") }
 }
+
+/// Longest part of a regex that a problem shows.
+const PART_CHARS_MAX: usize = 60;
 
 /// What leads to every match of a pattern.
 struct Lead {
@@ -718,7 +727,7 @@ mod tests {
                 "p.toml:5:12: unknown validator `crc`",
                 "p.toml:10:11: pattern `a`: `context.before`: the word `A` is not lower case; write `a`",
                 "p.toml:6:13: unknown stability `new`; stable, beta or shadow",
-                "p.toml:4:9: pattern `a`: the regex does not parse: unclosed group",
+                "p.toml:4:9: pattern `a`: the regex does not parse: unclosed group, at byte 1: `(`",
                 "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number or assigned",
                 "p.toml:21:9: unknown class `mail`",
                 "p.toml:29:8: unknown kind `id`; value, address, exempt, scan or grouping",
