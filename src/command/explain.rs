@@ -122,7 +122,8 @@ mod tests {
     fn told_of(item: &str, reveal: bool) -> String {
         let text = "[[pattern]]\nname='mail'\nclass='email'\nregex='[a-z0-9]+@[a-z0-9.]+'\nvalidate='email'\nwhy='w'\n\
                     hits=[]\nmisses=[]\n[[pattern]]\nname='tax'\nclass='national_id'\nregex='foo[0-9]+'\n\
-                    context={before=['tax']}\nwhy='w'\nhits=[]\nmisses=[]\n";
+                    context={before=['tax']}\nwhy='w'\nhits=[]\nmisses=[]\n\
+                    [[field]]\nname='name'\nclass='person'\npaths=['**.login']\nwhy='w'\nhits=[]\nmisses=[]\n";
         let set = PatternSet::compile(&[pack::parse(text, "p.toml").expect("a pack")], &[]).expect("a set");
         let plan = Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"));
         let limits = BodyLimits::default();
@@ -139,9 +140,19 @@ mod tests {
     fn each_hit_and_near_miss_is_a_line() {
         let item = "{\"user\":{\"mail\":\"jane@example.com\"}}\nfoo1 logo@2x.png\n";
         let want = "\
-item 1 user.mail: mail (email), 16 bytes: replaced, token
+item 1 user.mail: mail (email), 16 bytes: replaced, token, validator email agrees
 item 2 (text): tax (national_id), 4 bytes: left, no context word near it or in its keys
 item 2 (text): mail (email), 11 bytes: left, validator email refuses it
+";
+        assert_eq!(told_of(item, false), want);
+    }
+
+    #[test]
+    fn what_is_packed_or_printed_around_a_value_is_told() {
+        let item = "{\"a\":\"data amFuZUBleGFtcGxlLmNvbQ==\",\"b\":\"{'login': 'jroe'}\"}\n";
+        let want = "\
+item 1 a through base64: mail (email), 16 bytes: replaced, token, validator email agrees
+item 1 b through printed pairs: name (person), 4 bytes: replaced, token
 ";
         assert_eq!(told_of(item, false), want);
     }
@@ -151,9 +162,9 @@ item 2 (text): mail (email), 11 bytes: left, validator email refuses it
         let item = "{\"a\\u001b\":\"jane@example.com\"}\n";
         assert_eq!(
             told_of(item, false),
-            "item 1 <key of 2 bytes>: mail (email), 16 bytes: replaced, token\n"
+            "item 1 <key of 2 bytes>: mail (email), 16 bytes: replaced, token, validator email agrees\n"
         );
-        let want = "item 1 a\\u{1b}: mail (email), 16 bytes: replaced, token: jane@example.com\n";
+        let want = "item 1 a\\u{1b}: mail (email), 16 bytes: replaced, token, validator email agrees: jane@example.com\n";
         assert_eq!(told_of(item, true), want);
     }
 }

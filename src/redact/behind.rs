@@ -70,7 +70,9 @@ impl Engine<'_> {
         };
         let first = self.pool.edits.list.len();
         self.note_unpacked(plain);
+        self.trace_enter_inside(if style.is_packed() { "base64 of packed bytes" } else { "base64" });
         self.text(plain, None, context);
+        self.trace_leave();
         let edits = &mut self.pool.edits;
         edits.settle(first);
         let inside = edits.list.split_off(first);

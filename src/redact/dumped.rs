@@ -75,6 +75,12 @@ impl<'a> Engine<'a> {
         if !self.may_hold_pair(text, sought) || !self.work.spend(text.len()) {
             return;
         }
+        self.trace_enter_inside("printed pairs");
+        self.dumped_pairs(text, context);
+        self.trace_leave();
+    }
+
+    fn dumped_pairs(&mut self, text: &[u8], context: Context<'_>) {
         let fields = self.fields;
         let whole = Frame {
             state: context.state,

@@ -77,7 +77,10 @@ impl Event {
     pub fn verdict(&self, plan: &Plan) -> String {
         let pattern = plan.set().patterns().get(usize::from(self.detector.0));
         match self.fate {
-            Fate::Hit(action) => format!("replaced, {}", action.as_str()),
+            Fate::Hit(action) => match pattern.and_then(|pattern| pattern.spec.validate.as_deref()) {
+                Some(validator) => format!("replaced, {}, validator {validator} agrees", action.as_str()),
+                None => format!("replaced, {}", action.as_str()),
+            },
             Fate::Learnt(action) => {
                 format!("replaced, {}, learnt from a field of that rule", action.as_str())
             }

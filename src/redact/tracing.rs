@@ -43,6 +43,13 @@ impl Engine<'_> {
         }
     }
 
+    /// What is inside of something that is read in another way than letter by letter.
+    pub(super) fn trace_enter_inside(&mut self, of: &'static str) {
+        if let Some(trace) = &mut self.trace {
+            trace.enter(of);
+        }
+    }
+
     pub(super) fn trace_leave(&mut self) {
         if let Some(trace) = &mut self.trace {
             trace.leave();
