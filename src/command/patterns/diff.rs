@@ -8,7 +8,8 @@ use super::super::scrub::{limits, name};
 use super::super::setup::{self, tell_problems};
 use super::super::terminal::printable;
 use super::super::{Exit, Format, say, tell};
-use crate::pattern::load;
+use crate::config::Patterns;
+use crate::pattern::{PackProblem, PatternSet, embedded, from_dirs, load};
 use crate::redact::{Event, Fate, Plan, Policy};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -30,8 +31,8 @@ pub(super) fn run(old: &Path, new: &Path, config: Option<&Path>, format: Format,
     let policy = config.policies.get("default").cloned().unwrap_or_default();
     let mut plans = Vec::new();
     for side in [old, new] {
-        let dirs = if side == Path::new(EMBEDDED) { Vec::new() } else { vec![side.to_owned()] };
-        let plan = load(&dirs, &[]).and_then(|set| Plan::compile(Arc::new(set), Policy::clone(&policy)));
+        let plan = set_of(side, [old, new], &config.pattern)
+            .and_then(|set| Plan::compile(Arc::new(set), Policy::clone(&policy)));
         match plan {
             Ok(plan) => plans.push(Arc::new(plan)),
             Err(problems) => return tell_problems(&name(side), problems.iter()),
@@ -60,6 +61,29 @@ pub(super) fn run(old: &Path, new: &Path, config: Option<&Path>, format: Format,
         Exit::Ok => exit,
         told => told,
     }
+}
+
+/// The set that runs with the packs of `side` added to those of the configuration, of which the compared ones are left out.
+///
+/// A name to disable that neither has on this side is the other's.
+fn set_of(side: &Path, compared: [&Path; 2], patterns: &Patterns) -> Result<PatternSet, Vec<PackProblem>> {
+    let is_same = |a: &Path, b: &Path| match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    };
+    let mut dirs = patterns.dirs.clone();
+    dirs.retain(|dir| !compared.iter().any(|side| is_same(dir, side)));
+    if side != Path::new(EMBEDDED) {
+        dirs.push(side.to_owned());
+    }
+    let packs = [embedded()?, from_dirs(&dirs)?].concat();
+    let is_there = |name: &String| {
+        let mut patterns = packs.iter().flat_map(|pack| &pack.patterns).map(|spec| &spec.name);
+        let mut fields = packs.iter().flat_map(|pack| &pack.fields).map(|spec| &spec.name);
+        patterns.any(|known| known == name) || fields.any(|known| known == name)
+    };
+    let disable: Vec<String> = patterns.disable.iter().filter(|name| is_there(name)).cloned().collect();
+    load(&dirs, &disable)
 }
 
 fn add(hits: &mut Hits, side: usize, events: &[Event], plan: &Plan) {
@@ -105,7 +129,7 @@ fn table(hits: &Hits) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::{PatternSet, pack};
+    use crate::pattern::pack;
     use crate::pipeline::{BodyFormat, BodyLimits, Coding, Pipeline};
 
     fn plan(regex: &str) -> Arc<Plan> {
@@ -135,6 +159,34 @@ mod tests {
         let squeezed: Vec<String> =
             table(&hits).lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(squeezed, ["(text) order 1 -> 2", "a[].n order 1 -> 2", "2 hits more, 0 less, 3 in both"]);
+    }
+
+    /// A pack that replaces a disabled entry under another name was refused as its twin.
+    #[test]
+    fn both_sides_run_as_the_configuration_says() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let pack = |name: &str, entry: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir(&path).expect("a directory");
+            let text = format!(
+                "[[pattern]]\nname='{entry}'\nclass='phone'\nregex='{entry}[0-9]'\nwhy='w'\nhits=['«{entry}1»']\nmisses=[]\n"
+            );
+            std::fs::write(path.join("a.toml"), text).expect("a file");
+            path
+        };
+        let (kept, new) = (pack("kept", "foo"), pack("new", "bar"));
+        let dirs = vec![kept, new.clone()];
+        let patterns = Patterns { dirs, disable: vec!["email".to_owned(), "bar".to_owned()] };
+        let names = |side: &Path| -> Vec<bool> {
+            let set = set_of(side, [Path::new(EMBEDDED), &new], &patterns).expect("a set");
+            let has = |name: &str| set.patterns().iter().any(|pattern| pattern.name == name);
+            ["foo", "bar", "email", "ip.v4"].map(has).to_vec()
+        };
+        assert_eq!(names(Path::new(EMBEDDED)), [true, false, false, true]);
+        assert_eq!(names(&new), [true, false, false, true], "its entry is disabled");
+        let patterns = Patterns { disable: Vec::new(), ..patterns };
+        let set = set_of(&new, [Path::new(EMBEDDED), &new], &patterns).expect("a set");
+        assert!(set.patterns().iter().any(|pattern| pattern.name == "bar"));
     }
 
     #[test]
