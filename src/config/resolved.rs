@@ -490,6 +490,9 @@ impl fmt::Display for Route {
         if protocol.joins_by_id() && policy.action(Class::UserId) == Action::Keep {
             f.write_str(", user_id has no key: ids that are e-mail addresses become one")?;
         }
+        if *protocol == Protocol::Otlp && policy.key.is_none() {
+            f.write_str(", no pseudonym key: series of metrics that differ in what is redacted become one")?;
+        }
         if !policy.attachments.is_empty() {
             f.write_str(", some attachments FORWARDED UNSCANNED")?;
         }

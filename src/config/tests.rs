@@ -115,6 +115,11 @@ fn a_file_that_says_nothing_is_no_file() {
         ),
         "{summary}"
     );
+    let otlp = lines.iter().find(|line| line.starts_with("route otlp")).expect("a route for OTLP");
+    assert!(
+        otlp.ends_with("no pseudonym key: series of metrics that differ in what is redacted become one)"),
+        "{otlp}"
+    );
     assert_eq!(
         lines[lines.len() - 2..],
         [
