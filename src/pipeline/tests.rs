@@ -246,6 +246,41 @@ fn containers_past_the_depth_are_emptied() {
 }
 
 #[test]
+fn ten_thousand_levels_are_emptied_too() {
+    for (open, close, empty) in [("[", "]", "[]"), ("{\"a\":", "}", "{}")] {
+        let body = format!("{}\"192.0.2.7\"{}", open.repeat(10_000), close.repeat(10_000));
+        let want = format!("{}{empty}{}", open.repeat(128), close.repeat(128));
+        for pieces in [body.as_bytes().chunks(body.len()), body.as_bytes().chunks(1_021)] {
+            let pieces: Vec<&[u8]> = pieces.collect();
+            let (out, _) =
+                run(BodyFormat::Json, BodyLimits::default(), &pieces).expect("the body is accepted");
+            assert_eq!(String::from_utf8_lossy(&out), want);
+        }
+    }
+}
+
+#[test]
+fn a_string_of_a_hundred_megabytes_is_neither_held_nor_let_by() {
+    let piece = "word 192.0.2.7 and more of it, ".repeat(2_000);
+    let pieces = 100_000_000 / piece.len();
+    let mut pipeline =
+        Pipeline::new(Arc::clone(&PLAN), BodyLimits::default(), BodyFormat::Json, Coding::Identity);
+    let mut out = Vec::new();
+    pipeline.push(b"{\"a\":\"", &mut out).expect("accepted");
+    for _ in 0..pieces {
+        pipeline.push(piece.as_bytes(), &mut out).expect("accepted");
+        assert!(
+            pipeline.held_bytes() < 4 * BodyLimits::default().item_bytes_max,
+            "{}",
+            pipeline.held_bytes()
+        );
+    }
+    pipeline.push(b"\",\"b\":\"192.0.2.7\"}", &mut out).expect("accepted");
+    pipeline.finish(&mut out).expect("accepted");
+    assert_eq!(String::from_utf8_lossy(&out), r#"{"a":"[unscanned]","b":"[ip]"}"#);
+}
+
+#[test]
 fn codings_leave_as_they_came_and_only_if_something_changed() {
     let body = br#"{"ip":"192.0.2.7"}"#;
     for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
