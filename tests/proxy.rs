@@ -50,6 +50,8 @@ mod shutdown;
 mod spool;
 #[path = "proxy/spool_process.rs"]
 mod spool_process;
+#[path = "proxy/stored.rs"]
+mod stored;
 #[path = "proxy/streaming.rs"]
 mod streaming;
 #[path = "proxy/tls.rs"]

@@ -4,6 +4,9 @@
 //! is refused by name; nothing is guessed.
 
 mod service;
+mod stored;
+
+pub(crate) use stored::is_stored;
 
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Boundary, Coding, Dialect, Encoding, FileKind, Signal};

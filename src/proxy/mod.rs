@@ -64,7 +64,7 @@ pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>)
         settings,
         route,
         span: begin_span(settings, &head, &route.name, route.protocol),
-        plan: route.plan.load_full(),
+        plan: plan(route, head.uri.path()).await,
         head,
         items: AtomicU64::new(0),
         tunnel: OnceLock::new(),
@@ -90,6 +90,17 @@ pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>)
     );
     end_span(exchange.span, reason, timer.code, items);
     response
+}
+
+/// What a request on this path is scrubbed with.
+async fn plan(route: &Route, path: &str) -> Arc<Plan> {
+    let plan = route.plan.load_full();
+    if !intake::is_stored(route.protocol, path) {
+        return plan;
+    }
+    // The first time it is compiled. Cancelled only when the runtime goes down; the route's own takes more.
+    let own = Arc::clone(&plan);
+    tokio::task::spawn_blocking(move || own.for_stored()).await.unwrap_or(plan)
 }
 
 /// Begins the span of a request, unless it is one of those that bring our own spans.

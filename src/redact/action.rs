@@ -195,7 +195,51 @@ impl Policy {
         self.overridden(Class::IpAddress).unwrap_or_else(|| self.preset.address_field())
     }
 
+    /// The same for what a service keeps for its users and gives back to them, prompts and data sets: what `strict` takes away
+    /// whole and `pii-only` scans is scanned, for who stored it runs on what comes back.
+    ///
+    /// An action that the policy names itself holds here too, and so does all of `metrics-only`, whose point is that no text
+    /// leaves. `None` if nothing differs.
+    pub(crate) fn for_stored(&self) -> Option<Self> {
+        if self.preset != Preset::Strict {
+            return None;
+        }
+        let is_content = |class: &Class| Preset::PiiOnly.action(*class, false) == Action::Scan;
+        let eased =
+            Class::ALL.iter().copied().filter(is_content).filter(|class| self.overridden(*class).is_none());
+        let mut actions: Vec<_> = eased.map(|class| (class, Action::Scan)).collect();
+        if actions.is_empty() {
+            return None;
+        }
+        actions.extend_from_slice(&self.actions);
+        Some(Self { actions, ..self.clone() })
+    }
+
     fn overridden(&self, class: Class) -> Option<Action> {
         self.actions.iter().rev().find(|(named, _)| *named == class).map(|(_, action)| *action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_content_is_scanned_unless_the_policy_says_what_to_do() {
+        let named = |preset, actions| Policy { preset, actions, ..Policy::default() };
+        let strict =
+            named(Preset::Strict, vec![(Class::ToolIo, Action::Remove), (Class::Email, Action::Mask)]);
+        let stored = strict.for_stored().expect("strict takes content away");
+        for class in Class::ALL {
+            let want = match class {
+                Class::PromptText | Class::CompletionText | Class::Project | Class::MediaLink => Action::Scan,
+                other => strict.action(*other),
+            };
+            assert_eq!(stored.action(*class), want, "{class:?}");
+        }
+        assert_eq!(stored.for_stored(), None);
+        for preset in [Preset::PiiOnly, Preset::MetricsOnly] {
+            assert_eq!(named(preset, Vec::new()).for_stored(), None, "{preset:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::scan::names::Names;
 use crate::scan::sweep::Sought;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Everything that one item needs to be scrubbed. Immutable; shared by all threads.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Plan {
     langfuse: FieldAutomaton,
     langsmith: FieldAutomaton,
     pub(super) pools: Pools,
+    /// The plan for what a service keeps for its users, once it was asked for; `None` within if this one is it.
+    stored: OnceLock<Option<Arc<Plan>>>,
 }
 
 /// One field rule with its action.
@@ -204,7 +206,21 @@ impl Plan {
             policy,
             set,
             pools: Pools::default(),
+            stored: OnceLock::new(),
         })
+    }
+
+    /// The plan for what a service keeps for its users and gives back to them: its policy is [`Policy::for_stored`].
+    ///
+    /// Compiled when it is first asked for, which takes as long as a plan does: few routes ever see such a request, and its
+    /// tables are as large as these.
+    pub(crate) fn for_stored(self: &Arc<Self>) -> Arc<Self> {
+        let stored = self.stored.get_or_init(|| {
+            let policy = self.policy.for_stored()?;
+            // The same rules, of which fewer act: what compiled once does so again. LEAK: if it did not, this plan takes more.
+            Self::compile(Arc::clone(&self.set), policy).ok().map(Arc::new)
+        });
+        Arc::clone(stored.as_ref().unwrap_or(self))
     }
 
     /// What a sweep looks for.
@@ -324,6 +340,19 @@ mod tests {
         {
             let bytes = plan.fields(scope).table_bytes();
             assert!(bytes < 512 << 10, "{scope:?}: {bytes} bytes");
+        }
+    }
+
+    /// What is counted under the one is named by the other.
+    #[test]
+    fn what_is_stored_has_one_plan_of_its_own() {
+        let set = Arc::new(PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set"));
+        let plan = Arc::new(Plan::compile(Arc::clone(&set), Policy::default()).expect("a plan"));
+        let stored = plan.for_stored();
+        assert!(!Arc::ptr_eq(&plan, &stored) && Arc::ptr_eq(&stored, &plan.for_stored()), "compiled once");
+        assert!(Arc::ptr_eq(&stored, &stored.for_stored()), "there is no further one");
+        for index in (0..set.patterns.len() + set.fields.len()).map(|nth| DetectorIndex(number(nth))) {
+            assert_eq!(plan.detector_name(index), stored.detector_name(index));
         }
     }
 
