@@ -82,9 +82,6 @@ impl Refused {
         if shape == Shape::Json(Protocol::Sentry) && self.reason == Reason::SpoolFull {
             headers.insert(X_SENTRY_RATE_LIMITS, SENTRY_RATE_LIMITS);
         }
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
-        }
         if origin {
             cors::allow_any(headers);
         }

@@ -144,11 +144,38 @@ impl Exchange<'_> {
             (Ok(()), &Method::POST | &Method::PUT | &Method::PATCH) => {
                 return deliver::deliver(self, body).await;
             }
-            (Ok(()), &Method::GET | &Method::HEAD) if body.is_end_stream() => return self.fetch().await,
+            (Ok(()), &Method::DELETE) if !self.takes_deletions() => Refused::METHOD,
+            (Ok(()), &Method::GET | &Method::HEAD | &Method::DELETE) if body.is_end_stream() => {
+                return self.fetch().await;
+            }
+            (Ok(()), &Method::DELETE) => return deliver::deliver(self, body).await,
+            // The method is taken, but not so.
+            (Ok(()), &Method::GET | &Method::HEAD) => Reason::BadRequest.into(),
             _ => Refused::METHOD,
         };
         turn_away(self.settings, &self.route.metrics, body, refused.reason).await;
         Err(refused)
+    }
+
+    /// Whether the service has an API beside its ingestion, in which things are deleted. The inbox keeps none of them.
+    fn takes_deletions(&self) -> bool {
+        let has_api = matches!(self.route.protocol, Protocol::Langfuse | Protocol::LangSmith);
+        has_api && matches!(self.route.upstream, Upstream::Http(_))
+    }
+
+    /// The methods that a request on this path may have.
+    fn methods(&self) -> HeaderValue {
+        HeaderValue::from_static(match &self.route.upstream {
+            Upstream::Http(_) if self.takes_deletions() => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+            Upstream::Http(_) => "GET, HEAD, POST, PUT, PATCH, OPTIONS",
+            Upstream::Inbox(_) if self.is_answered_here() => "GET, HEAD, POST, PUT, PATCH, OPTIONS",
+            Upstream::Inbox(_) => "POST, PUT, PATCH, OPTIONS",
+        })
+    }
+
+    /// Whether the inbox has an answer to a request without a body.
+    fn is_answered_here(&self) -> bool {
+        query_event::of(self).is_some() || inbox_answer::fetched(self.route.protocol, self.path()).is_some()
     }
 
     /// Refuses what does not come from the platform that the route is for.
@@ -312,7 +339,11 @@ impl Exchange<'_> {
             protocol => protocol,
         };
         let shape = Shape::of(shape, self.content_type());
-        refused.answer(shape, self.head.headers.contains_key(header::ORIGIN))
+        let mut response = refused.answer(shape, self.head.headers.contains_key(header::ORIGIN));
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, self.methods());
+        }
+        response
     }
 
     /// Lets the page that sent the request read our own answer.

@@ -50,6 +50,8 @@ impl Exchange<'_> {
             BodyFormat::Otlp(..) | BodyFormat::OtlpGrpc(..) | BodyFormat::File(FileKind::Upload)
         );
         let path = self.path().trim_end_matches('/');
+        // It asks whether there was something to delete.
+        let asks = asks || self.head.method == Method::DELETE;
         let answered = match self.route.protocol {
             Protocol::Sentry => !intake::is_report_dialog(self.path()),
             Protocol::PostHog => !(path.ends_with("/flags") || path.ends_with("/decide")),

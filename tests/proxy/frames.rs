@@ -320,7 +320,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, Conduct)> {
                 frame(DATA, END_STREAM, 1, b"hello"),
             ]
             .concat(),
-            Answer(405),
+            Answer(400),
         ),
         ("an asterisk", with(":path", "*"), Answer(404)),
         ("a farewell", frame(GOAWAY, 0, 0, &[0; 8]), GoAway(NO_ERROR)),

@@ -166,3 +166,65 @@ async fn the_inbox_answers_as_each_does() {
     let info: Value = serde_json::from_str(&info.body).expect("JSON");
     assert_eq!(info["batch_ingest_config"]["use_multipart_endpoint"], true);
 }
+
+/// The base address of their clients covers the whole API.
+#[tokio::test]
+async fn what_is_deleted_at_the_service_is_asked_of_it() {
+    for (protocol, path, body) in [
+        (Protocol::Langfuse, "/api/public/traces", r#"{"traceIds":["t-1"],"note":"for jane@example.com"}"#),
+        (Protocol::LangSmith, "/examples", r#"{"ids":["e-1"],"note":"for jane@example.com"}"#),
+    ] {
+        let upstream = FakeUpstream::start(Reply { body: r#"{"message":"gone"}"#, ..Reply::default() }).await;
+        let proxy = proxy(protocol, &upstream).await;
+        let one = format!("{path}/x-1?mail=jane%40example.com");
+        let answer = proxy.send(bare("DELETE", &one, &[("authorization", "Basic x")])).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"message":"gone"}"#));
+        let seen = upstream.one();
+        let want = format!("{path}/x-1?mail=%5Bemail%5D");
+        assert_eq!((seen.method.as_str(), &seen.target), ("DELETE", &want));
+        assert_eq!((seen.header("authorization"), seen.body.len()), (Some("Basic x"), 0));
+        // There was no item.
+        assert_eq!(proxy.settled().await.received, 0);
+
+        let with_body = post(path, &[("content-type", "application/json")], body);
+        let with_body = [b"DELETE", &with_body[b"POST".len()..]].concat();
+        assert_eq!(proxy.send(with_body).await.status, 200);
+        let seen = upstream.seen().pop().expect("a request");
+        assert_eq!((seen.method.as_str(), seen.target.as_str()), ("DELETE", path));
+        assert_eq!(seen.body, body.replace("jane@example.com", "[email]").as_bytes());
+        Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
+    }
+}
+
+/// The header is what a client chooses its next request by.
+#[tokio::test]
+async fn a_method_that_is_not_taken_is_told_those_that_are() {
+    const API: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+    const INGEST: &str = "GET, HEAD, POST, PUT, PATCH, OPTIONS";
+    const INBOX: &str = "POST, PUT, PATCH, OPTIONS";
+    let upstream = FakeUpstream::ok().await;
+    for (protocol, method, path, there, here) in [
+        (Protocol::Langfuse, "BREW", "/api/public/traces", API, INBOX),
+        (Protocol::LangSmith, "TRACE", "/runs", API, INBOX),
+        (Protocol::LangSmith, "BREW", "/info", API, INGEST),
+        (Protocol::PostHog, "DELETE", "/e/", INGEST, INBOX),
+        (Protocol::PostHog, "DELETE", "/array/phc_a/config", INGEST, INGEST),
+        (Protocol::Segment, "DELETE", "/v1/batch", INGEST, INBOX),
+        (Protocol::Otlp, "DELETE", "/v1/traces", INGEST, INBOX),
+        (Protocol::Sentry, "DELETE", "/api/1/envelope/", INGEST, INBOX),
+    ] {
+        let inbox = Upstream::Inbox(Inbox::new(1 << 20));
+        for (to, want) in [(http(&upstream.url(), &TlsOptions::default()), there), (inbox, here)] {
+            let answer = Proxy::speaking(protocol, to).await.send(bare(method, path, &[])).await;
+            assert_eq!(
+                (answer.status, answer.header("allow").as_deref()),
+                (405, Some(want)),
+                "{protocol} {path}"
+            );
+        }
+    }
+    assert!(upstream.seen().is_empty());
+    let inbox = Proxy::speaking(Protocol::Langfuse, Upstream::Inbox(Inbox::new(1 << 20))).await;
+    let answer = inbox.send(bare("DELETE", "/api/public/traces/t-1", &[])).await;
+    assert_eq!((answer.status, answer.header("allow").as_deref()), (405, Some(INBOX)));
+}
