@@ -97,6 +97,8 @@ enum Mode {
     Lines,
     /// The first line will tell.
     FirstLine,
+    /// The first byte will tell: an array of items, or else the first line.
+    FirstByte,
     /// A Sentry envelope.
     Envelope(Box<Envelope>),
     /// A body that comes apart at its end, when all of it is there.
@@ -195,6 +197,7 @@ impl Splitter {
             BodyFormat::Multipart(_, boundary) => Mode::Held(Vec::new(), Apart::Form(boundary)),
             BodyFormat::Ndjson | BodyFormat::MixedLines => Mode::Lines,
             BodyFormat::Auto => Mode::FirstLine,
+            BodyFormat::Logs => Mode::FirstByte,
             BodyFormat::File(FileKind::Minidump) => Mode::Whole("minidump"),
             BodyFormat::File(FileKind::UnrealReport) => Mode::Whole("unreal_report"),
             BodyFormat::File(FileKind::Upload) => Mode::Whole("attachment"),
@@ -209,6 +212,14 @@ impl Splitter {
         if let Mode::Envelope(_) = self.mode {
             return plain.chunks(FEED_BYTES).for_each(|piece| self.feed_envelope(piece, false, emit));
         }
+        if let Mode::FirstByte = self.mode
+            && let Some(first) = plain.iter().find(|byte| !byte.is_ascii_whitespace())
+        {
+            self.mode = match first {
+                b'[' => Mode::Held(Vec::new(), Apart::Batch(Dialect::Any)),
+                _ => Mode::FirstLine,
+            };
+        }
         if let Mode::Held(held, apart) = &mut self.mode {
             held.extend_from_slice(plain);
             if held.len() > ENVELOPE_ITEM_BYTES_MAX {
@@ -219,7 +230,7 @@ impl Splitter {
             return;
         }
         while !plain.is_empty() {
-            if let Mode::Whole(_) | Mode::Otlp(_) = self.mode {
+            if let Mode::Whole(_) | Mode::Otlp(_) | Mode::FirstByte = self.mode {
                 return self.current.extend(plain);
             }
             let Some(end) = memchr::memchr(b'\n', plain) else {
@@ -251,7 +262,7 @@ impl Splitter {
             }
             Mode::Whole(kind) => *kind,
             Mode::FirstLine if self.current.is_json() => "json",
-            Mode::FirstLine => "text",
+            Mode::FirstLine | Mode::FirstByte => "text",
         };
         self.emit(kind, emit);
     }
@@ -501,6 +512,13 @@ mod tests {
     #[test]
     fn the_first_line_tells() {
         check(BodyFormat::Auto, "{\"a\":1}\n{\"b\":2}", &[("line", "{\"a\":1}"), ("line", "{\"b\":2}")]);
+        check(BodyFormat::Logs, "{\"a\":1}\n{\"b\":2}", &[("line", "{\"a\":1}"), ("line", "{\"b\":2}")]);
+        check(
+            BodyFormat::Logs,
+            " [{\"a\":1},\n{\"b\":2}]\n",
+            &[("event", "{\"a\":1}"), ("event", "{\"b\":2}")],
+        );
+        check(BodyFormat::Logs, "hello\nworld", &[("text", "hello\nworld")]);
         check(BodyFormat::Auto, "{\n\"a\":1}\n", &[("json", "{\n\"a\":1}\n")]);
         check(BodyFormat::Auto, "{\"a\":1}", &[("json", "{\"a\":1}")]);
         check(BodyFormat::Auto, "hello\nworld", &[("text", "hello\nworld")]);

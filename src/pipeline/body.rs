@@ -11,6 +11,7 @@ use super::otlp::{OtlpBody, OtlpWire};
 use super::room::Taken;
 use super::{BodyFormat, BodyLimits, Dialect, FileKind, Refusal, Summary, forms};
 use crate::frame::FrameError;
+use crate::frame::batch;
 use crate::frame::lines::{LineFramer, LinePart};
 use crate::frame::sentry::{EnvelopeFramer, envelope_event_id};
 use crate::outcome::Reason;
@@ -20,6 +21,8 @@ use crate::redact::{ItemFormat, ItemScope, OnError, Scrubber, Verdict};
 pub(super) enum Body {
     /// A format that the first line decides.
     Undecided(Vec<u8>),
+    /// The same, unless all of it is an array.
+    Logs(Vec<u8>),
     Envelope {
         framer: Box<EnvelopeFramer>,
         /// The header says where it goes.
@@ -98,6 +101,7 @@ impl Body {
             BodyFormat::Form => Self::Form { held: Vec::new(), scope: ItemScope::Any },
             BodyFormat::ReportForm => Self::Form { held: Vec::new(), scope: ItemScope::UserReport },
             BodyFormat::Auto => Self::Undecided(Vec::new()),
+            BodyFormat::Logs => Self::Logs(Vec::new()),
             BodyFormat::Events(dialect) => Self::Events { held: Vec::new(), dialect, bare: false },
             BodyFormat::Multipart(dialect, boundary) => {
                 Self::Multipart(Box::new(Parts::new(dialect, boundary, limits.item_bytes_max)))
@@ -122,6 +126,7 @@ impl Body {
     pub(super) fn held_bytes(&self) -> usize {
         match self {
             Self::Undecided(held)
+            | Self::Logs(held)
             | Self::Document { held, .. }
             | Self::Form { held, .. }
             | Self::Events { held, .. }
@@ -145,6 +150,15 @@ impl Body {
                     return self.decide(stage);
                 }
                 Ok(())
+            }
+            Self::Logs(held) => {
+                held.extend_from_slice(piece);
+                // An array is told by its end; one that cannot be held is walked on in windows, as one item.
+                if begins_array(held) != Some(false) && held.len() <= stage.limits.item_bytes_max {
+                    return Ok(());
+                }
+                *self = Self::Undecided(std::mem::take(held));
+                self.push(&[], stage)
             }
             Self::Envelope { framer, tunnel } => {
                 framer.feed(piece);
@@ -205,6 +219,14 @@ impl Body {
                 self.decide(stage)?;
                 self.finish(stage)
             }
+            Self::Logs(held) => {
+                let held = std::mem::take(held);
+                *self = match batch::split(&held, &[]) {
+                    Some(_) => Self::Events { held, dialect: Dialect::Any, bare: false },
+                    None => Self::Undecided(held),
+                };
+                self.finish(stage)
+            }
             Self::Envelope { framer, tunnel } => {
                 framer.finish();
                 envelope(framer, *tunnel, stage)
@@ -260,6 +282,12 @@ impl Body {
         *self = Self::new(format, stage.limits);
         self.push(&held, stage)
     }
+}
+
+/// Whether a document is an array, if its beginning says so yet.
+fn begins_array(bytes: &[u8]) -> Option<bool> {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
+    first.map(|byte| *byte == b'[')
 }
 
 impl Lines {

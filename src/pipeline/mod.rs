@@ -71,6 +71,8 @@ pub enum BodyFormat {
     ReportForm,
     /// Decided by the first bytes: JSON, NDJSON or text.
     Auto,
+    /// Logs of a platform: an array whose elements are items of their own, or what [`BodyFormat::Auto`] makes of it.
+    Logs,
     /// JSON: one event, or a batch whose elements are items of their own.
     Events(Dialect),
     /// `multipart/form-data`, each part an item.

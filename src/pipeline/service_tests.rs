@@ -553,3 +553,55 @@ fn in_shadow_mode_nothing_changes() {
     let form = form(&[("Content-Disposition: form-data; name=\"email\"", "jane@example.com")]);
     assert_eq!(check_under(&shadow, multipart(Dialect::Any), &form).0, form);
 }
+
+const LOGS: BodyFormat = BodyFormat::Logs;
+
+#[test]
+fn each_log_of_an_array_is_an_item() {
+    for (body, want, redacted, clean) in [
+        (
+            "\u{feff} [ {\"message\":\"from 192.0.2.7\"},\n {\"message\":\"ok\"} ] \n",
+            "\u{feff} [ {\"message\":\"from [ip]\"},\n {\"message\":\"ok\"} ] \n",
+            1,
+            1,
+        ),
+        (
+            r#"[{"user":{"username":"quokka7"},"message":"by quokka7"},{"message":"by quokka7"}]"#,
+            r#"[{"user":{"username":"[person]"},"message":"by [person]"},{"message":"by quokka7"}]"#,
+            1,
+            1,
+        ),
+        // Lines, of arrays too; one document over lines; text.
+        ("{\"a\":\"192.0.2.7\"}\n{\"a\":1}\n", "{\"a\":\"[ip]\"}\n{\"a\":1}\n", 1, 1),
+        ("[\"192.0.2.7\"]\n[1]\n[2]", "[\"[ip]\"]\n[1]\n[2]", 1, 2),
+        ("{\n\"a\":\"192.0.2.7\"\n}", "{\n\"a\":\"[ip]\"\n}", 1, 0),
+        ("from 192.0.2.7\nok", "from [ip]\nok", 1, 1),
+    ] {
+        let summary = scrubs(LOGS, body, want);
+        assert_eq!((summary.redacted, summary.clean), (redacted, clean), "{body}");
+    }
+    keeps(LOGS, "[]");
+    keeps(LOGS, "");
+}
+
+/// The first element is no JSON, which shows only when it is read.
+#[test]
+fn a_log_that_cannot_be_read_goes_alone() {
+    let body = r#"[{"a":tru},{"a":"192.0.2.7"},{"a":1}]"#;
+    let want = r#"[{"a":"[ip]"},{"a":1}]"#;
+    let summary = check(LOGS, BodyLimits::default(), body.as_bytes(), want.as_bytes());
+    assert_eq!((summary.redacted, summary.clean, &*summary.dropped), (1, 1, &[(Reason::NotJson, 1)][..]));
+    let alone = run(LOGS, BodyLimits::default(), &[br#"[{"a":tru}]"#]);
+    assert_eq!(alone.expect_err("nothing is left").reason, Reason::NotJson);
+}
+
+/// At n bytes an array comes apart; at one more it is walked on in windows and is one item.
+#[test]
+fn an_array_that_cannot_be_held_is_one_item() {
+    let body = r#"[{"a":"192.0.2.7"},{"a":1}]"#;
+    let want = r#"[{"a":"[ip]"},{"a":1}]"#;
+    for (item_bytes_max, items) in [(body.len(), 2), (body.len() - 1, 1)] {
+        let limits = BodyLimits { item_bytes_max, ..BodyLimits::default() };
+        assert_eq!(check(LOGS, limits, body.as_bytes(), want.as_bytes()).items(), items);
+    }
+}

@@ -724,7 +724,7 @@ impl Exchange<'_> {
     ///
     /// LEAK: spans in JSON name their attributes by values, which no field rule sees in a document of no format.
     fn of_platform(&self, format: BodyFormat, declared: Coding, body: &[u8]) -> BodyFormat {
-        let is_json = self.signature().is_some() && format == BodyFormat::Auto;
+        let is_json = self.signature().is_some() && format == BodyFormat::Logs;
         if is_json && platform::holds_spans(declared, self.decode_limits(), body) {
             return BodyFormat::Otlp(Signal::Traces, Encoding::Json);
         }

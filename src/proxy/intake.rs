@@ -114,7 +114,7 @@ fn vercel(content_type: Option<&str>) -> Intake {
         Some(OtlpType::Grpc) => Intake::Refuse(Reason::UnknownContentType),
         _ => match generic(content_type) {
             Intake::Scrub(BodyFormat::Json | BodyFormat::Ndjson | BodyFormat::Auto) => {
-                Intake::Scrub(BodyFormat::Auto)
+                Intake::Scrub(BodyFormat::Logs)
             }
             Intake::Scrub(_) => Intake::Refuse(Reason::UnknownContentType),
             refused => refused,

@@ -98,9 +98,11 @@ impl Limits {
     #[must_use]
     pub fn streamed(&self, format: BodyFormat) -> BodyLimits {
         match format {
-            BodyFormat::Ndjson | BodyFormat::MixedLines | BodyFormat::Text | BodyFormat::Auto => {
-                BodyLimits { body_bytes_max: None, ..self.streamed }
-            }
+            BodyFormat::Ndjson
+            | BodyFormat::MixedLines
+            | BodyFormat::Text
+            | BodyFormat::Auto
+            | BodyFormat::Logs => BodyLimits { body_bytes_max: None, ..self.streamed },
             _ => self.streamed,
         }
     }

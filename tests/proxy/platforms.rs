@@ -70,8 +70,24 @@ async fn what_vercel_signed_goes_on_without_what_is_personal_and_without_its_sig
             .replace("jane%40example.com", "%5Bemail%5D")
             .replace(r#""192.0.2.7""#, "null");
         assert_eq!(text, want);
-        Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
+        let totals = proxy.settled().await;
+        assert_eq!((totals.of(Outcome::Redacted), totals.of(Outcome::Forwarded)), (1, 1));
     }
+}
+
+/// What is signed anew is what is sent.
+#[tokio::test]
+async fn a_log_that_cannot_be_read_is_left_out_of_its_array_alone() {
+    let body = br#"[{"id":"1","message":nul},{"id":"2","message":"login of jane@example.com"},{"id":"3"}]"#;
+    let upstream = FakeUpstream::ok().await;
+    let proxy = drain(Protocol::Vercel, &upstream, Some(OWN)).await;
+    assert_eq!(vercel(&proxy, Some(&signature(SECRET, body)), None, body).await.status, 200);
+    let seen = upstream.one();
+    assert_eq!(seen.body, br#"[{"id":"2","message":"login of [email]"},{"id":"3"}]"#);
+    assert_eq!(seen.header("x-vercel-signature"), Some(&*signature(OWN, &seen.body)));
+    let totals = proxy.settled().await;
+    let of = |outcome| totals.of(outcome);
+    assert_eq!((of(Outcome::Redacted), of(Outcome::Forwarded), of(Outcome::Dropped)), (1, 1, 1));
 }
 
 /// In either form attributes are fields: no pattern would find this prompt.
@@ -107,7 +123,9 @@ async fn web_analytics_and_speed_insights_go_on_without_what_is_personal() {
                 .replace("jane%40example.com", "%5Bemail%5D")
                 .replace("192.0.2.7", "[ip]");
             assert_eq!(unpacked(&upstream.one().body), want);
-            Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
+            let totals = proxy.settled().await;
+            assert_eq!(totals.received, events as u64);
+            Proxy::assert_all(totals, Outcome::Redacted);
         }
     }
 }
