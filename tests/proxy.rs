@@ -32,6 +32,8 @@ mod otlp_calls;
 mod platforms;
 #[path = "proxy/posthog.rs"]
 mod posthog;
+#[path = "proxy/query_events.rs"]
+mod query_events;
 #[path = "proxy/refusals.rs"]
 mod refusals;
 #[path = "proxy/routing.rs"]

@@ -99,6 +99,7 @@ impl Body {
             BodyFormat::MixedLines => lines(LineKind::Mixed),
             BodyFormat::Text => lines(LineKind::Text),
             BodyFormat::Form => Self::Form { held: Vec::new(), scope: ItemScope::Any },
+            BodyFormat::Query => Self::Form { held: Vec::new(), scope: ItemScope::Query },
             BodyFormat::ReportForm => Self::Form { held: Vec::new(), scope: ItemScope::UserReport },
             BodyFormat::Auto => Self::Undecided(Vec::new()),
             BodyFormat::Logs => Self::Logs(Vec::new()),

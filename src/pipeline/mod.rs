@@ -69,6 +69,8 @@ pub enum BodyFormat {
     Form,
     /// The same, from the dialog in which a person reports a crash.
     ReportForm,
+    /// The query of an address that tells an event.
+    Query,
     /// Decided by the first bytes: JSON, NDJSON or text.
     Auto,
     /// Logs of a platform: an array whose elements are items of their own, or what [`BodyFormat::Auto`] makes of it.

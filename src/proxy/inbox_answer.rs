@@ -4,6 +4,7 @@
 //! request is repeated in it.
 
 use super::answer::{self, AnswerBody};
+use super::intake;
 use crate::route::Protocol;
 use bytes::Bytes;
 use hyper::{Response, StatusCode};
@@ -19,11 +20,14 @@ pub(super) fn stored(protocol: Protocol, path: &str) -> Option<Response<AnswerBo
         // One result per event, and none says that nothing is to be sent again.
         Protocol::PostHog if path.ends_with("/i/v1/analytics/events") => (200, JSON, r#"{"results":{}}"#),
         Protocol::PostHog => (200, JSON, r#"{"status":1}"#),
+        Protocol::Segment | Protocol::RudderStack if intake::is_pixel(path) => return Some(picture()),
         Protocol::Segment => (200, JSON, r#"{"success":true}"#),
         Protocol::RudderStack => (200, "text/plain; charset=utf-8", "OK"),
         // SPEC: ingestion answers 207 whatever became of the events.
         Protocol::Langfuse if path.ends_with("/ingestion") => (207, JSON, r#"{"successes":[],"errors":[]}"#),
         Protocol::LangSmith => (202, JSON, r#"{"message":"Runs batch ingested"}"#),
+        // SPEC: <https://github.com/getsentry/relay> (`endpoints/monitor.rs`), whatever becomes of it.
+        Protocol::Sentry if intake::is_check_in(path) => (202, JSON, ""),
         Protocol::Sentry
         | Protocol::Otlp
         | Protocol::Langfuse
@@ -52,6 +56,14 @@ const REMOTE_CONFIG: &str = r#"{"supportedCompression":["gzip","gzip-js"],"hasFe
 /// SPEC: what LangSmith's SDKs ask for first: <https://api.smith.langchain.com/redoc#tag/info>
 const INFO: &str = r#"{"version":"0.10.0","instance_flags":{"zstd_compression_enabled":true},"batch_ingest_config":{"use_multipart_endpoint":true,"scale_up_qsize_trigger":1000,"scale_up_nthreads_limit":16,"scale_down_nempty_trigger":4,"size_limit":100,"size_limit_bytes":20971520}}"#;
 
+/// One transparent point: what a pixel is in a page.
+const PICTURE: &[u8] =
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
+
+fn picture() -> Response<AnswerBody> {
+    answer::full(StatusCode::OK, "image/gif", Bytes::from_static(PICTURE))
+}
+
 fn whole(status: u16, content_type: &'static str, body: &'static str) -> Response<AnswerBody> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     answer::full(status, content_type, Bytes::from_static(body.as_bytes()))
@@ -63,6 +75,7 @@ mod tests {
 
     #[test]
     fn answers_are_what_they_say() {
+        assert_eq!(PICTURE.len(), 43);
         for text in [FLAGS, DECIDED, REMOTE_CONFIG, INFO] {
             assert!(serde_json::from_str::<serde_json::Value>(text).is_ok(), "{text}");
         }
@@ -72,6 +85,8 @@ mod tests {
             (Protocol::Langfuse, "/api/public/scores", None),
             (Protocol::LangSmith, "/runs/multipart", Some(202)),
             (Protocol::Sentry, "/api/1/envelope/", None),
+            (Protocol::Sentry, "/api/1/cron/nightly/", Some(202)),
+            (Protocol::RudderStack, "/pixel/v1/track", Some(200)),
         ] {
             assert_eq!(stored(protocol, path).map(|answer| answer.status().as_u16()), want, "{path}");
         }

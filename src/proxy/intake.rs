@@ -6,6 +6,7 @@
 mod service;
 mod stored;
 
+pub(crate) use service::is_pixel;
 pub(crate) use stored::is_stored;
 
 use crate::outcome::Reason;
@@ -234,6 +235,16 @@ pub(crate) fn is_report_dialog(path: &str) -> bool {
     path.trim_end_matches('/').ends_with("/api/embed/error-page")
 }
 
+/// Whether a path is one by which jobs say that they began or ended, also by `GET`.
+/// SPEC: <https://docs.sentry.io/product/crons/getting-started/http/>
+pub(crate) fn is_check_in(path: &str) -> bool {
+    let Some((_, below)) = path.rsplit_once("/api/") else { return false };
+    let mut parts = below.split('/');
+    let mut next = || parts.next().filter(|part| !part.is_empty());
+    let is_project = next().is_some_and(|project| !matches!(project, "0" | "embed"));
+    is_project && next() == Some("cron") && next().is_some()
+}
+
 /// Browser reports: CSP, Expect-CT, Expect-Staple, network errors.
 fn report(content_type: Option<&str>) -> Intake {
     const TYPES: [&str; 7] = [
@@ -369,6 +380,22 @@ mod tests {
             ("/", NotFound),
         ] {
             assert_eq!(intake(Protocol::Sentry, path, None), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn check_ins_of_jobs() {
+        for (path, want) in [
+            ("/api/42/cron/nightly", true),
+            ("/prefix/api/42/cron/nightly/0123456789abcdef0123456789abcdef/", true),
+            ("/api/42/cron/", false),
+            ("/api/0/cron/nightly", false),
+            ("/api/42/envelope/", false),
+            ("/cron/nightly", false),
+        ] {
+            assert_eq!(is_check_in(path), want, "{path}");
+            let taken = intake(Protocol::Sentry, path, Some("application/json"));
+            assert_eq!(taken == Scrub(F::Json), want, "{path}: also with a body");
         }
     }
 

@@ -224,8 +224,8 @@ impl Exchange<'_> {
                 return Err(Reason::UnknownContentType.into());
             }
         }
-        if let Some(query) = query_event::of(self) {
-            return query_event::forward(self, query).await;
+        if let Some(event) = query_event::of(self) {
+            return query_event::forward(self, event).await;
         }
         if let Upstream::Inbox(_) = &self.route.upstream
             && let Some(answer) = inbox_answer::fetched(self.route.protocol, self.path())

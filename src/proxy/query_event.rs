@@ -1,34 +1,56 @@
-//! Events in the address of a request: PostHog's pixel, `GET /e/?data=…`.
+//! Events in the address of a request: PostHog's pixel, `GET /e/?data=…`, those of Segment and RudderStack,
+//! `GET /pixel/v1/track?event=…`, and how Sentry hears of a job, `GET /api/42/cron/nightly/?status=ok`.
 //!
 //! In: a request without a body. Out: the same with its event scrubbed and counted as a body's would be.
+//! What else is fetched with a query, Sentry's dialog for a report among it, brings no event; its query is scrubbed all the same.
 
 use super::answer::{AnswerBody, Refused};
 use super::scrub::Scrub;
 use super::spooled::{self, Outgoing};
-use super::{Exchange, deliver, headers};
+use super::{Exchange, deliver, intake};
 use crate::decode::Coding;
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Dialect, Pipeline};
+use crate::redact::spelled_as_url;
 use crate::route::{Protocol, Upstream};
 use crate::trace::Stage;
 use bytes::Bytes;
-use hyper::Response;
 use hyper::http::uri::PathAndQuery;
+use hyper::{Method, Response};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The query that holds an event, if this protocol has such and this request does.
-pub(super) fn of<'e>(exchange: &'e Exchange<'_>) -> Option<&'e str> {
+/// An event in an address.
+pub(super) struct QueryEvent<'e> {
+    query: &'e str,
+    format: BodyFormat,
+}
+
+/// The event in the address of a request, if this protocol has such and this request does.
+pub(super) fn of<'e>(exchange: &'e Exchange<'_>) -> Option<QueryEvent<'e>> {
     let query = exchange.head.uri.query()?;
-    let holds = exchange.route.protocol == Protocol::PostHog
-        && query.split('&').any(|pair| pair.starts_with("data="));
-    holds.then_some(query)
+    // With another method the event is in the body, and the query says whose it is.
+    let is_fetched = matches!(exchange.head.method, Method::GET | Method::HEAD);
+    let format = match exchange.route.protocol {
+        Protocol::PostHog if query.split('&').any(|pair| pair.starts_with("data=")) => {
+            BodyFormat::Events(Dialect::PostHog)
+        }
+        Protocol::Segment | Protocol::RudderStack if is_fetched && intake::is_pixel(exchange.path()) => {
+            BodyFormat::Query
+        }
+        Protocol::Sentry if is_fetched && intake::is_check_in(exchange.path()) => BodyFormat::Query,
+        _ => return None,
+    };
+    Some(QueryEvent { query, format })
 }
 
 /// Scrubs the event and forwards the request.
-pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Response<AnswerBody>, Refused> {
+pub(super) async fn forward(
+    exchange: &Exchange<'_>,
+    event: QueryEvent<'_>,
+) -> Result<Response<AnswerBody>, Refused> {
     let receipt = exchange.settings.ledger.open(&exchange.route.metrics);
-    let format = BodyFormat::Events(Dialect::PostHog);
+    let QueryEvent { query, format } = event;
     let limits = exchange.settings.limits.buffered;
     let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), limits, format, Coding::Identity);
     // An address is bounded by the head that it came in; only what it unpacks to is charged.
@@ -55,10 +77,14 @@ pub(super) async fn forward(exchange: &Exchange<'_>, query: &str) -> Result<Resp
         writer.write(&out);
         return Ok(deliver::store(exchange, format, writer, &summary, receipt));
     }
+    let out = match format {
+        BodyFormat::Query if summary.changed => spelled_as_url(&out).into(),
+        _ => out,
+    };
     let target = [exchange.plan.scrub_path(exchange.path()).as_bytes(), b"?", &out].concat();
     let answered = match PathAndQuery::try_from(target) {
         Ok(target) => {
-            let headers = headers::upstream(exchange.route.protocol, &exchange.head.headers);
+            let headers = exchange.upstream_headers();
             if let (Some(queue), Upstream::Http(upstream)) =
                 (exchange.queue(format), &exchange.route.upstream)
             {

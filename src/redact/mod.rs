@@ -37,6 +37,7 @@ pub use binary::BinaryKind;
 #[doc(hidden)] // for the tests' own writing of the engine
 pub use learnt::common::COMMON as COMMON_WORDS;
 pub use plan::Plan;
+pub(crate) use plan::spelled_as_url;
 pub(crate) use scrubber::{Alike, Around, Replacement, Replacements};
 pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};
 pub use trace::{Event, Fate, Stage};

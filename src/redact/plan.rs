@@ -302,9 +302,7 @@ impl Plan {
         if !verdict.changed {
             return Cow::Borrowed(text);
         }
-        // What stands in a URL must be spelled as one: the brackets of a stand-in are not.
-        let safe = String::from_utf8_lossy(&out).replace('[', "%5B").replace(']', "%5D").replace(' ', "%20");
-        Cow::Owned(if verdict.drop_item { String::new() } else { safe })
+        Cow::Owned(if verdict.drop_item { String::new() } else { spelled_as_url(&out) })
     }
 
     /// The name of a detector: a pattern, a field rule, a rule of the policy, or a bound that was passed.
@@ -319,6 +317,11 @@ impl Plan {
             None => Cow::Borrowed(self.set.name(index).unwrap_or("unknown")),
         }
     }
+}
+
+/// What was scrubbed of a URL, as one: the brackets of a stand-in do not belong in it.
+pub(crate) fn spelled_as_url(scrubbed: &[u8]) -> String {
+    String::from_utf8_lossy(scrubbed).replace('[', "%5B").replace(']', "%5D").replace(' ', "%20")
 }
 
 fn number(n: usize) -> u16 {

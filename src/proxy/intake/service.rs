@@ -47,6 +47,13 @@ pub(super) fn segment(path: &str, content_type: Option<&str>) -> Intake {
     }
 }
 
+/// Whether a path takes an event in its query by `GET`, for places where no script runs, such as a mail.
+/// SPEC: <https://segment.com/docs/connections/sources/catalog/libraries/server/pixel-tracking-api/> (`/v1/pixel/track`),
+/// <https://www.rudderstack.com/docs/api/pixel-api/> (`/pixel/v1/track`)
+pub(crate) fn is_pixel(path: &str) -> bool {
+    ["/v1/pixel/", "/pixel/v1/"].iter().any(|form| path.contains(form))
+}
+
 /// SPEC: <https://api.reference.langfuse.com/>
 pub(super) fn langfuse(path: &str, content_type: Option<&str>) -> Intake {
     let Some(at) = path.find("/api/public/") else { return Intake::NotFound };
