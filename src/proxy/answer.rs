@@ -6,7 +6,6 @@
 use crate::gate::Rule;
 use crate::outcome::Reason;
 use crate::pipeline::Encoding;
-use crate::proxy::cors;
 use crate::proxy::headers;
 use crate::proxy::intake::{self, OtlpType};
 use crate::proxy::{grpc, otlp};
@@ -63,8 +62,8 @@ impl Refused {
         Self { reason: Reason::BadRequest, status, detail }
     }
 
-    /// The answer in the shape that the protocol's SDKs read. `origin`: the request came from a browser.
-    pub(crate) fn answer(self, shape: Shape, origin: bool) -> Response<AnswerBody> {
+    /// The answer in the shape that the protocol's SDKs read.
+    pub(crate) fn answer(self, shape: Shape) -> Response<AnswerBody> {
         let mut response = match shape {
             Shape::Json(protocol) => {
                 full(self.status_for(protocol), "application/json", Bytes::from(self.json(protocol)))
@@ -81,9 +80,6 @@ impl Refused {
         }
         if shape == Shape::Json(Protocol::Sentry) && self.reason == Reason::SpoolFull {
             headers.insert(X_SENTRY_RATE_LIMITS, SENTRY_RATE_LIMITS);
-        }
-        if origin {
-            cors::allow_any(headers);
         }
         response
     }
@@ -347,7 +343,7 @@ mod tests {
         for protocol in Protocol::ALL {
             for reason in Reason::ALL {
                 let AnswerBody(Kind::Full(body)) =
-                    Refused::from(*reason).answer(Shape::of(protocol, None), false).into_body()
+                    Refused::from(*reason).answer(Shape::of(protocol, None)).into_body()
                 else {
                     panic!("our own answers are whole");
                 };
@@ -366,7 +362,7 @@ mod tests {
             (Reason::BodyTooLarge, Protocol::Segment, 413),
             (Reason::UpstreamUnreachable, Protocol::Segment, 503),
         ] {
-            let answer = Refused::from(reason).answer(Shape::of(protocol, None), false);
+            let answer = Refused::from(reason).answer(Shape::of(protocol, None));
             assert_eq!(answer.status().as_u16(), want, "{protocol} {reason}");
         }
     }

@@ -339,18 +339,16 @@ impl Exchange<'_> {
             protocol => protocol,
         };
         let shape = Shape::of(shape, self.content_type());
-        let mut response = refused.answer(shape, self.head.headers.contains_key(header::ORIGIN));
+        let mut response = refused.answer(shape);
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, self.methods());
         }
-        response
+        self.readable(response)
     }
 
     /// Lets the page that sent the request read our own answer.
     fn readable(&self, mut response: Response<AnswerBody>) -> Response<AnswerBody> {
-        if self.head.headers.contains_key(header::ORIGIN) {
-            cors::allow_any(response.headers_mut());
-        }
+        cors::let_read(response.headers_mut(), &self.head.headers, self.route.protocol);
         response
     }
 
@@ -418,7 +416,8 @@ async fn unrouted(settings: &ProxySettings, head: &Parts, body: Incoming) -> Res
     let refused = if elsewhere { Refused::MISDIRECTED } else { Refused::from(Reason::NoRoute) };
     let refused_for = refused.reason;
     let shape = Shape::of(protocol, content_type(head));
-    let response = refused.answer(shape, head.headers.contains_key(header::ORIGIN));
+    let mut response = refused.answer(shape);
+    cors::let_read(response.headers_mut(), &head.headers, protocol);
     timer.code = response.status().as_u16();
     end_span(span, Some(refused_for), timer.code, 0);
     response

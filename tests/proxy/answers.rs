@@ -125,3 +125,39 @@ async fn the_inbox_lets_pages_send() {
         assert!(allowed.contains(name), "{name}");
     }
 }
+
+/// `*` counts for nothing where a page sent credentials, as a beacon does: the page could not read why it was refused.
+#[tokio::test]
+async fn our_own_answers_name_the_origin_of_the_page() {
+    let upstream = FakeUpstream::ok().await;
+    let routed = Proxy::to_http(&upstream).await;
+    let inbox = Proxy::to_inbox(&Inbox::new(1 << 20)).await;
+    let coded = ("content-encoding", "snappy");
+    let grpc = ("content-type", "text/plain");
+    for (proxy, path, headers, status, exposed) in [
+        (&routed, ENVELOPE_PATH, &[coded][..], 415, "x-sentry-error, x-sentry-rate-limits, retry-after"),
+        (&routed, "/v1/traces", &[grpc], 415, "retry-after"),
+        (&routed, "/logs/x", &[coded], 415, "retry-after"),
+        (&routed, "/elsewhere", &[], 404, "retry-after"),
+        (&inbox, ENVELOPE_PATH, &[], 200, "x-sentry-error, x-sentry-rate-limits, retry-after"),
+        (&inbox, "/logs/x", &[], 200, "retry-after"),
+    ] {
+        for origin in ["https://example.com", "null"] {
+            let headers = [&[("origin", origin)], headers].concat();
+            let answer = proxy.send(post(path, &headers, "{}")).await;
+            let header = |name| answer.header(name);
+            assert_eq!(answer.status, status, "{path}");
+            assert_eq!(header("access-control-allow-origin").as_deref(), Some(origin), "{path}");
+            assert_eq!(header("access-control-allow-credentials").as_deref(), Some("true"), "{path}");
+            assert_eq!(header("vary").as_deref(), Some("origin"), "{path}");
+            assert_eq!(header("access-control-expose-headers").as_deref(), Some(exposed), "{path}");
+        }
+        let answer = proxy.send(post(path, headers, "{}")).await;
+        assert_eq!(
+            (answer.header("access-control-allow-origin"), answer.header("vary")),
+            (None, None),
+            "{path}"
+        );
+    }
+    assert!(upstream.seen().is_empty());
+}

@@ -87,7 +87,7 @@ async fn the_inbox_keeps_what_would_have_left() {
     let proxy = Proxy::to_inbox(&inbox).await;
     let answer = proxy.send(post(ENVELOPE_PATH, &[("origin", "https://example.com")], ENVELOPE)).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("access-control-allow-origin").as_deref(), Some("*"));
+    assert_eq!(answer.header("access-control-allow-origin").as_deref(), Some("https://example.com"));
     let [item] = &inbox.after(0, 9)[..] else { panic!("one item was sent") };
     assert_eq!(item.text(), Some("{\"message\":\"it broke\"}"));
     Proxy::assert_ended(proxy.settled().await, 1, 0);

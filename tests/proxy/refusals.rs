@@ -84,7 +84,7 @@ async fn refusals_have_the_shape_that_sdks_read() {
     assert_eq!(sentry.body, r#"{"detail":"upstream unavailable","causes":["upstream_unreachable"]}"#);
     assert_eq!(sentry.header("x-sentry-error").as_deref(), Some("upstream unavailable"));
     assert!(sentry.header("retry-after").is_some());
-    assert_eq!(sentry.header("access-control-allow-origin").as_deref(), Some("*"));
+    assert_eq!(sentry.header("access-control-allow-origin").as_deref(), Some("https://example.com"));
 
     let generic = proxy.send(post("/logs/x", &[], "{}")).await;
     assert_eq!(generic.status, 503);
