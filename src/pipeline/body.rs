@@ -9,7 +9,7 @@ use super::long::{LongDocument, NotJson};
 use super::multipart::Parts;
 use super::otlp::{OtlpBody, OtlpWire};
 use super::room::Taken;
-use super::{BodyFormat, BodyLimits, Dialect, FileKind, Refusal, Summary, forms};
+use super::{BodyFormat, BodyLimits, Dialect, FileKind, Refusal, Summary, forms, raven};
 use crate::frame::FrameError;
 use crate::frame::batch;
 use crate::frame::lines::{LineFramer, LinePart};
@@ -31,7 +31,12 @@ pub(super) enum Body {
     /// One document, while it can be held.
     Document {
         held: Vec<u8>,
-        scope: ItemScope,
+    },
+    /// One event of Sentry's, likewise.
+    SentryEvent {
+        held: Vec<u8>,
+        /// The event alone is wanted, without what it is packed in.
+        bare: bool,
     },
     /// One document that could not.
     Long(LongDocument),
@@ -93,8 +98,8 @@ impl Body {
                 framer: Box::new(EnvelopeFramer::new(limits.item_bytes_max)),
                 tunnel: format == BodyFormat::Tunnel,
             },
-            BodyFormat::SentryEvent => Self::Document { held: Vec::new(), scope: ItemScope::Sentry },
-            BodyFormat::Json => Self::Document { held: Vec::new(), scope: ItemScope::Any },
+            BodyFormat::SentryEvent => Self::SentryEvent { held: Vec::new(), bare: false },
+            BodyFormat::Json => Self::Document { held: Vec::new() },
             BodyFormat::Ndjson => lines(LineKind::Json),
             BodyFormat::MixedLines => lines(LineKind::Mixed),
             BodyFormat::Text => lines(LineKind::Text),
@@ -119,7 +124,7 @@ impl Body {
     }
 
     pub(super) fn set_bare(&mut self) {
-        if let Self::Events { bare, .. } = self {
+        if let Self::Events { bare, .. } | Self::SentryEvent { bare, .. } = self {
             *bare = true;
         }
     }
@@ -128,7 +133,8 @@ impl Body {
         match self {
             Self::Undecided(held)
             | Self::Logs(held)
-            | Self::Document { held, .. }
+            | Self::Document { held }
+            | Self::SentryEvent { held, .. }
             | Self::Form { held, .. }
             | Self::Events { held, .. }
             | Self::File { held, .. } => held.capacity(),
@@ -165,10 +171,15 @@ impl Body {
                 framer.feed(piece);
                 envelope(framer, *tunnel, stage)
             }
-            Self::Document { held, scope } => {
+            Self::Document { .. } | Self::SentryEvent { .. } => {
+                let (held, scope) = match self {
+                    Self::SentryEvent { held, .. } => (held, ItemScope::Sentry),
+                    Self::Document { held } => (held, ItemScope::Any),
+                    _ => return Ok(()),
+                };
                 held.extend_from_slice(piece);
                 if held.len() > stage.limits.item_bytes_max {
-                    let (held, scope) = (std::mem::take(held), *scope);
+                    let held = std::mem::take(held);
                     *self = Self::Long(LongDocument::json(
                         stage.scrubber,
                         scope,
@@ -232,7 +243,8 @@ impl Body {
                 framer.finish();
                 envelope(framer, *tunnel, stage)
             }
-            Self::Document { held, scope } => stage.document(&std::mem::take(held), *scope),
+            Self::Document { held } => stage.document(&std::mem::take(held), ItemScope::Any),
+            Self::SentryEvent { held, bare } => raven::event(&std::mem::take(held), *bare, stage),
             Self::Long(long) => {
                 long.finish(stage.scrubber, stage.summary, stage.out)?;
                 stage.summary.item(long.changed);
@@ -386,7 +398,8 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn document(&mut self, bytes: &[u8], scope: ItemScope) -> Result<(), Refusal> {
+    /// The only item of a body, which is JSON.
+    pub(super) fn document(&mut self, bytes: &[u8], scope: ItemScope) -> Result<(), Refusal> {
         if scope == ItemScope::Sentry && self.summary.event_id.is_none() {
             self.summary.event_id = envelope_event_id(bytes);
         }

@@ -19,6 +19,7 @@ mod long;
 mod multipart;
 mod otlp;
 mod packed;
+mod raven;
 mod recording;
 mod room;
 #[cfg(test)]
@@ -55,7 +56,7 @@ pub enum BodyFormat {
     Envelope,
     /// A Sentry envelope whose header names where it goes.
     Tunnel,
-    /// One Sentry event in JSON (the `store` endpoint).
+    /// One Sentry event in JSON, or in the form of its old SDKs (the `store` endpoint).
     SentryEvent,
     /// One JSON document.
     Json,

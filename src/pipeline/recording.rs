@@ -19,7 +19,7 @@ const SHOWN_RATIO_MAX: u32 = 100;
 
 /// How the array is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
+pub(super) enum Packing {
     Plain,
     /// RFC 1950; what SDKs write.
     Zlib,
@@ -28,12 +28,12 @@ enum Packing {
 }
 
 impl Packing {
-    fn coding(self) -> Coding {
+    pub(super) fn coding(self) -> Coding {
         if self == Self::Gzip { Coding::Gzip } else { Coding::Deflate }
     }
 
     /// By the first bytes, as servers decide it. `None` for what is none of them.
-    fn of(body: &[u8]) -> Option<Self> {
+    pub(super) fn of(body: &[u8]) -> Option<Self> {
         match body {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [method, flags, ..]
@@ -100,12 +100,12 @@ fn packed(packing: Packing, body: &[u8], out: &mut Vec<u8>, stage: &mut Stage<'_
     })
 }
 
-fn of_item(reason: Reason) -> Reason {
+pub(super) fn of_item(reason: Reason) -> Reason {
     if reason == Reason::BodyTooLarge { Reason::ItemTooLarge } else { reason }
 }
 
 /// Packs as SDKs do, at their own level: servers bound the packed size, and it should not grow.
-fn pack(packing: Packing, plain: &[u8], out: &mut Vec<u8>) {
+pub(super) fn pack(packing: Packing, plain: &[u8], out: &mut Vec<u8>) {
     let level = Compression::default();
     let written = if packing == Packing::Gzip {
         let mut gzip = GzEncoder::new(out, level);

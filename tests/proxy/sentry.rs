@@ -2,6 +2,8 @@
 
 use crate::support::{Answer, FakeUpstream, Proxy, bare, http, plan, post};
 use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
@@ -251,6 +253,31 @@ async fn an_item_that_is_dropped_takes_no_other_with_it() {
     let got = [Outcome::Forwarded, Outcome::Redacted, Outcome::Dropped].map(|outcome| totals.of(outcome));
     assert_eq!(got, [1, 1, 1]);
     assert!(proxy.settings.metrics.render().contains(r#"outcome="dropped",protocol="test",reason="binary""#));
+}
+
+/// Old SDKs say nothing of the form but that it is `application/octet-stream`.
+#[tokio::test]
+async fn an_event_of_an_old_sdk_leaves_as_it_packs_them() {
+    let event = r#"{"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","message":"mail jane@example.com"}"#;
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+    zlib.write_all(event.as_bytes()).expect("a vector");
+    let body = STANDARD.encode(zlib.finish().expect("a vector"));
+    let headers = [("content-type", "application/octet-stream"), ("x-sentry-auth", "Sentry sentry_key=0a1b")];
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    assert_eq!(proxy.send(post("/api/42/store/", &headers, &body)).await.status, 200);
+    let packed = STANDARD.decode(upstream.one().body).expect("base64");
+    let mut text = String::new();
+    ZlibDecoder::new(&*packed).read_to_string(&mut text).expect("zlib");
+    assert_eq!(text, event.replace("jane@example.com", "[email]"));
+    Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
+
+    let inbox = Inbox::new(1 << 20);
+    let proxy = Proxy::to_inbox(&inbox).await;
+    let answer = proxy.send(post("/api/42/store/", &headers, &body)).await;
+    assert_eq!(answer.body, r#"{"id":"9ec79c33ec9942ab8353589fcb2e04dc"}"#);
+    let [item] = &inbox.after(0, 9)[..] else { panic!("one event was sent") };
+    assert_eq!(item.text(), Some(&*text));
 }
 
 #[tokio::test]
