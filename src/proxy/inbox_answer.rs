@@ -28,6 +28,7 @@ pub(super) fn stored(protocol: Protocol, path: &str) -> Option<Response<AnswerBo
         Protocol::LangSmith => (202, JSON, r#"{"message":"Runs batch ingested"}"#),
         // SPEC: <https://github.com/getsentry/relay> (`endpoints/monitor.rs`), whatever becomes of it.
         Protocol::Sentry if intake::is_check_in(path) => (202, JSON, ""),
+        Protocol::Sentry if path.ends_with("/integration/vercel/logs") => (202, JSON, ""),
         Protocol::Sentry
         | Protocol::Otlp
         | Protocol::Langfuse

@@ -123,6 +123,16 @@ fn vercel(content_type: Option<&str>) -> Intake {
     }
 }
 
+/// A drain of Vercel's that leads straight to Sentry. What it sends of spans goes to the paths for OTLP.
+/// SPEC: <https://docs.sentry.io/product/drains/integration/vercel/>
+fn vercel_logs(content_type: Option<&str>) -> Intake {
+    match vercel(content_type) {
+        Intake::Scrub(BodyFormat::Logs) => Intake::Scrub(BodyFormat::Logs),
+        Intake::Refuse(reason) => Intake::Refuse(reason),
+        _ => Intake::Refuse(Reason::UnknownContentType),
+    }
+}
+
 fn otlp(path: &str, content_type: Option<&str>) -> Intake {
     let content_type = content_type.unwrap_or_default();
     if charset(content_type).is_some_and(|charset| !is_utf8(charset)) {
@@ -187,6 +197,7 @@ fn sentry_nested(endpoint: &str, content_type: Option<&str>) -> Intake {
         (Some("upload"), Some(_), None) => Intake::Refuse(Reason::Binary),
         (Some("cron"), Some(_), _) => generic_json(content_type),
         (Some("events"), Some(_), Some("attachments")) => attachments(content_type),
+        (Some("integration"), Some("vercel"), Some("logs")) => vercel_logs(content_type),
         (Some("integration" | "otlp"), Some(_), _) => sentry_otlp(endpoint, content_type),
         _ => Intake::NotFound,
     }
@@ -396,6 +407,22 @@ mod tests {
             assert_eq!(is_check_in(path), want, "{path}");
             let taken = intake(Protocol::Sentry, path, Some("application/json"));
             assert_eq!(taken == Scrub(F::Json), want, "{path}: also with a body");
+        }
+    }
+
+    #[test]
+    fn logs_of_vercel_on_their_way_to_sentry() {
+        for (content_type, want) in [
+            (Some("application/json"), Scrub(F::Logs)),
+            (Some("application/x-ndjson"), Scrub(F::Logs)),
+            (None, Scrub(F::Logs)),
+            (Some("application/x-protobuf"), Refuse(Reason::UnknownContentType)),
+            (Some("application/grpc"), Refuse(Reason::UnknownContentType)),
+            (Some("application/json; charset=utf-16"), Refuse(Reason::UnknownCharset)),
+        ] {
+            for path in ["/api/42/integration/vercel/logs", "/api/42/integration/vercel/logs/"] {
+                assert_eq!(intake(Protocol::Sentry, path, content_type), want, "{path} {content_type:?}");
+            }
         }
     }
 

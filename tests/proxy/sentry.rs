@@ -255,6 +255,31 @@ async fn an_item_that_is_dropped_takes_no_other_with_it() {
     assert!(proxy.settings.metrics.render().contains(r#"outcome="dropped",protocol="test",reason="binary""#));
 }
 
+#[tokio::test]
+async fn logs_that_vercel_sends_to_sentry_go_on_one_by_one() {
+    let path = "/api/42/integration/vercel/logs?sentry_key=0a1b";
+    let headers = [("content-type", "application/json"), ("x-vercel-signature", "00ff")];
+    let array =
+        r#"[{"id":"1","message":"login of jane@example.com","proxy":{"clientIp":"192.0.2.7"}},{"id":"2"}]"#;
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    assert_eq!(proxy.send(post(path, &headers, array)).await.status, 200);
+    let seen = upstream.one();
+    assert_eq!(
+        String::from_utf8_lossy(&seen.body),
+        r#"[{"id":"1","message":"login of [email]","proxy":{"clientIp":null}},{"id":"2"}]"#
+    );
+    // It fits no body that was scrubbed.
+    assert_eq!((seen.target.as_str(), seen.header("x-vercel-signature")), (path, None));
+    let totals = proxy.settled().await;
+    assert_eq!((totals.of(Outcome::Redacted), totals.of(Outcome::Forwarded)), (1, 1));
+
+    let inbox = Inbox::new(1 << 20);
+    let proxy = Proxy::to_inbox(&inbox).await;
+    assert_eq!(proxy.send(post(path, &headers, array)).await.status, 202);
+    assert_eq!(inbox.after(0, 9).len(), 2);
+}
+
 /// Old SDKs say nothing of the form but that it is `application/octet-stream`.
 #[tokio::test]
 async fn an_event_of_an_old_sdk_leaves_as_it_packs_them() {
@@ -285,7 +310,8 @@ async fn what_is_no_ingest_or_not_read_is_refused_in_sentrys_shape() {
     let upstream = FakeUpstream::ok().await;
     let proxy = Proxy::to_http(&upstream).await;
     for (path, content_type, status, reason) in [
-        ("/api/42/integration/vercel/logs", "application/json", 415, "unknown_content_type"),
+        ("/api/42/integration/vercel/logs", "application/x-protobuf", 415, "unknown_content_type"),
+        ("/api/42/integration/heroku/logs", "application/json", 415, "unknown_content_type"),
         ("/api/42/upload/", "application/offset+octet-stream", 400, "bad_request"),
         ("/api/42/playstation/", "multipart/form-data; boundary=x", 415, "binary"),
         (
