@@ -579,6 +579,36 @@ async fn of_requests_without_a_body_only_the_pixel_waits() {
     spooling.end().await;
 }
 
+#[tokio::test]
+async fn a_check_in_by_its_address_waits_and_is_sent_as_it_was() {
+    let (dir, address) = (temporary(), nobody().await);
+    let spooling = Spooling::start(dir.path(), Protocol::Sentry, address).await;
+    let target = "/api/42/cron/nightly/0a1b/?status=ok&host=";
+    let answer = spooling.proxy.send(bare("GET", &format!("{target}192.0.2.7"), &[])).await;
+    assert_eq!((answer.status, answer.body.as_str()), (202, ""));
+    assert_eq!(spooling.in_spool(), 1);
+    let upstream = FakeUpstream::at(address, Reply::default()).await;
+    spooling.drained().await;
+    let seen = upstream.one();
+    assert_eq!((seen.method.as_str(), seen.target), ("GET", format!("{target}%5Bip%5D")));
+    spooling.end().await;
+}
+
+/// Who deletes wants to know whether there was something.
+#[tokio::test]
+async fn a_deletion_does_not_wait() {
+    let (dir, address) = (temporary(), nobody().await);
+    let spooling = Spooling::start(dir.path(), Protocol::LangSmith, address).await;
+    let sent = post("/datasets/d-1/runs", &[("content-type", "application/json")], "{}");
+    let sent = [b"DELETE", &sent[b"POST".len()..]].concat();
+    for request in [sent, bare("DELETE", "/datasets/d-1/runs", &[])] {
+        assert_eq!(spooling.proxy.send(request).await.status, 503);
+    }
+    spooling.proxy.settled().await;
+    assert_eq!(spooling.in_spool(), 0);
+    spooling.end().await;
+}
+
 /// Without it a browser would not send what comes next.
 #[tokio::test]
 async fn a_page_may_send_while_the_upstream_is_away() {
