@@ -54,6 +54,8 @@ mod spool;
 mod spool_process;
 #[path = "proxy/stored.rs"]
 mod stored;
+#[path = "proxy/spool_waits.rs"]
+mod spool_waits;
 #[path = "proxy/streaming.rs"]
 mod streaming;
 #[path = "proxy/tls.rs"]

@@ -19,9 +19,8 @@ use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, FileKind, Summary};
 use crate::redact::{Mode, OnError};
 use crate::route::Protocol;
-use crate::spool::X_SENTRY_RATE_LIMITS;
 use crate::spool::sender::Verdict;
-use crate::spool::{SpoolError, SpoolQueue, StoredRequest};
+use crate::spool::{self, Moment, SpoolError, SpoolQueue, StoredRequest, X_SENTRY_RATE_LIMITS};
 use crate::trace::{Parent, Stage};
 use crate::upstream::{HttpUpstream, UpstreamBody, upload_time};
 use bytes::Bytes;
@@ -150,9 +149,12 @@ impl Courier {
         let code = answered.as_ref().ok().map(|answer| answer.status().as_u16());
         let verdict = match &answered {
             Ok(answer) => {
-                // How long it asks to wait is for the sender to read; the queue keeps it for those it answers itself.
-                let _wait = self.queue.limits().note(outgoing.target.path(), answer.headers());
-                Verdict::of(answer.status().as_u16(), answer.headers())
+                // How long it asks to wait is for the sender to read; the queue keeps it for those it answers itself, and waits
+                // as long with what it has. Before the request is stored, for that has the queue look whether it may send.
+                let (status, now) = (answer.status().as_u16(), Moment::now());
+                let asked = spool::Asked { path: outgoing.target.path(), headers: &outgoing.headers };
+                self.queue.limits().note(asked, status, answer.headers(), now);
+                Verdict::of(status, answer.headers(), now.wall)
             }
             Err(reason) => Verdict::silent(*reason),
         };
@@ -198,7 +200,9 @@ impl Courier {
         drop(charge);
         match stored {
             // So that SDKs hold back what the service would drop anyway.
-            Ok(()) => Ok(Answered::Spool(summary, self.queue.limits().header(target.path()))),
+            Ok(()) => {
+                Ok(Answered::Spool(summary, self.queue.limits().header(target.path(), Moment::now().at)))
+            }
             Err(error) => {
                 let reason = match error {
                     SpoolError::Full => Reason::SpoolFull,

@@ -31,8 +31,7 @@ mod store;
 mod tests;
 
 pub use inspect::{Inspection, Letter, QueueReport, inspect};
-pub(crate) use limits::X_SENTRY_RATE_LIMITS;
-pub use limits::retry_after;
+pub(crate) use limits::{Asked, Moment, X_SENTRY_RATE_LIMITS};
 pub use queue::OpenError;
 pub use request::StoredRequest;
 #[cfg(test)]
@@ -408,7 +407,7 @@ impl SpoolQueue {
         self.0.live.load(Ordering::Relaxed)
     }
 
-    /// The rate limits that the upstream last named.
+    /// What the upstream last said about when to send again.
     pub(crate) fn limits(&self) -> MutexGuard<'_, RateLimits> {
         guard(&self.0.limits)
     }

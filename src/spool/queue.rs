@@ -17,9 +17,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Looks, one a second, that a record sits out whose sender is over a limit: each time it is read from disk.
-const DEFERRED_LOOKS: u8 = 5;
 /// Ending of the name of a segment.
 const SEGMENT_ENDING: &str = ".seg";
 /// Records in front among which the next one is chosen while some are refused.
@@ -73,8 +72,8 @@ pub(super) enum Back {
     Unsent,
     /// The upstream answered it, so that it may be to blame.
     Refused,
-    /// Its sender is over a limit: others go first for a while.
-    Deferred,
+    /// Its sender is over a limit: others go first for that long, in whole seconds.
+    Deferred(Duration),
 }
 
 /// How far a record is.
@@ -84,7 +83,7 @@ enum State {
     /// With the sender.
     Taken,
     /// Could not be read, or its sender is over a limit: waits again after that many [`Queue::look_again`].
-    Later(u8),
+    Later(u16),
     Ended,
 }
 
@@ -338,7 +337,7 @@ impl Queue {
         &mut self,
         new: &[New<'_>],
         now: Now,
-        synced: &mut dyn FnMut(std::time::Duration),
+        synced: &mut dyn FnMut(Duration),
         failed: &mut dyn FnMut(),
     ) -> io::Result<()> {
         let first = self.try_append(new, now, synced);
@@ -355,12 +354,7 @@ impl Queue {
         second
     }
 
-    fn try_append(
-        &mut self,
-        new: &[New<'_>],
-        now: Now,
-        synced: &mut dyn FnMut(std::time::Duration),
-    ) -> io::Result<()> {
+    fn try_append(&mut self, new: &[New<'_>], now: Now, synced: &mut dyn FnMut(Duration)) -> io::Result<()> {
         if self.segments.back().is_some_and(|segment| segment.bytes >= self.segment_bytes_max) {
             self.close();
         }
@@ -532,14 +526,21 @@ impl Queue {
     pub(super) fn put_back(&mut self, number: u64, back: Back) -> bool {
         let delivered = self.delivered;
         let Some(slot) = self.find(number) else { return false };
-        slot.state = if back == Back::Deferred { State::Later(DEFERRED_LOOKS) } else { State::Waiting };
+        slot.state = match back {
+            // There is a look a second.
+            Back::Deferred(wait) => {
+                State::Later(u16::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u16::MAX).max(1))
+            }
+            Back::Unsent | Back::Refused => State::Waiting,
+        };
+        let is_later = slot.state != State::Waiting;
         if back == Back::Refused {
             slot.strikes += u8::from(slot.refusals > 0 && slot.delivered_then < delivered);
             slot.refusals = slot.refusals.saturating_add(1);
             slot.delivered_then = delivered;
         }
         let is_to_blame = slot.strikes >= STRIKES_MAX;
-        self.later += usize::from(back == Back::Deferred);
+        self.later += usize::from(is_later);
         is_to_blame
     }
 

@@ -3,9 +3,10 @@
 //! In: stored requests, oldest first. Out: requests to the upstream, and word of how each ended. At most [`FLIGHTS_MAX`]
 //! are on their way at once, one until the first has arrived, and no more than come from senders meanwhile, so that at least half
 //! of what the upstream gets is live. Neighbours may overtake each other by that many places.
-//! Waits 0.1 to 10 s after a failure, longer where the upstream says so; the first attempt after a start is immediate.
+//! Waits 0.1 to 10 s after a failure, longer where the upstream says so, to whomever it says it: also after an answer to a request that
+//! did not wait here. The first attempt after a start is immediate.
 
-use super::limits::retry_after;
+use super::limits::{Moment, retry_after};
 use super::queue::Back;
 use super::store::End;
 use super::{SpoolQueue, StoredRequest};
@@ -17,7 +18,7 @@ use crate::upstream::{HttpUpstream, UpstreamBody, upload_time};
 use http_body_util::BodyExt as _;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -27,6 +28,8 @@ pub const FLIGHTS_MAX: usize = 8;
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
 /// The longest wait that is not asked for.
 const BACK_OFF_MAX: Duration = Duration::from_secs(10);
+/// How long records sit out whose sender is over a limit that has no end: each time they are read from disk.
+const DEFERRED: Duration = Duration::from_secs(5);
 /// How often a queue is looked at whose disk could not be read, or for which there was no memory.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of an answer that are read so that its connection can be used again.
@@ -60,26 +63,30 @@ pub enum Verdict {
         away: bool,
     },
     /// Not now, because of who sent it: others go on.
-    Limited,
+    Limited {
+        /// How long the upstream asks that sender to wait.
+        wait: Option<Duration>,
+    },
     /// Not ever.
     Never(u16),
 }
 
 impl Verdict {
-    /// What a status means.
+    /// What a status means, to somebody who reads it `now`.
     ///
     /// SPEC: what may pass by itself is tried again: 408, 425, 429 and all of 5xx (RFC 9110, 15; RFC 8470; RFC 6585).
     #[must_use]
-    pub fn of(status: u16, headers: &HeaderMap) -> Self {
+    pub fn of(status: u16, headers: &HeaderMap, now: SystemTime) -> Self {
+        let wait = || retry_after(headers, now);
         match status {
             ..300 | 304 => Self::Taken,
             // It sends elsewhere, where nothing of ours goes.
             300..400 => Self::Later { wait: None, refused: true, away: false },
             // Word about one sender, not about the server.
-            429 => Self::Limited,
-            503 => Self::Later { wait: retry_after(headers), refused: false, away: true },
-            502 | 504 => Self::Later { wait: retry_after(headers), refused: true, away: true },
-            408 | 425 | 500.. => Self::Later { wait: retry_after(headers), refused: true, away: false },
+            429 => Self::Limited { wait: wait() },
+            503 => Self::Later { wait: wait(), refused: false, away: true },
+            502 | 504 => Self::Later { wait: wait(), refused: true, away: true },
+            408 | 425 | 500.. => Self::Later { wait: wait(), refused: true, away: false },
             _ => Self::Never(status),
         }
     }
@@ -123,6 +130,11 @@ impl Pace {
         self.not_before = self.not_before.max(Instant::now() + wait.unwrap_or_default().max(own));
     }
 
+    /// Sends nothing before `until`.
+    fn hold(&mut self, until: Option<std::time::Instant>) {
+        self.not_before = until.map_or(self.not_before, |until| self.not_before.max(until.into()));
+    }
+
     fn is_open(&self) -> bool {
         Instant::now() >= self.not_before
     }
@@ -138,6 +150,8 @@ pub async fn run(queue: SpoolQueue, means: Means, drain: Drain) {
     let mut pace = Pace::new();
     let mut flights = JoinSet::new();
     while drain.phase() < Phase::Finish {
+        // What a request from a sender was answered holds for what waits too.
+        pace.hold(queue.limits().closed_until());
         let has_room = flights.len() < pace.window(queue.live_count());
         if has_room && pace.is_open() && start_next(&queue, &means, &mut flights).await {
             continue;
@@ -175,8 +189,9 @@ struct Landed {
 /// Starts the next record; whether there was one and room for it.
 async fn start_next(queue: &SpoolQueue, means: &Means, flights: &mut JoinSet<Landed>) -> bool {
     let Some((number, request)) = queue.take().await else { return false };
-    if queue.limits().wait(request.target.path()).is_some() {
-        queue.put_back(number, Back::Deferred).await;
+    let limited = queue.limits().wait((&request).into(), Moment::now().at);
+    if let Some(wait) = limited {
+        queue.put_back(number, Back::Deferred(wait)).await;
         return true;
     }
     // Bodies of senders come first: they are what must not be lost now.
@@ -209,13 +224,19 @@ async fn attempt(queue: &SpoolQueue, means: &Means, request: &StoredRequest) -> 
     match answered {
         Ok(answer) => {
             let (head, body) = answer.into_parts();
-            let limited = queue.limits().note(request.target.path(), &head.headers);
+            let (status, now) = (head.status.as_u16(), Moment::now());
+            let limited = {
+                let mut limits = queue.limits();
+                limits.note(request.into(), status, &head.headers, now);
+                limits.wait(request.into(), now.at)
+            };
             // A few bytes at a time, it would hold up what is behind.
             let _read = timeout(means.first_byte, read_out(body)).await.is_ok();
-            match Verdict::of(head.status.as_u16(), &head.headers) {
+            match Verdict::of(status, &head.headers, now.wall) {
                 Verdict::Later { wait, refused, away } => {
                     Verdict::Later { wait: wait.max(limited), refused, away }
                 }
+                Verdict::Limited { wait } => Verdict::Limited { wait: wait.max(limited) },
                 verdict => verdict,
             }
         }
@@ -247,10 +268,10 @@ async fn land(queue: &SpoolQueue, landed: Option<Landed>, pace: &mut Pace) {
             pace.succeed();
             queue.end(number, End::Dead(status), Some(Box::new(request)));
         }
-        Verdict::Limited => {
+        Verdict::Limited { wait } => {
             queue.set_away(false);
             pace.succeed();
-            queue.put_back(number, Back::Deferred).await;
+            queue.put_back(number, Back::Deferred(wait.unwrap_or(DEFERRED))).await;
         }
         Verdict::Later { wait, refused, away } => {
             pace.fail(wait);
@@ -268,16 +289,17 @@ async fn land(queue: &SpoolQueue, landed: Option<Landed>, pace: &mut Pace) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::header::RETRY_AFTER;
 
     #[test]
     fn what_a_status_means() {
-        let headers = HeaderMap::new();
+        let (headers, now) = (HeaderMap::new(), SystemTime::UNIX_EPOCH);
         for status in [200, 202, 304] {
-            assert_eq!(Verdict::of(status, &headers), Verdict::Taken);
+            assert_eq!(Verdict::of(status, &headers, now), Verdict::Taken);
         }
-        assert_eq!(Verdict::of(429, &headers), Verdict::Limited);
+        assert_eq!(Verdict::of(429, &headers, now), Verdict::Limited { wait: None });
         for status in [400, 401, 403, 404, 413, 422] {
-            assert_eq!(Verdict::of(status, &headers), Verdict::Never(status));
+            assert_eq!(Verdict::of(status, &headers, now), Verdict::Never(status));
         }
         for (status, refused, away) in [
             (302, true, false),
@@ -288,11 +310,45 @@ mod tests {
             (504, true, true),
         ] {
             assert_eq!(
-                Verdict::of(status, &headers),
+                Verdict::of(status, &headers, now),
                 Verdict::Later { wait: None, refused, away },
                 "{status}"
             );
         }
+    }
+
+    #[test]
+    fn what_an_upstream_asks_for_is_read() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_480);
+        for (said, seconds) in [("60", 60), ("Wed, 21 Oct 2015 07:29:00 GMT", 60), ("86400", 3_600)] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, said.parse().expect("a value"))]);
+            let wait = Some(Duration::from_secs(seconds));
+            assert_eq!(Verdict::of(429, &headers, now), Verdict::Limited { wait }, "{said}");
+            for status in [500, 502, 503, 504] {
+                let verdict = Verdict::of(status, &headers, now);
+                assert!(
+                    matches!(verdict, Verdict::Later { wait: got, .. } if got == wait),
+                    "{status} {said}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_heard_elsewhere_holds() {
+        let mut pace = Pace::new();
+        let now = pace.not_before;
+        pace.hold(None);
+        assert_eq!(pace.not_before, now);
+        pace.hold(Some((now + Duration::from_secs(60)).into()));
+        assert!(!pace.is_open());
+        pace.succeed();
+        pace.hold(Some((now + Duration::from_secs(5)).into()));
+        assert_eq!(
+            pace.not_before,
+            now + Duration::from_secs(60),
+            "neither success nor a shorter word ends it"
+        );
     }
 
     #[test]

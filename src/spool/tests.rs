@@ -550,7 +550,7 @@ fn a_record_whose_sender_is_over_a_limit_lets_others_go() {
     let (number, id) = rig.take().expect("it waits");
     assert_eq!(id, 1);
     let (store, queue) = rig.store();
-    assert!(!store.put_back(*queue, number, Back::Deferred));
+    assert!(!store.put_back(*queue, number, Back::Deferred(Duration::from_millis(4_100))));
     for want in [2, 3] {
         let (number, id) = rig.take().expect("others go");
         assert_eq!(id, want);

@@ -22,15 +22,15 @@ use tokio::task::JoinHandle;
 const FIRST_BYTE: Duration = Duration::from_secs(3);
 
 /// A proxy with a spool for one upstream.
-struct Spooling {
-    proxy: Proxy,
+pub(crate) struct Spooling {
+    pub(crate) proxy: Proxy,
     spool: Spool,
     sender: JoinHandle<()>,
     drain: Drain,
 }
 
 impl Spooling {
-    async fn start(dir: &Path, protocol: Protocol, upstream: SocketAddr) -> Self {
+    pub(crate) async fn start(dir: &Path, protocol: Protocol, upstream: SocketAddr) -> Self {
         Self::under(dir, protocol, upstream, 1 << 30, support::plan()).await
     }
 
@@ -71,7 +71,7 @@ impl Spooling {
     }
 
     /// Ends as a process does on SIGTERM.
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.drain.begin();
         self.drain.stop();
         self.sender.await.expect("no panic");
@@ -84,7 +84,7 @@ impl Spooling {
     }
 
     /// Waits until nothing is in the spool, and checks the sums.
-    async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         let empty = async {
             while self.in_spool() > 0 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -102,12 +102,12 @@ impl Spooling {
 }
 
 /// An address at which nobody listens.
-async fn nobody() -> SocketAddr {
+pub(crate) async fn nobody() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     listener.local_addr().expect("bound")
 }
 
-fn temporary() -> tempfile::TempDir {
+pub(crate) fn temporary() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
@@ -116,14 +116,14 @@ fn event_id(at: usize) -> String {
 }
 
 /// An envelope that says which it is, and whose.
-fn envelope(at: usize) -> String {
+pub(crate) fn envelope(at: usize) -> String {
     let id = event_id(at);
     format!(
         "{{\"event_id\":\"{id}\"}}\n{{\"type\":\"event\"}}\n{{\"event_id\":\"{id}\",\"message\":\"mail jane@example.com from 192.0.2.7\"}}\n"
     )
 }
 
-const PATH: &str = "/api/42/envelope/?sentry_key=0a1b";
+pub(crate) const PATH: &str = "/api/42/envelope/?sentry_key=0a1b";
 
 /// Ids of the envelopes at the upstream, in order.
 fn arrived(upstream: &FakeUpstream) -> Vec<usize> {
