@@ -17,7 +17,7 @@ const DIR_MODE: u32 = 0o700;
 
 /// A file system.
 pub(super) trait Disk: Send + Sync {
-    /// Makes a directory that only the owner looks into; one that is there is closed to others.
+    /// Makes a directory that only the owner looks into; one that is there is closed to others. That it is in must be there.
     fn make_dir(&self, dir: &Path) -> io::Result<()>;
     /// Names of what is in a directory, in no order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
@@ -45,15 +45,43 @@ pub(super) trait DiskFile: Send {
     fn sync(&self) -> io::Result<()>;
 }
 
+/// Makes a directory, and those above it that are missing, so that they survive a power cut.
+///
+/// # Errors
+/// One cannot be made, or it is not sure that it stays.
+pub(super) fn make_lasting_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let Some(parent) = dir.parent() else { return disk.make_dir(dir) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    match disk.make_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && parent != dir => {
+            make_lasting_dir(disk, parent)?;
+            disk.make_dir(dir)?;
+        }
+        made => made?,
+    }
+    // Also of one that is there: whoever made it may have been killed before this.
+    match disk.sync_dir(parent) {
+        // Above what is ours there may be what we may not look into, or what is never written (an image that a volume is mounted in): nothing
+        // there is lost with the power.
+        Err(error) if is_not_for_us(&error) => Ok(()),
+        synced => synced,
+    }
+}
+
+fn is_not_for_us(error: &io::Error) -> bool {
+    use io::ErrorKind as E;
+    matches!(error.kind(), E::PermissionDenied | E::ReadOnlyFilesystem | E::InvalidInput | E::Unsupported)
+}
+
 /// The file system of the machine.
 pub(super) struct RealDisk;
 
 impl Disk for RealDisk {
     fn make_dir(&self, dir: &Path) -> io::Result<()> {
-        match DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir) {
-            Ok(()) if std::fs::metadata(dir)?.permissions().mode() & 0o077 == 0 => Ok(()),
-            Ok(()) => std::fs::set_permissions(dir, Permissions::from_mode(DIR_MODE)),
-            Err(error) => Err(error),
+        match DirBuilder::new().mode(DIR_MODE).create(dir) {
+            Err(error) if !dir.is_dir() => Err(error),
+            _ if std::fs::metadata(dir)?.permissions().mode() & 0o077 == 0 => Ok(()),
+            _ => std::fs::set_permissions(dir, Permissions::from_mode(DIR_MODE)),
         }
     }
 
@@ -100,5 +128,37 @@ impl DiskFile for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().expect("there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn directories_are_made_down_to_the_last_and_closed_to_others() {
+        let root = tempfile::tempdir().expect("a directory");
+        let open = root.path().join("open");
+        std::fs::create_dir(&open).expect("made");
+        std::fs::set_permissions(&open, Permissions::from_mode(0o755)).expect("ours");
+        let inner = open.join("a/b/spool");
+        for _ in 0..2 {
+            make_lasting_dir(&RealDisk, &inner).expect("made, or there");
+            for dir in [inner.as_path(), &open.join("a/b"), &open.join("a")] {
+                assert_eq!(mode(dir), 0o700, "{}", dir.display());
+            }
+            assert_eq!(mode(&open), 0o755, "what was there is not ours to close");
+        }
+        make_lasting_dir(&RealDisk, &open).expect("there");
+        assert_eq!(mode(&open), 0o700);
+        let file = open.join("file");
+        std::fs::write(&file, "").expect("written");
+        for dir in [file.clone(), file.join("below")] {
+            assert!(make_lasting_dir(&RealDisk, &dir).is_err(), "{}", dir.display());
+        }
     }
 }

@@ -40,7 +40,7 @@ pub use store::dir_name;
 
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use disk::{Disk as _, RealDisk};
+use disk::RealDisk;
 use limits::RateLimits;
 use queue::Back;
 use std::fmt;
@@ -244,7 +244,7 @@ impl Drop for Spool {
 }
 
 fn lock(dir: &std::path::Path) -> Result<File, TryLockError> {
-    RealDisk.make_dir(dir).map_err(TryLockError::Error)?;
+    disk::make_lasting_dir(&RealDisk, dir).map_err(TryLockError::Error)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(dir.join(LOCK_NAME)).map_err(TryLockError::Error)?;

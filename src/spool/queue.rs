@@ -8,7 +8,7 @@
 //! it has not written, so a second one that succeeds proves nothing (<https://www.usenix.org/conference/atc20/presentation/rebello>).
 //! What was not acknowledged goes to a new file.
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, make_lasting_dir};
 use super::request::Card;
 use super::segment::{self, LaterVersion, RECORD_HEAD_BYTES};
 use super::sent::{Ended, Sent};
@@ -202,7 +202,7 @@ impl Queue {
         now: Now,
         route: &mut dyn FnMut(&Card) -> u16,
     ) -> Result<Self, OpenError> {
-        disk.make_dir(&dir)?;
+        make_lasting_dir(&*disk, &dir)?;
         let names = segments(&*disk, &dir)?;
         let (sent, ended) = Sent::open(&*disk, &dir)?;
         let mut queue = Self {

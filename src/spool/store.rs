@@ -4,7 +4,7 @@
 //! spool's own thread. Never gives up a record that was acknowledged, except past its age, refused while others get through,
 //! or damaged on disk; each is counted.
 
-use super::disk::Disk;
+use super::disk::{Disk, make_lasting_dir};
 use super::queue::{Back, New, Now, OpenError, Queue, Slot, Taken};
 use super::request::{Card, StoredRequest};
 use super::segment::PAYLOAD_BYTES_MAX;
@@ -86,7 +86,7 @@ impl Store {
         ledger: Ledger,
         metrics: Metrics,
     ) -> Result<Self, OpenError> {
-        disk.make_dir(&options.dir)?;
+        make_lasting_dir(&*disk, &options.dir)?;
         let names = disk.list(&options.dir)?;
         let started = Instant::now();
         let now = Now { born_ms: 0, wall_ms: wall_ms() };
@@ -132,7 +132,6 @@ impl Store {
         let mut route = |card: &Card| route_of(routes, metrics, &card.route, &card.protocol);
         let now = Now { born_ms: 0, wall_ms: wall_ms() };
         let queue = Queue::open(Arc::clone(&self.disk), dir, upstream, bytes_max, now, &mut route)?;
-        self.disk.sync_dir(&self.options.dir)?;
         self.ledger.restored(queue.items());
         self.queues.push(queue);
         Ok(QueueId(self.queues.len() - 1))

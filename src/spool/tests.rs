@@ -1,5 +1,6 @@
 //! The store against a model, on a file system that forgets and fails.
 
+use super::disk::Disk as _;
 use super::disk::fake::{FakeDisk, Fault};
 use super::queue::Back;
 use super::request::sample;
@@ -11,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::outcome::Outcome;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -203,6 +204,33 @@ fn a_removed_file_stays_away_when_the_power_goes() {
     rig.disk.cut_power(0);
     rig.start();
     assert!(rig.store().0.bytes() <= 64 << 10, "{} bytes", rig.store().0.bytes());
+}
+
+/// Each directory that was made for the spool, down to the queue's own.
+#[test]
+fn a_fresh_directory_stays_when_the_power_goes() {
+    let mut rig = Rig::new(1 << 20);
+    rig.options.dir = PathBuf::from("/var/lib/tamis/spool");
+    rig.start();
+    assert_eq!(rig.append(&[1], 10), [Ok(())]);
+    rig.disk.cut_power(0);
+    assert_eq!(rig.disk.files().len(), 3, "a segment, and `sent` of the queue and of dead letters");
+    rig.start();
+    assert_eq!(rig.drain(), [1]);
+}
+
+/// One that was made by a process that was killed before it could make sure of it.
+#[test]
+fn a_directory_that_was_found_stays_when_the_power_goes() {
+    let mut rig = Rig::new(1 << 20);
+    for dir in ["/spool", "/spool/dead"] {
+        rig.disk.make_dir(Path::new(dir)).expect("well");
+    }
+    rig.start();
+    assert_eq!(rig.append(&[1], 10), [Ok(())]);
+    rig.disk.cut_power(0);
+    rig.start();
+    assert_eq!(rig.drain(), [1]);
 }
 
 #[derive(Debug, Clone)]

@@ -38,12 +38,20 @@ struct Content {
 #[derive(Default)]
 struct State {
     dirs: BTreeSet<PathBuf>,
+    /// The directories on the platter.
+    named_dirs: BTreeSet<PathBuf>,
     files: BTreeMap<PathBuf, Arc<Mutex<Content>>>,
     /// The names on the platter.
     named: BTreeMap<PathBuf, Arc<Mutex<Content>>>,
     calls: u64,
     /// Calls that fail, counted from 1: the first, and how many.
     faults: Option<(u64, u64, Fault)>,
+}
+
+impl State {
+    fn has_dir(&self, dir: Option<&Path>) -> bool {
+        dir.is_none_or(|dir| dir == Path::new("/") || self.dirs.contains(dir))
+    }
 }
 
 /// The file system. Clones are the same.
@@ -65,10 +73,22 @@ impl FakeDisk {
         self.lock().calls
     }
 
-    /// The power goes: of what was not synced, `kept` of each file's new bytes survive, and no new name does.
+    /// The power goes: of what was not synced, `kept` of each file's new bytes survive, and no new name does; a directory whose name
+    /// does not survive takes all that is in it along.
     pub(in crate::spool) fn cut_power(&self, kept: usize) {
         let mut state = self.lock();
-        state.files = state.named.clone();
+        // Those above come first.
+        state.dirs = BTreeSet::new();
+        for dir in std::mem::take(&mut state.named_dirs) {
+            if state.has_dir(dir.parent()) {
+                state.dirs.insert(dir);
+            }
+        }
+        state.named_dirs = state.dirs.clone();
+        let mut named = std::mem::take(&mut state.named);
+        named.retain(|path, _| state.has_dir(path.parent()));
+        state.files = named.clone();
+        state.named = named;
         for content in state.files.values() {
             let mut content = content.lock().expect("no panic");
             let torn = content.now.len().min(content.synced.len() + kept);
@@ -92,7 +112,10 @@ impl FakeDisk {
     /// Replaces the bytes of a file, on the platter too.
     pub(in crate::spool) fn put(&self, path: &Path, bytes: Vec<u8>) {
         let mut state = self.lock();
-        state.dirs.extend(path.ancestors().skip(1).map(Path::to_owned));
+        for dir in path.ancestors().skip(1) {
+            state.dirs.insert(dir.to_owned());
+            state.named_dirs.insert(dir.to_owned());
+        }
         let content = Arc::new(Mutex::new(Content { now: bytes.clone(), synced: bytes, lost: Vec::new() }));
         state.named.insert(path.to_owned(), Arc::clone(&content));
         state.files.insert(path.to_owned(), content);
@@ -116,7 +139,11 @@ impl FakeDisk {
 impl Disk for FakeDisk {
     fn make_dir(&self, dir: &Path) -> io::Result<()> {
         self.call().map_err(Fault::error)?;
-        self.lock().dirs.insert(dir.to_owned());
+        let mut state = self.lock();
+        if !state.has_dir(dir.parent()) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.dirs.insert(dir.to_owned());
         Ok(())
     }
 
@@ -131,6 +158,9 @@ impl Disk for FakeDisk {
         self.call().map_err(Fault::error)?;
         let content = Arc::new(Mutex::new(Content::default()));
         let mut state = self.lock();
+        if !state.has_dir(path.parent()) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         if state.files.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -152,7 +182,12 @@ impl Disk for FakeDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.call().map_err(Fault::error)?;
         let mut state = self.lock();
+        if !state.has_dir(Some(dir)) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let inside = |path: &PathBuf| path.parent() == Some(dir);
+        let dirs: Vec<_> = state.dirs.iter().filter(|path| inside(path)).cloned().collect();
+        state.named_dirs.extend(dirs);
         let now: Vec<_> = state
             .files
             .iter()
