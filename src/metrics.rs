@@ -296,12 +296,22 @@ impl Metrics {
             return known.clone();
         }
         if !self.inner.families.afford(ROUTE_SERIES) {
-            let other = routes.entry(OTHER.to_owned());
-            return other.or_insert_with(|| RouteMetrics::new(&self.inner.families, OTHER, OTHER)).clone();
+            return self.other(&mut routes);
         }
         let route = RouteMetrics::new(&self.inner.families, name, protocol);
         routes.insert(name.to_owned(), route.clone());
         route
+    }
+
+    /// The handles of what came by a route that nobody knows any more, or that has none of its own.
+    #[must_use]
+    pub fn other_route(&self) -> RouteMetrics {
+        self.other(&mut lock(&self.inner.routes))
+    }
+
+    fn other(&self, routes: &mut HashMap<String, RouteMetrics>) -> RouteMetrics {
+        let other = routes.entry(OTHER.to_owned());
+        other.or_insert_with(|| RouteMetrics::new(&self.inner.families, OTHER, OTHER)).clone()
     }
 
     /// Counts a sender connection as open until the guard is dropped.

@@ -142,7 +142,7 @@ metrics! {
     Counter "tamis_spool_sent_items_total", "items", [],
         "Items that an upstream took from the spool.";
     Counter "tamis_spool_discarded_items_total", "items", ["reason"],
-        "Items that left the spool unsent: `too_old`, `dead_letter`, or `spool_damaged` (one for each damaged stretch found at the start).";
+        "Items that left the spool unsent: `too_old`, `dead_letter`, or `spool_damaged` (a stretch of a file that is found damaged at the start counts as one).";
     Histogram "tamis_spool_fsync_seconds", "seconds", [],
         "Time of one group commit of the spool.";
     Counter "tamis_spool_io_errors_total", "errors", [],

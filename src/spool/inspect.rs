@@ -104,7 +104,7 @@ fn queue(
             report.later += 1;
             continue;
         };
-        report.damaged += scan.damaged;
+        report.damaged += scan.damaged.len() as u64;
         report.torn_bytes += scan.torn_bytes as u64;
         report.upstream = scan.upstream.unwrap_or(report.upstream);
         for found in scan.records.iter().filter(|found| !ended.has(found.number)) {

@@ -172,13 +172,6 @@ impl Spool {
         })?;
         let opened = Store::open(Arc::new(RealDisk), options.clone(), ledger.clone(), metrics.clone());
         let mut store = opened.map_err(failed)?;
-        if store.damaged > 0 {
-            let records = store.damaged;
-            tracing::error!(
-                records,
-                "spool: damaged records were found and are not sent; see `tamis spool verify`"
-            );
-        }
         let (commands, receiver) = mpsc::channel();
         let mut queues = Vec::with_capacity(upstreams.len());
         for upstream in upstreams {

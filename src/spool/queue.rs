@@ -152,12 +152,13 @@ pub(super) enum Taken {
     Nothing,
 }
 
-/// What opening a queue found beside its records.
+/// What an earlier process left, as far as it is to be counted.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Recovery {
-    /// Stretches of damaged bytes.
-    pub(super) damaged: u64,
-    pub(super) torn_bytes: u64,
+    /// Items of the records that have not ended.
+    pub(super) items: u64,
+    /// Stretches of damaged bytes in which there was a record that had not ended. How many items it had is damaged too.
+    pub(super) lost: u64,
 }
 
 /// The queue of one upstream.
@@ -176,6 +177,8 @@ pub(super) struct Queue {
     next_file: u64,
     /// All records up to this number have ended.
     ended: u64,
+    /// The highest number that was found in a file.
+    seen: u64,
     sent: Sent,
     /// What has ended and is not in `sent` yet.
     unnoted: Vec<u64>,
@@ -189,7 +192,7 @@ pub(super) struct Queue {
     items: u64,
     /// Records that could not be read.
     later: usize,
-    pub(super) recovery: Recovery,
+    recovery: Recovery,
 }
 
 impl Queue {
@@ -217,6 +220,7 @@ impl Queue {
             next: ended.last() + 1,
             next_file: names.last().map_or(1, |last| last.number + 1),
             ended: ended.up_to,
+            seen: 0,
             sent,
             unnoted: Vec::new(),
             leaving: 0,
@@ -245,8 +249,11 @@ impl Queue {
         let bytes = read_file(&*self.disk, &path)?;
         let scan = segment::scan(&bytes, name.nonce)
             .map_err(|LaterVersion(version)| OpenError::Version(path, version))?;
-        self.recovery.damaged += scan.damaged;
-        self.recovery.torn_bytes += scan.torn_bytes as u64;
+        for stretch in scan.damaged {
+            // What came before the file was found in others, or has ended.
+            let after = stretch.after.max(self.seen).max(ended.up_to);
+            self.recovery.lost += u64::from((after + 1..stretch.before).any(|number| !ended.has(number)));
+        }
         if let Some(upstream) = scan.upstream {
             self.upstream = upstream;
         }
@@ -254,17 +261,19 @@ impl Queue {
         for found in scan.records {
             last = last.max(found.number);
             self.next = self.next.max(found.number + 1);
+            self.seen = self.seen.max(found.number);
             let is_new = self.slots.back().is_none_or(|slot| slot.number < found.number);
             if ended.has(found.number) || !is_new {
                 continue;
             }
             let Some(card) = Card::read(&bytes[found.payload.clone()]) else {
-                self.recovery.damaged += 1;
+                self.recovery.lost += 1;
                 continue;
             };
             // A wall clock that was set back must not make a record younger than new.
             let age_ms = i64::try_from(now.wall_ms.saturating_sub(found.time)).unwrap_or(i64::MAX / 2);
             self.items += card.items();
+            self.recovery.items += card.items();
             self.slots.push_back(Slot {
                 number: found.number,
                 file: name.number,
@@ -302,6 +311,11 @@ impl Queue {
         self.slots.retain(|slot| slot.number > last);
         self.items = self.slots.iter().map(Slot::items).sum();
         self.make_room().is_ok()
+    }
+
+    /// What was found of an earlier process since this was asked last.
+    pub(super) fn found(&mut self) -> Recovery {
+        std::mem::take(&mut self.recovery)
     }
 
     /// Items of the records that have not ended.

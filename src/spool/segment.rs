@@ -88,14 +88,22 @@ pub(super) struct Found {
     pub(super) payload: Range<usize>,
 }
 
+/// Damaged bytes between two whole records, or in front of the end of a closed file: one record or more, or only a head of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    /// Number of the record in front; 0 if there is none in the file.
+    pub(super) after: u64,
+    /// The records in it have lower numbers.
+    pub(super) before: u64,
+}
+
 /// What a file holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scan {
     /// The address of the upstream; `None` if the head is damaged.
     pub(super) upstream: Option<String>,
     pub(super) records: Vec<Found>,
-    /// Stretches of damaged bytes with a whole record, or the end of a closed file, behind them; each was one record or more.
-    pub(super) damaged: u64,
+    pub(super) damaged: Vec<Stretch>,
     /// Bytes behind the last whole record: what a crash cut short, and nobody was told that it is kept.
     pub(super) torn_bytes: usize,
     /// The file was ended in good order.
@@ -132,7 +140,8 @@ fn write(out: &mut Vec<u8>, mark: [u8; 4], nonce: u64, number: u64, time: u64, p
 /// What stands at one place of a file.
 enum Place {
     Record(Found),
-    End,
+    /// The number of the last record.
+    End(u64),
     Nothing,
 }
 
@@ -142,19 +151,27 @@ enum Place {
 /// It is of a later version.
 pub(super) fn scan(file: &[u8], nonce: u64) -> Result<Scan, LaterVersion> {
     let (upstream, mut at) = read_head(file)?.map_or((None, 0), |(upstream, bytes)| (Some(upstream), bytes));
-    let mut scan = Scan { records: Vec::new(), damaged: 0, torn_bytes: 0, closed: false, upstream };
+    let mut scan = Scan { records: Vec::new(), damaged: Vec::new(), torn_bytes: 0, closed: false, upstream };
     let mut whole_until = at;
     let mut search_bytes = file.len().saturating_mul(SEARCH_FACTOR);
     while at < file.len() {
-        match place(file, at, nonce, &mut search_bytes) {
+        let place = place(file, at, nonce, &mut search_bytes);
+        let before = match &place {
+            Place::Record(found) => Some(found.number),
+            Place::End(last) => Some(last.saturating_add(1)),
+            Place::Nothing => None,
+        };
+        if let Some(before) = before.filter(|_| at != whole_until) {
+            let after = scan.records.last().map_or(0, |found| found.number);
+            scan.damaged.push(Stretch { after, before });
+        }
+        match place {
             Place::Record(found) => {
-                scan.damaged += u64::from(at != whole_until);
                 at = found.payload.end;
                 whole_until = at;
                 scan.records.push(found);
             }
-            Place::End => {
-                scan.damaged += u64::from(at != whole_until);
+            Place::End(_) => {
                 scan.closed = true;
                 whole_until = file.len();
                 break;
@@ -198,7 +215,7 @@ fn place(file: &[u8], at: usize, nonce: u64, search_bytes: &mut usize) -> Place 
         return Place::Nothing;
     }
     if head[..4] == END_MARK {
-        return Place::End;
+        return Place::End(number);
     }
     Place::Record(Found { number, time: u64_at(head, 16), offset: at, payload })
 }
@@ -223,7 +240,7 @@ mod tests {
             write_record(&mut file, 7, number, 1_000 + number, payload);
         }
         if closed {
-            write_end(&mut file, 7, 5, 2_000);
+            write_end(&mut file, 7, 4, 2_000);
         }
         file
     }
@@ -246,7 +263,7 @@ mod tests {
             let file = file(closed);
             let scan = scan(&file, 7).expect("this version");
             assert_eq!(numbers(&file, &scan), [1, 2, 3, 4]);
-            assert_eq!((scan.damaged, scan.torn_bytes, scan.closed), (0, 0, closed));
+            assert_eq!((scan.damaged.len(), scan.torn_bytes, scan.closed), (0, 0, closed));
             assert_eq!(scan.upstream.as_deref(), Some("https://example.com"));
         }
     }
@@ -262,7 +279,7 @@ mod tests {
             let scan = scan(file, 7).expect("this version");
             let kept = ends.iter().filter(|end| **end <= cut).count();
             assert_eq!(numbers(file, &scan), (1..=kept as u64).collect::<Vec<_>>(), "cut at {cut}");
-            assert_eq!(scan.damaged, 0);
+            assert_eq!(scan.damaged, []);
             let torn = cut - ends[..kept].last().copied().unwrap_or(if cut < head { 0 } else { head });
             assert_eq!(scan.torn_bytes, torn, "cut at {cut}");
         }
@@ -280,7 +297,13 @@ mod tests {
             let in_records = (head..whole.len() - RECORD_HEAD_BYTES).contains(&byte);
             assert_eq!(found.len(), if in_records { 3 } else { 4 }, "byte {byte} bit {bit}: {found:?}");
             assert!(found.is_sorted());
-            assert!(scan.damaged == 1 || (scan.torn_bytes > 0 && !scan.closed), "byte {byte} bit {bit}");
+            match scan.damaged[..] {
+                [Stretch { after, before }] => {
+                    let lost: Vec<u64> = (1..=4).filter(|number| !found.contains(number)).collect();
+                    assert_eq!((after + 1..before).collect::<Vec<_>>(), lost, "byte {byte} bit {bit}");
+                }
+                _ => assert!(scan.torn_bytes > 0 && !scan.closed, "byte {byte} bit {bit}"),
+            }
             assert_eq!(scan.upstream.is_none(), byte < head);
         }
     }
@@ -295,7 +318,7 @@ mod tests {
         let at = write_head("https://example.com").len() + 8;
         file[at] ^= 1;
         let scan = scan(&file, 7).expect("this version");
-        assert_eq!((numbers(&file, &scan), scan.damaged), (vec![2], 1));
+        assert_eq!((numbers(&file, &scan), scan.damaged.len()), (vec![2], 1));
     }
 
     #[test]

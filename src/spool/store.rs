@@ -5,7 +5,7 @@
 //! or damaged on disk; each is counted.
 
 use super::disk::{Disk, make_lasting_dir};
-use super::queue::{Back, New, Now, OpenError, Queue, Slot, Taken};
+use super::queue::{Back, New, Now, OpenError, Queue, Recovery, Slot, Taken};
 use super::request::{Card, StoredRequest};
 use super::segment::PAYLOAD_BYTES_MAX;
 use super::{Options, SpoolError, Unclaimed};
@@ -72,14 +72,13 @@ pub(super) struct Store {
     dead: Queue,
     routes: Vec<RouteEntry>,
     started: Instant,
-    /// What was found damaged at the start.
-    pub(super) damaged: u64,
     /// The last append failed.
     failing: bool,
 }
 
 impl Store {
-    /// Opens the directory and all queues in it. Items in them are received and in the spool from here on.
+    /// Opens the directory and all queues in it. Items in them are received and in the spool from here on, those of records that are
+    /// damaged dropped.
     pub(super) fn open(
         disk: Arc<dyn Disk>,
         options: Options,
@@ -102,11 +101,11 @@ impl Store {
             let dir = options.dir.join(name);
             queues.push(Queue::open(Arc::clone(&disk), dir, &upstream, bytes_max, now, &mut route)?);
         }
-        let damaged = queues.iter().map(|queue| queue.recovery.damaged).sum();
         let failing = false;
-        let store = Self { disk, options, ledger, metrics, queues, dead, routes, started, damaged, failing };
-        store.ledger.restored(store.queues.iter().map(Queue::items).sum());
-        store.metrics.spool().discarded(Reason::SpoolDamaged, damaged);
+        let mut store = Self { disk, options, ledger, metrics, queues, dead, routes, started, failing };
+        for at in 0..store.queues.len() {
+            store.count_found(at);
+        }
         store.metrics.spool().bytes_max(store.options.bytes_max);
         store.show();
         Ok(store)
@@ -132,9 +131,25 @@ impl Store {
         let mut route = |card: &Card| route_of(routes, metrics, &card.route, &card.protocol);
         let now = Now { born_ms: 0, wall_ms: wall_ms() };
         let queue = Queue::open(Arc::clone(&self.disk), dir, upstream, bytes_max, now, &mut route)?;
-        self.ledger.restored(queue.items());
         self.queues.push(queue);
+        self.count_found(self.queues.len() - 1);
         Ok(QueueId(self.queues.len() - 1))
+    }
+
+    /// Counts what a queue found of an earlier process.
+    fn count_found(&mut self, queue: usize) {
+        let Recovery { items, lost } = self.queues[queue].found();
+        self.ledger.restored(items + lost);
+        if lost > 0 {
+            tracing::error!(
+                records = lost,
+                "spool: damaged records were found and are not sent; see `tamis spool verify`"
+            );
+            self.metrics.spool().discarded(Reason::SpoolDamaged, lost);
+            // Which route they came by is damaged too.
+            let route = self.metrics.other_route();
+            self.ledger.left(&route, Outcome::Dropped, Reason::SpoolDamaged, lost);
+        }
     }
 
     /// What waits in queues that nobody sends from.
@@ -348,6 +363,11 @@ impl Store {
         self.queues.iter().chain([&self.dead]).map(Queue::bytes).sum()
     }
 
+    /// Items of all records that have not ended.
+    pub(super) fn items(&self) -> u64 {
+        self.queues.iter().map(Queue::items).sum()
+    }
+
     fn records(&self) -> usize {
         self.queues.iter().map(|queue| queue.slots.len()).sum()
     }
@@ -358,11 +378,10 @@ impl Store {
     }
 
     fn show(&self) {
-        let items = self.queues.iter().map(Queue::items).sum();
         let oldest =
             self.queues.iter().filter_map(|queue| queue.slots.front()).map(|slot| slot.born_ms).min();
         let age_ms = oldest.map_or(0, |born| self.now().born_ms - born);
-        self.metrics.spool().holds(self.bytes(), items, u64::try_from(age_ms / 1_000).unwrap_or(0));
+        self.metrics.spool().holds(self.bytes(), self.items(), u64::try_from(age_ms / 1_000).unwrap_or(0));
         self.metrics.spool().unclaimed(self.unclaimed_queues().map(Queue::items).sum());
     }
 

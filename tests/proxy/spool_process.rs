@@ -1,6 +1,6 @@
 //! The spool of a real process: killed under load, drained by a signal, looked at from the command line.
 
-use crate::support::{FakeUpstream, LONG, Reply, post, read_answer};
+use crate::support::{Answer, FakeUpstream, LONG, Reply, post, read_answer};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -58,13 +58,36 @@ impl Served {
         self.child.wait().expect("it is ours").code()
     }
 
-    async fn metric(&self, name: &str) -> u64 {
+    /// What the admin port answers.
+    async fn admin(&self, path: &str) -> Answer {
         let mut stream = TcpStream::connect(self.admin).await.expect("admin accepts");
-        let request = format!("GET /metrics HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin);
         stream.write_all(request.as_bytes()).await.expect("admin reads");
-        let answer = read_answer(stream).await;
+        read_answer(stream).await
+    }
+
+    async fn metric(&self, name: &str) -> u64 {
+        let answer = self.admin("/metrics").await;
         let line = answer.body.lines().find(|line| line.split(' ').next() == Some(name));
         line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect(name)
+    }
+}
+
+impl Served {
+    /// Waits until every item is accounted for: received = outcomes + in flight + in spool. While it sends, one is between two places
+    /// for a moment.
+    async fn accounted(&self) -> serde_json::Value {
+        let agree = async {
+            loop {
+                let ledger: serde_json::Value =
+                    serde_json::from_str(&self.admin("/api/v1/ledger").await.body).expect("JSON");
+                if ledger["unaccounted"] == 0 {
+                    return ledger;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(LONG, agree).await.expect("the sums agree")
     }
 }
 
@@ -116,6 +139,10 @@ async fn kill_rounds(rounds: usize) {
             upstream = Some(FakeUpstream::at(address, Reply::default()).await);
         }
         let served = Served::start(dir.path(), address).await;
+        let ledger = served.accounted().await;
+        // As long as the upstream is away all that was acknowledged is there.
+        let is_there = ledger["received"].as_u64() >= Some(acked.len() as u64);
+        assert!(round > rounds / 2 || is_there, "{} acknowledged, {ledger}", acked.len());
         let stop = Arc::new(AtomicBool::new(false));
         let mut senders = JoinSet::new();
         for _ in 0..SENDERS {
@@ -147,6 +174,8 @@ async fn kill_rounds(rounds: usize) {
         }
     };
     tokio::time::timeout(4 * LONG, empty).await.expect("it drains");
+    let ledger = served.accounted().await;
+    assert_eq!((&ledger["in_flight"], &ledger["in_spool"]), (&0.into(), &0.into()), "{ledger}");
     let counts = arrivals(&upstream);
     let lost: Vec<&usize> = acked.iter().filter(|at| !counts.contains_key(at)).collect();
     assert!(acked.len() > 20 * rounds, "{} acknowledged in {rounds} rounds", acked.len());
@@ -230,5 +259,10 @@ async fn a_signal_leaves_a_sound_spool_that_the_command_line_shows() {
     tokio::time::timeout(LONG, empty).await.expect("it drains");
     assert_eq!(arrivals(&upstream).into_iter().collect::<Vec<_>>(), [(0, 1), (2, 1)]);
     assert_eq!(served.metric("tamis_spool_discarded_items_total{reason=\"spool_damaged\"}").await, 1);
+    let dropped =
+        "tamis_items_total{outcome=\"dropped\",protocol=\"other\",reason=\"spool_damaged\",route=\"other\"}";
+    assert_eq!(served.metric(dropped).await, 1);
+    let ledger = served.accounted().await;
+    assert_eq!((&ledger["received"], &ledger["ended"]["redacted"]), (&3.into(), &2.into()), "{ledger}");
     assert_eq!(served.terminate(), Some(0));
 }
