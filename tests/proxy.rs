@@ -50,6 +50,8 @@ mod shadow;
 mod shutdown;
 #[path = "proxy/spool.rs"]
 mod spool;
+#[path = "proxy/spool_disk.rs"]
+mod spool_disk;
 #[path = "proxy/spool_process.rs"]
 mod spool_process;
 #[path = "proxy/stored.rs"]

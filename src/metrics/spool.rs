@@ -14,6 +14,7 @@ pub struct SpoolMetrics {
     max: IntGauge,
     items: IntGauge,
     unclaimed: IntGauge,
+    unread: IntGauge,
     oldest: IntGauge,
     received: IntCounter,
     sent: IntCounter,
@@ -34,6 +35,7 @@ impl SpoolMetrics {
             max: gauge(registry, "tamis_spool_max_bytes"),
             items: gauge(registry, "tamis_spool_items"),
             unclaimed: gauge(registry, "tamis_spool_unclaimed_items"),
+            unread: gauge(registry, "tamis_spool_unread_files"),
             oldest: gauge(registry, "tamis_spool_oldest_item_age_seconds"),
             received: counter(registry, "tamis_spool_received_items_total"),
             sent: counter(registry, "tamis_spool_sent_items_total"),
@@ -58,6 +60,11 @@ impl SpoolMetrics {
     /// Sets how many items nobody sends.
     pub fn unclaimed(&self, items: u64) {
         self.unclaimed.set(saturate(items));
+    }
+
+    /// Sets how many files the disk does not give.
+    pub fn unread(&self, files: usize) {
+        self.unread.set(saturate(files as u64));
     }
 
     /// Counts items that the spool took.

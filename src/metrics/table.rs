@@ -135,6 +135,8 @@ metrics! {
         "Items in the spool that have not ended.";
     Gauge "tamis_spool_unclaimed_items", "items", [],
         "Of these, items for upstreams that no route names any more: nobody sends them, and they expire.";
+    Gauge "tamis_spool_unread_files", "files", [],
+        "Files in the spool that the disk does not give; what is in them is in no other count until it does.";
     Gauge "tamis_spool_oldest_item_age_seconds", "seconds", [],
         "Age of the oldest item in the spool; 0 when it is empty.";
     Counter "tamis_spool_received_items_total", "items", [],

@@ -4,7 +4,7 @@
 //! Holds one file at a time. A file that goes while it is looked for was sent, and is no error.
 
 use super::disk::{Disk, RealDisk};
-use super::queue::{read_file, segments};
+use super::recover::{read_file, segments};
 use super::request::{Card, StoredRequest};
 use super::segment;
 use super::sent::{Ended, SENT_NAME};

@@ -22,6 +22,7 @@ mod disk;
 mod inspect;
 mod limits;
 mod queue;
+mod recover;
 mod request;
 mod segment;
 pub mod sender;
@@ -32,7 +33,7 @@ mod tests;
 
 pub use inspect::{Inspection, Letter, QueueReport, inspect};
 pub(crate) use limits::{Asked, Moment, X_SENTRY_RATE_LIMITS};
-pub use queue::OpenError;
+pub use recover::OpenError;
 pub use request::StoredRequest;
 #[cfg(test)]
 pub(crate) use request::sample;
@@ -157,8 +158,10 @@ impl Spool {
     /// Opens the directory, and a queue for each upstream, in their order. What an earlier process left for other upstreams stays
     /// until it expires, and is told of by [`Spool::unclaimed`].
     ///
+    /// What of it the disk does not give now is tried again later; meanwhile there is the rest.
+    ///
     /// # Errors
-    /// Another process has it, it cannot be read or written, or a later version wrote it.
+    /// Another process has it, the directory itself cannot be made, locked or listed, or a later version wrote it.
     pub fn open(
         options: &Options,
         upstreams: &[String],
@@ -186,7 +189,7 @@ impl Spool {
                 limits: Mutex::default(),
             })));
         }
-        let failing = Arc::new(AtomicBool::new(false));
+        let failing = Arc::new(AtomicBool::new(store.is_failing()));
         let unclaimed = Arc::new(Mutex::new(store.unclaimed()));
         let told = Told { failing: Arc::clone(&failing), unclaimed: Arc::clone(&unclaimed) };
         let of = queues.clone();

@@ -8,10 +8,10 @@
 //! it has not written, so a second one that succeeds proves nothing (<https://www.usenix.org/conference/atc20/presentation/rebello>).
 //! What was not acknowledged goes to a new file.
 
-use super::disk::{Disk, DiskFile, make_lasting_dir};
-use super::request::Card;
-use super::segment::{self, LaterVersion, RECORD_HEAD_BYTES};
-use super::sent::{Ended, Sent};
+use super::disk::{Disk, DiskFile};
+use super::recover::{Awaited, Recovery};
+use super::segment::{self, RECORD_HEAD_BYTES};
+use super::sent::Sent;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -29,41 +29,6 @@ const PATIENCE: u8 = 4;
 const STRIKES_MAX: u8 = 3;
 /// Records that are tried, when they cannot be read, before the disk is given a pause.
 const READS_MAX: usize = 8;
-
-/// Why a queue cannot be opened.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The file system refused.
-    Io(io::Error),
-    /// A later version of this program wrote it; nothing was changed.
-    Version(PathBuf, u8),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(_) => f.write_str("the spool cannot be read or written"),
-            Self::Version(path, version) => {
-                write!(f, "{} was written by a later version ({version}) of tamis", path.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(cause) => Some(cause),
-            Self::Version(..) => None,
-        }
-    }
-}
-
-impl From<io::Error> for OpenError {
-    fn from(cause: io::Error) -> Self {
-        Self::Io(cause)
-    }
-}
 
 /// Why a record that was taken comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +74,31 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// A record that waits: at `place`, its file and the byte there, with items clean and redacted, and its route.
+    pub(super) fn new(
+        number: u64,
+        (file, offset): (u64, u64),
+        payload_bytes: u32,
+        born_ms: i64,
+        (clean, redacted, route): (u32, u32, u16),
+    ) -> Self {
+        let (state, refusals, strikes, delivered_then) = (State::Waiting, 0, 0, 0);
+        Self {
+            number,
+            file,
+            offset,
+            payload_bytes,
+            born_ms,
+            clean,
+            redacted,
+            route,
+            state,
+            refusals,
+            strikes,
+            delivered_then,
+        }
+    }
+
     pub(super) fn items(&self) -> u64 {
         u64::from(self.clean) + u64::from(self.redacted)
     }
@@ -129,10 +119,12 @@ pub(super) struct Now {
     pub(super) wall_ms: u64,
 }
 
-struct Segment {
-    name: Name,
-    bytes: u64,
-    last: u64,
+/// A file of a queue.
+pub(super) struct Segment {
+    pub(super) name: Name,
+    pub(super) bytes: u64,
+    /// The highest number in it; 0 if there is none.
+    pub(super) last: u64,
 }
 
 /// The file that is written to.
@@ -152,63 +144,49 @@ pub(super) enum Taken {
     Nothing,
 }
 
-/// What an earlier process left, as far as it is to be counted.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Recovery {
-    /// Items of the records that have not ended.
-    pub(super) items: u64,
-    /// Stretches of damaged bytes in which there was a record that had not ended. How many items it had is damaged too.
-    pub(super) lost: u64,
-}
-
 /// The queue of one upstream.
 pub(super) struct Queue {
-    disk: Arc<dyn Disk>,
-    dir: PathBuf,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) dir: PathBuf,
     pub(super) upstream: String,
-    segment_bytes_max: u64,
-    segments: VecDeque<Segment>,
+    pub(super) segment_bytes_max: u64,
+    /// Oldest first.
+    pub(super) segments: VecDeque<Segment>,
     active: Option<Active>,
     /// The file last read from.
     reading: Option<(u64, Box<dyn DiskFile>)>,
     pub(super) slots: VecDeque<Slot>,
     /// Number of the next record.
-    next: u64,
-    next_file: u64,
-    /// All records up to this number have ended.
-    ended: u64,
+    pub(super) next: u64,
+    pub(super) next_file: u64,
+    /// All records up to this number have ended, of those that were read.
+    pub(super) ended: u64,
+    /// What `sent` says of that. It stays while there is a segment that was not read.
+    pub(super) cursor: u64,
     /// The highest number that was found in a file.
-    seen: u64,
-    sent: Sent,
+    pub(super) seen: u64,
+    /// `None`: the queue could not be opened yet.
+    pub(super) sent: Option<Sent>,
+    pub(super) awaited: Awaited,
     /// What has ended and is not in `sent` yet.
     unnoted: Vec<u64>,
     /// Bytes of removed files of which it is not sure yet that a power cut does not bring them back.
-    leaving: u64,
+    pub(super) leaving: u64,
     /// Somebody sends from it.
     pub(super) is_claimed: bool,
     /// Records delivered since the start.
     delivered: u64,
     /// Items of the records that have not ended.
-    items: u64,
+    pub(super) items: u64,
     /// Records that could not be read.
     later: usize,
-    recovery: Recovery,
+    pub(super) recovery: Recovery,
 }
 
 impl Queue {
-    /// Opens the queue in `dir`, or begins one for `upstream`. `route` gives the place of a card's route in the store's table.
-    pub(super) fn open(
-        disk: Arc<dyn Disk>,
-        dir: PathBuf,
-        upstream: &str,
-        segment_bytes_max: u64,
-        now: Now,
-        route: &mut dyn FnMut(&Card) -> u16,
-    ) -> Result<Self, OpenError> {
-        make_lasting_dir(&*disk, &dir)?;
-        let names = segments(&*disk, &dir)?;
-        let (sent, ended) = Sent::open(&*disk, &dir)?;
-        let mut queue = Self {
+    /// The queue in `dir`, of `upstream` unless a file says otherwise. It is shut until [`Queue::enter`].
+    pub(super) fn new(disk: Arc<dyn Disk>, dir: PathBuf, upstream: &str, segment_bytes_max: u64) -> Self {
+        Self {
             disk,
             dir,
             upstream: upstream.to_owned(),
@@ -217,11 +195,13 @@ impl Queue {
             active: None,
             reading: None,
             slots: VecDeque::new(),
-            next: ended.last() + 1,
-            next_file: names.last().map_or(1, |last| last.number + 1),
-            ended: ended.up_to,
+            next: 1,
+            next_file: 1,
+            ended: 0,
+            cursor: 0,
             seen: 0,
-            sent,
+            sent: None,
+            awaited: Awaited::default(),
             unnoted: Vec::new(),
             leaving: 0,
             is_claimed: false,
@@ -229,68 +209,7 @@ impl Queue {
             items: 0,
             later: 0,
             recovery: Recovery::default(),
-        };
-        for name in names {
-            queue.recover(name, &ended, now, route)?;
         }
-        // If it cannot be made sure now, the next settling tries again.
-        drop(queue.retire());
-        Ok(queue)
-    }
-
-    fn recover(
-        &mut self,
-        name: Name,
-        ended: &Ended,
-        now: Now,
-        route: &mut dyn FnMut(&Card) -> u16,
-    ) -> Result<(), OpenError> {
-        let path = self.dir.join(name.to_string());
-        let bytes = read_file(&*self.disk, &path)?;
-        let scan = segment::scan(&bytes, name.nonce)
-            .map_err(|LaterVersion(version)| OpenError::Version(path, version))?;
-        for stretch in scan.damaged {
-            // What came before the file was found in others, or has ended.
-            let after = stretch.after.max(self.seen).max(ended.up_to);
-            self.recovery.lost += u64::from((after + 1..stretch.before).any(|number| !ended.has(number)));
-        }
-        if let Some(upstream) = scan.upstream {
-            self.upstream = upstream;
-        }
-        let mut last = 0;
-        for found in scan.records {
-            last = last.max(found.number);
-            self.next = self.next.max(found.number + 1);
-            self.seen = self.seen.max(found.number);
-            let is_new = self.slots.back().is_none_or(|slot| slot.number < found.number);
-            if ended.has(found.number) || !is_new {
-                continue;
-            }
-            let Some(card) = Card::read(&bytes[found.payload.clone()]) else {
-                self.recovery.lost += 1;
-                continue;
-            };
-            // A wall clock that was set back must not make a record younger than new.
-            let age_ms = i64::try_from(now.wall_ms.saturating_sub(found.time)).unwrap_or(i64::MAX / 2);
-            self.items += card.items();
-            self.recovery.items += card.items();
-            self.slots.push_back(Slot {
-                number: found.number,
-                file: name.number,
-                offset: found.offset as u64,
-                payload_bytes: u32::try_from(found.payload.len()).expect("bounded by the format"),
-                born_ms: now.born_ms - age_ms,
-                clean: card.clean,
-                redacted: card.redacted,
-                route: route(&card),
-                state: State::Waiting,
-                refusals: 0,
-                strikes: 0,
-                delivered_then: 0,
-            });
-        }
-        self.segments.push_back(Segment { name, bytes: bytes.len() as u64, last });
-        Ok(())
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -329,7 +248,7 @@ impl Queue {
     }
 
     /// Makes sure that no removed file comes back when the power goes: what took its room would stand beside it.
-    fn make_room(&mut self) -> io::Result<()> {
+    pub(super) fn make_room(&mut self) -> io::Result<()> {
         if self.leaving > 0 {
             self.disk.sync_dir(&self.dir)?;
             self.leaving = 0;
@@ -346,7 +265,7 @@ impl Queue {
     /// fsync took; `failed` of each call that failed.
     ///
     /// # Errors
-    /// Neither the file that was written to nor a new one takes them. None of them is in the queue then.
+    /// Neither the file that was written to nor a new one takes them, or the queue is shut. None of them is in the queue then.
     pub(super) fn append(
         &mut self,
         new: &[New<'_>],
@@ -354,6 +273,9 @@ impl Queue {
         synced: &mut dyn FnMut(Duration),
         failed: &mut dyn FnMut(),
     ) -> io::Result<()> {
+        if self.is_shut() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let first = self.try_append(new, now, synced);
         if first.is_ok() {
             return Ok(());
@@ -384,20 +306,10 @@ impl Queue {
             let number = self.next;
             // Never given out again: a record that failed may yet be found in a file after a crash.
             self.next += 1;
-            slots.push(Slot {
-                number,
-                file: segment.name.number,
-                offset: segment.bytes + out.len() as u64,
-                payload_bytes: u32::try_from(new.payload.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
-                born_ms: now.born_ms,
-                clean: new.clean,
-                redacted: new.redacted,
-                route: new.route,
-                state: State::Waiting,
-                refusals: 0,
-                strikes: 0,
-                delivered_then: 0,
-            });
+            let place = (segment.name.number, segment.bytes + out.len() as u64);
+            let payload_bytes = u32::try_from(new.payload.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+            let counts = (new.clean, new.redacted, new.route);
+            slots.push(Slot::new(number, place, payload_bytes, now.born_ms, counts));
             segment::write_record(&mut out, segment.name.nonce, number, now.wall_ms, new.payload);
         }
         active.file.write_at(&out, segment.bytes)?;
@@ -597,16 +509,19 @@ impl Queue {
     /// # Errors
     /// It could not be noted, so that a restart would send records again, or it is not sure that removed files stay away.
     pub(super) fn settle(&mut self, idle: bool) -> io::Result<()> {
-        let before = self.ended;
+        let Some(sent) = &self.sent else { return Ok(()) };
         while self.slots.front().is_some_and(|slot| slot.state == State::Ended) {
             self.slots.pop_front();
         }
         // What is in front of the first that waits has ended, or was never acknowledged.
         self.ended = self.slots.front().map_or(self.next, |slot| slot.number) - 1;
-        let mut noted = if self.ended == before { Ok(()) } else { self.sent.advance(self.ended) };
+        // What was not read may come before it.
+        let cursor = if self.unread() == 0 { self.ended } else { self.cursor };
+        let mut noted = if cursor == self.cursor { Ok(()) } else { sent.advance(cursor) };
+        self.cursor = cursor;
         for number in std::mem::take(&mut self.unnoted) {
-            if number > self.ended {
-                noted = noted.and(self.sent.note(number));
+            if number > cursor {
+                noted = noted.and(sent.note(number));
             }
         }
         if idle && self.slots.is_empty() {
@@ -616,9 +531,14 @@ impl Queue {
         noted.and(retired)
     }
 
-    fn retire(&mut self) -> io::Result<()> {
-        while let Some(segment) = self.segments.front() {
-            let is_active = self.active.is_some() && self.segments.len() == 1;
+    pub(super) fn retire(&mut self) -> io::Result<()> {
+        let mut at = 0;
+        while let Some(segment) = self.segments.get(at) {
+            if self.is_unread(segment.name) {
+                at += 1;
+                continue;
+            }
+            let is_active = self.active.is_some() && at + 1 == self.segments.len();
             if segment.last > self.ended || is_active {
                 break;
             }
@@ -627,7 +547,7 @@ impl Queue {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => break,
                 _ => {}
             }
-            self.leaving += self.segments.pop_front().map_or(0, |segment| segment.bytes);
+            self.leaving += self.segments.remove(at).map_or(0, |segment| segment.bytes);
             self.reading.take_if(|(open, _)| *open == number);
         }
         self.make_room()
@@ -643,12 +563,12 @@ impl Queue {
 /// Name of a segment: its place in the order, and what its checksums begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
-    number: u64,
+    pub(super) number: u64,
     pub(super) nonce: u64,
 }
 
 impl Name {
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let (number, nonce) = name.strip_suffix(SEGMENT_ENDING)?.split_once('-')?;
         let hex = |text: &str| u64::from_str_radix(text, 16).ok();
         Some(Self { number: hex(number)?, nonce: hex(nonce)? })
@@ -659,22 +579,6 @@ impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}-{:016x}{SEGMENT_ENDING}", self.number, self.nonce)
     }
-}
-
-/// The segments in a directory, oldest first.
-pub(super) fn segments(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<Name>> {
-    let mut names: Vec<Name> = disk.list(dir)?.iter().filter_map(|name| Name::parse(name)).collect();
-    names.sort_unstable();
-    Ok(names)
-}
-
-/// All bytes of a file.
-pub(super) fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
-    let file = disk.open(path)?;
-    let len = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
-    let mut bytes = vec![0; len];
-    file.read_at(&mut bytes, 0)?;
-    Ok(bytes)
 }
 
 /// A number that nobody outside can know.

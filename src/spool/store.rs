@@ -5,7 +5,8 @@
 //! or damaged on disk; each is counted.
 
 use super::disk::{Disk, make_lasting_dir};
-use super::queue::{Back, New, Now, OpenError, Queue, Recovery, Slot, Taken};
+use super::queue::{Back, New, Now, Queue, Slot, Taken};
+use super::recover::{OpenError, Recovery};
 use super::request::{Card, StoredRequest};
 use super::segment::PAYLOAD_BYTES_MAX;
 use super::{Options, SpoolError, Unclaimed};
@@ -43,6 +44,9 @@ const DIR_CHARS_MAX: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct QueueId(pub(super) usize);
 
+/// The queue of dead letters, which is none of those that are sent from.
+const DEAD: QueueId = QueueId(usize::MAX);
+
 /// How a record leaves the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -78,7 +82,10 @@ pub(super) struct Store {
 
 impl Store {
     /// Opens the directory and all queues in it. Items in them are received and in the spool from here on, those of records that are
-    /// damaged dropped.
+    /// damaged dropped. A queue, or a file of one, that the disk does not give now is tried again at each [`Store::tick`].
+    ///
+    /// # Errors
+    /// The directory cannot be made or listed, or a later version wrote in it.
     pub(super) fn open(
         disk: Arc<dyn Disk>,
         options: Options,
@@ -87,24 +94,19 @@ impl Store {
     ) -> Result<Self, OpenError> {
         make_lasting_dir(&*disk, &options.dir)?;
         let names = disk.list(&options.dir)?;
-        let started = Instant::now();
-        let now = Now { born_ms: 0, wall_ms: wall_ms() };
         let bytes_max = segment_bytes_max(&options);
-        let mut routes = Vec::new();
-        let mut route = |card: &Card| route_of(&mut routes, &metrics, &card.route, &card.protocol);
         let dead_dir = options.dir.join(DEAD_DIR);
-        let dead =
-            Queue::open(Arc::clone(&disk), dead_dir, DEAD_UPSTREAM, bytes_max / DEAD_SHARE, now, &mut route)?;
-        let mut queues = Vec::new();
-        for name in names.iter().filter(|name| name.contains('@')) {
+        let dead = Queue::new(Arc::clone(&disk), dead_dir, DEAD_UPSTREAM, bytes_max / DEAD_SHARE);
+        let queues = names.iter().filter(|name| name.contains('@')).map(|name| {
             let upstream = upstream_of(name).unwrap_or_else(|| name.clone());
-            let dir = options.dir.join(name);
-            queues.push(Queue::open(Arc::clone(&disk), dir, &upstream, bytes_max, now, &mut route)?);
-        }
-        let failing = false;
+            Queue::new(Arc::clone(&disk), options.dir.join(name), &upstream, bytes_max)
+        });
+        let queues = queues.collect();
+        let (routes, started, failing) = (Vec::new(), Instant::now(), false);
         let mut store = Self { disk, options, ledger, metrics, queues, dead, routes, started, failing };
+        store.enter(DEAD)?;
         for at in 0..store.queues.len() {
-            store.count_found(at);
+            store.enter(QueueId(at))?;
         }
         store.metrics.spool().bytes_max(store.options.bytes_max);
         store.show();
@@ -127,18 +129,70 @@ impl Store {
             return Ok(QueueId(at));
         }
         let bytes_max = segment_bytes_max(&self.options);
+        self.queues.push(Queue::new(Arc::clone(&self.disk), dir, upstream, bytes_max));
+        let queue = QueueId(self.queues.len() - 1);
+        self.enter(queue)?;
+        Ok(queue)
+    }
+
+    fn at(&mut self, queue: QueueId) -> &mut Queue {
+        self.queues.get_mut(queue.0).unwrap_or(&mut self.dead)
+    }
+
+    /// Opens a queue, as far as the disk lets it.
+    ///
+    /// # Errors
+    /// A later version wrote it.
+    fn enter(&mut self, queue: QueueId) -> Result<(), OpenError> {
+        let entered = self.with_routes(queue, |queue, now, route| queue.enter(now, route));
+        self.count_found(queue);
+        let Err(OpenError::Io(error)) = entered else { return entered };
+        self.metrics.spool().io_error();
+        let (shut, unread) = (self.at(queue).is_shut(), self.at(queue).unread());
+        let upstream = super::without_path(&self.at(queue).upstream).to_owned();
+        tracing::error!(
+            upstream,
+            shut,
+            unread,
+            kind = %error.kind(),
+            "spool: the disk does not give all that waits; it is tried again, and the rest goes on"
+        );
+        Ok(())
+    }
+
+    /// Tries again what could not be opened or read.
+    fn enter_again(&mut self, queue: QueueId) {
+        let entered = self.with_routes(queue, |queue, now, route| queue.enter_again(now, route));
+        self.count_found(queue);
+        match entered {
+            None => {}
+            Some(Ok(())) => {
+                let upstream = super::without_path(&self.at(queue).upstream).to_owned();
+                tracing::info!(upstream, "spool: what could not be opened or read at the start is there now");
+            }
+            Some(Err(_)) => self.metrics.spool().io_error(),
+        }
+    }
+
+    fn with_routes<T>(
+        &mut self,
+        queue: QueueId,
+        work: impl FnOnce(&mut Queue, Now, &mut dyn FnMut(&Card) -> u16) -> T,
+    ) -> T {
+        let now = self.now();
         let (routes, metrics) = (&mut self.routes, &self.metrics);
         let mut route = |card: &Card| route_of(routes, metrics, &card.route, &card.protocol);
-        let now = Now { born_ms: 0, wall_ms: wall_ms() };
-        let queue = Queue::open(Arc::clone(&self.disk), dir, upstream, bytes_max, now, &mut route)?;
-        self.queues.push(queue);
-        self.count_found(self.queues.len() - 1);
-        Ok(QueueId(self.queues.len() - 1))
+        work(self.queues.get_mut(queue.0).unwrap_or(&mut self.dead), now, &mut route)
     }
 
     /// Counts what a queue found of an earlier process.
-    fn count_found(&mut self, queue: usize) {
-        let Recovery { items, lost } = self.queues[queue].found();
+    fn count_found(&mut self, queue: QueueId) {
+        let found = self.at(queue).found();
+        // Dead letters were counted when they died.
+        if queue == DEAD {
+            return;
+        }
+        let Recovery { items, lost } = found;
         self.ledger.restored(items + lost);
         if lost > 0 {
             tracing::error!(
@@ -191,6 +245,8 @@ impl Store {
                 self.failing = false;
                 self.metrics.spool().received(items);
             }
+            // That was told when it was found out, and ends when it is opened.
+            Err(_) if self.queues[queue.0].is_shut() => {}
             Err(error) => {
                 if !self.failing {
                     tracing::error!(kind = %error.kind(), "spool cannot be written; senders are pushed back");
@@ -308,7 +364,10 @@ impl Store {
         }
         let age_ms = i64::try_from(self.options.age_max.as_millis()).unwrap_or(i64::MAX / 2);
         let oldest_ms = self.now().born_ms.saturating_sub(age_ms);
+        self.enter_again(DEAD);
         for at in 0..self.queues.len() {
+            self.enter_again(QueueId(at));
+            self.give_up(at, oldest_ms);
             self.queues[at].look_again();
             let expired = self.queues[at].expire(oldest_ms);
             if !expired.is_empty() {
@@ -319,10 +378,26 @@ impl Store {
         }
         // They were counted when they died.
         drop(self.dead.expire(oldest_ms));
+        self.dead.give_up(oldest_ms);
         if self.dead.settle(true).is_err() {
             self.metrics.spool().io_error();
         }
         self.show();
+    }
+
+    /// Removes files that could not be read until all in them was too old. How many items they had nobody knows: each counts as one.
+    fn give_up(&mut self, queue: usize, oldest_ms: i64) {
+        let files = self.queues[queue].give_up(oldest_ms);
+        if files > 0 {
+            tracing::error!(
+                files,
+                "spool: files could not be read until what was in them was too old, and are gone"
+            );
+            self.metrics.spool().discarded(Reason::TooOld, files);
+            self.ledger.restored(files);
+            let route = self.metrics.other_route();
+            self.ledger.left(&route, Outcome::Expired, Reason::TooOld, files);
+        }
     }
 
     /// Whether the disk takes bytes again: nothing else would tell, where no request needs the spool.
@@ -372,9 +447,9 @@ impl Store {
         self.queues.iter().map(|queue| queue.slots.len()).sum()
     }
 
-    /// Whether the last append failed.
+    /// Whether the last append failed, or one would.
     pub(super) fn is_failing(&self) -> bool {
-        self.failing
+        self.failing || self.queues.iter().any(|queue| queue.is_claimed && queue.is_shut())
     }
 
     fn show(&self) {
@@ -382,6 +457,7 @@ impl Store {
             self.queues.iter().filter_map(|queue| queue.slots.front()).map(|slot| slot.born_ms).min();
         let age_ms = oldest.map_or(0, |born| self.now().born_ms - born);
         self.metrics.spool().holds(self.bytes(), self.items(), u64::try_from(age_ms / 1_000).unwrap_or(0));
+        self.metrics.spool().unread(self.queues.iter().chain([&self.dead]).map(Queue::unread).sum());
         self.metrics.spool().unclaimed(self.unclaimed_queues().map(Queue::items).sum());
     }
 

@@ -20,16 +20,16 @@ use std::time::Duration;
 const UPSTREAM: &str = "https://o1.ingest.example.com";
 
 /// A store on a disk that outlives it.
-struct Rig {
-    disk: FakeDisk,
-    options: Options,
-    ledger: Ledger,
-    metrics: Metrics,
-    open: Option<(Store, QueueId)>,
+pub(super) struct Rig {
+    pub(super) disk: FakeDisk,
+    pub(super) options: Options,
+    pub(super) ledger: Ledger,
+    pub(super) metrics: Metrics,
+    pub(super) open: Option<(Store, QueueId)>,
 }
 
 impl Rig {
-    fn new(bytes_max: u64) -> Self {
+    pub(super) fn new(bytes_max: u64) -> Self {
         let options =
             Options { dir: PathBuf::from("/spool"), bytes_max, age_max: Duration::from_secs(86_400) };
         let (disk, ledger, metrics) = (FakeDisk::default(), Ledger::default(), Metrics::default());
@@ -37,11 +37,10 @@ impl Rig {
     }
 
     /// Opens the store as a fresh process would, trying until the disk lets it.
-    fn start(&mut self) -> &mut (Store, QueueId) {
+    pub(super) fn start(&mut self) -> &mut (Store, QueueId) {
         self.open = None;
         for _ in 0..1_000 {
-            self.ledger = Ledger::default();
-            self.metrics = Metrics::default();
+            self.forget();
             self.open = self.try_start();
             if self.open.is_some() {
                 break;
@@ -50,7 +49,18 @@ impl Rig {
         self.open.as_mut().expect("it opens once the disk is well")
     }
 
-    fn try_start(&self) -> Option<(Store, QueueId)> {
+    /// What a process knew goes with it.
+    pub(super) fn forget(&mut self) {
+        self.ledger = Ledger::default();
+        self.metrics = Metrics::default();
+    }
+
+    /// Whether a metric has this line.
+    pub(super) fn says(&self, line: &str) -> bool {
+        self.metrics.render().lines().any(|found| found == line)
+    }
+
+    pub(super) fn try_start(&self) -> Option<(Store, QueueId)> {
         let disk = Arc::new(self.disk.clone());
         let opened = Store::open(disk, self.options.clone(), self.ledger.clone(), self.metrics.clone());
         let mut store = opened.ok()?;
@@ -58,12 +68,12 @@ impl Rig {
         Some((store, queue))
     }
 
-    fn store(&mut self) -> &mut (Store, QueueId) {
+    pub(super) fn store(&mut self) -> &mut (Store, QueueId) {
         self.open.as_mut().expect("started")
     }
 
     /// Appends as the proxy does, which has the items of a request in the spool until it is refused.
-    fn append(&mut self, ids: &[u32], body_bytes: usize) -> Vec<Result<(), SpoolError>> {
+    pub(super) fn append(&mut self, ids: &[u32], body_bytes: usize) -> Vec<Result<(), SpoolError>> {
         let arrivals: Vec<Arrival> =
             ids.iter().map(|id| Arrival { request: numbered(*id, body_bytes) }).collect();
         let route = self.metrics.route("sentry", "sentry");
@@ -85,19 +95,24 @@ impl Rig {
     }
 
     /// Takes the next record without ending it.
-    fn take(&mut self) -> Option<(u64, u32)> {
+    pub(super) fn take(&mut self) -> Option<(u64, u32)> {
         let (store, queue) = self.store();
         store.take(*queue).map(|(number, request)| (number, id_of(&request)))
     }
 
-    fn end(&mut self, number: u64, end: End) {
+    pub(super) fn end(&mut self, number: u64, end: End) {
         let (store, queue) = self.store();
         let request = numbered(0, 4);
         store.end(*queue, number, end, Some(&request));
     }
 
+    /// Lets time go by until all that the disk did not give was tried again.
+    pub(super) fn mend(&mut self) {
+        (0..40).for_each(|_| self.store().0.tick());
+    }
+
     /// Takes and delivers everything.
-    fn drain(&mut self) -> Vec<u32> {
+    pub(super) fn drain(&mut self) -> Vec<u32> {
         let mut seen = Vec::new();
         while let Some((number, id)) = self.take() {
             self.end(number, End::Sent);
@@ -108,7 +123,7 @@ impl Rig {
 
     /// Checks that each item is in one place, that those in the spool are in its queues, and that the metrics say the same.
     #[track_caller]
-    fn assert_sum(&self) -> Totals {
+    pub(super) fn assert_sum(&self) -> Totals {
         let totals = self.ledger.totals();
         assert_eq!(totals.received, totals.outcomes() + totals.in_flight + totals.in_spool, "{totals:?}");
         let (store, _) = self.open.as_ref().expect("started");
@@ -394,6 +409,7 @@ fn no_failing_call_loses_what_was_acknowledged() {
             }
             assert!(rig.disk.calls() > first, "the call was made");
             rig.disk.heal();
+            rig.mend();
             assert_eq!(rig.append(&[1_000], 10), [Ok(())], "it takes again once the disk is well");
             assert!(!rig.store().0.is_failing());
             if power {

@@ -13,18 +13,23 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-const TAMIS: &str = env!("CARGO_BIN_EXE_tamis");
+pub(crate) const TAMIS: &str = env!("CARGO_BIN_EXE_tamis");
 
 /// A running `tamis serve`.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    ingest: SocketAddr,
+    pub(crate) ingest: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Served {
     /// Starts it and waits until it accepts.
-    async fn start(dir: &Path, upstream: SocketAddr) -> Self {
+    pub(crate) async fn start(dir: &Path, upstream: SocketAddr) -> Self {
+        Self::start_with(Command::new(TAMIS), dir, upstream).await
+    }
+
+    /// The same by a command that takes the arguments.
+    pub(crate) async fn start_with(mut command: Command, dir: &Path, upstream: SocketAddr) -> Self {
         let (ingest, admin) = (free_port().await, free_port().await);
         let config = dir.join("tamis.toml");
         let text = format!(
@@ -33,7 +38,6 @@ impl Served {
             dir.join("spool").display()
         );
         std::fs::write(&config, text).expect("writable");
-        let mut command = Command::new(TAMIS);
         command.args(["serve", "--workers", "2", "-c"]).arg(&config);
         let child = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");
         let served = Self { child, ingest, admin };
@@ -51,22 +55,27 @@ impl Served {
         self.child.wait().expect("it is ours");
     }
 
+    /// Its number as a process.
+    pub(crate) fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
     /// Sends SIGTERM and waits; the exit code.
-    fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         assert!(sent.expect("kill").success());
         self.child.wait().expect("it is ours").code()
     }
 
     /// What the admin port answers.
-    async fn admin(&self, path: &str) -> Answer {
+    pub(crate) async fn admin(&self, path: &str) -> Answer {
         let mut stream = TcpStream::connect(self.admin).await.expect("admin accepts");
         let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin);
         stream.write_all(request.as_bytes()).await.expect("admin reads");
         read_answer(stream).await
     }
 
-    async fn metric(&self, name: &str) -> u64 {
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
         let answer = self.admin("/metrics").await;
         let line = answer.body.lines().find(|line| line.split(' ').next() == Some(name));
         line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect(name)
@@ -76,7 +85,7 @@ impl Served {
 impl Served {
     /// Waits until every item is accounted for: received = outcomes + in flight + in spool. While it sends, one is between two places
     /// for a moment.
-    async fn accounted(&self) -> serde_json::Value {
+    pub(crate) async fn accounted(&self) -> serde_json::Value {
         let agree = async {
             loop {
                 let ledger: serde_json::Value =
@@ -91,17 +100,17 @@ impl Served {
     }
 }
 
-async fn free_port() -> SocketAddr {
+pub(crate) async fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound")
 }
 
-fn envelope(at: usize) -> String {
+pub(crate) fn envelope(at: usize) -> String {
     let event = "{\"message\":\"mail jane@example.com\"}";
     format!("{{\"event_id\":\"{at:032x}\"}}\n{{\"type\":\"event\"}}\n{event}\n")
 }
 
 /// Sends one envelope; whether it was acknowledged.
-async fn acknowledged(ingest: SocketAddr, at: usize) -> bool {
+pub(crate) async fn acknowledged(ingest: SocketAddr, at: usize) -> bool {
     use tokio::io::AsyncReadExt as _;
     let Ok(mut stream) = TcpStream::connect(ingest).await else { return false };
     if stream.write_all(&post("/api/42/envelope/", &[], envelope(at))).await.is_err() {
@@ -114,7 +123,7 @@ async fn acknowledged(ingest: SocketAddr, at: usize) -> bool {
 }
 
 /// How often each envelope is at the upstream.
-fn arrivals(upstream: &FakeUpstream) -> BTreeMap<usize, usize> {
+pub(crate) fn arrivals(upstream: &FakeUpstream) -> BTreeMap<usize, usize> {
     let mut counts = BTreeMap::new();
     for seen in upstream.seen().iter().filter(|seen| seen.complete) {
         let text = String::from_utf8_lossy(&seen.body);

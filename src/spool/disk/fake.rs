@@ -44,6 +44,8 @@ struct State {
     /// The names on the platter.
     named: BTreeMap<PathBuf, Arc<Mutex<Content>>>,
     calls: u64,
+    /// Files that cannot be read.
+    broken: BTreeSet<PathBuf>,
     /// Calls that fail, counted from 1: the first, and how many.
     faults: Option<(u64, u64, Fault)>,
 }
@@ -62,6 +64,12 @@ impl FakeDisk {
     /// Makes `count` calls fail, the first of them the `first` from the beginning.
     pub(in crate::spool) fn fail(&self, first: u64, count: u64, fault: Fault) {
         self.lock().faults = Some((first, count, fault));
+    }
+
+    /// Makes a file unreadable, or readable again.
+    pub(in crate::spool) fn break_file(&self, path: &Path, broken: bool) {
+        let mut state = self.lock();
+        let _changed = if broken { state.broken.insert(path.to_owned()) } else { state.broken.remove(path) };
     }
 
     pub(in crate::spool) fn heal(&self) {
@@ -170,7 +178,11 @@ impl Disk for FakeDisk {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         self.call().map_err(Fault::error)?;
-        let content = self.lock().files.get(path).cloned().ok_or(io::ErrorKind::NotFound)?;
+        let state = self.lock();
+        if state.broken.contains(path) {
+            return Err(Fault::Io.error());
+        }
+        let content = state.files.get(path).cloned().ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(FakeFile { disk: self.clone(), content }))
     }
 

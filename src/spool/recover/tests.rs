@@ -1,0 +1,157 @@
+//! Starts on a disk that does not give all that is on it.
+
+use crate::metrics::Metrics;
+use crate::outcome::Outcome;
+use crate::spool::SpoolError;
+use crate::spool::disk::fake::Fault;
+use crate::spool::store::{End, Store};
+use crate::spool::tests::Rig;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The calls of a start on a spool with something in it, and what each one stands in the way of.
+#[test]
+fn a_start_fails_only_where_there_is_no_spool_to_speak_of() {
+    let mut rig = Rig::new(1 << 20);
+    rig.start();
+    assert_eq!(rig.append(&[1, 2], 10), [Ok(()); 2]);
+    rig.store().0.close();
+    let before = rig.disk.calls();
+    rig.start();
+    let calls = rig.disk.calls() - before;
+    assert!(calls > 15, "{calls}");
+    let mut refused = Vec::new();
+    for first in 1..=calls {
+        for fault in [Fault::Full, Fault::Io] {
+            rig.disk.fail(rig.disk.calls() + first, 1, fault);
+            rig.forget();
+            let Some(opened) = rig.try_start() else {
+                refused.push(first);
+                continue;
+            };
+            rig.disk.heal();
+            rig.open = Some(opened);
+            rig.assert_sum();
+            rig.mend();
+            assert!(!rig.store().0.is_failing(), "call {first}");
+            assert_eq!(rig.assert_sum().in_spool, 6, "call {first}, {fault:?}: all is there, once");
+            assert!(rig.says("tamis_spool_unread_files 0"));
+            rig.store().0.close();
+        }
+    }
+    // To make sure of the directory, to make it if it is gone, and to list it.
+    assert_eq!(refused, [1, 1, 2, 2, 3, 3]);
+    rig.start();
+    assert_eq!(rig.drain(), [1, 2]);
+}
+
+/// One file of three that the disk does not give: what is in the others goes, and it follows in its place.
+#[test]
+fn a_segment_that_cannot_be_read_waits_for_itself() {
+    let mut rig = Rig::new(1 << 20);
+    for id in [1, 2, 3] {
+        rig.start();
+        assert_eq!(rig.append(&[id, id + 10], 10), [Ok(()); 2]);
+        rig.store().0.close();
+    }
+    let segments: Vec<PathBuf> =
+        rig.disk.files().into_keys().filter(|path| path.extension().is_some()).collect();
+    assert_eq!(segments.len(), 3);
+    for (at, others) in [[2, 12, 3, 13], [1, 11, 3, 13], [1, 11, 2, 12]].into_iter().enumerate() {
+        let files = rig.disk.files();
+        let mut rig = Rig::new(1 << 20);
+        files.iter().for_each(|(path, bytes)| rig.disk.put(path, bytes.clone()));
+        rig.disk.break_file(&segments[at], true);
+        rig.start();
+        assert_eq!(rig.assert_sum().received, 12, "three items in each of four");
+        assert!(!rig.store().0.is_failing(), "it takes what comes");
+        assert!(rig.says("tamis_spool_unread_files 1"), "file {at}");
+        assert_eq!(rig.append(&[4], 10), [Ok(())]);
+        let (number, id) = rig.take().expect("it waits");
+        rig.end(number, End::Sent);
+        assert_eq!(id, others[0]);
+        // All this is known to the next process too, which does not get it either.
+        rig.start();
+        assert_eq!(rig.drain(), [&others[1..], &[4]].concat(), "file {at}");
+        rig.store().0.tick();
+        assert_eq!(rig.append(&[5], 10), [Ok(())]);
+        rig.start();
+        rig.disk.break_file(&segments[at], false);
+        rig.mend();
+        let id = u32::try_from(at).expect("small") + 1;
+        assert!(rig.says("tamis_spool_unread_files 0"));
+        assert_eq!(rig.drain(), [id, id + 10, 5], "in its place, and nothing again");
+        assert_eq!(rig.assert_sum().in_spool, 0);
+        rig.store().0.tick();
+        assert!(rig.disk.files().keys().all(|path| path.ends_with("sent")), "files of which all was sent go");
+        rig.start();
+        assert_eq!(rig.drain(), [] as [u32; 0]);
+    }
+}
+
+#[test]
+fn what_was_never_read_goes_when_all_in_it_is_too_old() {
+    let mut rig = Rig::new(1 << 20);
+    rig.options.age_max = Duration::from_millis(300);
+    rig.start();
+    assert_eq!(rig.append(&[1, 2], 10), [Ok(()); 2]);
+    let segment = rig.disk.files().into_keys().find(|path| path.extension().is_some()).expect("a segment");
+    rig.disk.break_file(&segment, true);
+    rig.start();
+    rig.store().0.tick();
+    assert!(rig.disk.files().contains_key(&segment));
+    assert!(rig.store().0.bytes() >= (1 << 20) / 8, "it takes up the room of a whole one");
+    std::thread::sleep(Duration::from_millis(320));
+    rig.store().0.tick();
+    assert!(!rig.disk.files().contains_key(&segment));
+    assert_eq!(rig.assert_sum().of(Outcome::Expired), 1, "nobody knows how many items it had");
+    assert!(rig.says("tamis_spool_discarded_items_total{reason=\"too_old\"} 1"));
+    assert!(rig.says("tamis_spool_unread_files 0"));
+    assert_eq!(rig.store().0.bytes(), 0);
+}
+
+/// Without `sent` it is not known which numbers were given out, so nothing is taken: a number that ended would be given again.
+#[test]
+fn a_queue_that_cannot_be_opened_takes_nothing_until_it_can() {
+    let mut rig = Rig::new(1 << 20);
+    rig.start();
+    assert_eq!(rig.append(&[1, 2], 10), [Ok(()); 2]);
+    assert_eq!(rig.drain(), [1, 2]);
+    rig.store().0.tick();
+    let is_sent = |path: &PathBuf| path.ends_with("sent") && !path.starts_with("/spool/dead");
+    let sent = rig.disk.files().into_keys().find(is_sent).expect("there");
+    rig.disk.break_file(&sent, true);
+    rig.start();
+    assert!(rig.store().0.is_failing(), "`/ready` says so from the first moment on");
+    assert_eq!(rig.append(&[3], 10), [Err(SpoolError::Io)]);
+    assert_eq!(rig.take(), None);
+    rig.mend();
+    assert!(rig.store().0.is_failing(), "a disk that takes other files does not make it well");
+    assert_eq!(rig.assert_sum().of(Outcome::Rejected), 3);
+    rig.disk.break_file(&sent, false);
+    rig.mend();
+    assert!(!rig.store().0.is_failing());
+    assert_eq!(rig.append(&[4], 10), [Ok(())]);
+    rig.start();
+    assert_eq!(rig.drain(), [4]);
+}
+
+#[test]
+fn a_full_disk_at_the_start_takes_what_comes_when_there_is_room() {
+    let mut rig = Rig::new(1 << 20);
+    rig.start();
+    drop(rig.open.take());
+    rig.forget();
+    let disk = Arc::new(rig.disk.clone());
+    let store = Store::open(disk, rig.options.clone(), rig.ledger.clone(), Metrics::default());
+    let mut store = store.expect("it opens");
+    // The directory of a fresh queue cannot be made.
+    rig.disk.fail(rig.disk.calls() + 1, u64::MAX / 2, Fault::Full);
+    let queue = store.queue("https://o9.ingest.example.com").expect("no reason to stop");
+    assert!(store.is_failing());
+    rig.disk.heal();
+    store.tick();
+    assert!(!store.is_failing());
+    assert_eq!(store.waiting(queue), 0);
+}
