@@ -151,6 +151,7 @@ struct Inner {
     current_set: Mutex<Option<PatternSetInfo>>,
     reload_success: IntGauge,
     reload_time: IntGauge,
+    weakened: IntCounter,
     canary_runs: IntCounterVec,
     canary_clean_time: IntGauge,
     trace_spans: IntCounterVec,
@@ -266,6 +267,7 @@ impl Metrics {
             current_set: Mutex::new(None),
             reload_success: gauge(&registry, "tamis_config_reload_success"),
             reload_time: gauge(&registry, "tamis_config_last_reload_success_timestamp_seconds"),
+            weakened: counter(&registry, "tamis_config_weakened_total"),
             canary_runs: counters(&registry, "tamis_canary_runs_total"),
             canary_clean_time: gauge(&registry, "tamis_canary_last_clean_timestamp_seconds"),
             trace_spans: counters(&registry, "tamis_trace_spans_total"),
@@ -397,6 +399,11 @@ impl Metrics {
         if taken {
             self.inner.reload_time.set(now_seconds());
         }
+    }
+
+    /// Counts what a reload lets through that was redacted before.
+    pub fn weakened(&self, things: u64) {
+        self.inner.weakened.inc_by(things);
     }
 
     /// Counts a run of the canary.

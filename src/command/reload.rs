@@ -5,22 +5,21 @@
 //! a problem changes nothing, and neither does one that asks for what only a restart can give: other ports, routes,
 //! upstreams or bounds. Whatever becomes of the file, the certificates that it named at the start are read again too.
 
+mod weaker;
+
 use super::setup;
 use crate::admin::RouteInfo;
 use crate::config::{self, Config};
 use crate::listen::Tls;
 use crate::metrics::Metrics;
-use crate::pattern::PatternSet;
-use crate::pattern::pack::PatternSpec;
-use crate::pattern::roster::{Entry, Spec, State};
 use crate::proxy::ProxySettings;
 use crate::spool::Spool;
 use crate::upstream::HttpUpstream;
 use crate::watch::Reread as _;
 use arc_swap::ArcSwap;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use weaker::Weaker;
 
 /// The parts of a running instance that a reload changes or has to say something about.
 pub(super) struct Reached {
@@ -101,15 +100,15 @@ impl Reloader {
         }
         let ready = setup::compile(config).map_err(|wrong| wrong.problems)?;
         self.metrics.pattern_set(ready.set.generation(), ready.set.hash());
+        let mut weaker = Weaker::default();
         for (route, configured) in self.reached.settings.routes.iter().zip(&ready.config.routes) {
             let plan = ready.plan(&configured.policy_name);
-            tell_weaker(&route.name, route.plan.load().policy(), plan.policy());
-            for name in gone(route.plan.load().set(), plan.set()) {
-                tracing::warn!(pattern = %name, "weaker than before: no longer in force");
-            }
+            weaker.policy(&route.name, route.plan.load().policy(), plan.policy());
+            weaker.patterns(route.plan.load().set(), plan.set());
             self.metrics.unscanned_pass(&route.name, super::serve::passes_unscanned(&configured.policy));
             route.plan.store(plan);
         }
+        self.metrics.weakened(weaker.told());
         self.running.store(Arc::new(ready.config));
         Ok(())
     }
@@ -138,46 +137,6 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     ];
     let changed = sections.iter().filter(|(_, same)| !same);
     changed.map(|(name, _)| format!("{name} has changed: that needs a restart")).collect()
-}
-
-/// Logs where a route now lets more through than before.
-fn tell_weaker(route: &str, old: &crate::redact::Policy, new: &crate::redact::Policy) {
-    use crate::redact::{Action, Mode, OnError};
-    let mode = old.mode == Mode::Enforce && new.mode == Mode::Shadow;
-    let errors = old.on_error != OnError::Pass && new.on_error == OnError::Pass;
-    if mode || errors {
-        tracing::warn!(route, "weaker than before: items may pass unscanned or unchanged");
-    }
-    for kind in new.attachments.iter().filter(|kind| !old.attachments.contains(kind)) {
-        tracing::warn!(route, attachments = ?kind, "weaker than before: these pass unread");
-    }
-    let lets_through = |action| matches!(action, Action::Keep | Action::Scan);
-    for class in crate::pattern::Class::ALL {
-        if !lets_through(old.action(*class)) && lets_through(new.action(*class)) {
-            tracing::warn!(route, class = class.as_str(), "weaker than before: this class is kept");
-        }
-    }
-    for rule in new.rules.iter().filter(|rule| lets_through(rule.action) && !old.rules.contains(rule)) {
-        tracing::warn!(route, path = %rule.path, "weaker than before: this field is kept");
-    }
-    for rule in old.rules.iter().filter(|rule| !lets_through(rule.action) && !new.rules.contains(rule)) {
-        tracing::warn!(route, path = %rule.path, "weaker than before: a rule for this field is gone or another");
-    }
-}
-
-/// Patterns and field rules that were in force and are not any more: switched off, in shadow, or their pack is gone.
-fn gone(old: &PatternSet, new: &PatternSet) -> Vec<String> {
-    let in_force = |set: &PatternSet| -> BTreeSet<String> {
-        let counts = |entry: &&Entry| {
-            let shadow = |spec: &PatternSpec| spec.stability.as_deref() == Some("shadow");
-            let is_shadow = matches!(&entry.spec, Spec::Pattern(spec) if shadow(spec));
-            matches!(entry.state, State::InForce) && !is_shadow
-        };
-        let entries = set.roster().entries.iter().filter(counts);
-        entries.map(|entry| entry.spec.name().to_owned()).collect()
-    };
-    let now = in_force(new);
-    in_force(old).into_iter().filter(|name| !now.contains(name)).collect()
 }
 
 #[cfg(test)]
@@ -232,6 +191,13 @@ mod tests {
 
         fn email(&self) -> Action {
             self.reloader.reached.settings.routes[0].plan.load().policy().action(crate::pattern::Class::Email)
+        }
+
+        /// What reloads weakened so far.
+        fn weakened(&self) -> u64 {
+            let rendered = self.reloader.metrics.render();
+            let line = rendered.lines().find(|line| line.starts_with("tamis_config_weakened_total "));
+            line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a number")
         }
 
         fn says(&self, line: &str) -> bool {
@@ -359,7 +325,13 @@ mod tests {
             if from != FILE {
                 running.reload(&from).expect("taken");
             }
+            let before = running.weakened();
             let log = logged(|| running.reload(&to).expect("taken"));
+            assert_eq!(
+                running.weakened() - before,
+                log.matches("weaker than before: ").count() as u64,
+                "{log}"
+            );
             let told = log.lines().any(|line| {
                 line.contains(" WARN ") && line.contains("weaker than before: ") && line.contains(said)
             });
@@ -377,6 +349,7 @@ mod tests {
             running.reload(FILE).expect("taken");
         });
         assert!(!log.contains("weaker"), "{log}");
+        assert_eq!(running.weakened(), 0);
         assert!(log.contains("configuration refused"), "{log}");
     }
 
@@ -394,6 +367,49 @@ mod tests {
         std::fs::remove_file(packs.join("x.toml")).expect("there");
         let log = logged(|| running.reload(&file).expect("taken"));
         assert!(log.contains("weaker than before: no longer in force pattern=x.ticket"), "{log}");
+    }
+
+    /// One of the same name may find less than the one before.
+    #[tokio::test]
+    async fn a_pattern_that_says_something_else_is_told() {
+        const PACK: &str = "[[pattern]]\nname = 'x.ticket'\nclass = 'user_id'\nregex = 'TICKET-[0-9]{6}'\n\
+                            why = 'Tells whose ticket it is.'\nhits = ['see «TICKET-123456»']\nmisses = ['TICKET-12']\n";
+        const EXEMPT: &str = "[[field]]\nname = 'x.stays'\nkind = 'exempt'\npaths = ['ticket.state']\n\
+                              why = 'One of four words.'\nhits = []\nmisses = ['{\"ticket\":{\"state\":\"open\"}}']\n";
+        let running = running().await;
+        let packs = running.directory.path().join("packs");
+        std::fs::create_dir(&packs).expect("made");
+        // Two routes with one pattern set.
+        let other =
+            "[[routes]]\nname = 'b'\nprotocol = 'generic'\nupstream = 'inbox'\nmatch = { path = '/b' }\n";
+        let file = FILE.replace("[[routes]]", &format!("{other}[[routes]]"));
+        let file = format!("{file}[patterns]\ndirs = ['{}']\n", packs.display());
+        std::fs::write(packs.join("x.toml"), PACK).expect("written");
+        std::fs::write(running.directory.path().join("tamis.toml"), &file).expect("written");
+        let ready = setup::ready(Some(&running.directory.path().join("tamis.toml"))).expect("a good file");
+        let instance = super::super::serve::open(&ready, true).await.expect("free ports");
+        let reloader =
+            Reloader::new(running.directory.path().join("tamis.toml"), ready.config, instance.reached());
+        let running = Running { reloader, ..running };
+        for (pack, said) in [
+            (PACK.replace("Tells whose", "Says whose"), None),
+            (PACK.replace("[0-9]{6}", "[0-8]{6}"), Some("says something else pattern=x.ticket")),
+            (
+                format!("{PACK}{EXEMPT}").replace("[0-9]{6}", "[0-8]{6}"),
+                Some("a rule by which a field stays pattern=x.stays"),
+            ),
+        ] {
+            std::fs::write(packs.join("x.toml"), pack).expect("written");
+            let before = running.weakened();
+            let log = logged(|| running.reload(&file).expect("taken"));
+            let told: Vec<&str> = log.lines().filter(|line| line.contains("weaker than before: ")).collect();
+            assert_eq!(told.len(), usize::from(said.is_some()), "{said:?}: {log}");
+            assert!(
+                said.is_none_or(|said| told[0].contains(" WARN ") && told[0].contains(said)),
+                "{said:?}: {log}"
+            );
+            assert_eq!(running.weakened() - before, told.len() as u64, "once for both routes");
+        }
     }
 
     /// A file that others renewed, and that the watching has not come to yet or never will (a file system without times).

@@ -155,6 +155,8 @@ metrics! {
         "1 if the configuration on disk was last taken, at the start or by a reload; 0 if it was refused and the old one kept.";
     Gauge "tamis_config_last_reload_success_timestamp_seconds", "seconds", [],
         "When a configuration was last taken, in seconds since 1970-01-01 UTC.";
+    Counter "tamis_config_weakened_total", "changes", [],
+        "Changes by a reload that let more through than before, or may: each is a warning in the log.";
     Counter "tamis_canary_runs_total", "runs", ["result"],
         "Runs of `tamis canary` that were reported here: `clean`, `leaked` or `failed`.";
     Gauge "tamis_canary_last_clean_timestamp_seconds", "seconds", [],

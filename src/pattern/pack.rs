@@ -76,7 +76,35 @@ impl PatternSpec {
     }
 }
 
+impl PatternSpec {
+    /// What decides over a hit, without what explains it, its examples and where it stands.
+    fn effect(&self) -> Self {
+        let (why, source, output, hits, misses) = Default::default();
+        let (place, keys) = Default::default();
+        Self { why, source, output, hits, misses, place, keys, ..self.clone() }
+    }
+
+    /// Whether it finds what `other` finds, by what is written.
+    #[must_use]
+    pub fn says_what(&self, other: &Self) -> bool {
+        self.effect() == other.effect()
+    }
+}
+
 impl FieldSpec {
+    /// What decides over a hit, without what explains it, its examples and where it stands.
+    fn effect(&self) -> Self {
+        let (why, source, hits, misses) = Default::default();
+        let (place, keys) = Default::default();
+        Self { why, source, hits, misses, place, keys, ..self.clone() }
+    }
+
+    /// Whether it finds what `other` finds, by what is written.
+    #[must_use]
+    pub fn says_what(&self, other: &Self) -> bool {
+        self.effect() == other.effect()
+    }
+
     /// Where the value of `key` stands.
     #[must_use]
     pub fn at(&self, key: &str) -> Place {
@@ -85,7 +113,7 @@ impl FieldSpec {
 }
 
 /// What personal data looks like: one `[[pattern]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PatternSpec {
     /// Unique name, `ip.v4`.
@@ -130,7 +158,7 @@ pub struct PatternSpec {
 }
 
 /// The words that make a weak shape a hit.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContextSpec {
     /// Words before the match, or in a key of its field path.
@@ -145,7 +173,7 @@ pub struct ContextSpec {
 }
 
 /// Where personal data always is: one `[[field]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FieldSpec {
     /// Unique name, `user.ip`.
@@ -323,6 +351,34 @@ impl Lines<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What decides over a hit makes another entry, and what only explains it does not.
+    #[test]
+    fn entries_are_compared_by_what_they_do() {
+        const PACK: &str = "[[pattern]]\nname = 'a'\nclass = 'user_id'\nregex = 'A[0-9]'\nwhy = 'w'\nhits = ['«A1»']\nmisses = ['B']\n\
+                            [[field]]\nname = 'b'\nclass = 'person'\npaths = ['b.c', 'b.d']\nwhy = 'v'\nhits = ['x']\nmisses = ['y']\n";
+        let pack = parse(PACK, "one.toml").expect("reads");
+        for (from, to, same) in [
+            ("[[pattern]]", "# moved\n\n[[pattern]]", [true, true]),
+            ("why = 'w'", "why = 'why not'\nsource = 'https://example.com'\noutput = '[a]'", [true, true]),
+            ("hits = ['«A1»']\nmisses = ['B']", "hits = []\nmisses = ['C', 'D']", [true, true]),
+            ("why = 'v'\nhits = ['x']\nmisses = ['y']", "why = 'u'\nhits = []\nmisses = []", [true, true]),
+            ("A[0-9]", "A[0-8]", [false, true]),
+            ("'user_id'", "'person'", [false, true]),
+            ("why = 'w'", "validate = 'ipv4'\nwhy = 'w'", [false, true]),
+            ("why = 'w'", "stability = 'beta'\nwhy = 'w'", [false, true]),
+            ("why = 'w'", "context = { before = ['x'] }\nwhy = 'w'", [false, true]),
+            ("'b.c', ", "", [true, false]),
+            ("class = 'person'", "kind = 'exempt'", [true, false]),
+            ("why = 'v'", "words = ['x']\nwhy = 'v'", [true, false]),
+            ("why = 'v'", "prose = true\nwhy = 'v'", [true, false]),
+        ] {
+            let other = parse(&PACK.replacen(from, to, 1), "other.toml").expect("reads");
+            let got =
+                [other.patterns[0].says_what(&pack.patterns[0]), other.fields[0].says_what(&pack.fields[0])];
+            assert_eq!(got, same, "{from} -> {to}");
+        }
+    }
 
     #[test]
     fn every_problem_is_told_with_its_place() {

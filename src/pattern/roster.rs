@@ -61,6 +61,16 @@ impl Spec {
         }
     }
 
+    /// Whether it does what `other` does, by what is written.
+    #[must_use]
+    pub fn says_what(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pattern(one), Self::Pattern(other)) => one.says_what(other),
+            (Self::Field(one), Self::Field(other)) => one.says_what(other),
+            (Self::Pattern(_), Self::Field(_)) | (Self::Field(_), Self::Pattern(_)) => false,
+        }
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn place(&self) -> &Place {
