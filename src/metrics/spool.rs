@@ -21,6 +21,7 @@ pub struct SpoolMetrics {
     discarded: IntCounterVec,
     fsync: Histogram,
     io_errors: IntCounter,
+    clock_jumps: IntCounter,
 }
 
 impl SpoolMetrics {
@@ -41,6 +42,7 @@ impl SpoolMetrics {
             sent: counter(registry, "tamis_spool_sent_items_total"),
             fsync: histogram(registry, "tamis_spool_fsync_seconds", FSYNC_BUCKETS),
             io_errors: counter(registry, "tamis_spool_io_errors_total"),
+            clock_jumps: counter(registry, "tamis_spool_clock_jumps_total"),
             discarded,
         }
     }
@@ -85,6 +87,11 @@ impl SpoolMetrics {
     /// Notes the time of one commit.
     pub fn synced(&self, seconds: f64) {
         self.fsync.observe(seconds);
+    }
+
+    /// Counts that the clock on the wall was set.
+    pub fn clock_jumped(&self) {
+        self.clock_jumps.inc();
     }
 
     /// Counts a call to the file system that failed.

@@ -149,6 +149,8 @@ metrics! {
         "Time of one group commit of the spool.";
     Counter "tamis_spool_io_errors_total", "errors", [],
         "Calls to the file system that failed in the spool.";
+    Counter "tamis_spool_clock_jumps_total", "jumps", [],
+        "Times that the clock on the wall was found to have moved otherwise than the one that runs since boot, by a minute and more; ages go by the latter.";
     Gauge "tamis_pattern_set_info", "1", ["generation", "hash"],
         "The pattern set in use; the value is always 1.";
     Gauge "tamis_config_reload_success", "0 or 1", [],

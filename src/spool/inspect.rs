@@ -3,6 +3,7 @@
 //! In: a directory, which a running proxy may be using. Out: counts per queue, and the requests themselves, one at a time.
 //! Holds one file at a time. A file that goes while it is looked for was sent, and is no error.
 
+use super::clock::{CLOCK_NAME, Mark};
 use super::disk::{Disk, RealDisk};
 use super::recover::{read_file, segments};
 use super::request::{Card, StoredRequest};
@@ -72,13 +73,18 @@ impl Inspection {
 pub fn inspect(dir: &Path, each: &mut dyn FnMut(Letter) -> io::Result<()>) -> io::Result<Inspection> {
     let mut dirs = queue_dirs(&RealDisk, dir)?;
     dirs.sort_by_key(|dir| dir.ends_with(DEAD_DIR));
-    let queues = dirs.into_iter().map(|dir| queue(&RealDisk, dir, each)).collect::<io::Result<_>>()?;
+    // Times in the spool are its own. Without the file they are those of the wall, or that cannot be told.
+    let mark = read_file(&RealDisk, &dir.join(CLOCK_NAME)).ok().and_then(|bytes| Mark::read(&bytes));
+    let shift_ms = mark.map_or(0, |mark| mark.wall_shift_ms());
+    let queues =
+        dirs.into_iter().map(|dir| queue(&RealDisk, dir, shift_ms, each)).collect::<io::Result<_>>()?;
     Ok(Inspection { queues })
 }
 
 fn queue(
     disk: &dyn Disk,
     dir: PathBuf,
+    shift_ms: i64,
     each: &mut dyn FnMut(Letter) -> io::Result<()>,
 ) -> io::Result<QueueReport> {
     let mut report = QueueReport { dead: dir.ends_with(DEAD_DIR), ..QueueReport::default() };
@@ -117,7 +123,7 @@ fn queue(
                 continue;
             }
             last = found.number;
-            let time = UNIX_EPOCH + Duration::from_millis(found.time);
+            let time = UNIX_EPOCH + Duration::from_millis(found.time.saturating_add_signed(shift_ms));
             report.records += 1;
             report.items += card.items();
             report.oldest = report.oldest.max(Some(time.elapsed().unwrap_or_default()));

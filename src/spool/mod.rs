@@ -16,8 +16,9 @@
 //! - Each call to the file system must be made to fail in a test. Eleven calls behind a trait do that.
 //! - A queue needs append, read in order, and forget. Most of the lines here are for damage, which no store would save.
 //!
-//! Layout: `DIR/lock`; `DIR/HOST@DIGEST/` per upstream with `NUMBER-NONCE.seg` and `sent`; `DIR/dead/` for what an upstream refused for good.
+//! Layout: `DIR/lock`; `DIR/clock`; `DIR/HOST@DIGEST/` per upstream with `NUMBER-NONCE.seg` and `sent`; `DIR/dead/` for what an upstream refused for good.
 
+mod clock;
 mod disk;
 mod inspect;
 mod limits;
@@ -41,6 +42,7 @@ pub use store::dir_name;
 
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
+use clock::RealClock;
 use disk::RealDisk;
 use limits::RateLimits;
 use queue::Back;
@@ -173,7 +175,8 @@ impl Spool {
             TryLockError::WouldBlock => StartError::Locked(options.dir.clone()),
             TryLockError::Error(error) => failed(error.into()),
         })?;
-        let opened = Store::open(Arc::new(RealDisk), options.clone(), ledger.clone(), metrics.clone());
+        let machine = (Arc::new(RealDisk) as _, Arc::new(RealClock::new()) as _);
+        let opened = Store::open(machine, options.clone(), ledger.clone(), metrics.clone());
         let mut store = opened.map_err(failed)?;
         let (commands, receiver) = mpsc::channel();
         let mut queues = Vec::with_capacity(upstreams.len());

@@ -112,11 +112,11 @@ pub(super) struct New<'p> {
     pub(super) route: u16,
 }
 
-/// Where in time something happens: by the clock of the store, and on the wall.
+/// Where in time something happens: since the store was opened, and in the spool's own time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
     pub(super) born_ms: i64,
-    pub(super) wall_ms: u64,
+    pub(super) own_ms: u64,
 }
 
 /// A file of a queue.
@@ -237,6 +237,11 @@ impl Queue {
         std::mem::take(&mut self.recovery)
     }
 
+    /// Whether nothing is in it, or may be.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.is_shut() && self.segments.is_empty()
+    }
+
     /// Items of the records that have not ended.
     pub(super) fn items(&self) -> u64 {
         self.items
@@ -310,7 +315,7 @@ impl Queue {
             let payload_bytes = u32::try_from(new.payload.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
             let counts = (new.clean, new.redacted, new.route);
             slots.push(Slot::new(number, place, payload_bytes, now.born_ms, counts));
-            segment::write_record(&mut out, segment.name.nonce, number, now.wall_ms, new.payload);
+            segment::write_record(&mut out, segment.name.nonce, number, now.own_ms, new.payload);
         }
         active.file.write_at(&out, segment.bytes)?;
         let begun = std::time::Instant::now();

@@ -210,8 +210,8 @@ impl Queue {
                 self.recovery.lost += 1;
                 continue;
             };
-            // A wall clock that was set back must not make a record younger than new.
-            let age_ms = i64::try_from(now.wall_ms.saturating_sub(found.time)).unwrap_or(i64::MAX / 2);
+            // A time that was lost with its file must not make a record younger than new.
+            let age_ms = i64::try_from(now.own_ms.saturating_sub(found.time)).unwrap_or(i64::MAX / 2);
             self.recovery.items += card.items();
             let payload_bytes = u32::try_from(found.payload.len()).expect("bounded by the format");
             let (place, born_ms) = ((name.number, found.offset as u64), now.born_ms - age_ms);

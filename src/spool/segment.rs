@@ -7,7 +7,7 @@
 //! file    "TAMISSPL"  version u8  length u16  upstream  crc32c u32
 //! record  mark [4]  bytes u32  number u64  time u64  crc of the head u32  crc of the payload u32  payload
 //! ```
-//! Numbers are little-endian, times milliseconds since 1970. A file that was ended in good order closes with a record
+//! Numbers are little-endian, times milliseconds since 1970 in the spool's own time. A file that was ended in good order closes with a record
 //! without payload and a mark of its own. Checksums of records begin with the file's nonce, a random number that its name
 //! tells, so that damage to the head costs no record.
 //! LEAK: a body that looks like a record does not know the nonce, so it is never taken for one when the record around it

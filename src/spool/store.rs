@@ -4,6 +4,7 @@
 //! spool's own thread. Never gives up a record that was acknowledged, except past its age, refused while others get through,
 //! or damaged on disk; each is counted.
 
+use super::clock::{Clock, Time};
 use super::disk::{Disk, make_lasting_dir};
 use super::queue::{Back, New, Now, Queue, Slot, Taken};
 use super::recover::{OpenError, Recovery};
@@ -18,10 +19,13 @@ use sha2::{Digest as _, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// File that tells whether the disk takes bytes again; it holds nothing.
 const PROBE_NAME: &str = "probe";
+/// Ticks between two marks of the clocks.
+const NOTE_TICKS: u32 = 10;
+/// The share of `age_max` that is believed at most of the time in which the machine was off.
+const ABSENCE_SHARE: u32 = 2;
 /// Where dead letters lie, beside the queues.
 pub(super) const DEAD_DIR: &str = "dead";
 /// What dead letters are said to be for.
@@ -75,7 +79,9 @@ pub(super) struct Store {
     queues: Vec<Queue>,
     dead: Queue,
     routes: Vec<RouteEntry>,
-    started: Instant,
+    time: Time,
+    /// Ticks until the clocks are written down again.
+    until_note: u32,
     /// The last append failed.
     failing: bool,
 }
@@ -87,7 +93,7 @@ impl Store {
     /// # Errors
     /// The directory cannot be made or listed, or a later version wrote in it.
     pub(super) fn open(
-        disk: Arc<dyn Disk>,
+        (disk, clock): (Arc<dyn Disk>, Arc<dyn Clock>),
         options: Options,
         ledger: Ledger,
         metrics: Metrics,
@@ -102,12 +108,19 @@ impl Store {
             Queue::new(Arc::clone(&disk), options.dir.join(name), &upstream, bytes_max)
         });
         let queues = queues.collect();
-        let (routes, started, failing) = (Vec::new(), Instant::now(), false);
-        let mut store = Self { disk, options, ledger, metrics, queues, dead, routes, started, failing };
+        let absence_ms_max = u64::try_from((options.age_max / ABSENCE_SHARE).as_millis()).unwrap_or(u64::MAX);
+        let time = Time::open(clock, &*disk, &options.dir, absence_ms_max);
+        let (routes, until_note, failing) = (Vec::new(), 0, false);
+        let mut store =
+            Self { disk, options, ledger, metrics, queues, dead, routes, time, until_note, failing };
         store.enter(DEAD)?;
         for at in 0..store.queues.len() {
             store.enter(QueueId(at))?;
         }
+        if store.queues.iter().chain([&store.dead]).all(Queue::is_empty) {
+            store.time.begin_again();
+        }
+        store.note_time();
         store.metrics.spool().bytes_max(store.options.bytes_max);
         store.show();
         Ok(store)
@@ -133,6 +146,22 @@ impl Store {
         let queue = QueueId(self.queues.len() - 1);
         self.enter(queue)?;
         Ok(queue)
+    }
+
+    /// Writes down where the clocks stand, so that the next process goes on from there.
+    fn note_time(&mut self) {
+        self.until_note = NOTE_TICKS;
+        if self.time.note(&*self.disk, &self.options.dir).is_err() {
+            self.metrics.spool().io_error();
+        }
+        if let Some(ms) = self.time.jumped() {
+            tracing::warn!(
+                seconds = ms / 1_000,
+                "spool: the clock on the wall was set, or the machine was off for longer than is believed; ages go on by the clock \
+                 that runs since boot"
+            );
+            self.metrics.spool().clock_jumped();
+        }
     }
 
     fn at(&mut self, queue: QueueId) -> &mut Queue {
@@ -362,6 +391,10 @@ impl Store {
             self.failing = false;
             tracing::info!("spool can be written again");
         }
+        self.until_note = self.until_note.saturating_sub(1);
+        if self.until_note == 0 {
+            self.note_time();
+        }
         let age_ms = i64::try_from(self.options.age_max.as_millis()).unwrap_or(i64::MAX / 2);
         let oldest_ms = self.now().born_ms.saturating_sub(age_ms);
         self.enter_again(DEAD);
@@ -424,6 +457,7 @@ impl Store {
             drop(queue.settle(false));
             queue.close();
         }
+        self.note_time();
     }
 
     fn ended(&self, slots: &[Slot], outcome: Outcome, reason: Reason) {
@@ -462,18 +496,12 @@ impl Store {
     }
 
     fn now(&self) -> Now {
-        let born_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX / 2);
-        Now { born_ms, wall_ms: wall_ms() }
+        Now { born_ms: self.time.since_opened_ms(), own_ms: self.time.own_ms() }
     }
 }
 
 fn segment_bytes_max(options: &Options) -> u64 {
     SEGMENT_BYTES_MAX.min(options.bytes_max / SEGMENTS_MIN)
-}
-
-fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn route_of(routes: &mut Vec<RouteEntry>, metrics: &Metrics, name: &str, protocol: &str) -> u16 {

@@ -1,6 +1,8 @@
 //! The store against a model, on a file system that forgets and fails.
 
-use super::disk::Disk as _;
+use super::clock::Clock;
+use super::clock::fake::FakeClock;
+use super::disk::Disk;
 use super::disk::fake::{FakeDisk, Fault};
 use super::queue::Back;
 use super::request::sample;
@@ -22,6 +24,7 @@ const UPSTREAM: &str = "https://o1.ingest.example.com";
 /// A store on a disk that outlives it.
 pub(super) struct Rig {
     pub(super) disk: FakeDisk,
+    pub(super) clock: FakeClock,
     pub(super) options: Options,
     pub(super) ledger: Ledger,
     pub(super) metrics: Metrics,
@@ -33,7 +36,7 @@ impl Rig {
         let options =
             Options { dir: PathBuf::from("/spool"), bytes_max, age_max: Duration::from_secs(86_400) };
         let (disk, ledger, metrics) = (FakeDisk::default(), Ledger::default(), Metrics::default());
-        Self { disk, options, ledger, metrics, open: None }
+        Self { disk, clock: FakeClock::default(), options, ledger, metrics, open: None }
     }
 
     /// Opens the store as a fresh process would, trying until the disk lets it.
@@ -60,9 +63,13 @@ impl Rig {
         self.metrics.render().lines().any(|found| found == line)
     }
 
+    pub(super) fn machine(&self) -> (Arc<dyn Disk>, Arc<dyn Clock>) {
+        (Arc::new(self.disk.clone()), Arc::new(self.clock.clone()))
+    }
+
     pub(super) fn try_start(&self) -> Option<(Store, QueueId)> {
-        let disk = Arc::new(self.disk.clone());
-        let opened = Store::open(disk, self.options.clone(), self.ledger.clone(), self.metrics.clone());
+        let opened =
+            Store::open(self.machine(), self.options.clone(), self.ledger.clone(), self.metrics.clone());
         let mut store = opened.ok()?;
         let queue = store.queue(UPSTREAM).ok()?;
         Some((store, queue))
@@ -155,7 +162,7 @@ fn what_is_appended_comes_out_in_order_also_after_a_restart() {
     assert_eq!(rig.append(&[4], 10), [Ok(())]);
     assert_eq!(rig.drain(), [1, 2, 3, 4]);
     rig.store().0.tick();
-    assert!(rig.disk.files().keys().all(|path| path.ends_with("sent")), "files of which all was sent go");
+    assert!(rig.disk.files().keys().all(|path| path.extension().is_none()), "files of which all was sent go");
     rig.start();
     assert_eq!(rig.drain(), [] as [u32; 0]);
 }
@@ -178,7 +185,7 @@ fn a_kill_sends_again_only_what_was_on_its_way() {
     assert_eq!(rig.append(&[41], 10), [Ok(())]);
     assert_eq!(rig.drain(), [1, 2].into_iter().chain(33..=41).collect::<Vec<_>>());
     rig.store().0.tick();
-    assert!(rig.disk.files().keys().all(|path| path.ends_with("sent")), "files of which all was sent go");
+    assert!(rig.disk.files().keys().all(|path| path.extension().is_none()), "files of which all was sent go");
     rig.start();
     assert_eq!(rig.drain(), [] as [u32; 0]);
 }
@@ -218,8 +225,7 @@ fn what_nobody_sends_any_more_is_told() {
     assert_eq!(rig.store().0.unclaimed(), []);
     rig.ledger = Ledger::default();
     rig.metrics = Metrics::default();
-    let disk = Arc::new(rig.disk.clone());
-    let opened = Store::open(disk, rig.options.clone(), rig.ledger.clone(), rig.metrics.clone());
+    let opened = Store::open(rig.machine(), rig.options.clone(), rig.ledger.clone(), rig.metrics.clone());
     let mut store = opened.expect("it opens");
     let other = store.queue("https://o2.ingest.example.com").expect("it begins");
     assert_eq!(store.waiting(other), 0);
@@ -256,7 +262,7 @@ fn a_fresh_directory_stays_when_the_power_goes() {
     rig.start();
     assert_eq!(rig.append(&[1], 10), [Ok(())]);
     rig.disk.cut_power(0);
-    assert_eq!(rig.disk.files().len(), 3, "a segment, and `sent` of the queue and of dead letters");
+    assert_eq!(rig.disk.files().len(), 4, "a segment, `sent` of the queue and of dead letters, and `clock`");
     rig.start();
     assert_eq!(rig.drain(), [1]);
 }
@@ -614,7 +620,7 @@ fn what_is_too_old_expires_and_is_counted() {
     assert_eq!(rig.append(&[1, 2], 10), [Ok(()); 2]);
     rig.store().0.tick();
     let (number, _) = rig.take().expect("young");
-    std::thread::sleep(Duration::from_millis(60));
+    rig.clock.pass(Duration::from_millis(60));
     rig.store().0.tick();
     rig.end(number, End::Sent);
     assert_eq!(rig.take(), None, "the second expired, the first was on its way");
