@@ -278,7 +278,11 @@ fn serve(mut store: Store, commands: &mpsc::Receiver<Command>, told: &Told, queu
             queues.iter().for_each(|queue| queue.set_away(false));
         }
         for queue in queues {
-            queue.0.waiting.store(store.waiting(queue.0.id), Ordering::Relaxed);
+            let waiting = store.waiting(queue.0.id);
+            // What could not be read at the start may be there now.
+            if queue.0.waiting.swap(waiting, Ordering::Relaxed) < waiting {
+                queue.0.arrived.notify_one();
+            }
         }
     }
     store.close();

@@ -68,6 +68,8 @@ pub(super) struct Recovery {
 pub(super) struct Awaited {
     /// Segments that were set aside, oldest first.
     unread: Vec<Name>,
+    /// Those of them that a later version wrote: they stay as they are.
+    of_later: Vec<Name>,
     /// What had ended when the queue was opened: so have records in these.
     ended: Ended,
     /// When the queue was opened, by the clock of the store. What it holds that was not read is older.
@@ -81,7 +83,8 @@ impl Queue {
     /// Opens the queue, or tries again what could not be opened or read. `route` gives the place of a card's route in the store's table.
     ///
     /// # Errors
-    /// The first that stands in the way; the queue is shut, or without some of its segments. It may be called again.
+    /// What stands in the way, first of all that a later version wrote a segment; the queue is shut, or without some of its segments. It may
+    /// be called again.
     pub(super) fn enter(&mut self, now: Now, route: &mut dyn FnMut(&Card) -> u16) -> Result<(), OpenError> {
         if self.sent.is_none() {
             make_lasting_dir(&*self.disk, &self.dir)?;
@@ -145,6 +148,9 @@ impl Queue {
         }
         let before = self.awaited.unread.len();
         for name in self.awaited.unread.clone() {
+            if self.awaited.of_later.contains(&name) {
+                continue;
+            }
             match self.disk.remove(&self.dir.join(name.to_string())) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {}
                 _ => {
@@ -162,11 +168,22 @@ impl Queue {
 
     fn read_awaited(&mut self, now: Now, route: &mut dyn FnMut(&Card) -> u16) -> Result<(), OpenError> {
         let ended = std::mem::take(&mut self.awaited.ended);
-        let mut read = Ok(());
+        self.awaited.of_later.clear();
+        let (mut read, mut later) = (Ok(()), Ok(()));
         for name in std::mem::take(&mut self.awaited.unread) {
-            if let Err(error) = self.recover(name, &ended, now, route) {
-                self.awaited.unread.push(name);
-                read = read.and(Err(error));
+            let Err(error) = self.recover(name, &ended, now, route) else { continue };
+            if matches!(&error, OpenError::Io(error) if error.kind() == io::ErrorKind::NotFound) {
+                tracing::warn!("spool: a file that was there is gone, by somebody else's hand");
+                self.segments.retain(|segment| segment.name != name);
+                continue;
+            }
+            self.awaited.unread.push(name);
+            match error {
+                OpenError::Io(_) => read = read.and(Err(error)),
+                OpenError::Version(..) => {
+                    self.awaited.of_later.push(name);
+                    later = later.and(Err(error));
+                }
             }
         }
         if !self.awaited.unread.is_empty() {
@@ -174,7 +191,7 @@ impl Queue {
         }
         // If it cannot be made sure now, the next settling tries again.
         drop(self.retire());
-        read
+        later.and(read)
     }
 
     fn recover(

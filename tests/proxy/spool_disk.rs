@@ -27,7 +27,16 @@ async fn assert_failing(served: &Served, at: usize) {
         answer.body
     );
     assert!(answer.body.contains("spool_failed"), "{}", answer.body);
-    let ready = served.admin("/ready").await;
+    // The sender is answered a moment before everybody else is told.
+    let told = async {
+        loop {
+            let ready = served.admin("/ready").await;
+            if ready.status != 200 {
+                return ready;
+            }
+        }
+    };
+    let ready = tokio::time::timeout(LONG, told).await.expect("it is told");
     assert_eq!((ready.status, ready.body.as_str()), (503, "not ready\n- the spool cannot be written\n"));
     let ledger = served.accounted().await;
     let lines = ledger["lines"].as_array().expect("lines");

@@ -3,6 +3,7 @@
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
 use crate::spool::SpoolError;
+use crate::spool::disk::Disk as _;
 use crate::spool::disk::fake::Fault;
 use crate::spool::store::{End, Store};
 use crate::spool::tests::Rig;
@@ -83,7 +84,10 @@ fn a_segment_that_cannot_be_read_waits_for_itself() {
         assert_eq!(rig.drain(), [id, id + 10, 5], "in its place, and nothing again");
         assert_eq!(rig.assert_sum().in_spool, 0);
         rig.store().0.tick();
-        assert!(rig.disk.files().keys().all(|path| path.extension().is_none()), "files of which all was sent go");
+        assert!(
+            rig.disk.files().keys().all(|path| path.extension().is_none()),
+            "files of which all was sent go"
+        );
         rig.start();
         assert_eq!(rig.drain(), [] as [u32; 0]);
     }
@@ -108,6 +112,27 @@ fn what_was_never_read_goes_when_all_in_it_is_too_old() {
     assert!(rig.says("tamis_spool_discarded_items_total{reason=\"too_old\"} 1"));
     assert!(rig.says("tamis_spool_unread_files 0"));
     assert_eq!(rig.store().0.bytes(), 0);
+}
+
+/// Somebody threw the file away that could not be read: nothing waits for it any more.
+#[test]
+fn what_was_set_aside_and_is_gone_is_not_awaited() {
+    let mut rig = Rig::new(1 << 20);
+    for id in [1, 2] {
+        rig.start();
+        assert_eq!(rig.append(&[id], 10), [Ok(())]);
+    }
+    let segment = rig.disk.files().into_keys().find(|path| path.extension().is_some()).expect("a segment");
+    rig.disk.break_file(&segment, true);
+    rig.start();
+    assert!(rig.says("tamis_spool_unread_files 1"));
+    rig.disk.remove(&segment).expect("there");
+    rig.disk.break_file(&segment, false);
+    rig.mend();
+    assert!(rig.says("tamis_spool_unread_files 0"));
+    assert_eq!(rig.drain(), [2]);
+    rig.store().0.tick();
+    assert_eq!((rig.assert_sum().received, rig.store().0.bytes()), (3, 0));
 }
 
 /// Without `sent` it is not known which numbers were given out, so nothing is taken: a number that ended would be given again.
@@ -152,4 +177,37 @@ fn a_full_disk_at_the_start_takes_what_comes_when_there_is_room() {
     store.tick();
     assert!(!store.is_failing());
     assert_eq!(store.waiting(queue), 0);
+}
+
+/// A later version's file is refused and left as it is, also where another one cannot be read, and where it was unreadable at the start.
+#[test]
+fn what_a_later_version_wrote_stays() {
+    let mut rig = Rig::new(1 << 20);
+    rig.options.age_max = Duration::from_secs(60);
+    for id in [1, 2] {
+        rig.start();
+        assert_eq!(rig.append(&[id], 10), [Ok(())]);
+    }
+    let files = rig.disk.files();
+    let segments: Vec<&PathBuf> = files.keys().filter(|path| path.extension().is_some()).collect();
+    let mut later = files[segments[1]].clone();
+    later[8] += 1;
+    let head = 8 + 1 + 2 + usize::from(u16::from_le_bytes([later[9], later[10]]));
+    let crc = crc32c::crc32c(&later[..head]).to_le_bytes();
+    later[head..head + 4].copy_from_slice(&crc);
+    rig.disk.put(segments[1], later.clone());
+    rig.disk.break_file(segments[0], true);
+    rig.forget();
+    rig.open = None;
+    assert!(rig.try_start().is_none(), "it does not start");
+    rig.disk.break_file(segments[0], false);
+    rig.disk.break_file(segments[1], true);
+    rig.start();
+    assert_eq!(rig.drain(), [1]);
+    rig.disk.break_file(segments[1], false);
+    rig.mend();
+    rig.clock.pass(Duration::from_secs(120));
+    rig.mend();
+    assert_eq!(rig.disk.files()[segments[1]], later);
+    assert!(rig.says("tamis_spool_unread_files 1"));
 }
