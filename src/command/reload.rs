@@ -1,24 +1,27 @@
 //! Reads the configuration again while requests go by: policies and patterns change, and all of them or none.
 //!
-//! In: the file that `serve` was started with. Out: a new plan for each route, swapped in one step per route; a
+//! In: the file that `serve` was started with, whenever a signal, the admin port or a change of the file or of a pack asks
+//! for it. Out: a new plan for each route, swapped in one step per route; a
 //! request uses the one that it began with. The packs are compiled and tested off the way of requests. A file with
 //! a problem changes nothing, and neither does one that asks for what only a restart can give: other ports, routes,
 //! upstreams or bounds. Whatever becomes of the file, the certificates that it named at the start are read again too.
 
+pub(super) mod triggers;
 mod weaker;
 
 use super::setup;
 use crate::admin::RouteInfo;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Reload};
 use crate::listen::Tls;
 use crate::metrics::Metrics;
+use crate::pattern::PACK_ENDING;
 use crate::proxy::ProxySettings;
 use crate::spool::Spool;
 use crate::upstream::HttpUpstream;
-use crate::watch::Reread as _;
+use crate::watch::{Files, Reread as _};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weaker::Weaker;
 
 /// The parts of a running instance that a reload changes or has to say something about.
@@ -42,6 +45,8 @@ impl Reached {
 /// What a running instance was configured with, and where to read that again.
 pub(super) struct Reloader {
     path: PathBuf,
+    /// The file and the packs, as they were when they were last read.
+    files: Mutex<Files>,
     reached: Reached,
     metrics: Metrics,
     running: ArcSwap<Config>,
@@ -50,14 +55,30 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    pub(super) fn new(path: PathBuf, running: Config, reached: Reached) -> Self {
+    /// `files` are those that `running` was read from, taken before.
+    pub(super) fn new(path: PathBuf, files: Files, running: Config, reached: Reached) -> Self {
         let metrics = reached.settings.metrics.clone();
-        Self { path, reached, metrics, running: ArcSwap::from_pointee(running), turn: Mutex::new(()) }
+        let (files, running) = (Mutex::new(files), ArcSwap::from_pointee(running));
+        Self { path, files, reached, metrics, running, turn: Mutex::new(()) }
     }
 
     /// The routes as they run now.
     pub(super) fn routes(&self) -> Vec<RouteInfo> {
         self.running.load().routes.iter().map(super::serve::route_info).collect()
+    }
+
+    /// Reloads if the file or a pack is another than was last read and stood still since the call before. Nobody waits
+    /// for what comes of it: it is logged and counted, once per change. Blocks as [`Self::reload`] does.
+    pub(super) fn reload_if_changed(&self) {
+        if self.running.load().reload == Reload::Change && self.files().changed() {
+            tracing::info!("the configuration or a pack has changed, reading it again");
+            drop(self.reload());
+        }
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        // As for `turn`: a look that a panic broke off is made again.
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the file as it is now, or keeps what runs. Blocks for as long as compiling takes, seconds at most.
@@ -88,12 +109,15 @@ impl Reloader {
 
     fn take(&self) -> Result<(), Vec<String>> {
         let running = self.running.load();
+        self.files().take();
         let config = config::load(&self.path).map_err(|error| match error {
             config::LoadError::Unreadable { origin, source } => {
                 vec![format!("cannot read {origin}: {source}")]
             }
             config::LoadError::Wrong(problems) => problems.iter().map(ToString::to_string).collect(),
         })?;
+        // Those that the file names now, in force or not: a pack may be what is wrong with it.
+        self.files().set_dirs(config.pattern.dirs.clone(), PACK_ENDING);
         let fixed = needs_restart(&running, &config);
         if !fixed.is_empty() {
             return Err(fixed);

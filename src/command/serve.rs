@@ -4,7 +4,7 @@ pub(super) mod spooled;
 mod traced;
 
 use super::banner::Banner;
-use super::reload::{Reached, Reloader};
+use super::reload::{Reached, Reloader, triggers};
 use super::setup::{self, Ready};
 use super::terminal::color_wanted;
 use super::{Exit, tell};
@@ -15,13 +15,14 @@ use crate::drain::{Drain, Phase, signalled};
 use crate::inbox::Inbox;
 use crate::listen::{self, Listener, Tls};
 use crate::metrics::{Metrics, UpstreamMetrics};
+use crate::pattern::PACK_ENDING;
 use crate::proxy::{Limits, ProxySettings};
 use crate::redact::{Mode, OnError, PseudonymKey};
 use crate::route::{Route, Upstream, UpstreamCoding};
 use crate::trace::Ended;
 use crate::trace::export::{self, Collector};
-use crate::upstream::{HttpUpstream, Options, TlsOptions};
-use crate::{upstream, watch};
+use crate::upstream::{self, HttpUpstream, Options, TlsOptions};
+use crate::watch::{self, Files};
 use arc_swap::ArcSwap;
 use listenfd::ListenFd;
 use spooled::Spooled;
@@ -31,7 +32,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
@@ -63,10 +63,13 @@ pub(super) struct Instance {
 }
 
 pub(super) fn run(path: Option<&Path>, workers: Option<u16>) -> Exit {
+    // Taken before they are read: what changes from here on is a change.
+    let mut files = Files::new(path.map(Path::to_owned).into_iter().collect());
     let config = match setup::read(path) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
+    files.set_dirs(config.pattern.dirs.clone(), PACK_ENDING);
     log_to_stderr(config.log);
     let ready = match setup::compile(with_process_key(config, path.is_none())) {
         Ok(ready) => ready,
@@ -80,8 +83,9 @@ pub(super) fn run(path: Option<&Path>, workers: Option<u16>) -> Exit {
             Err(exit) => return exit,
         };
         if let Some(path) = path {
-            let reloader = Arc::new(Reloader::new(path, ready.config, instance.reached()));
-            tokio::spawn(reload_on_signal(Arc::clone(&reloader)));
+            let reloader = Arc::new(Reloader::new(path, files, ready.config, instance.reached()));
+            tokio::spawn(triggers::on_signal(Arc::clone(&reloader)));
+            tokio::spawn(triggers::on_change(Arc::clone(&reloader), watch::LOOK_INTERVAL));
             instance.reloader = Some(reloader);
         }
         let color = color_wanted(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
@@ -144,21 +148,6 @@ async fn drain_on_signal(drain: Drain, delay: std::time::Duration) {
     drain.begin();
     if signalled().await.is_ok() {
         drain.stop();
-    }
-}
-
-/// Has the configuration read again at each SIGHUP.
-async fn reload_on_signal(reloader: Arc<Reloader>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        tracing::error!(
-            "the handler of SIGHUP cannot be installed; the configuration is read at the start alone"
-        );
-        return;
-    };
-    while hangup.recv().await.is_some() {
-        let reloader = Arc::clone(&reloader);
-        // What came of it is logged and counted there.
-        drop(tokio::task::spawn_blocking(move || reloader.reload()).await);
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) type Numbers = Vec<(&'static Number, Entry<u64>)>;
 
 pub(super) struct RawConfig {
     pub(super) version: Entry<u64>,
+    pub(super) reload: Entry<String>,
     pub(super) ingest: Entry<String>,
     pub(super) admin: Entry<String>,
     pub(super) tls: Option<RawTls>,
@@ -157,6 +158,7 @@ pub(super) fn read(document: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>)
     let timeouts = root.section("timeouts", &schema::TIMEOUTS, findings);
     RawConfig {
         version: root.version(findings),
+        reload: root.string("reload", findings),
         ingest: string(&listen, "ingest", findings),
         admin: string(&listen, "admin", findings),
         tls: listen.as_ref().and_then(|listen| listen.section("tls", &schema::LISTEN_TLS, findings)).map(

@@ -10,8 +10,8 @@ use super::policy;
 use super::problem::{Findings, quoted};
 use super::raw::{At, Entry, Numbers, RawConfig, RawRoute, RawSpool, RawTls, RawUpstream};
 use super::resolved::{
-    Admin, Config, DEFAULT_POLICY, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Route, Secret,
-    Spool, Timeouts,
+    Admin, Config, DEFAULT_POLICY, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Reload, Route,
+    Secret, Spool, Timeouts,
 };
 use super::traces;
 use super::upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
@@ -173,6 +173,7 @@ pub(super) fn resolve(raw: &RawConfig, world: &mut World<'_, '_>) -> Config {
     let listen = listen(raw, world);
     let token = raw.token_file.good().and_then(|path| world.secret_file("token_file", path)).map(Secret);
     Config {
+        reload: world.named("kind of reload", &raw.reload, &Reload::NAMES).unwrap_or_default(),
         admin: Admin { token },
         limits: limits(&raw.limits, world),
         timeouts: Timeouts::from_numbers(|number| read(&raw.timeouts, number)),

@@ -38,6 +38,8 @@ pub(super) const DEFAULT_POLICY: &str = "default";
 /// Everything that the configuration decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// What has the file and the packs read again.
+    pub reload: Reload,
     /// Where we listen.
     pub listen: Listen,
     /// The admin port's access.
@@ -58,6 +60,21 @@ pub struct Config {
     pub policies: BTreeMap<String, Arc<Policy>>,
     /// The operator's own patterns.
     pub pattern: Patterns,
+}
+
+/// What has the configuration and the packs read again while they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reload {
+    /// A change of their files, beside a signal and the admin port.
+    #[default]
+    Change,
+    /// A signal and the admin port alone.
+    Signal,
+}
+
+impl Reload {
+    /// All kinds by their names in the configuration.
+    pub const NAMES: [(&str, Self); 2] = [("change", Self::Change), ("signal", Self::Signal)];
 }
 
 /// Where we listen. The two never collide.
@@ -512,6 +529,7 @@ impl Config {
     pub fn without_file() -> Self {
         let policy = Arc::new(Policy::default());
         Self {
+            reload: Reload::default(),
             listen: Listen::default(),
             admin: Admin::default(),
             limits: Limits::default(),

@@ -26,6 +26,7 @@ pub(super) static ROOT: Section = Section {
     path: "",
     keys: &[
         "version",
+        "reload",
         "listen",
         "admin",
         "limits",

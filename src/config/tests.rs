@@ -333,6 +333,7 @@ fn listening() {
     let config = good("version = 1\n[spool]\ndir = '/x'\nage_max = '1 h'");
     let spool = config.spool.expect("written");
     assert_eq!((spool.bytes_max, spool.age_max.as_secs()), (1 << 30, 3_600));
+    bad("reload = 'signl'", &["2:10: unknown kind of reload `signl`; did you mean `signal`?"]);
     bad(
         "[admin]\ntoken_file = 'short'\n[log]\nformat = 'jsn'",
         &[

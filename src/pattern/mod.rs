@@ -83,6 +83,9 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/prompts/frames.toml", include_str!("../../patterns/prompts/frames.toml")),
 ];
 
+/// Files of a directory that are packs end in this.
+pub const PACK_ENDING: &str = "toml";
+
 /// Reads the embedded packs and those in `dirs`, compiles them, and tries the latter: their examples, and whether
 /// their searches are linear.
 ///
@@ -132,7 +135,7 @@ fn read_dirs(dirs: &[PathBuf]) -> (Vec<Pack>, Vec<PackProblem>) {
                 continue;
             }
         };
-        files.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+        files.retain(|path| path.extension().is_some_and(|ending| ending == PACK_ENDING));
         files.sort();
         for file in files {
             match std::fs::read_to_string(&file) {

@@ -12,7 +12,7 @@ const FILE: &str = "version = 1\n[listen]\ningest = '127.0.0.1:0'\nadmin = '127.
 struct Running {
     directory: tempfile::TempDir,
     file: String,
-    reloader: Reloader,
+    reloader: Arc<Reloader>,
 }
 
 async fn running() -> Running {
@@ -24,11 +24,14 @@ async fn running_with(more: &str) -> Running {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("tamis.toml");
     write_pair(directory.path(), 2030);
+    std::fs::create_dir(directory.path().join("packs")).expect("made");
     let file = format!("{FILE}{more}").replace("DIR", &directory.path().display().to_string());
     std::fs::write(&path, &file).expect("written");
+    let mut files = Files::new(vec![path.clone()]);
     let ready = setup::ready(Some(&path)).expect("a good file");
+    files.set_dirs(ready.config.pattern.dirs.clone(), PACK_ENDING);
     let instance = super::super::serve::open(&ready, true).await.expect("free ports");
-    let reloader = Reloader::new(path, ready.config, instance.reached());
+    let reloader = Arc::new(Reloader::new(path, files, ready.config, instance.reached()));
     Running { directory, file, reloader }
 }
 
@@ -46,6 +49,16 @@ impl Running {
     fn reload(&self, file: &str) -> Result<(), Vec<String>> {
         std::fs::write(self.directory.path().join("tamis.toml"), file).expect("written");
         self.reloader.reload()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.path().join(name), text).expect("written");
+    }
+
+    /// Looks as often as a change takes to count.
+    fn look(&self) {
+        self.reloader.reload_if_changed();
+        self.reloader.reload_if_changed();
     }
 
     fn email(&self) -> Action {
@@ -203,12 +216,128 @@ async fn what_is_stricter_or_refused_is_no_warning() {
     assert!(log.contains("configuration refused"), "{log}");
 }
 
+#[tokio::test]
+async fn a_changed_file_is_taken_when_it_stands_still() {
+    let running = running().await;
+    running.look();
+    assert_eq!(running.email(), Action::Token);
+    running.write("tamis.toml", &FILE[..FILE.len() - 9]); // half written
+    running.reloader.reload_if_changed();
+    running.write("tamis.toml", &FILE.replace("'token'", "'remove'"));
+    running.reloader.reload_if_changed();
+    assert!(running.says("tamis_config_reload_success 1"), "the half was not read");
+    assert_eq!(running.email(), Action::Token);
+    running.reloader.reload_if_changed();
+    assert_eq!(running.email(), Action::Remove);
+}
+
+#[tokio::test]
+async fn a_broken_edit_is_told_once_and_what_runs_stays() {
+    let running = running().await;
+    let refused = |log: String| log.matches("configuration refused").count();
+    running.write("tamis.toml", &FILE.replace("'token'", "'burn'"));
+    assert_eq!(refused(logged(|| running.look())), 1);
+    assert!(running.says("tamis_config_reload_success 0"));
+    assert_eq!(running.email(), Action::Token);
+    assert_eq!(refused(logged(|| running.look())), 0, "it is as it was told");
+    std::fs::remove_file(running.directory.path().join("tamis.toml")).expect("there");
+    assert_eq!(refused(logged(|| running.look())), 1, "another change");
+    running.write("tamis.toml", &FILE.replace("'token'", "'mask'"));
+    running.look();
+    assert!(running.says("tamis_config_reload_success 1"));
+    assert_eq!(running.email(), Action::Mask);
+}
+
+/// What a signal had read is not read a second time, whatever came of it.
+#[tokio::test]
+async fn what_a_signal_had_read_is_no_change() {
+    let running = running().await;
+    for file in [FILE.replace("'token'", "'mask'"), FILE.replace("'token'", "'burn'")] {
+        drop(running.reload(&file));
+        assert_eq!(logged(|| running.look()), "");
+    }
+}
+
+#[tokio::test]
+async fn packs_are_followed_those_too_of_a_file_that_was_refused() {
+    let running = running_with("[patterns]\ndirs = ['DIR/packs']\n").await;
+    let pack = "[[pattern]]\nname = 'x.ticket'\nclass = 'user_id'\nregex = 'TICKET-[0-9]{6}'\n\
+                why = 'Tells whose ticket it is.'\nhits = ['see «TICKET-123456»']\nmisses = ['TICKET-12']\n";
+    let patterns = || {
+        let plan = running.reloader.reached.settings.routes[0].plan.load_full();
+        plan.set().roster().entries.iter().filter(|entry| entry.spec.name().starts_with("x.")).count()
+    };
+    running.write("packs/x.toml", pack);
+    running.look();
+    assert_eq!(patterns(), 1, "a new file");
+    running.write("packs/y.toml", &pack.replace("x.ticket", "x.other"));
+    running.look();
+    assert!(running.says("tamis_config_reload_success 0"), "the same regex under two names");
+    assert_eq!(patterns(), 1);
+    std::fs::remove_file(running.directory.path().join("packs/y.toml")).expect("there");
+    running.look();
+    assert!(running.says("tamis_config_reload_success 1"));
+    std::fs::create_dir(running.directory.path().join("more")).expect("made");
+    running.write("more/z.toml", "no pack");
+    let more = running.file.replace("/packs']", "/packs', 'DIR/more']");
+    running.write("tamis.toml", &more.replace("DIR", &running.directory.path().display().to_string()));
+    running.look();
+    assert!(running.says("tamis_config_reload_success 0"));
+    running.write("more/z.toml", &pack.replace("x.ticket", "x.z").replace("TICKET", "PARCEL"));
+    running.look();
+    assert_eq!(patterns(), 2, "the pack that was wrong is mended, and the file says no more than it did");
+    std::fs::remove_file(running.directory.path().join("packs/x.toml")).expect("there");
+    let log = logged(|| running.look());
+    assert!(log.contains("no longer in force pattern=x.ticket"), "{log}");
+    assert_eq!(patterns(), 1);
+}
+
+#[tokio::test]
+async fn files_are_not_followed_where_a_signal_is_wanted() {
+    let running = running().await;
+    let file = FILE.replace("version = 1", "version = 1\nreload = 'signal'").replace("'token'", "'remove'");
+    running.write("tamis.toml", &file);
+    running.look();
+    assert_eq!(running.email(), Action::Remove, "it was followed until then");
+    running.write("tamis.toml", FILE);
+    running.look();
+    assert_eq!(running.email(), Action::Remove);
+    running.reload(FILE).expect("taken");
+    running.write("tamis.toml", &FILE.replace("'token'", "'mask'"));
+    running.look();
+    assert_eq!(running.email(), Action::Mask, "it is followed again");
+}
+
+/// As the kubelet does it, and by the task that looks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_config_map_that_changes_is_taken() {
+    use std::os::unix::fs::symlink;
+    let running = running().await;
+    let at = |name: &str| running.directory.path().join(name);
+    for (version, action) in [("..1", "'token'"), ("..2", "'remove'")] {
+        std::fs::create_dir(at(version)).expect("made");
+        running.write(&format!("{version}/tamis.toml"), &FILE.replace("'token'", action));
+    }
+    symlink("..1", at("..data")).expect("made");
+    std::fs::remove_file(at("tamis.toml")).expect("there");
+    symlink("..data/tamis.toml", at("tamis.toml")).expect("made");
+    let every = std::time::Duration::from_millis(5);
+    tokio::spawn(triggers::on_change(Arc::clone(&running.reloader), every));
+    symlink("..2", at("..data_tmp")).expect("made");
+    std::fs::rename(at("..data_tmp"), at("..data")).expect("turned");
+    let taken = async {
+        while running.email() != Action::Remove {
+            tokio::time::sleep(every).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), taken).await.expect("it is taken");
+}
+
 /// A pack that is taken out of its directory takes its patterns with it.
 #[tokio::test]
 async fn patterns_that_go_with_their_pack_are_told() {
     let running = running().await;
     let packs = running.directory.path().join("packs");
-    std::fs::create_dir(&packs).expect("made");
     let pack = "[[pattern]]\nname = 'x.ticket'\nclass = 'user_id'\nregex = 'TICKET-[0-9]{6}'\n\
                 why = 'Tells whose ticket it is.'\nhits = ['see «TICKET-123456»']\nmisses = ['TICKET-12']\n";
     std::fs::write(packs.join("x.toml"), pack).expect("written");
