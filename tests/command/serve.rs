@@ -1,0 +1,91 @@
+//! `tamis serve` from its first word to its last.
+
+use crate::program::{Server, TAMIS, command, to_inbox, write};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Without `-c`, on sockets that it is handed as by systemd: whatever else runs here may have its own ports.
+fn without_configuration() -> Server {
+    let [ingest, admin] = [0, 0].map(|port| TcpListener::bind(("127.0.0.1", port)).expect("a free port"));
+    let hand_over =
+        "exec 3<&0 4<&1 0</dev/null 1>/dev/null; export LISTEN_FDS=2 LISTEN_PID=$$; exec \"$0\" serve";
+    let mut shell = command("sh");
+    shell.args(["-c", hand_over, TAMIS]).stdin(Stdio::from(OwnedFd::from(ingest)));
+    Server::start(shell.stdout(Stdio::from(OwnedFd::from(admin))))
+}
+
+#[test]
+fn without_a_configuration_it_shows_where_to_send() {
+    let server = without_configuration();
+    server.wait(|told| told.contains("curl -sS "));
+    let told = server.told();
+    let dsn = format!("http://0123456789abcdef0123456789abcdef@{}/1", server.ingest);
+    assert!(told.contains("Sentry DSN") && told.contains(&dsn), "{told}");
+    // The line as a shell reads it: between single quotes everything stands for itself.
+    let line = told.lines().find(|line| line.starts_with("curl -sS ")).expect("a line to paste");
+    assert!(line.contains(&format!(" http://{}/api/1/store/ ", server.ingest)), "{line}");
+    let quoted: Vec<&str> = line.split('\'').skip(1).step_by(2).collect();
+    let [_, auth, event] = quoted[..] else { panic!("two headers and a body: {line}") };
+    let answer = server.post("/api/1/store/", &format!("{auth}\r\n"), event);
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("{\"id\":\"ba5eba11"), "{answer}");
+    let inbox = server.ask("/inbox");
+    assert!(inbox.contains("Password reset for [email] failed (client [ip])"), "{inbox}");
+    assert!(!inbox.contains("ada@example.com") && !inbox.contains("192.0.2.7"), "{inbox}");
+    server.signal("INT");
+    let (code, told) = server.ended();
+    assert_eq!(code, Some(0), "{told}");
+    let after = told.split_once(line).expect("told before").1;
+    assert!(after.contains("signal received") && !after.contains("ada@example.com"), "{told}");
+}
+
+#[test]
+fn a_signal_ends_it_with_0() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for name in ["TERM", "INT"] {
+        let server = Server::configured(&write(dir.path(), "tamis.toml", &to_inbox("")));
+        assert!(server.ask("/ready").starts_with("HTTP/1.1 200 "));
+        let begun = Instant::now();
+        server.signal(name);
+        let (code, told) = server.ended();
+        assert_eq!(code, Some(0), "{name}: {told}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{name}: nothing was in flight");
+        assert!(told.contains("signal received"), "{name}: {told}");
+    }
+}
+
+/// What is sent now becomes this.
+fn becomes(server: &Server, want: &str) -> bool {
+    server.post("/logs", "", "{\"note\":\"jane@example.com\"}");
+    let inbox = server.ask("/inbox");
+    inbox.lines().rfind(|line| line.contains("note")).is_some_and(|line| line.contains(want))
+}
+
+#[test]
+fn a_hangup_has_the_file_read_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let with = |action: &str| to_inbox(&format!("[policies.default.actions]\nemail = '{action}'\n"));
+    let server = Server::configured(&write(dir.path(), "tamis.toml", &with("token")));
+    assert!(becomes(&server, "[email]"));
+    write(dir.path(), "tamis.toml", &with("burn"));
+    server.signal("HUP");
+    server.wait(|told| told.contains("configuration refused"));
+    assert!(becomes(&server, "[email]"));
+    write(dir.path(), "tamis.toml", &with("remove"));
+    server.signal("HUP");
+    server.wait(|told| told.contains("configuration reloaded"));
+    assert!(becomes(&server, "\\\"\\\""));
+}
+
+/// No signal, no token: the file alone. Takes two looks of five seconds.
+#[test]
+fn a_changed_file_is_read_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let with = |action: &str| to_inbox(&format!("[policies.default.actions]\nemail = '{action}'\n"));
+    let server = Server::configured(&write(dir.path(), "tamis.toml", &with("token")));
+    write(dir.path(), "tamis.toml", &with("remove"));
+    server.wait(|told| told.contains("configuration reloaded"));
+    assert!(becomes(&server, "\\\"\\\""));
+    assert!(server.ask("/metrics").contains("\ntamis_config_reload_success 1\n"));
+}
