@@ -103,10 +103,12 @@ async fn accept_all(
     (slots, builder): (&Arc<Semaphore>, &Arc<Builder>),
 ) {
     let peers = Peers::new(settings.limits.connections_per_peer_max);
+    let mut fails = false;
     loop {
         let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
         match listener.port.accept().await {
             Ok((stream, peer)) => {
+                fails = false;
                 let peer = peers.as_ref().map(|peers| peers.enter(peer.ip()));
                 if let Some(None) = peer {
                     // The socket closes here: an answer would cost a handshake of TLS first.
@@ -121,7 +123,12 @@ async fn accept_all(
                 });
             }
             Err(error) => {
-                tracing::warn!(kind = %error.kind(), "accept failed");
+                settings.metrics.accept_failed();
+                // Once until it goes on: it may fail ten times a second.
+                if !fails {
+                    tracing::warn!(kind = %error.kind(), errno = error.raw_os_error(), "accept failed, trying again");
+                }
+                fails = true;
                 sleep(ACCEPT_PAUSE).await;
             }
         }

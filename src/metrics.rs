@@ -131,6 +131,7 @@ struct Inner {
     connections_open: IntGauge,
     connections_max: IntGauge,
     connections_total: IntCounter,
+    accept_failures: IntCounter,
     gate_refused: IntCounterVec,
     handshakes: IntCounterVec,
     tls_not_after: IntGaugeVec,
@@ -247,6 +248,7 @@ impl Metrics {
             connections_open: gauge(&registry, "tamis_connections_open"),
             connections_max: gauge(&registry, "tamis_connections_max"),
             connections_total: counter(&registry, "tamis_connections_total"),
+            accept_failures: counter(&registry, "tamis_accept_failures_total"),
             gate_refused: counters(&registry, "tamis_gate_refused_total"),
             handshakes: counters(&registry, "tamis_tls_handshakes_total"),
             tls_not_after: gauges(&registry, "tamis_tls_not_after_timestamp_seconds"),
@@ -320,6 +322,11 @@ impl Metrics {
     pub fn connection_opened(&self) -> GaugeGuard {
         self.inner.connections_total.inc();
         GaugeGuard::raise(&self.inner.connections_open)
+    }
+
+    /// Counts a time that no sender connection could be accepted.
+    pub fn accept_failed(&self) {
+        self.inner.accept_failures.inc();
     }
 
     /// Counts a request or a connection that broke a rule of the gate.

@@ -2,6 +2,8 @@
 
 #[path = "command/answers.rs"]
 mod answers;
+#[path = "command/limits.rs"]
+mod limits;
 #[path = "command/problems.rs"]
 mod problems;
 #[path = "command/program.rs"]

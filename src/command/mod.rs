@@ -13,6 +13,7 @@ mod health;
 mod man;
 mod patterns;
 mod reload;
+mod resources;
 mod scrub;
 mod serve;
 mod setup;

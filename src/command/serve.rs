@@ -7,7 +7,7 @@ use super::banner::Banner;
 use super::reload::{Reached, Reloader, triggers};
 use super::setup::{self, Ready};
 use super::terminal::color_wanted;
-use super::{Exit, tell};
+use super::{Exit, resources, tell};
 use crate::admin::{self, AdminState, LedgerTotals, Readiness, RouteInfo};
 use crate::certificate::PairFiles;
 use crate::config::{self, Config, LogFormat};
@@ -71,6 +71,7 @@ pub(super) fn run(path: Option<&Path>, workers: Option<u16>) -> Exit {
     };
     files.set_dirs(config.pattern.dirs.clone(), PACK_ENDING);
     log_to_stderr(config.log);
+    resources::raise_descriptors();
     let ready = match setup::compile(with_process_key(config, path.is_none())) {
         Ok(ready) => ready,
         Err(wrong) => return wrong.tell(),
@@ -195,7 +196,9 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
             vec!["User ids become pseudonyms under a random key that ends with this process.".to_owned()]
         },
     };
-    let mut settings = ProxySettings::new(limits(&ready.config), routes, metrics);
+    let mut limits = limits(&ready.config);
+    limits.connections_max = resources::connections(limits.connections_max);
+    let mut settings = ProxySettings::new(limits, routes, metrics);
     let spool = spooled::open(ready, &mut settings)?;
     let spans = traced::open(ready, &mut settings)?;
     Ok(Instance {

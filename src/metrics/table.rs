@@ -97,6 +97,8 @@ metrics! {
         "How many may be open (`limits.connections_max`); more wait in the kernel's queue.";
     Counter "tamis_connections_total", "connections", [],
         "Sender connections accepted.";
+    Counter "tamis_accept_failures_total", "failures", [],
+        "Times that no connection of a sender could be accepted, above all because file descriptors had run out; each waits for 0.1 s.";
     Counter "tamis_gate_refused_total", "requests or connections", ["reason"],
         "Requests and connections that were refused for their framing or form, by the rule that they broke.";
     Counter "tamis_tls_handshakes_total", "handshakes", ["result"],
