@@ -254,6 +254,7 @@ enum Format {
 
 /// Runs the program on its arguments.
 pub fn run() -> ExitCode {
+    resources::forbid_core_dumps();
     let exit = match Arguments::parse().command {
         Command::Serve { config, workers } => serve::run(config.as_deref(), workers),
         Command::Check { config } => check::run(config.as_deref()),

@@ -1,4 +1,4 @@
-//! What the operating system allows a running `tamis serve`: few open files.
+//! What the operating system allows a running `tamis serve`: few open files, no core dump.
 
 use crate::program::{LONG, Server, TAMIS, command, to_inbox, write};
 use std::net::TcpStream;
@@ -88,4 +88,18 @@ fn the_soft_limit_of_open_files_becomes_the_hard_one() {
     assert_eq!(limit(&server, "Max open files"), ["512", "512"]);
     assert_eq!(metric(&server, "tamis_connections_max"), 200);
     assert!(!server.told().contains("fewer connections"), "{}", server.told());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_is_never_written_to_a_core_file() {
+    let (_dir, server) = under("ulimit -c unlimited 2>/dev/null", "");
+    assert_eq!(limit(&server, "Max core file size"), ["0", "0"]);
+    // That it is not dumpable makes its files in /proc root's. What anybody may read there still is: how much memory it
+    // takes, and how busy it is.
+    for file in ["status", "stat", "limits"] {
+        let read = std::fs::read_to_string(format!("/proc/{}/{file}", server.id()));
+        assert!(read.is_ok_and(|text| !text.is_empty()), "{file}");
+    }
+    assert!(metric(&server, "process_open_fds") > 0, "its own are still counted");
 }
