@@ -95,8 +95,6 @@ reasons! {
     UnknownItem = "unknown_item",
     /// A content type that no reader here understands.
     UnknownContentType = "unknown_content_type",
-    /// The work allowed for one body was used up.
-    WorkExhausted = "work_exhausted",
     /// The policy says `drop_item` for something found in the item.
     Policy = "policy",
     /// All held bytes together would pass `memory_bytes_max`.

@@ -27,8 +27,27 @@ use std::path::{Path, PathBuf};
 pub struct DetectorIndex(pub u16);
 
 impl DetectorIndex {
-    /// Not a detector: something was replaced because a bound did not let us look at it.
+    /// Not a detector: something was replaced because nobody can read it (binary, cut, packed in a way that does not
+    /// unpack).
     pub const UNSCANNED: Self = Self(u16::MAX);
+    /// The same, because its containers are nested deeper than `depth_max`.
+    pub const UNSCANNED_DEPTH: Self = Self(u16::MAX - 1);
+    /// The same, because there are more encodings around it than `layers_max`.
+    pub const UNSCANNED_LAYERS: Self = Self(u16::MAX - 2);
+    /// The same, because the work allowed for its item was used up.
+    pub const UNSCANNED_WORK: Self = Self(u16::MAX - 3);
+
+    /// What stands for the name of a detector where something was replaced unread; `None` for a detector.
+    #[must_use]
+    pub fn unscanned(self) -> Option<&'static str> {
+        match self {
+            Self::UNSCANNED => Some("unscanned"),
+            Self::UNSCANNED_DEPTH => Some("unscanned.depth"),
+            Self::UNSCANNED_LAYERS => Some("unscanned.layers"),
+            Self::UNSCANNED_WORK => Some("unscanned.work"),
+            _ => None,
+        }
+    }
 }
 
 /// The packs in the binary, by file name.

@@ -157,7 +157,7 @@ fn told(reason: Reason) -> (StatusCode, &'static str) {
         R::NotAuthentic => (S::FORBIDDEN, "not from the platform that this route is for"),
         R::BadRequest | R::SenderGone => (S::BAD_REQUEST, "bad request"),
         R::BodyTooLarge | R::ItemTooLarge => (S::PAYLOAD_TOO_LARGE, "too large"),
-        R::RatioExceeded | R::WorkExhausted => (S::PAYLOAD_TOO_LARGE, "too costly to process"),
+        R::RatioExceeded => (S::PAYLOAD_TOO_LARGE, "too costly to process"),
         R::DsnRefused => (S::FORBIDDEN, "project is not on the list of this tunnel"),
         R::Policy => (S::FORBIDDEN, "refused by policy"),
         R::NoRoute => (S::NOT_FOUND, "not found"),

@@ -38,7 +38,7 @@ fn status(reason: Reason) -> u8 {
         R::SenderTimeout => 4,                            // DEADLINE_EXCEEDED
         R::Policy | R::NotAuthentic | R::DsnRefused => 7, // PERMISSION_DENIED
         // RESOURCE_EXHAUSTED, after which nobody tries again unless he is told when.
-        R::BodyTooLarge | R::ItemTooLarge | R::RatioExceeded | R::WorkExhausted => 8,
+        R::BodyTooLarge | R::ItemTooLarge | R::RatioExceeded => 8,
         R::NoRoute | R::UnknownCoding | R::UnknownContentType => 12, // UNIMPLEMENTED
         R::Panic | R::None | R::UpstreamStatus | R::UpstreamRedirect | R::Abandoned => 13, // INTERNAL
         // Calls never go to the spool.

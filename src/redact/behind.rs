@@ -59,14 +59,21 @@ impl Engine<'_> {
         }
     }
 
-    /// A run of base64 that says `plain`; nothing if a bound kept it from being unpacked.
+    /// A run of base64 that says `plain`; `None` if it is packed in a way that does not unpack within the bounds.
     fn opaque(&mut self, range: Range<usize>, plain: Option<&[u8]>, style: Style, context: Context<'_>) {
-        let readable =
-            plain.filter(|plain| context.depth <= self.limits.layers_max && self.work.spend(plain.len()));
-        let Some(plain) = readable else {
-            let at = self.pool.edits.arena.len();
-            self.pool.edits.arena.extend(base64::encode(UNSCANNED, style));
-            return self.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
+        let readable = match plain {
+            None => Err(DetectorIndex::UNSCANNED),
+            Some(_) if context.depth > self.limits.layers_max => Err(DetectorIndex::UNSCANNED_LAYERS),
+            Some(plain) if !self.work.spend(plain.len()) => Err(DetectorIndex::UNSCANNED_WORK),
+            Some(plain) => Ok(plain),
+        };
+        let plain = match readable {
+            Ok(plain) => plain,
+            Err(by) => {
+                let at = self.pool.edits.arena.len();
+                self.pool.edits.arena.extend(base64::encode(UNSCANNED, style));
+                return self.push(range, at, by, None, Action::Token);
+            }
         };
         let first = self.pool.edits.list.len();
         self.note_unpacked(plain);

@@ -9,7 +9,7 @@ use super::decision::redacts;
 use super::edit::Edit;
 use super::engine::{Around, Engine};
 use super::plan::Rule;
-use crate::pattern::{Class, FieldKind};
+use crate::pattern::{Class, DetectorIndex, FieldKind};
 use crate::scan::context::Keys;
 use crate::scan::fields::{is_byte_map, is_of_numbers, is_vector};
 use crate::scan::is_stand_in;
@@ -55,7 +55,8 @@ impl Engine<'_> {
             if takes_numbers(rule) && is_vector(container) {
                 self.goes_whole(bytes, value.range.clone(), b"[]", value.rule, around);
             } else if self.work.is_exhausted() && !(self.only_leaves && depth == 0) {
-                self.unscanned_container(value.range.clone(), container.first().copied());
+                let open = container.first().copied();
+                self.unscanned_container(value.range.clone(), open, DetectorIndex::UNSCANNED_WORK);
             } else {
                 let mut inner = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(site.state));
                 inner.begin(site.state, Some(value.rule));
@@ -64,7 +65,7 @@ impl Engine<'_> {
                     && broken.at < container.len()
                 {
                     // LEAK: what nobody walked does not stay.
-                    self.unscanned(broken.at..container.len());
+                    self.unscanned(broken.at..container.len(), DetectorIndex::UNSCANNED);
                 }
                 self.pool.walkers.push(inner);
                 self.shift(before, value.range.start);

@@ -8,7 +8,7 @@ use super::decision::{Decision, same_key, takes};
 use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
 use super::pool::Pool;
-use crate::pattern::Class;
+use crate::pattern::{Class, DetectorIndex};
 use crate::scan::fields::{Candidate, KeyCache, Mark, State};
 use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
@@ -348,7 +348,7 @@ impl<'a> Engine<'a> {
             self.through(layer, inner, deeper);
         } else if around.depth >= self.limits.layers_max {
             if self.may_hold_pair(inner, self.plan.sought().names) {
-                self.unscanned(0..inner.len());
+                self.unscanned(0..inner.len(), DetectorIndex::UNSCANNED_LAYERS);
             }
         } else if !(looks_like_document(inner) && self.nested(inner, context)) {
             self.dumped(inner, deeper);

@@ -178,7 +178,7 @@ impl<'a> Engine<'a> {
         let context = Context { state: self.fields.start(), under: None, depth: 0, keys: &Keys::NONE };
         if memchr::memchr(0, &bytes[from..]).is_some() {
             // Binary, or UTF-16: our patterns would look past what it says.
-            self.unscanned(from..bytes.len());
+            self.unscanned(from..bytes.len(), DetectorIndex::UNSCANNED);
             return;
         }
         let is_document = self.text(&bytes[from..], None, context);
@@ -244,16 +244,16 @@ impl<'a> Engine<'a> {
         walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor)
     }
 
-    /// A container that a bound kept us from looking at, or a part of one; `open` is its bracket where it begins.
-    pub(super) fn unscanned_container(&mut self, range: Range<usize>, open: Option<u8>) {
-        self.trace_unscanned(range.len());
+    /// A container that the bound `by` kept us from looking at, or a part of one; `open` is its bracket where it begins.
+    pub(super) fn unscanned_container(&mut self, range: Range<usize>, open: Option<u8>, by: DetectorIndex) {
+        self.trace_unscanned(range.len(), by);
         let at = self.pool.edits.arena.len();
         self.pool.edits.arena.extend_from_slice(match open {
             Some(b'{') => b"{}",
             Some(_) => b"[]",
             None => b"",
         });
-        self.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
+        self.push(range, at, by, None, Action::Token);
     }
 
     /// A document inside a text. False, and nothing done, if it is none.
@@ -282,7 +282,7 @@ impl<'a> Engine<'a> {
     pub(super) fn string(&mut self, bytes: &[u8], range: Range<usize>, map: &[u64], context: Context<'_>) {
         let raw = &bytes[range.clone()];
         if self.work.is_exhausted() {
-            return self.unscanned(range);
+            return self.unscanned(range, DetectorIndex::UNSCANNED_WORK);
         }
         let first = self.pool.edits.list.len();
         if memchr::memchr(b'\\', raw).is_none() {
@@ -307,14 +307,14 @@ impl<'a> Engine<'a> {
     /// True if the text is a document and was walked.
     pub(super) fn text(&mut self, text: &[u8], map: Option<(&[u64], usize)>, context: Context<'_>) -> bool {
         if self.work.is_exhausted() {
-            self.unscanned(0..text.len());
+            self.unscanned(0..text.len(), DetectorIndex::UNSCANNED_WORK);
             return false;
         }
         let deeper = context.depth < self.limits.layers_max;
         let first = self.pool.edits.list.len();
         if looks_like_document(text) {
             if !deeper {
-                self.unscanned(0..text.len());
+                self.unscanned(0..text.len(), DetectorIndex::UNSCANNED_LAYERS);
                 return false;
             }
             if self.nested(text, context) {
@@ -345,7 +345,7 @@ impl<'a> Engine<'a> {
         self.look_behind(text, hidden, context);
         if self.work.is_exhausted() {
             self.pool.edits.list.truncate(first);
-            self.unscanned(0..text.len());
+            self.unscanned(0..text.len(), DetectorIndex::UNSCANNED_WORK);
         }
         self.pool.edits.settle(first);
         self.correct_lengths(first, text);
@@ -355,18 +355,18 @@ impl<'a> Engine<'a> {
     /// A text through one layer. What lies behind too many of them is replaced, not read.
     pub(super) fn through(&mut self, layer: Layer, text: &[u8], context: Context<'_>) {
         if self.work.is_exhausted() {
-            return self.unscanned(0..text.len());
+            return self.unscanned(0..text.len(), DetectorIndex::UNSCANNED_WORK);
         }
         let first = self.pool.edits.list.len();
         let mut view = self.pool.views.pop().unwrap_or_default();
         view.read(layer, text);
         let plain = view.is_plain() && layer != Layer::Form;
         if !plain && context.depth > self.limits.layers_max {
-            self.unscanned(0..text.len());
+            self.unscanned(0..text.len(), DetectorIndex::UNSCANNED_LAYERS);
         } else if !plain && !self.work.spend(text.len() * Work::DECODE) {
             // LEAK: form pairs and the second reading of a text come here directly, and nobody above them
             // asks whether the budget lasted.
-            self.unscanned(0..text.len());
+            self.unscanned(0..text.len(), DetectorIndex::UNSCANNED_WORK);
         } else if !plain {
             self.note_decoded(&view);
             self.trace_enter(layer);
@@ -429,8 +429,8 @@ impl<'a> Engine<'a> {
             edits.list.truncate(first);
             let at = edits.arena.len();
             edits.arena.push(b'0');
-            self.trace_unscanned(range.len());
-            return self.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
+            self.trace_unscanned(range.len(), DetectorIndex::UNSCANNED_WORK);
+            return self.push(range, at, DetectorIndex::UNSCANNED_WORK, None, Action::Token);
         }
         let Some(gravest) = edits.list[first..].iter().min_by_key(|edit| gravity(edit)).cloned() else {
             return;
@@ -545,11 +545,12 @@ impl<'a> Engine<'a> {
         self.push(range, at, rule.detector, rule.class, rule.action);
     }
 
-    pub(super) fn unscanned(&mut self, range: Range<usize>) {
-        self.trace_unscanned(range.len());
+    /// Something goes unread; `by` says why.
+    pub(super) fn unscanned(&mut self, range: Range<usize>, by: DetectorIndex) {
+        self.trace_unscanned(range.len(), by);
         let at = self.pool.edits.arena.len();
         self.pool.edits.arena.extend_from_slice(UNSCANNED);
-        self.push(range, at, DetectorIndex::UNSCANNED, None, Action::Token);
+        self.push(range, at, by, None, Action::Token);
     }
 
     /// Moves the edits from place `first` on by `offset`.

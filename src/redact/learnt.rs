@@ -430,7 +430,7 @@ struct Near {
 fn replaces(edit: &Edit, near: &Near, value: &Value, fields_from: usize) -> bool {
     let Range { start, end } = near.range;
     let is_graver = gravity(edit) < (rank(value.class), value.detector, true);
-    let is_field = usize::from(edit.detector.0) >= fields_from && edit.detector != DetectorIndex::UNSCANNED;
+    let is_field = usize::from(edit.detector.0) >= fields_from && edit.detector.unscanned().is_none();
     let holds = edit.range.start <= start && end <= edit.range.end;
     // A string that becomes null goes with its quotes.
     let is_same = edit.range == near.range || (edit.range.start + 1, edit.range.end) == (start, end + 1);

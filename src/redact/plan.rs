@@ -308,8 +308,8 @@ impl Plan {
     /// The name of a detector: a pattern, a field rule, a rule of the policy, or a bound that was passed.
     #[must_use]
     pub fn detector_name(&self, index: DetectorIndex) -> Cow<'_, str> {
-        if index == DetectorIndex::UNSCANNED {
-            return Cow::Borrowed("unscanned");
+        if let Some(name) = index.unscanned() {
+            return Cow::Borrowed(name);
         }
         let own_from = self.set.patterns.len() + self.set.fields.len();
         match usize::from(index.0).checked_sub(own_from) {

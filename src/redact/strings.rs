@@ -2,7 +2,7 @@
 
 use super::decision::redacts;
 use super::engine::{Around, Context, Engine};
-use crate::pattern::FieldKind;
+use crate::pattern::{DetectorIndex, FieldKind};
 use crate::scan::context::{Keys, as_read};
 use crate::scan::fields::is_prose;
 use crate::scan::json::{Path, Site, Visitor};
@@ -183,6 +183,6 @@ impl Visitor for Strings<'_, '_> {
 
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {
         self.engine.trace_at(|| *self.outer);
-        self.engine.unscanned_container(range, open);
+        self.engine.unscanned_container(range, open, DetectorIndex::UNSCANNED_DEPTH);
     }
 }

@@ -46,7 +46,7 @@ pub enum Fate {
     Learnt(Action),
     /// Left, because of this.
     Miss(Stage),
-    /// Replaced unread: too many layers, too deep, or the budget of work was used up.
+    /// Replaced unread; the detector says why (see [`DetectorIndex::unscanned`]).
     Unscanned,
 }
 
@@ -84,7 +84,13 @@ impl Event {
             Fate::Learnt(action) => {
                 format!("replaced, {}, learnt from a field of that rule", action.as_str())
             }
-            Fate::Unscanned => "replaced unread, too deep or too much work".to_owned(),
+            Fate::Unscanned => match self.detector {
+                DetectorIndex::UNSCANNED_WORK => "replaced unread, too much work for one item",
+                DetectorIndex::UNSCANNED_LAYERS => "replaced unread, too many encodings around it",
+                DetectorIndex::UNSCANNED_DEPTH => "replaced unread, nested too deep",
+                _ => "replaced unread, it cannot be read",
+            }
+            .to_owned(),
             Fate::Miss(Stage::Validator) => {
                 match pattern.and_then(|pattern| pattern.spec.validate.as_deref()) {
                     Some(validator) => format!("left, validator {validator} refuses it"),
@@ -286,6 +292,40 @@ misses = []
             [event.path.as_str(), &event.layers.join(">"), detector, &fate].join("|")
         };
         events(format, item, false).iter().map(line).collect()
+    }
+
+    /// What goes unread is counted by the bound that was met, so that hostile input is told from deep logs.
+    #[test]
+    fn what_goes_unread_names_its_bound() {
+        use ItemFormat::{Json, Text};
+        let slow = "[[pattern]]\nname='slow'\nclass='phone'\nregex='foo=[^ ]+'\ncontext={before=['bar']}\nwhy='w'\n\
+                    hits=[]\nmisses=[]\n";
+        let packs = [PACK, slow].map(|pack| pack::parse(pack, "p.toml").expect("a pack"));
+        let set = PatternSet::compile(&packs, &[]).expect("a set");
+        let plan = Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"));
+        // Each start is read to the end of the text, and refused: the context word is too far away.
+        let hostile = format!("[\"bar{}{}\", 4, \"jane@example.com\"]", ".".repeat(60), "foo=".repeat(6_000));
+        for (format, item, want) in [
+            (Json, r#"[[[{"a":"jane@example.com"}]]]"#, "unscanned.depth"),
+            (Json, r#"{"a":"[\"[\\\"jane@example.com\\\"]\"]"}"#, "unscanned.layers"),
+            (Text, "a\0jane@example.com", "unscanned"),
+            (Json, &hostile, "unscanned.work"),
+        ] {
+            let limits = ScanLimits { depth_max: 2, layers_max: 1 };
+            let mut scrubber = Scrubber::new(Arc::clone(&plan), limits);
+            scrubber.explain(false);
+            let mut out = Vec::new();
+            scrubber.item(format, ItemScope::Any, item.as_bytes(), &mut out);
+            assert!(memchr::memmem::find(&out, b"jane").is_none(), "{want}: {}", out.escape_ascii());
+            let names: Vec<_> =
+                scrubber.counts().iter().map(|count| plan.detector_name(count.detector)).collect();
+            assert_eq!(names, [want]);
+            let events = scrubber.take_events();
+            let unread: Vec<_> = events.iter().filter(|event| event.fate == Fate::Unscanned).collect();
+            assert!(
+                !unread.is_empty() && unread.iter().all(|event| plan.detector_name(event.detector) == want)
+            );
+        }
     }
 
     #[test]

@@ -195,9 +195,9 @@ impl Engine<'_> {
     }
 
     /// Something that a bound kept us from looking at.
-    pub(super) fn trace_unscanned(&mut self, bytes: usize) {
+    pub(super) fn trace_unscanned(&mut self, bytes: usize, by: DetectorIndex) {
         if let Some(trace) = &mut self.trace {
-            trace.note(DetectorIndex::UNSCANNED, None, Fate::Unscanned, bytes, None);
+            trace.note(by, None, Fate::Unscanned, bytes, None);
         }
     }
 }
