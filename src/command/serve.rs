@@ -198,6 +198,7 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
     };
     let mut limits = limits(&ready.config);
     limits.connections_max = resources::connections(limits.connections_max);
+    limits.memory_bytes_max = resources::memory_bytes(&ready.config.limits);
     let mut settings = ProxySettings::new(limits, routes, metrics);
     let spool = spooled::open(ready, &mut settings)?;
     let spans = traced::open(ready, &mut settings)?;

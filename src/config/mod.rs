@@ -26,8 +26,8 @@ mod tests;
 pub use matcher::{HostPattern, Match, PathGlob};
 pub use problem::{Problem, Problems};
 pub use resolved::{
-    Admin, Config, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Reload, Route, Secret, Spool,
-    Timeouts,
+    Admin, Config, Limits, Listen, LogFormat, Origin, Patterns, Platform, Protocol, Reload, Route, Secret,
+    Spool, Timeouts,
 };
 pub use traces::{SAMPLES_OF, Traces};
 pub use upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};

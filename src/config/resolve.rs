@@ -10,8 +10,8 @@ use super::policy;
 use super::problem::{Findings, quoted};
 use super::raw::{At, Entry, Numbers, RawConfig, RawRoute, RawSpool, RawTls, RawUpstream};
 use super::resolved::{
-    Admin, Config, DEFAULT_POLICY, Limits, Listen, LogFormat, Patterns, Platform, Protocol, Reload, Route,
-    Secret, Spool, Timeouts,
+    Admin, Config, DEFAULT_POLICY, Limits, Listen, LogFormat, Origin, Patterns, Platform, Protocol, Reload,
+    Route, Secret, Spool, Timeouts,
 };
 use super::traces;
 use super::upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
@@ -275,7 +275,9 @@ fn limits(raw: &Numbers, world: &mut World<'_, '_>) -> Limits {
             );
         }
     }
-    Limits::from_numbers(|number| read(raw, number))
+    let is_written = written(raw, &number::MEMORY_BYTES_MAX).is_some();
+    let memory_origin = if is_written { Origin::Written } else { Origin::Default };
+    Limits { memory_origin, ..Limits::from_numbers(|number| read(raw, number)) }
 }
 
 fn routes(

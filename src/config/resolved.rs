@@ -147,6 +147,8 @@ pub struct Limits {
     /// Bytes held for all requests together, never less than `item_bytes_max`; past it senders are
     /// pushed back, then answered 503 with `Retry-After`.
     pub memory_bytes_max: usize,
+    /// Where that number is from: a default gives way to what the container has.
+    pub memory_origin: Origin,
     /// Open connections on the ingest port; past it new ones wait to be accepted.
     pub connections_max: usize,
     /// Open connections of one address (IPv6: of one /64); past it new ones are closed. 0: no such bound.
@@ -193,6 +195,7 @@ impl Limits {
             depth_max: size(read(&number::DEPTH_MAX)),
             layers_max: size(read(&number::LAYERS_MAX)),
             memory_bytes_max: size(read(&number::MEMORY_BYTES_MAX)),
+            memory_origin: Origin::Default,
             connections_max: size(read(&number::CONNECTIONS_MAX)),
             connections_per_peer_max: size(read(&number::CONNECTIONS_PER_PEER_MAX)),
             headers_max: size(read(&number::HEADERS_MAX)),
@@ -211,6 +214,15 @@ impl Default for Limits {
     fn default() -> Self {
         Self::from_numbers(|number| number.default)
     }
+}
+
+/// Where a value is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing was written.
+    Default,
+    /// The configuration file.
+    Written,
 }
 
 /// A bound as `usize`. One that the machine cannot address is as good as its largest.

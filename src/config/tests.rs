@@ -197,7 +197,8 @@ fn numbers_as_written() {
 #[test]
 fn the_example_file_parses_and_writes_the_defaults() {
     let config = good(EXAMPLE);
-    assert_eq!((config.limits, config.timeouts), (Limits::default(), Timeouts::default()));
+    let limits = Limits { memory_origin: Origin::Written, ..Limits::default() };
+    assert_eq!((config.limits, config.timeouts), (limits, Timeouts::default()));
     assert_eq!((config.listen, config.log), (Listen::default(), LogFormat::default()));
     assert_eq!(config.routes.len(), 3);
     assert_eq!(config.routes[1].policy.preset, Preset::MetricsOnly);
