@@ -51,13 +51,13 @@ const STAGES: &[&[u8]] = &[
 
 /// True for four octets that are somebody's address.
 ///
-/// Refused: an octet over 255; `n.0.0.0` and loopback, which name nobody; a number announced as a
+/// Refused: an octet over 255; `n.0.0.0`, `0.n.n.n` and loopback, which name nobody (RFC 1122, 3.2.1.3); a number announced as a
 /// version or section; `1.0.3.1-dev`; `Chrome/126.0.0.0`; letters joined to it; an object identifier. SPEC: the first arc of an object
 /// identifier is 0, 1 or 2 (X.660, 6.1), and a run of five or more numbers that begins so is taken for one.
 pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
     let Some(octets) = octets(&text[candidate.clone()]) else { return false };
     // `4.0.0.0` is a version, or the network of sixteen million hosts; neither names one.
-    if octets[1..] == [0, 0, 0] || octets[0] == 127 {
+    if octets[1..] == [0, 0, 0] || matches!(octets[0], 0 | 127) {
         return false;
     }
     !(is_in_escape(text, candidate.start)
@@ -174,6 +174,7 @@ mod tests {
             ("999.192.0.2.7", "192.0.2.7", true),
             ("256.0.0.1", "256.0.0.1", false),
             ("0.0.0.0", "0.0.0.0", false),
+            ("FBAV/471.0.0.36.110", "0.0.36.110", false),
             ("4.0.0.0", "4.0.0.0", false),
             ("127.0.0.1", "127.0.0.1", false),
             ("Chrome/126.0.0.0 Safari", "126.0.0.0", false),
