@@ -2,7 +2,7 @@ use super::*;
 use crate::inbox::Arrival;
 use crate::outcome::{Outcome, Reason};
 use crate::pattern::{Class, DetectorIndex, PatternSet, embedded};
-use crate::pipeline::{BodyFormat, Count, Summary};
+use crate::pipeline::{BodyFormat, Count};
 use crate::redact::{Action, Policy};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -37,8 +37,7 @@ fn state() -> AdminState {
         shadow: false,
         hits,
     };
-    let counts = vec![count(Action::Token, 5), count(Action::Keep, 1)];
-    route.redactions(&|_| "email".into(), &Summary { counts, ..Summary::default() });
+    route.redactions(&|_| "email".into(), &[count(Action::Token, 5), count(Action::Keep, 1)]);
     AdminState {
         metrics,
         inbox: Some(Inbox::new(1 << 20)),

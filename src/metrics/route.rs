@@ -7,7 +7,7 @@ use super::label::{CodeClass, Stage};
 use super::{Families, GaugeGuard, OTHER, OWN_RULE, REQUEST_BUCKETS, UPSTREAM_BUCKETS, histogram_series};
 use crate::outcome::{Outcome, Reason};
 use crate::pattern::{Class, DetectorIndex};
-use crate::pipeline::Summary;
+use crate::pipeline::{Count, Summary};
 use crate::redact::Action;
 use prometheus::{Histogram, IntCounter, IntGauge};
 use std::borrow::Cow;
@@ -86,17 +86,18 @@ impl RouteMetrics {
         }
     }
 
-    /// Counts what was found in one body, that of patterns in shadow apart. `name` gives the name of a detector in the body's pattern set.
-    pub fn redactions<'n>(&self, name: &dyn Fn(DetectorIndex) -> Cow<'n, str>, summary: &Summary) {
-        for count in &summary.counts {
+    /// Counts what was found in one body or head, that of patterns in shadow apart. `name` gives the name of a detector in the
+    /// pattern set that found it.
+    pub fn redactions<'n>(&self, name: &dyn Fn(DetectorIndex) -> Cow<'n, str>, counts: &[Count]) {
+        for count in counts {
             let redaction = (!count.shadow).then_some((count.class, count.action));
             self.inner.hit(&name(count.detector), redaction, count.hits);
         }
     }
 
-    /// Counts what was found in one body and forwarded unchanged, in shadow mode.
-    pub fn shadow_hits<'n>(&self, name: &dyn Fn(DetectorIndex) -> Cow<'n, str>, summary: &Summary) {
-        for count in &summary.counts {
+    /// Counts what was found in one body or head and forwarded unchanged, in shadow mode.
+    pub fn shadow_hits<'n>(&self, name: &dyn Fn(DetectorIndex) -> Cow<'n, str>, counts: &[Count]) {
+        for count in counts {
             self.inner.hit(&name(count.detector), None, count.hits);
         }
     }

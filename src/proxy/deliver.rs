@@ -21,7 +21,7 @@ use crate::proxy::see_through::SeeThrough;
 use crate::proxy::spooled::{self, Outgoing};
 use crate::proxy::turns::Turn;
 use crate::proxy::{Exchange, ProxySettings, grpc, headers, inbox_answer, otlp, platform, query_event};
-use crate::redact::{Action, Mode};
+use crate::redact::Action;
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
 use crate::trace::Stage;
 use crate::upstream::{FEED_PIECES_MAX, Feed, HttpUpstream, Sending, Stopped, UpstreamBody};
@@ -684,15 +684,10 @@ pub(super) fn refuse(exchange: &Exchange<'_>, broken: Broken, receipt: Receipt) 
 
 /// Counts what the pipeline found.
 pub(super) fn report(exchange: &Exchange<'_>, summary: &Summary, seconds: f64) {
-    let metrics = &exchange.route.metrics;
-    let name = |detector| exchange.plan.detector_name(detector);
     if summary.bytes_scanned > 0 {
-        metrics.scanned(summary.bytes_scanned, seconds);
+        exchange.route.metrics.scanned(summary.bytes_scanned, seconds);
     }
-    match exchange.plan.mode() {
-        Mode::Enforce => metrics.redactions(&name, summary),
-        Mode::Shadow => metrics.shadow_hits(&name, summary),
-    }
+    exchange.count(&summary.counts);
     exchange.items.store(framed(summary), Ordering::Relaxed);
 }
 

@@ -1,133 +1,126 @@
 //! Which headers cross, in both directions.
 //!
 //! Towards the upstream the head is built from nothing with an allow-list: a header that names the
-//! sender's address, and there are dozens, can only get through by being added here. Towards the
-//! sender a deny-list takes away what belongs to the connection or names the upstream's machines;
+//! sender's address, and there are dozens, can only get through by being added to [`allowed`]. Nor does a value of a header
+//! that is there go on unseen: it is a credential by its name, it is written in a way that leaves no room ([`shape`]), or it is
+//! scanned. Towards the sender a deny-list takes away what belongs to the connection or names the upstream's machines;
 //! SDKs steer by the rest, rate limits above all.
+
+mod allowed;
+mod shape;
 
 use crate::decode::{self, DecodeError};
 use crate::outcome::Reason;
-use crate::pipeline::Coding;
+use crate::pipeline::{Boundary, Coding};
+use crate::redact::Head;
 use crate::route::Protocol;
+use allowed::{Fate, fate};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-
-/// What happens to one request header.
-enum Fate {
-    Pass,
-    /// Cut to scheme and host.
-    Origin,
-    /// Passes if it holds credentials of one of Sentry's schemes.
-    SentryAuthorization,
-    Drop,
-}
-
-/// What OTLP is authenticated and routed by at the services that take it, beside what a call of gRPC consists of.
-const OTLP_HEADERS: [&str; 24] = [
-    "authorization",
-    "api-key",
-    "x-api-key",
-    "x-auth-token",
-    "x-sentry-auth",
-    "x-honeycomb-team",
-    "x-honeycomb-dataset",
-    "dd-api-key",
-    "dd-otlp-source",
-    "x-scope-orgid",
-    "x-axiom-dataset",
-    "lightstep-access-token",
-    "signoz-access-token",
-    "signoz-ingestion-key",
-    "uptrace-dsn",
-    "dash0-dataset",
-    "x-sf-token",
-    "stream-name",
-    "organization",
-    "x-langfuse-ingestion-version",
-    "x-bt-parent",
-    "grpc-encoding",
-    "grpc-accept-encoding",
-    "grpc-timeout",
-];
+use std::borrow::Cow;
 
 /// The headers of the request to the upstream. `Host`, the framing and `Content-Encoding` are added
 /// where they are known.
-pub(crate) fn upstream(protocol: Protocol, came: &HeaderMap) -> HeaderMap {
+pub(crate) fn upstream(protocol: Protocol, came: &HeaderMap, head: &mut Head) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     for (name, value) in came {
-        match fate(protocol, name) {
-            Fate::Pass => {
-                headers.append(name, value.clone());
-            }
-            Fate::Origin => {
-                if let Some(origin) = origin(value) {
-                    headers.append(name, origin);
-                }
-            }
-            Fate::SentryAuthorization if is_sentry_scheme(value) => {
-                headers.append(name, value.clone());
-            }
-            Fate::SentryAuthorization | Fate::Drop => {}
+        if let Some(value) = passed(fate(protocol, name.as_str()), value, head) {
+            headers.append(name, value);
         }
     }
     headers
 }
 
-/// The headers of a preflight to the upstream: where it comes from and what it asks for.
-pub(crate) fn upstream_preflight(came: &HeaderMap) -> HeaderMap {
+/// What goes on of a value; `None` if nothing does.
+fn passed(fate: Fate, value: &HeaderValue, head: &mut Head) -> Option<HeaderValue> {
+    let as_it_came = |goes: bool| goes.then(|| value.clone());
+    match fate {
+        Fate::Credential => Some(value.clone()),
+        Fate::Written(shape) => as_it_came(shape(value.as_bytes())),
+        Fate::Clean => as_it_came(is_clean(value.as_bytes(), head)),
+        Fate::Text => match head.value(value.as_bytes())? {
+            Cow::Borrowed(_) => Some(value.clone()),
+            Cow::Owned(scrubbed) => HeaderValue::try_from(scrubbed).ok(),
+        },
+        Fate::ContentType => as_it_came(is_media_type(value, head)),
+        Fate::Origin => origin(value).filter(|origin| is_clean(origin.as_bytes(), head)),
+        Fate::SentryAuth => sentry_auth(value, head),
+        Fate::SentryAuthorization => match scheme(value) {
+            b"sentry" => sentry_auth(value, head),
+            scheme => as_it_came(matches!(scheme, b"basic" | b"bearer")),
+        },
+        Fate::Drop => None,
+    }
+}
+
+/// Whether nothing is found in a value.
+fn is_clean(value: &[u8], head: &mut Head) -> bool {
+    // PERF: what most senders say, which is looked at for nothing.
+    matches!(value, b"*/*" | b"application/json" | b"null" | b"")
+        || matches!(head.value(value), Some(Cow::Borrowed(_)))
+}
+
+/// Whether a content type is one, and nothing is found in it. A boundary is not looked at: it is as random as a key, and has
+/// no room for an address ([`Boundary`]).
+fn is_media_type(value: &HeaderValue, head: &mut Head) -> bool {
+    // PERF: what SDKs send.
+    const KNOWN: [&str; 6] = [
+        "application/json",
+        "application/x-sentry-envelope",
+        "text/plain;charset=UTF-8",
+        "application/x-protobuf",
+        "application/grpc",
+        "application/x-ndjson",
+    ];
+    let Ok(text) = value.to_str() else { return false };
+    if KNOWN.contains(&text) {
+        return true;
+    }
+    let mut told = String::with_capacity(text.len());
+    for (nth, part) in text.split(';').enumerate() {
+        let parameter = part.split_once('=').filter(|_| nth > 0);
+        match parameter.filter(|(name, _)| name.trim().eq_ignore_ascii_case("boundary")) {
+            Some((_, boundary)) if Boundary::new(boundary.trim().trim_matches('"').as_bytes()).is_none() => {
+                return false;
+            }
+            Some(_) => {}
+            None => told.extend([";", part]),
+        }
+    }
+    shape::media_type(text) && is_clean(told.as_bytes(), head)
+}
+
+/// `Sentry sentry_key=…, sentry_client=…`: the keys are credentials, and what else an SDK says is scrubbed. `None` for any other scheme.
+/// SPEC: <https://develop.sentry.dev/sdk/foundations/transport/authentication/>
+fn sentry_auth(value: &HeaderValue, head: &mut Head) -> Option<HeaderValue> {
+    let text = value.to_str().ok()?;
+    let (_, parameters) = text.split_once(' ').filter(|_| scheme(value) == b"sentry")?;
+    let is_key =
+        |parameter: &&str| ["sentry_key=", "sentry_secret="].iter().any(|key| parameter.starts_with(key));
+    let (keys, told): (Vec<&str>, Vec<&str>) = parameters.split(',').map(str::trim).partition(is_key);
+    let told = told.join(", ");
+    match head.value(told.as_bytes())? {
+        Cow::Borrowed(_) => Some(value.clone()),
+        Cow::Owned(scrubbed) => {
+            let scrubbed = String::from_utf8(scrubbed).ok()?;
+            HeaderValue::try_from(format!("Sentry {}, {scrubbed}", keys.join(", "))).ok()
+        }
+    }
+}
+
+/// The headers of a preflight to the upstream: where it comes from and what it asks for. `None` if one of them is not to be told.
+pub(crate) fn upstream_preflight(came: &HeaderMap, head: &mut Head) -> Option<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(4);
-    for name in
-        [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCESS_CONTROL_REQUEST_HEADERS]
-    {
-        for value in came.get_all(&name) {
-            let value = if name == header::ORIGIN { origin(value) } else { Some(value.clone()) };
-            if let Some(value) = value {
-                headers.append(&name, value);
-            }
-        }
+    for (name, value) in came {
+        let fate = match *name {
+            header::ORIGIN => Fate::Origin,
+            header::ACCESS_CONTROL_REQUEST_METHOD => Fate::Written(shape::method),
+            header::ACCESS_CONTROL_REQUEST_HEADERS if shape::names(value.as_bytes()) => Fate::Clean,
+            header::ACCESS_CONTROL_REQUEST_HEADERS => Fate::Drop,
+            _ => continue,
+        };
+        headers.append(name, passed(fate, value, head)?);
     }
-    headers
-}
-
-fn fate(protocol: Protocol, name: &HeaderName) -> Fate {
-    match name.as_str() {
-        // LEAK: a browser version, `Chrome/126.0.0.0`, reads like an address, so no pattern runs here.
-        "content-type" | "accept" | "user-agent" | "sentry-trace" | "traceparent" => Fate::Pass,
-        // `baggage` and `tracestate` hold values that applications choose, user ids among them.
-        "origin" | "referer" => Fate::Origin,
-        "authorization" if protocol == Protocol::Sentry => Fate::SentryAuthorization,
-        "x-sentry-auth" if protocol == Protocol::Sentry => Fate::Pass,
-        name if own(protocol).contains(&name) => Fate::Pass,
-        _ => Fate::Drop,
-    }
-}
-
-/// The headers that one protocol's servers need beside those of all: credentials, and what SDKs say about
-/// themselves and their attempt. Not among them: RudderStack's `AnonymousId`, which names a person.
-fn own(protocol: Protocol) -> &'static [&'static str] {
-    match protocol {
-        // What a platform shows itself by is a secret between it and us.
-        Protocol::Sentry | Protocol::Vercel | Protocol::Logpush => &[],
-        Protocol::Otlp => &OTLP_HEADERS,
-        Protocol::PostHog => &[
-            "authorization",
-            "if-none-match",
-            "posthog-sdk-info",
-            "posthog-attempt",
-            "posthog-request-id",
-            "posthog-request-timestamp",
-        ],
-        Protocol::Segment | Protocol::RudderStack => &["authorization", "x-retry-count"],
-        Protocol::Langfuse => &[
-            "authorization",
-            "x-langfuse-public-key",
-            "x-langfuse-sdk-name",
-            "x-langfuse-sdk-version",
-            "x-langfuse-sdk-integration",
-            "x-langfuse-ingestion-version",
-        ],
-        Protocol::LangSmith => &["authorization", "x-api-key", "x-tenant-id"],
-        Protocol::Generic => &["authorization", "x-api-key", "api-key", "idempotency-key"],
-    }
+    Some(headers)
 }
 
 /// Scheme and host of an absolute address; `null` stays, as browsers say it for opaque origins.
@@ -145,9 +138,11 @@ fn origin(value: &HeaderValue) -> Option<HeaderValue> {
     if end == text.len() { Some(value.clone()) } else { HeaderValue::from_str(&text[..end]).ok() }
 }
 
-fn is_sentry_scheme(value: &HeaderValue) -> bool {
+/// The first of the schemes that Sentry takes that a value begins with; empty if it is none.
+fn scheme(value: &HeaderValue) -> &'static [u8] {
     let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
-    [b"sentry".as_slice(), b"basic", b"bearer"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+    let known = [b"sentry".as_slice(), b"basic", b"bearer"];
+    known.into_iter().find(|known| scheme.eq_ignore_ascii_case(known)).unwrap_or_default()
 }
 
 /// Takes from an upstream's answer what must not reach the sender. Everything else stays as it came.
@@ -209,6 +204,9 @@ pub(crate) fn coding_value(coding: Coding) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pattern::{PatternSet, embedded};
+    use crate::redact::{Plan, Policy};
+    use std::sync::Arc;
 
     #[test]
     fn an_origin_is_scheme_and_host() {
@@ -229,13 +227,61 @@ mod tests {
     #[test]
     fn sentry_takes_its_own_schemes_only() {
         for (value, want) in [
-            ("Sentry sentry_key=a", true),
-            ("basic YTo=", true),
-            ("Bearer x", true),
-            ("Digest x", false),
-            ("", false),
+            ("Sentry sentry_key=a", "sentry"),
+            ("basic YTo=", "basic"),
+            ("Bearer x", "bearer"),
+            ("Digest x", ""),
+            ("", ""),
         ] {
-            assert_eq!(is_sentry_scheme(&HeaderValue::from_static(value)), want, "{value:?}");
+            assert_eq!(scheme(&HeaderValue::from_static(value)), want.as_bytes(), "{value:?}");
+        }
+    }
+
+    fn head() -> Head {
+        let set = PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set");
+        Head::new(&Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan")))
+    }
+
+    /// A boundary may look like anything; what stands beside it may not.
+    #[test]
+    fn a_content_type_goes_on_if_nothing_is_found_in_it() {
+        let mut head = head();
+        for (value, want) in [
+            ("application/json; charset=utf-8", true),
+            ("application/vnd.example.v2+json", true),
+            ("multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW", true),
+            ("multipart/form-data; boundary=--------------------------123456789012345678901234", true),
+            ("multipart/form-data; boundary=\"----=_Part_7_1234.5678\"", true),
+            ("multipart/form-data; boundary=192.0.2.7", false),
+            ("multipart/form-data; boundary=2001:db8::7", false),
+            ("text/plain; title=jane@example.com", false),
+            ("text/plain; boundary=x; title=jane@example.com", false),
+            ("text/192.0.2.7", false),
+            ("jane doe", false),
+        ] {
+            assert_eq!(is_media_type(&HeaderValue::from_static(value), &mut head), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_an_sdk_says_beside_its_keys_is_scrubbed() {
+        let mut head = head();
+        for (value, want) in [
+            (
+                "Sentry sentry_version=7, sentry_key=0123456789abcdef0123456789abcdef, sentry_client=sentry.php/4.8.1",
+                Some(
+                    "Sentry sentry_version=7, sentry_key=0123456789abcdef0123456789abcdef, sentry_client=sentry.php/4.8.1",
+                ),
+            ),
+            (
+                "Sentry sentry_client=jane@example.com/1, sentry_key=0a1b,sentry_version=7",
+                Some("Sentry sentry_key=0a1b, sentry_client=[email]/1, sentry_version=7"),
+            ),
+            ("Bearer 0123", None),
+            ("Sentry", None),
+        ] {
+            let got = sentry_auth(&HeaderValue::from_static(value), &mut head);
+            assert_eq!(got.as_ref().map(|value| value.to_str().expect("ascii")), want, "{value}");
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In: a request from a connection. Out: the upstream's answer, or a refusal in the protocol's shape.
 //! Nothing is sent on that was not scrubbed: the body by the pipeline, path and query by the plan,
-//! headers by an allow-list. No log line here holds a path, an address or a header.
+//! headers by an allow-list and the plan. No log line here holds a path, an address or a header.
 
 mod announced;
 mod answer;
@@ -30,8 +30,8 @@ use crate::frame::sentry::Dsn;
 use crate::gate;
 use crate::metrics::RouteMetrics;
 use crate::outcome::Reason;
-use crate::pipeline::{BodyFormat, Summary};
-use crate::redact::Plan;
+use crate::pipeline::{BodyFormat, Count, Summary};
+use crate::redact::{Head, Mode, Plan};
 use crate::route::{self, Protocol, Route, Upstream};
 use crate::trace::{OWN_SPANS, Span};
 use crate::upstream::UpstreamBody;
@@ -45,7 +45,7 @@ use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use intake::Intake;
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -67,6 +67,7 @@ pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>)
         plan: plan(route, head.uri.path()).await,
         head,
         items: AtomicU64::new(0),
+        origin_stays: AtomicBool::new(false),
         tunnel: OnceLock::new(),
     };
     let answered = exchange.answer(body).await;
@@ -125,6 +126,8 @@ struct Exchange<'s> {
     head: Parts,
     /// Items that the body was found to consist of, for the log.
     items: AtomicU64,
+    /// The request comes from a page, of which the upstream is not told.
+    origin_stays: AtomicBool,
     /// Of the whole request.
     span: Span,
     /// Where an envelope in a tunnel goes, once it has said so.
@@ -197,7 +200,12 @@ impl Exchange<'_> {
             }
             Upstream::Http(_) => {
                 let own = || Ok(answer::empty(StatusCode::OK, cors::preflight(&self.head.headers)));
-                let asked = || self.ask(headers::upstream_preflight(&self.head.headers));
+                let mut head = Head::new(&self.plan);
+                let preflight = headers::upstream_preflight(&self.head.headers, &mut head);
+                self.count(head.counts());
+                // It has nothing to say to a page that it is not told of.
+                let Some(preflight) = preflight else { return own() };
+                let asked = || self.ask(preflight);
                 // What the page sends next may wait on disk.
                 let Some(queue) = self.settings.queues.get(&self.route.name) else { return asked().await };
                 if queue.is_away() {
@@ -264,7 +272,13 @@ impl Exchange<'_> {
 
     /// The headers of the request to the upstream.
     fn upstream_headers(&self) -> HeaderMap {
-        let mut headers = headers::upstream(self.route.protocol, &self.head.headers);
+        let mut head = Head::new(&self.plan);
+        let mut headers = headers::upstream(self.route.protocol, &self.head.headers, &mut head);
+        self.count(head.counts());
+        let came_and_goes = |headers: &HeaderMap| headers.contains_key(header::ORIGIN);
+        if came_and_goes(&self.head.headers) && !came_and_goes(&headers) {
+            self.origin_stays.store(true, Ordering::Relaxed);
+        }
         if self.is_tunnel() {
             // LEAK: a tunnel is on the application's own host, and so are its credentials.
             headers.remove(header::AUTHORIZATION);
@@ -272,6 +286,15 @@ impl Exchange<'_> {
             headers.remove("x-sentry-auth");
         }
         headers
+    }
+
+    /// Counts what was found in a body or a part of the head.
+    fn count(&self, counts: &[Count]) {
+        let name = |detector| self.plan.detector_name(detector);
+        match self.plan.mode() {
+            Mode::Enforce => self.route.metrics.redactions(&name, counts),
+            Mode::Shadow => self.route.metrics.shadow_hits(&name, counts),
+        }
     }
 
     /// Sends a request without a body and passes the answer back.
@@ -306,7 +329,10 @@ impl Exchange<'_> {
         answered: Result<Response<Incoming>, Reason>,
     ) -> Result<Response<AnswerBody>, Refused> {
         let limits = &self.settings.limits;
-        Ok(answer::pass_back(answered?, limits.body_idle, limits.answer))
+        let response = answer::pass_back(answered?, limits.body_idle, limits.answer);
+        // The upstream says nothing to a page that it was not told of.
+        let is_ours_to_say = self.origin_stays.load(Ordering::Relaxed);
+        Ok(if is_ours_to_say { self.readable(response) } else { response })
     }
 
     /// Path and query for the upstream, scrubbed.
@@ -314,12 +340,12 @@ impl Exchange<'_> {
         if let Some(target) = self.tunnel.get() {
             return Ok(target.clone());
         }
-        let path = self.plan.scrub_path(self.path());
+        let mut head = Head::new(&self.plan);
+        let path = head.path(self.path());
         let report = self.route.protocol == Protocol::Sentry && intake::is_report_dialog(self.path());
-        let scrubbed = |query| {
-            if report { self.plan.scrub_report_query(query) } else { self.plan.scrub_query(query) }
-        };
+        let scrubbed = |query| if report { head.report_query(query) } else { head.query(query) };
         let query = self.head.uri.query().map(scrubbed);
+        self.count(head.counts());
         if let (Cow::Borrowed(_), None | Some(Cow::Borrowed(_))) = (&path, &query) {
             let came = self.head.uri.path_and_query().cloned();
             return Ok(came.unwrap_or_else(|| PathAndQuery::from_static("/")));

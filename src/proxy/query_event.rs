@@ -11,7 +11,7 @@ use super::{Exchange, deliver, intake};
 use crate::decode::Coding;
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Dialect, Pipeline};
-use crate::redact::spelled_as_url;
+use crate::redact::{Head, spelled_as_url};
 use crate::route::{Protocol, Upstream};
 use crate::trace::Stage;
 use bytes::Bytes;
@@ -81,7 +81,9 @@ pub(super) async fn forward(
         BodyFormat::Query if summary.changed => spelled_as_url(&out).into(),
         _ => out,
     };
-    let target = [exchange.plan.scrub_path(exchange.path()).as_bytes(), b"?", &out].concat();
+    let mut head = Head::new(&exchange.plan);
+    let target = [head.path(exchange.path()).as_bytes(), b"?", &out].concat();
+    exchange.count(head.counts());
     let answered = match PathAndQuery::try_from(target) {
         Ok(target) => {
             let headers = exchange.upstream_headers();

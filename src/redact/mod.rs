@@ -14,6 +14,7 @@ mod decision;
 mod dumped;
 mod edit;
 mod engine;
+mod head;
 mod learnt;
 #[cfg(test)]
 mod pairs_tests;
@@ -34,10 +35,11 @@ mod written_tests;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
 pub use binary::BinaryKind;
+pub use head::Head;
 #[doc(hidden)] // for the tests' own writing of the engine
 pub use learnt::common::COMMON as COMMON_WORDS;
 pub use plan::Plan;
-pub(crate) use plan::spelled_as_url;
+pub(crate) use head::spelled_as_url;
 pub(crate) use scrubber::{Alike, Around, Replacement, Replacements};
 pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};
 pub use trace::{Event, Fate, Stage};

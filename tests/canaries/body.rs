@@ -149,6 +149,27 @@ impl Way {
     }
 }
 
+/// Headers of which some route lets something through, and the text around a planted value.
+const SAID: [(&str, &str, &str); 17] = [
+    ("user-agent", "app/2.1 (", ")"),
+    ("x-sentry-auth", "Sentry sentry_key=0a1b, sentry_client=app (", "), sentry_version=7"),
+    ("referer", "https://example.com/?q=", ""),
+    ("origin", "https://example.com/", ""),
+    ("accept", "text/plain, ", ""),
+    ("traceparent", "00-", ""),
+    ("sentry-trace", "", ""),
+    ("idempotency-key", "order ", ""),
+    ("posthog-sdk-info", "app ", ""),
+    ("posthog-request-id", "", ""),
+    ("if-none-match", "", ""),
+    ("x-retry-count", "", ""),
+    ("x-langfuse-sdk-name", "app ", ""),
+    ("x-tenant-id", "", ""),
+    ("x-scope-orgid", "", ""),
+    ("stream-name", "", ""),
+    ("grpc-accept-encoding", "gzip,", ""),
+];
+
 /// A request and what was planted in it.
 pub(crate) struct Sent {
     pub(crate) bytes: Vec<u8>,
@@ -174,6 +195,10 @@ impl Sent {
         // Who sends, in names that are never passed on.
         for name in ["x-forwarded-for", "x-real-ip", "forwarded", "cookie", "x-user", "baggage"] {
             head += &format!("{name}: {}\r\n", planter.value());
+        }
+        // In headers that are sent on, where nobody expects it.
+        for (name, before, after) in [SAID[0], SAID[nth % SAID.len()], SAID[(nth / 2 + 3) % SAID.len()]] {
+            head += &format!("{name}: {before}{}{after}\r\n", planter.said());
         }
         match way {
             Way::Uncoded => head += "content-encoding: gzip\r\n",
@@ -289,6 +314,22 @@ impl Planter<'_> {
         }
     }
 
+    /// An address, an e-mail address or a token, as a header can hold it.
+    fn said(&mut self) -> String {
+        loop {
+            let plant = match self.random.below(3) {
+                0 => Kind::Email.plant(self.random),
+                1 => Kind::Ip.plant(self.random),
+                _ => Plant { kind: Kind::Secret, ..secret::prefixed(self.random) },
+            };
+            let text = plant.full();
+            if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+                self.plants.push(plant);
+                return text;
+            }
+        }
+    }
+
     /// A value in some text, behind some layers.
     fn text(&mut self, depth_max: usize) -> String {
         let depth = self.random.below(depth_max + 1);
@@ -374,7 +415,10 @@ impl Planter<'_> {
                 whole[..whole.len() - 3].to_vec()
             }
             Way::Ndjson => self.lines(|detail| json!({"level": "info", "detail": detail}).to_string()),
-            Way::Text => self.lines(|detail| detail.replace(['\n', '\r'], " ")),
+            // What begins with a bracket would have to be JSON.
+            Way::Text => {
+                [b"started\n".as_slice(), &self.lines(|detail| detail.replace(['\n', '\r'], " "))].concat()
+            }
             Way::Form => {
                 let fields: Vec<String> = (0..8)
                     .map(|nth| format!("field{nth}={}", Layer::Form.write(&self.text(DEPTH - 1))))

@@ -11,11 +11,11 @@ use tamis::proxy::{Limits, ProxySettings};
 use tamis::route::{Match, Platform, Protocol, Route, UpstreamCoding};
 use tamis::upstream::TlsOptions;
 
-const SECRET: &[u8] = b"an-invented-drain-secret";
+pub(crate) const SECRET: &[u8] = b"an-invented-drain-secret";
 const OWN: &[u8] = b"an-invented-secret-of-the-receiver";
 const LOGS: &str = r#"[{"id":"1573817187330377061717300000","message":"login of jane@example.com","timestamp":1573817187330,"deploymentId":"dpl_0example","source":"lambda","proxy":{"clientIp":"192.0.2.7","path":"/api?mail=jane%40example.com","userAgent":["Mozilla/5.0 Chrome/126.0.0.0"],"statusCode":-1}},{"id":"2","message":"GET / 200","timestamp":1573817187331}]"#;
 
-async fn drain(protocol: Protocol, upstream: &FakeUpstream, sign: Option<&[u8]>) -> Proxy {
+pub(crate) async fn drain(protocol: Protocol, upstream: &FakeUpstream, sign: Option<&[u8]>) -> Proxy {
     let metrics = Metrics::default();
     let route = Route {
         name: "drain".into(),
@@ -35,7 +35,7 @@ async fn drain(protocol: Protocol, upstream: &FakeUpstream, sign: Option<&[u8]>)
     Proxy::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await
 }
 
-fn signature(secret: &[u8], body: &[u8]) -> String {
+pub(crate) fn signature(secret: &[u8], body: &[u8]) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(secret).expect("any length is a key");
     mac.update(body);
     mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
