@@ -13,7 +13,9 @@ use crate::redact::Plan;
 use crate::upstream::HttpUpstream;
 use arc_swap::ArcSwap;
 use hyper::HeaderMap;
+use hyper::Uri;
 use hyper::header;
+use hyper::http::uri::PathAndQuery;
 use std::sync::Arc;
 
 /// Where redacted requests go.
@@ -33,6 +35,8 @@ pub struct Route {
     pub protocol: Protocol,
     /// Which requests go this way.
     pub matcher: Match,
+    /// Taken off each path before it is looked at; often empty.
+    pub strip_prefix: String,
     /// How its senders show who they are, if they have to.
     pub platform: Option<Platform>,
     /// Where it goes.
@@ -73,6 +77,22 @@ pub fn is_elsewhere(routes: &[Route], path: &str) -> bool {
 }
 
 impl Route {
+    /// What is asked for below the route's prefix; `None` if it has none, or the request not that one.
+    #[must_use]
+    pub fn stripped(&self, uri: &Uri) -> Option<Uri> {
+        let target = uri.path_and_query()?.as_str();
+        let below = target.strip_prefix(&*self.strip_prefix).filter(|_| !self.strip_prefix.is_empty())?;
+        let below = match below.as_bytes().first() {
+            Some(b'/') => PathAndQuery::try_from(below),
+            None | Some(b'?') => PathAndQuery::try_from(format!("/{below}")),
+            // It ends inside a segment.
+            Some(_) => return None,
+        };
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = Some(below.ok()?);
+        Uri::from_parts(parts).ok()
+    }
+
     fn is_inbox(&self) -> bool {
         matches!(self.upstream, Upstream::Inbox(_))
     }

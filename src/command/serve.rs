@@ -378,6 +378,7 @@ fn build_route(
         name: route.name.as_str().into(),
         protocol: route.protocol,
         tunnel: route.tunnel.clone(),
+        strip_prefix: route.strip_prefix.clone(),
         matcher: route.matcher.clone(),
         platform: route.platform.clone(),
         upstream,

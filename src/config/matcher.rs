@@ -213,6 +213,18 @@ impl PathGlob {
         all && (self.rest || given.next().is_none()) || self.or.iter().any(|other| other.matches(path))
     }
 
+    /// Whether every path of the pattern begins with `prefix`, which ends where a segment does.
+    pub(super) fn begins_with(&self, prefix: &str) -> bool {
+        let Some(below) = prefix.strip_prefix('/') else { return false };
+        self.each().all(|glob| {
+            let mut segments = glob.segments.iter();
+            below.split('/').all(|wanted| match segments.next() {
+                Some(Segment::Literal(literal)) => literal == wanted,
+                Some(Segment::One) | None => false,
+            })
+        })
+    }
+
     /// The patterns, one by one.
     fn each(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(&self.or)
@@ -294,6 +306,21 @@ mod tests {
         assert!(glob("/**").covers(&several) && !glob("/e/**").covers(&several));
         assert_eq!(PathGlob::any_of(&[]), Ok(None));
         assert!(PathGlob::any_of(&["/a", "b"]).is_err());
+    }
+
+    #[test]
+    fn a_prefix_is_of_whole_segments() {
+        for (pattern, prefix, want) in [
+            ("/a/b/**", "/a", true),
+            ("/a/b/**", "/a/b", true),
+            ("/a", "/a", true),
+            ("/a/b/**", "/a/b/c", false),
+            ("/ab/**", "/a", false),
+            ("/*/b", "/a", false),
+            ("/**", "/a", false),
+        ] {
+            assert_eq!(glob(pattern).begins_with(prefix), want, "{pattern} {prefix}");
+        }
     }
 
     #[test]

@@ -90,6 +90,7 @@ pub(super) struct RawRoute {
     pub(super) protocol: Entry<String>,
     pub(super) host: Entry<String>,
     pub(super) path: Entry<String>,
+    pub(super) strip_prefix: Entry<String>,
     pub(super) platform: Option<RawPlatform>,
     pub(super) upstream: Entry<RawUpstream>,
     pub(super) tunnel: Vec<At<String>>,
@@ -226,6 +227,7 @@ fn route(section: &Reader<'_>, findings: &mut Findings<'_>) -> RawRoute {
         protocol: section.string("protocol", findings),
         host,
         path,
+        strip_prefix: section.string("strip_prefix", findings),
         platform: section.section("platform", &schema::PLATFORM, findings).map(|platform| RawPlatform {
             at: platform.at,
             secret_file: platform.string("secret_file", findings),

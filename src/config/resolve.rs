@@ -309,11 +309,13 @@ fn routes(
         }
         let (policy_name, policy) = policy_of(raw, policies, world);
         let protocol = protocol(raw, world);
+        let strip_prefix = strip_prefix(raw, matcher.as_ref(), world);
         routes.push(Route {
             name,
             protocol,
             tunnel: tunnel(raw, protocol, world),
             matcher: matcher.unwrap_or_default(),
+            strip_prefix,
             platform: platform(raw, protocol, world),
             upstream: upstream(raw, listen, world),
             policy,
@@ -417,6 +419,19 @@ fn tunnel(raw: &RawRoute, protocol: Protocol, world: &mut World<'_, '_>) -> Vec<
         dsn
     };
     raw.tunnel.iter().take(TUNNEL_DSNS_MAX).filter_map(read).collect()
+}
+
+/// What is taken off each path: a prefix that all of them have.
+fn strip_prefix(raw: &RawRoute, matcher: Option<&Match>, world: &mut World<'_, '_>) -> String {
+    let Some(At { value, at }) = raw.strip_prefix.good() else { return String::new() };
+    let is_plain = PathGlob::parse(value).is_ok() && !value.ends_with('/') && !value.contains('*');
+    let path = matcher.and_then(|matcher| matcher.path.as_ref());
+    if !is_plain {
+        world.note(*at, "`strip_prefix` begins with `/` and does not end with one: `/tenant-c`");
+    } else if matcher.is_some() && !path.is_some_and(|path| path.begins_with(value)) {
+        world.note(*at, "`strip_prefix` is made of the first segments of the `path` in `match`");
+    }
+    value.clone()
 }
 
 /// `None` if what is written cannot be read.

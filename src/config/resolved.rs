@@ -405,6 +405,8 @@ pub struct Route {
     pub protocol: Protocol,
     /// Which requests it takes.
     pub matcher: Match,
+    /// Taken off each path before it is looked at, and not sent on. Begins with `/` and does not end with one, or is empty.
+    pub strip_prefix: String,
     /// How its senders show who they are, if they have to.
     pub platform: Option<Platform>,
     /// Where they go.
@@ -498,6 +500,7 @@ impl Route {
                 host: None,
                 path: PathGlob::any_of(paths).expect("constants, tried by the tests"),
             },
+            strip_prefix: String::new(),
             platform: None,
             upstream: Upstream::Inbox,
             tunnel: Vec::new(),
@@ -510,12 +513,15 @@ impl Route {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, protocol, matcher, upstream, policy_name, policy, .. } = self;
+        let Self { name, protocol, matcher, upstream, policy_name, policy, strip_prefix, .. } = self;
         write!(f, "route {name}: {matcher} -> {upstream}  policy {policy_name} ({}", policy.preset.as_str())?;
         f.write_str(match policy.mode {
             Mode::Enforce => ", enforce",
             Mode::Shadow => ", shadow: FORWARDS UNCHANGED",
         })?;
+        if !strip_prefix.is_empty() {
+            write!(f, ", strips {strip_prefix}")?;
+        }
         if protocol.joins_by_id() && policy.action(Class::UserId) == Action::Keep {
             f.write_str(", user_id has no key: ids that are e-mail addresses become one")?;
         }

@@ -456,6 +456,32 @@ fn upstreams() {
 }
 
 #[test]
+fn a_prefix_that_is_stripped_is_one_of_the_path() {
+    let route = |path: &str, prefix: &str| {
+        format!(
+            "[[routes]]\nname='a'\nprotocol='sentry'\nupstream='inbox'\nmatch={{{path}}}\nstrip_prefix = '{prefix}'"
+        )
+    };
+    let config = good(&format!("version = 1\n{}", route("path='/a/b/**'", "/a/b")));
+    assert_eq!(config.routes[0].strip_prefix, "/a/b");
+    assert!(config.summary().contains(", strips /a/b)"), "{}", config.summary());
+    let shape = "7:16: `strip_prefix` begins with `/` and does not end with one: `/tenant-c`";
+    let other = "7:16: `strip_prefix` is made of the first segments of the `path` in `match`";
+    for (path, prefix, want) in [
+        ("path='/a/**'", "a", shape),
+        ("path='/a/**'", "/a/", shape),
+        ("path='/a/**'", "/", shape),
+        ("path='/*/**'", "/*", shape),
+        ("path='/a/**'", "", shape),
+        ("path='/ab/**'", "/a", other),
+        ("path='/a/**'", "/a/b", other),
+        ("host='example.com'", "/a", other),
+    ] {
+        bad(&route(path, prefix), &[want]);
+    }
+}
+
+#[test]
 fn policies() {
     bad(
         r#"[policies.a]

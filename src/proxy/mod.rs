@@ -51,13 +51,16 @@ use std::time::Instant;
 
 /// Answers one request.
 pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>) -> Response<AnswerBody> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     if let Some(rule) = gate::refused(&head) {
         return answer::gate_refusal(rule);
     }
     let Some(route) = route::find(&settings.routes, host(&head), head.uri.path(), &head.headers) else {
         return unrouted(settings, &head, body).await;
     };
+    if let Some(below) = route.stripped(&head.uri) {
+        head.uri = below;
+    }
     let _in_flight = route.metrics.in_flight();
     let mut timer = RequestTimer::start(&route.metrics);
     let exchange = Exchange {

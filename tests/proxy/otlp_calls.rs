@@ -256,6 +256,7 @@ async fn the_coding_of_a_route_is_not_for_calls() {
         protocol: Protocol::Otlp,
         matcher: Match { host: None, path: None },
         tunnel: Vec::new(),
+        strip_prefix: String::new(),
         platform: None,
         coding: UpstreamCoding::Gzip,
         upstream: http(&url, &TlsOptions::default()),

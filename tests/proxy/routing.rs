@@ -1,7 +1,11 @@
 //! One listener for many services and tenants.
 
-use crate::support::{FakeUpstream, Proxy, http, plan, post};
+use crate::support::{ENVELOPE, FakeUpstream, Proxy, bare, http, plan, post};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tamis::config::{HostPattern, PathGlob};
 use tamis::inbox::Inbox;
 use tamis::metrics::Metrics;
@@ -24,6 +28,7 @@ fn route(
             path: path.map(|path| PathGlob::parse(path).expect("a path")),
         },
         tunnel: Vec::new(),
+        strip_prefix: String::new(),
         platform: None,
         coding: UpstreamCoding::Same,
         upstream,
@@ -86,6 +91,50 @@ async fn host_and_prefix_decide_where_paths_collide() {
         assert_eq!((answer.status, answer.body.as_str()), (status, told), "{host}{path}");
     }
     assert_eq!(all(), 3);
+    proxy.settled().await;
+}
+
+/// A DSN with a prefix and a host with one: what is behind them has never heard of it.
+#[tokio::test]
+async fn a_prefix_that_is_stripped_goes_no_further() {
+    let upstreams = [FakeUpstream::ok().await, FakeUpstream::ok().await];
+    let to = |nth: usize| http(&upstreams[nth].url(), &TlsOptions::default());
+    let metrics = Metrics::default();
+    let strips = |prefix: &str, route: Route| Route { strip_prefix: prefix.to_owned(), ..route };
+    let routes = vec![
+        strips("/telemetry", route("s", Protocol::Sentry, (None, Some("/telemetry/**")), to(0), &metrics)),
+        strips("/tenant-c", route("p", Protocol::PostHog, (None, Some("/tenant-c/**")), to(1), &metrics)),
+    ];
+    let proxy = Proxy::serve(ProxySettings::new(Limits::default(), routes, metrics)).await;
+    for (path, body, nth, want) in [
+        ("/telemetry/api/42/envelope/?sentry_key=0a1b", ENVELOPE, 0, "/api/42/envelope/?sentry_key=0a1b"),
+        ("/telemetry/api/42/store/", r#"{"message":"a"}"#, 0, "/api/42/store/"),
+        ("/tenant-c/e/?ip=0", r#"{"event":"x"}"#, 1, "/e/?ip=0"),
+        ("/tenant-c/batch", r#"{"api_key":"phc_0","batch":[{"event":"x"}]}"#, 1, "/batch"),
+        ("/tenant-c/flags/?v=2", r#"{"token":"phc_0"}"#, 1, "/flags/?v=2"),
+    ] {
+        let answer = proxy.send(post(path, &[("content-type", "application/json")], body)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert_eq!(upstreams[nth].seen().pop().expect("a request").target, want);
+        // Over HTTP/2 the address names the host too.
+        let io = TokioIo::new(proxy.connect().await);
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await;
+        let (mut sender, connection) = handshake.expect("h2c");
+        tokio::spawn(connection);
+        let request = Request::post(format!("http://tamis.example.com{path}"))
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from_static(body.as_bytes())));
+        let answer = sender.send_request(request.expect("a request")).await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(upstreams[nth].seen().pop().expect("a request").target, want);
+    }
+    // What is asked for without a body.
+    assert_eq!(proxy.send(bare("GET", "/tenant-c/array/phc_0/config.js", &[])).await.status, 200);
+    assert_eq!(upstreams[1].seen().pop().expect("a request").target, "/array/phc_0/config.js");
+    assert_eq!(proxy.send(bare("GET", "/tenant-c?v=1", &[])).await.status, 200);
+    assert_eq!(upstreams[1].seen().pop().expect("a request").target, "/?v=1");
+    // A prefix ends where a segment does.
+    assert_eq!(proxy.send(post("/tenant-cd/e/", &[], "{}")).await.status, 404);
     proxy.settled().await;
 }
 

@@ -30,6 +30,7 @@ async fn tunnel(upstream: Upstream) -> Proxy {
         coding: UpstreamCoding::Same,
         upstream,
         tunnel: vec![Dsn::parse(DSN).expect("a DSN")],
+        strip_prefix: String::new(),
         plan: ArcSwap::new(plan()),
         metrics: metrics.route("sentry", "sentry"),
     };

@@ -50,6 +50,7 @@ impl Spooling {
             protocol,
             matcher: Match::default(),
             tunnel: Vec::new(),
+            strip_prefix: String::new(),
             platform: None,
             coding: UpstreamCoding::Same,
             upstream: Upstream::Http(client.clone()),
