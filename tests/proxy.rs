@@ -48,6 +48,8 @@ mod sentry_files;
 mod shadow;
 #[path = "proxy/shutdown.rs"]
 mod shutdown;
+#[path = "proxy/sinks.rs"]
+mod sinks;
 #[path = "proxy/spool.rs"]
 mod spool;
 #[path = "proxy/spool_disk.rs"]

@@ -24,6 +24,7 @@ use crate::trace::export::{self, Collector};
 use crate::upstream::{self, HttpUpstream, Options, TlsOptions};
 use crate::watch::{self, Files};
 use arc_swap::ArcSwap;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use listenfd::ListenFd;
 use spooled::Spooled;
 use std::io::{self, IsTerminal};
@@ -402,10 +403,26 @@ fn connect(
         pool_idle: timeouts.pool_idle,
         pool_age: timeouts.pool_age,
         private: Some(remote.private),
+        path: remote.path.as_deref().and_then(|path| path.parse().ok()),
+        headers: own_headers(remote),
         metrics,
         ..Options::default()
     };
     HttpUpstream::new(&url(remote), &options)
+}
+
+/// What the upstream is shown. LEAK: nobody prints a value that is marked as sensitive, and no index of HTTP/2 keeps it.
+fn own_headers(remote: &config::HttpUpstream) -> HeaderMap {
+    let marked = |value: &config::Secret| {
+        let mut value = HeaderValue::from_bytes(value.bytes()).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    };
+    let pairs = remote
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, marked(value)?)));
+    pairs.collect()
 }
 
 fn url(remote: &config::HttpUpstream) -> String {

@@ -8,6 +8,7 @@
 //! keys there are is the table in [`schema`], every number with its bounds the one in `number`.
 //! Paths in the file are relative to the directory that the process runs in.
 
+mod headers;
 mod matcher;
 mod number;
 mod policy;

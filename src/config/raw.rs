@@ -109,6 +109,9 @@ pub(super) struct RawPlatform {
 /// An upstream as a table; the short form is one with a `url` alone.
 pub(super) struct RawUpstream {
     pub(super) url: Entry<String>,
+    pub(super) path: Entry<String>,
+    pub(super) headers_file: Entry<String>,
+    pub(super) headers_env: Entry<String>,
     pub(super) ca_file: Entry<String>,
     pub(super) cert_file: Entry<String>,
     pub(super) key_file: Entry<String>,
@@ -248,6 +251,9 @@ fn upstream(route: &Reader<'_>, findings: &mut Findings<'_>) -> Entry<RawUpstrea
     let value = match value.get_ref() {
         DeValue::String(url) => RawUpstream {
             url: Entry::Is(At { value: url.to_string(), at }),
+            path: Entry::Absent,
+            headers_file: Entry::Absent,
+            headers_env: Entry::Absent,
             ca_file: Entry::Absent,
             cert_file: Entry::Absent,
             key_file: Entry::Absent,
@@ -258,6 +264,9 @@ fn upstream(route: &Reader<'_>, findings: &mut Findings<'_>) -> Entry<RawUpstrea
             let table = Reader::open(&schema::UPSTREAM, table, at, findings);
             RawUpstream {
                 url: table.string("url", findings),
+                path: table.string("path", findings),
+                headers_file: table.string("headers_file", findings),
+                headers_env: table.string("headers_env", findings),
                 ca_file: table.string("ca_file", findings),
                 cert_file: table.string("cert_file", findings),
                 key_file: table.string("key_file", findings),

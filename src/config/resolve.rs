@@ -4,6 +4,7 @@
 //! [`Config`], and a note of every problem. A value that has been noted is stood in for, so that the
 //! rest is checked too; the stand-in is never run, since a single note refuses the whole.
 
+use super::headers;
 use super::matcher::{HostPattern, Match, PathGlob};
 use super::number;
 use super::policy;
@@ -31,6 +32,8 @@ const VERSION: u64 = 1;
 const ROUTES_MAX: usize = 256;
 /// Most projects of one tunnel; each envelope is compared with all of them.
 const TUNNEL_DSNS_MAX: usize = 256;
+/// Longest `path` of an upstream, in bytes.
+const FIXED_PATH_BYTES_MAX: usize = 2048;
 /// Longest name of a route or policy, in bytes. It goes into logs, and a route's into metric labels.
 const NAME_BYTES_MAX: usize = 64;
 /// Shortest key or token, in bytes: 128 bits if they are random.
@@ -317,7 +320,7 @@ fn routes(
             matcher: matcher.unwrap_or_default(),
             strip_prefix,
             platform: platform(raw, protocol, world),
-            upstream: upstream(raw, listen, world),
+            upstream: upstream(raw, protocol, listen, world),
             policy,
             policy_name,
         });
@@ -474,7 +477,7 @@ fn policy_of(
     (DEFAULT_POLICY.to_owned(), Arc::clone(&policies[DEFAULT_POLICY]))
 }
 
-fn upstream(raw: &RawRoute, listen: &Listen, world: &mut World<'_, '_>) -> Upstream {
+fn upstream(raw: &RawRoute, protocol: Protocol, listen: &Listen, world: &mut World<'_, '_>) -> Upstream {
     let (raw, at) = match &raw.upstream {
         Entry::Is(At { value, at }) => (value, *at),
         Entry::Bad => return Upstream::Inbox,
@@ -487,6 +490,9 @@ fn upstream(raw: &RawRoute, listen: &Listen, world: &mut World<'_, '_>) -> Upstr
         world.note(at, "the upstream has no `url`");
     }
     let coding = world.named("coding", &raw.coding, &UpstreamCoding::NAMES).unwrap_or_default();
+    let path = fixed_path(raw, protocol, world);
+    let headers = headers::own("upstream", at, (&raw.headers_file, &raw.headers_env), world);
+    let headers_from = raw.headers_file.good().or(raw.headers_env.good()).map(|from| from.value.clone());
     let ca_file = world.certificates("ca_file", &raw.ca_file);
     let pair = world.certificate_pair(at, &raw.cert_file, &raw.key_file);
     let Some(url) = raw.url.good() else { return Upstream::Inbox };
@@ -511,7 +517,27 @@ fn upstream(raw: &RawRoute, listen: &Listen, world: &mut World<'_, '_>) -> Upstr
         }
         http.private = private.value;
     }
-    Upstream::Http(HttpUpstream { ca_file, cert_file, key_file, coding, ..http })
+    Upstream::Http(HttpUpstream { path, headers, headers_from, ca_file, cert_file, key_file, coding, ..http })
+}
+
+/// The path and query that every request asks for. Only of protocols whose requests are not told apart by theirs.
+fn fixed_path(raw: &RawUpstream, protocol: Protocol, world: &mut World<'_, '_>) -> Option<String> {
+    let At { value, at } = raw.path.good()?;
+    if !matches!(protocol, Protocol::Vercel | Protocol::Logpush | Protocol::Generic) {
+        world.note(
+            *at,
+            format!("`path` is for vercel, logpush and generic: what {protocol} asks for is told by its own"),
+        );
+    }
+    let is_target = value.starts_with('/')
+        && value.len() <= FIXED_PATH_BYTES_MAX
+        && value.bytes().all(|byte| byte.is_ascii_graphic())
+        && !value.contains(['#', '"', '<', '>', '\\'])
+        && value.parse::<hyper::http::uri::PathAndQuery>().is_ok();
+    if !is_target {
+        world.note(*at, "`path` begins with `/` and is written as in a URL, with its query if it has one");
+    }
+    Some(value.clone())
 }
 
 /// Notes what no upstream can be: TLS files without TLS, ourselves.

@@ -87,7 +87,17 @@ pub(super) static PLATFORM: Section = Section {
 };
 pub(super) static UPSTREAM: Section = Section {
     path: "routes.upstream",
-    keys: &["url", "ca_file", "cert_file", "key_file", "coding", "private"],
+    keys: &[
+        "url",
+        "path",
+        "headers_file",
+        "headers_env",
+        "ca_file",
+        "cert_file",
+        "key_file",
+        "coding",
+        "private",
+    ],
 };
 pub(super) static POLICY: Section = Section {
     path: "policies.NAME",

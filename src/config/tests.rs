@@ -482,6 +482,60 @@ fn a_prefix_that_is_stripped_is_one_of_the_path() {
 }
 
 #[test]
+fn an_upstream_with_a_path_and_headers_of_its_own() {
+    let route = |protocol: &str, upstream: &str| {
+        format!(
+            "[[routes]]\nname='a'\nprotocol='{protocol}'\nupstream = {{ url = 'https://a/hook', {upstream} }}"
+        )
+    };
+    let config =
+        good(&format!("version = 1\n{}", route("generic", "path = '/s3cret?x=1', headers_file = 'headers'")));
+    let Upstream::Http(upstream) = &config.routes[0].upstream else { panic!("a server") };
+    assert_eq!(upstream.path.as_deref(), Some("/s3cret?x=1"));
+    let headers: Vec<(&str, &[u8])> =
+        upstream.headers.iter().map(|(name, value)| (name.as_str(), value.bytes())).collect();
+    assert_eq!(headers, [("authorization", &b"Bearer invented"[..]), ("x-scope", b"a b")]);
+    let shown = format!("{config:?}{config:#?}{}", config.summary());
+    assert!(!shown.contains("invented") && !shown.contains("s3cret") && shown.contains("x-scope"), "{shown}");
+    let lines = "the headers for the upstream are lines `name: value`, of printable characters";
+    for (protocol, upstream, want) in [
+        ("generic", "headers_file = 'short'", lines),
+        ("generic", "headers_env  = 'SHORT'", lines),
+        ("generic", "headers_file = 'ours'", "the header `host` is ours to set, or there twice"),
+        (
+            "generic",
+            "headers_env  = 'NONE'",
+            "the variable that `headers_env` names is not set, or not UTF-8",
+        ),
+        (
+            "generic",
+            "headers_file = 'headers', headers_env = 'KEY'",
+            "write `headers_file` or `headers_env`, not both",
+        ),
+        (
+            "generic",
+            "path         = 'x'",
+            "`path` begins with `/` and is written as in a URL, with its query if it has one",
+        ),
+        (
+            "generic",
+            "path         = '/a#b'",
+            "`path` begins with `/` and is written as in a URL, with its query if it has one",
+        ),
+        (
+            "sentry",
+            "path        = '/x'",
+            "`path` is for vercel, logpush and generic: what sentry asks for is told by its own",
+        ),
+    ] {
+        let text = route(protocol, upstream);
+        let column = text.lines().last().unwrap().find(upstream).unwrap();
+        let value = column + upstream.find("= '").unwrap() + 3;
+        bad(&text, &[&format!("5:{value}: {want}")]);
+    }
+}
+
+#[test]
 fn policies() {
     bad(
         r#"[policies.a]

@@ -2,7 +2,7 @@
 //!
 //! LEAK: neither a header's value nor the URL, which may hold a key, is ever quoted.
 
-use super::problem::quoted;
+use super::headers;
 use super::raw::{At, RawTraces};
 use super::resolve::{World, reaches};
 use super::resolved::{Listen, Secret};
@@ -13,8 +13,6 @@ use std::fmt;
 pub const SAMPLES_OF: u32 = 1_000_000;
 /// One request in a hundred.
 const SAMPLES_DEFAULT: u32 = SAMPLES_OF / 100;
-/// Most headers that a collector can be shown.
-const HEADERS_MAX: usize = 16;
 
 /// Where the spans of our own work go.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,7 +43,7 @@ pub(super) fn resolve(raw: &RawTraces, listen: &Listen, world: &mut World<'_, '_
         world.note(raw.at, "`[telemetry.traces]` needs `endpoint`");
     }
     let samples = raw.sample_ratio.good().map_or(SAMPLES_DEFAULT, |ratio| samples(ratio, world));
-    let headers = headers(raw, world);
+    let headers = headers::own("collector", raw.at, (&raw.headers_file, &raw.headers_env), world);
     let ca_file = world.certificates("ca_file", &raw.ca_file);
     let At { value, at } = raw.endpoint.good()?;
     let endpoint = match HttpUpstream::parse(value) {
@@ -82,53 +80,4 @@ fn samples(ratio: &At<f64>, world: &mut World<'_, '_>) -> u32 {
         return SAMPLES_DEFAULT;
     }
     parts as u32
-}
-
-/// One header a line, `name: value`.
-fn headers(raw: &RawTraces, world: &mut World<'_, '_>) -> Vec<(String, Secret)> {
-    let at = raw.headers_file.good().or(raw.headers_env.good()).map_or(raw.at, |entry| entry.at);
-    let read = match (raw.headers_file.good(), raw.headers_env.good()) {
-        (Some(_), Some(_)) => {
-            world.note(at, "write `headers_file` or `headers_env`, not both");
-            None
-        }
-        (Some(path), None) => world.file("headers_file", path),
-        (None, Some(name)) => world.variable("headers_env", name).map(String::into_bytes),
-        (None, None) => None,
-    };
-    let Some(read) = read else { return Vec::new() };
-    let mut headers: Vec<(String, Secret)> = Vec::new();
-    for line in read.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
-        let Some((name, value)) = header(line) else {
-            world.note(at, "the headers for the collector are lines `name: value`, of printable characters");
-            return Vec::new();
-        };
-        if OURS.contains(&name.as_str()) || headers.iter().any(|(known, _)| *known == name) {
-            world.note(at, format!("the header `{}` is ours to set, or there twice", quoted(&name)));
-        }
-        headers.push((name, value));
-    }
-    if headers.len() > HEADERS_MAX {
-        world.note(
-            at,
-            format!("there are {} headers for the collector; at most {HEADERS_MAX}", headers.len()),
-        );
-    }
-    headers
-}
-
-/// What the request to the collector has anyway, and what frames it.
-const OURS: [&str; 6] =
-    ["content-type", "content-length", "content-encoding", "host", "transfer-encoding", "connection"];
-
-/// SPEC: a name is a token, a value is visible text with blanks inside (RFC 9110, 5.1 and 5.5).
-fn header(line: &[u8]) -> Option<(String, Secret)> {
-    let colon = line.iter().position(|byte| *byte == b':')?;
-    let (name, value) = (line[..colon].to_ascii_lowercase(), line[colon + 1..].trim_ascii());
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let is_good = !name.is_empty()
-        && name.iter().all(is_token)
-        && !value.is_empty()
-        && value.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t'));
-    is_good.then(|| String::from_utf8(name).ok())?.map(|name| (name, Secret(value.to_vec())))
 }

@@ -1,5 +1,6 @@
 //! Where a route sends: the inbox, or a server by URL.
 
+use super::resolved::Secret;
 use crate::upstream::address::{Reach, is_written_private, reach};
 use std::fmt;
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ pub enum Upstream {
 
 /// A server and how to speak to it.
 ///
-/// LEAK: `Display` and `Debug` leave the base path out; a webhook's path is its secret.
+/// LEAK: `Display` and `Debug` leave paths and values of headers out; a webhook's path is its secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpUpstream {
     /// Plain or TLS. `http` upstreams speak HTTP/1.1.
@@ -27,6 +28,12 @@ pub struct HttpUpstream {
     pub port: u16,
     /// Put before the path of every request: empty, or begins with `/` and does not end with one.
     pub base_path: String,
+    /// Path and query, below `base_path`, that every request asks for in place of its own.
+    pub path: Option<String>,
+    /// Names, in lower case, and values of headers that every request has, in place of the sender's of that name.
+    pub headers: Vec<(String, Secret)>,
+    /// The file or variable that says them.
+    pub headers_from: Option<String>,
     /// PEM certificates that are trusted instead of the built-in roots.
     pub ca_file: Option<PathBuf>,
     /// PEM certificate chain shown to the upstream; always together with `key_file`.
@@ -129,6 +136,9 @@ impl HttpUpstream {
             host,
             port: port.unwrap_or(scheme.default_port()),
             base_path: path.trim_end_matches('/').to_owned(),
+            path: None,
+            headers: Vec::new(),
+            headers_from: None,
             ca_file: None,
             cert_file: None,
             key_file: None,
@@ -184,15 +194,18 @@ fn dialable(address: IpAddr) -> Result<(), &'static str> {
 
 impl fmt::Display for HttpUpstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = if self.base_path.is_empty() { "" } else { "/…" };
+        let path = if self.base_path.is_empty() && self.path.is_none() { "" } else { "/…" };
         write!(f, "{}://{}{path}", self.scheme.as_str(), self.authority())
     }
 }
 
 impl fmt::Debug for HttpUpstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("HttpUpstream")
             .field("url", &format_args!("{self}"))
+            .field("headers", &names)
+            .field("headers_from", &self.headers_from)
             .field("ca_file", &self.ca_file)
             .field("cert_file", &self.cert_file)
             .field("key_file", &self.key_file)

@@ -104,6 +104,10 @@ pub struct Options {
     pub probe_pause: Duration,
     /// Whether the name may lead to a private address. `None`: if the URL says so by itself.
     pub private: Option<bool>,
+    /// What every request asks for, below the path of the address, in place of its own target.
+    pub path: Option<PathAndQuery>,
+    /// What every request is shown with, in place of its own headers of these names.
+    pub headers: HeaderMap,
     /// Finds the addresses of the name.
     pub lookup: Lookup,
     /// Where the upstream is counted.
@@ -120,6 +124,8 @@ impl Default for Options {
             pool_age: timeouts.pool_age,
             probe_pause: PROBE_PAUSE,
             private: None,
+            path: None,
+            headers: HeaderMap::new(),
             lookup: Lookup::default(),
             metrics: UpstreamMetrics::default(),
         }
@@ -145,6 +151,10 @@ struct Remote {
     authority: Authority,
     /// Path of the configured address without a slash at the end; often empty.
     base_path: String,
+    /// What is asked for, whatever the request says.
+    path: Option<PathAndQuery>,
+    /// What every request has.
+    headers: HeaderMap,
 }
 
 type HttpClient = Client<Connector, UpstreamBody>;
@@ -206,6 +216,8 @@ impl HttpUpstream {
             scheme: scheme.clone(),
             authority: authority.clone(),
             base_path: uri.path().trim_end_matches('/').to_owned(),
+            path: options.path.clone(),
+            headers: options.headers.clone(),
         })))
     }
 
@@ -266,9 +278,12 @@ impl HttpUpstream {
         &self,
         method: Method,
         target: PathAndQuery,
-        headers: HeaderMap<HeaderValue>,
+        mut headers: HeaderMap<HeaderValue>,
         body: UpstreamBody,
     ) -> Result<Request<UpstreamBody>, Reason> {
+        for (name, value) in &self.0.headers {
+            headers.insert(name, value.clone());
+        }
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = self.uri(target)?;
@@ -277,6 +292,7 @@ impl HttpUpstream {
     }
 
     fn uri(&self, target: PathAndQuery) -> Result<Uri, Reason> {
+        let target = self.0.path.clone().unwrap_or(target);
         let below = if self.0.base_path.is_empty() {
             target
         } else {
@@ -316,17 +332,20 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(url: &str, target: &'static str, want: &str) {
-        let upstream = HttpUpstream::new(url, &Options::default()).expect("valid");
+    fn check(url: &str, path: Option<&'static str>, target: &'static str, want: &str) {
+        let options = Options { path: path.map(PathAndQuery::from_static), ..Options::default() };
+        let upstream = HttpUpstream::new(url, &options).expect("valid");
         let uri = upstream.uri(PathAndQuery::from_static(target)).expect("fits");
         assert_eq!(uri.to_string(), want);
     }
 
     #[test]
     fn targets_go_below_the_configured_address() {
-        check("http://192.0.2.1:9000", "/api/1/store/?a=b", "http://192.0.2.1:9000/api/1/store/?a=b");
-        check("https://example.com/", "/x", "https://example.com/x");
-        check("https://example.com/base/", "/x?y", "https://example.com/base/x?y");
+        check("http://192.0.2.1:9000", None, "/api/1/store/?a=b", "http://192.0.2.1:9000/api/1/store/?a=b");
+        check("https://example.com/", None, "/x", "https://example.com/x");
+        check("https://example.com/base/", None, "/x?y", "https://example.com/base/x?y");
+        check("https://example.com", Some("/in?a=b"), "/x?y", "https://example.com/in?a=b");
+        check("https://example.com/base/", Some("/in"), "/x?y", "https://example.com/base/in");
     }
 
     #[test]

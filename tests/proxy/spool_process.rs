@@ -29,12 +29,22 @@ impl Served {
     }
 
     /// The same by a command that takes the arguments.
-    pub(crate) async fn start_with(mut command: Command, dir: &Path, upstream: SocketAddr) -> Self {
+    pub(crate) async fn start_with(command: Command, dir: &Path, upstream: SocketAddr) -> Self {
+        let route = format!("name = \"sentry\"\nprotocol = \"sentry\"\nupstream = \"http://{upstream}\"\n");
+        Self::run(command, dir, &route).await
+    }
+
+    /// The same with another route.
+    async fn with(dir: &Path, route: &str) -> Self {
+        Self::run(Command::new(TAMIS), dir, route).await
+    }
+
+    async fn run(mut command: Command, dir: &Path, route: &str) -> Self {
         let (ingest, admin) = (free_port().await, free_port().await);
         let config = dir.join("tamis.toml");
         let text = format!(
             "version = 1\n[listen]\ningest = \"{ingest}\"\nadmin = \"{admin}\"\n[spool]\ndir = \"{}\"\n\
-             [[routes]]\nname = \"sentry\"\nprotocol = \"sentry\"\nupstream = \"http://{upstream}\"\n",
+             [[routes]]\n{route}",
             dir.join("spool").display()
         );
         std::fs::write(&config, text).expect("writable");
@@ -274,4 +284,45 @@ async fn a_signal_leaves_a_sound_spool_that_the_command_line_shows() {
     let ledger = served.accounted().await;
     assert_eq!((&ledger["received"], &ledger["ended"]["redacted"]), (&3.into(), &2.into()), "{ledger}");
     assert_eq!(served.terminate(), Some(0));
+}
+
+/// What waits for a sink lies there without the sink's key, and is sent with it.
+#[tokio::test]
+async fn the_key_of_a_sink_is_not_in_the_spool() {
+    const KEY: &str = "an-invented-key-of-a-sink";
+    const SECRET: &str = "an-invented-drain-secret";
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let address = free_port().await;
+    std::fs::write(dir.path().join("headers"), format!("Authorization: Splunk {KEY}\n")).expect("writable");
+    std::fs::write(dir.path().join("secret"), SECRET).expect("writable");
+    let route = format!(
+        "name = \"logpush\"\nprotocol = \"logpush\"\nplatform = {{ secret_file = \"{0}/secret\" }}\n\
+         upstream = {{ url = \"http://{address}\", path = \"/collector?channel=0a1b\", headers_file = \"{0}/headers\" }}\n",
+        dir.path().display()
+    );
+    let served = Served::with(dir.path(), &route).await;
+    let mut stream = TcpStream::connect(served.ingest).await.expect("it accepts");
+    let request = post("/drain", &[("authorization", SECRET)], "{\"ClientIP\":\"192.0.2.7\"}\n");
+    stream.write_all(&request).await.expect("it reads");
+    assert_eq!(read_answer(stream).await.status, 200);
+    assert_eq!(served.metric("tamis_spool_items").await, 1);
+    let mut held = Vec::new();
+    for file in files_below(&dir.path().join("spool")) {
+        held.extend(std::fs::read(file).expect("readable"));
+    }
+    let holds = |text: &str| held.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("ClientIP") && !holds(KEY) && !holds(SECRET) && !holds("192.0.2.7") && !holds("channel"));
+    let upstream = FakeUpstream::at(address, Reply::default()).await;
+    while upstream.seen().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let seen = upstream.one();
+    assert_eq!(seen.target, "/collector?channel=0a1b");
+    assert_eq!(seen.header("authorization"), Some(format!("Splunk {KEY}").as_str()));
+    assert_eq!(served.terminate(), Some(0));
+}
+
+fn files_below(dir: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("readable").path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }

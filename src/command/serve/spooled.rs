@@ -10,6 +10,7 @@ use crate::route::Upstream;
 use crate::spool::sender::{self, Means};
 use crate::spool::{Options, Spool, SpoolQueue, StartError};
 use crate::upstream::address::is_written_private;
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -72,9 +73,16 @@ pub(crate) fn names(config: &config::Config) -> impl Iterator<Item = String> {
     })
 }
 
-/// What an upstream is called in the spool: its address, whom we show ourselves as, and whom we trust.
+/// What an upstream is called in the spool: its address, what is asked for there, what we show it and who we are, and whom we trust.
 fn name(remote: &config::HttpUpstream) -> String {
     let mut name = url(remote);
+    if let Some(path) = &remote.path {
+        // LEAK: it may hold a key, and the name is shown.
+        name += &format!(" at {:08x}", digest(path));
+    }
+    if let Some(from) = &remote.headers_from {
+        name += &format!(" with {from}");
+    }
     if let Some(file) = &remote.cert_file {
         name += &format!(" as {}", file.display());
     }
@@ -85,6 +93,12 @@ fn name(remote: &config::HttpUpstream) -> String {
         name += " in private";
     }
     name
+}
+
+/// Tells two paths apart, and says nothing of either.
+fn digest(path: &str) -> u32 {
+    let digest = Sha256::digest(path.as_bytes());
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
 /// The tasks that send.
