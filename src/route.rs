@@ -14,7 +14,7 @@ use crate::upstream::HttpUpstream;
 use arc_swap::ArcSwap;
 use hyper::HeaderMap;
 use hyper::Uri;
-use hyper::header;
+use hyper::header::{self, HeaderName};
 use hyper::http::uri::PathAndQuery;
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub struct Route {
     pub matcher: Match,
     /// Taken off each path before it is looked at; often empty.
     pub strip_prefix: String,
+    /// Headers that go on beside those of its protocol.
+    pub forward_headers: Vec<HeaderName>,
     /// How its senders show who they are, if they have to.
     pub platform: Option<Platform>,
     /// Where it goes.

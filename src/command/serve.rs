@@ -380,6 +380,7 @@ fn build_route(
         protocol: route.protocol,
         tunnel: route.tunnel.clone(),
         strip_prefix: route.strip_prefix.clone(),
+        forward_headers: route.forward_headers.iter().filter_map(|name| name.parse().ok()).collect(),
         matcher: route.matcher.clone(),
         platform: route.platform.clone(),
         upstream,

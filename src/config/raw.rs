@@ -95,6 +95,7 @@ pub(super) struct RawRoute {
     pub(super) upstream: Entry<RawUpstream>,
     pub(super) tunnel: Vec<At<String>>,
     pub(super) policy: Entry<String>,
+    pub(super) forward_headers: Vec<At<String>>,
 }
 
 pub(super) struct RawPlatform {
@@ -242,6 +243,7 @@ fn route(section: &Reader<'_>, findings: &mut Findings<'_>) -> RawRoute {
         upstream: upstream(section, findings),
         tunnel: section.strings("tunnel", findings),
         policy: section.string("policy", findings),
+        forward_headers: section.strings("forward_headers", findings),
     }
 }
 

@@ -319,6 +319,7 @@ fn routes(
             tunnel: tunnel(raw, protocol, world),
             matcher: matcher.unwrap_or_default(),
             strip_prefix,
+            forward_headers: headers::forwarded(&raw.forward_headers, protocol, world),
             platform: platform(raw, protocol, world),
             upstream: upstream(raw, protocol, listen, world),
             policy,

@@ -413,6 +413,8 @@ pub struct Route {
     pub upstream: Upstream,
     /// The projects that envelopes on paths of no project may be for. Empty: no tunnel.
     pub tunnel: Vec<Dsn>,
+    /// Names, in lower case, of headers that go on beside those of its protocol.
+    pub forward_headers: Vec<String>,
     /// What is done with them.
     pub policy: Arc<Policy>,
     /// The name of `policy`.
@@ -504,6 +506,7 @@ impl Route {
             platform: None,
             upstream: Upstream::Inbox,
             tunnel: Vec::new(),
+            forward_headers: Vec::new(),
             policy: Arc::clone(policy),
             policy_name: DEFAULT_POLICY.to_owned(),
         };

@@ -78,7 +78,17 @@ pub(super) static TRACES: Section = Section {
 pub(super) static SPOOL: Section = Section { path: "spool", keys: &["dir", "bytes_max", "age_max"] };
 pub(super) static ROUTE: Section = Section {
     path: "routes",
-    keys: &["name", "protocol", "match", "strip_prefix", "platform", "upstream", "policy", "tunnel"],
+    keys: &[
+        "name",
+        "protocol",
+        "match",
+        "strip_prefix",
+        "platform",
+        "upstream",
+        "policy",
+        "tunnel",
+        "forward_headers",
+    ],
 };
 pub(super) static MATCH: Section = Section { path: "routes.match", keys: &["host", "path"] };
 pub(super) static PLATFORM: Section = Section {

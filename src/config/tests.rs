@@ -482,6 +482,30 @@ fn a_prefix_that_is_stripped_is_one_of_the_path() {
 }
 
 #[test]
+fn headers_of_senders_that_go_on() {
+    let route = |names: &str| {
+        format!(
+            "[[routes]]\nname='a'\nprotocol='logpush'\nupstream='inbox'\nplatform={{secret_file='key'}}\nforward_headers = [{names}]"
+        )
+    };
+    let config = good(&format!("version = 1\n{}", route("'X-Instana-Key', 'x-tenant'")));
+    assert_eq!(config.routes[0].forward_headers, ["x-instana-key", "x-tenant"]);
+    bad(
+        &route("'a b', 'X-Real-IP', 'te', 'x-a', 'X-A', 'authorization', 'cookie'"),
+        &[
+            "7:20: `a b` is no name of a header",
+            "7:27: `X-Real-IP` tells who or where the sender is, and never goes on",
+            "7:40: `te` belongs to a connection or a message, and never goes on",
+            "7:53: `X-A` is there twice",
+            "7:60: `authorization` is between the platform and Tamis",
+            "7:77: `cookie` tells who or where the sender is, and never goes on",
+        ],
+    );
+    let names: Vec<String> = (0..17).map(|nth| format!("'x-{nth:02}'")).collect();
+    bad(&route(&names.join(",")), &["7:132: a route lets at most 16 headers through by name"]);
+}
+
+#[test]
 fn an_upstream_with_a_path_and_headers_of_its_own() {
     let route = |protocol: &str, upstream: &str| {
         format!(

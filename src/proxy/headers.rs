@@ -13,17 +13,21 @@ use crate::decode::{self, DecodeError};
 use crate::outcome::Reason;
 use crate::pipeline::{Boundary, Coding};
 use crate::redact::Head;
-use crate::route::Protocol;
+use crate::route::Route;
 use allowed::{Fate, fate};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 
 /// The headers of the request to the upstream. `Host`, the framing and `Content-Encoding` are added
 /// where they are known.
-pub(crate) fn upstream(protocol: Protocol, came: &HeaderMap, head: &mut Head) -> HeaderMap {
+pub(crate) fn upstream(route: &Route, came: &HeaderMap, head: &mut Head) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     for (name, value) in came {
-        if let Some(value) = passed(fate(protocol, name.as_str()), value, head) {
+        let fate = match fate(route.protocol, name.as_str()) {
+            Fate::Drop if route.forward_headers.contains(name) => Fate::Named,
+            fate => fate,
+        };
+        if let Some(value) = passed(fate, value, head) {
             headers.append(name, value);
         }
     }
@@ -37,6 +41,7 @@ fn passed(fate: Fate, value: &HeaderValue, head: &mut Head) -> Option<HeaderValu
         Fate::Credential => Some(value.clone()),
         Fate::Written(shape) => as_it_came(shape(value.as_bytes())),
         Fate::Clean => as_it_came(is_clean(value.as_bytes(), head)),
+        Fate::Named => as_it_came(head.holds_keys_at_most(value.as_bytes())),
         Fate::Text => match head.value(value.as_bytes())? {
             Cow::Borrowed(_) => Some(value.clone()),
             Cow::Owned(scrubbed) => HeaderValue::try_from(scrubbed).ok(),

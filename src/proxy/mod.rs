@@ -276,7 +276,7 @@ impl Exchange<'_> {
     /// The headers of the request to the upstream.
     fn upstream_headers(&self) -> HeaderMap {
         let mut head = Head::new(&self.plan);
-        let mut headers = headers::upstream(self.route.protocol, &self.head.headers, &mut head);
+        let mut headers = headers::upstream(self.route, &self.head.headers, &mut head);
         self.count(head.counts());
         let came_and_goes = |headers: &HeaderMap| headers.contains_key(header::ORIGIN);
         if came_and_goes(&self.head.headers) && !came_and_goes(&headers) {

@@ -3,8 +3,10 @@
 //! In: one text after another, and a [`Plan`]. Out: the text as it may go on, borrowed if nothing was found, and how often
 //! what was found. Knows no names of headers: which of them are asked about is the proxy's work.
 
+use super::action::Action;
 use super::plan::Plan;
 use super::scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber};
+use crate::pattern::Class;
 use crate::pipeline::Count;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -58,6 +60,26 @@ impl Head {
             (false, true) => Some(Cow::Owned(out)),
             (false, false) => Some(Cow::Borrowed(value)),
         }
+    }
+
+    /// Whether nothing is found in a value but keys and tokens, which stay and are not counted.
+    pub fn holds_keys_at_most(&mut self, value: &[u8]) -> bool {
+        let before = self.counts().to_vec();
+        if self.value(value).is_some_and(|scrubbed| matches!(scrubbed, Cow::Borrowed(_))) {
+            return true;
+        }
+        let hits = |counts: &[Count]| -> u64 {
+            let others = counts
+                .iter()
+                .filter(|count| count.class != Some(Class::Credential) && count.action != Action::Keep);
+            others.map(|count| count.hits).sum()
+        };
+        // What is no text has no hits either, and nobody can say what it holds.
+        let is_key = std::str::from_utf8(value).is_ok() && hits(self.counts()) == hits(&before);
+        if is_key {
+            self.scrubber.recount(before);
+        }
+        is_key
     }
 
     fn address<'t>(&mut self, format: ItemFormat, scope: ItemScope, text: &'t str) -> Cow<'t, str> {
@@ -125,6 +147,24 @@ mod tests {
             assert_eq!(head.counts().iter().map(|count| count.hits).sum::<u64>(), 1, "{value}");
         }
         assert_eq!(Head::new(&plan).value(b"caf\xe9"), None);
+    }
+
+    #[test]
+    fn keys_stay_where_they_are_meant() {
+        let plan = plan(Policy::default());
+        let mut head = Head::new(&plan);
+        for (value, want) in [
+            ("ghp_0123456789abcdefghijABCDEFGHIJ012345", true),
+            ("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlLWludmVudGVk", true),
+            ("shop-production", true),
+        ] {
+            assert_eq!(head.holds_keys_at_most(value.as_bytes()), want, "{value}");
+        }
+        assert_eq!(head.counts(), &[]);
+        assert!(!head.holds_keys_at_most(b"jane@example.com"));
+        assert!(!head.holds_keys_at_most(b"key ghp_0123456789abcdefghijABCDEFGHIJ012345 of 192.0.2.7"));
+        assert!(!head.holds_keys_at_most(b"caf\xe9"));
+        assert!(head.counts().len() > 1);
     }
 
     #[test]

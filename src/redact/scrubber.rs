@@ -182,6 +182,11 @@ impl Scrubber {
         &self.counts
     }
 
+    /// Takes back what was counted since `counts` was.
+    pub(super) fn recount(&mut self, counts: Vec<Count>) {
+        self.counts = counts;
+    }
+
     /// Scrubs a whole item and appends the result to `out`.
     pub fn item(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8], out: &mut Vec<u8>) -> Verdict {
         self.pool.learnt.clear();

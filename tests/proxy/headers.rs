@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tamis::metrics::Metrics;
+use tamis::proxy::Limits;
 use tamis::route::Protocol;
 use tamis::upstream::TlsOptions;
 
@@ -239,6 +241,69 @@ async fn what_is_found_in_a_head_is_counted() {
     };
     assert_eq!((counted("email", "email"), counted("ip_address", "ip.v4")), (Some(3), Some(1)));
     assert_eq!(upstream.one().target, "/logs/%5Bemail%5D?q=%5Bip%5D");
+}
+
+/// Keys that an operator names go on as they came; what names a person in them does not.
+#[tokio::test]
+async fn headers_that_the_operator_names_go_on() {
+    const KEY: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+    let upstream = FakeUpstream::ok().await;
+    let metrics = Metrics::default();
+    let mut settings =
+        Proxy::settings(http(&upstream.url(), &TlsOptions::default()), Limits::default(), metrics);
+    for route in &mut settings.routes {
+        route.forward_headers =
+            ["x-backend-key", "x-tenant", "baggage"].map(|name| name.parse().expect("a name")).to_vec();
+    }
+    let proxy = Proxy::serve(settings).await;
+    let headers = [
+        JSON,
+        ("X-Backend-Key", KEY),
+        ("x-tenant", "shop-7"),
+        ("baggage", "user=jane@example.com"),
+        ("x-other", "1"),
+        ("cookie", "session=1"),
+        ("user-agent", "app/1.0 (jane@example.com)"),
+    ];
+    for (path, body) in [(ENVELOPE_PATH, ENVELOPE), ("/v1/logs", r#"{"resourceLogs":[]}"#), ("/logs/x", "{}")]
+    {
+        assert_eq!(proxy.send(post(path, &headers, body)).await.status, 200, "{path}");
+        let seen = upstream.seen().pop().expect("a request");
+        let names = ["x-backend-key", "x-tenant", "baggage", "x-other", "cookie", "user-agent"];
+        let want = [Some(KEY), Some("shop-7"), None, None, None, Some("app/1.0 ([email])")];
+        assert_eq!(names.map(|name| seen.header(name)), want, "{path}");
+    }
+}
+
+/// No configuration can have the sender's address sent on.
+#[test]
+fn headers_that_tell_the_sender_cannot_be_named() {
+    let load = |name: &str| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("tamis.toml");
+        let text = format!(
+            "version = 1\n[[routes]]\nname = 'a'\nprotocol = 'otlp'\nupstream = 'https://example.com'\n\
+             forward_headers = ['{name}']"
+        );
+        std::fs::write(&path, text).expect("writable");
+        tamis::config::load(&path).map_err(|error| error.to_string())
+    };
+    let end = NAMES.iter().position(|name| *name == "cf-ipcountry").expect("behind those of addresses");
+    for name in &NAMES[..end] {
+        let told = load(name).expect_err(name);
+        assert!(told.contains(":6:20: "), "{told}");
+    }
+    for name in
+        ["Connection", "TE", "host", "proxy-authorization", "cookie", "x-user-id", "content-type", "a b"]
+    {
+        assert!(load(name).is_err(), "{name}");
+    }
+    for name in
+        ["x-instana-key", "Langsmith-Project", "X-Request-Id", "x-tenant", "DD-Client-Token", "baggage"]
+    {
+        let loaded = load(name);
+        assert!(loaded.is_ok(), "{name}: {:?}", loaded.err());
+    }
 }
 
 /// A page on a bare address can read our answers, though the upstream is not told of it.

@@ -257,6 +257,7 @@ async fn the_coding_of_a_route_is_not_for_calls() {
         matcher: Match { host: None, path: None },
         tunnel: Vec::new(),
         strip_prefix: String::new(),
+        forward_headers: Vec::new(),
         platform: None,
         coding: UpstreamCoding::Gzip,
         upstream: http(&url, &TlsOptions::default()),

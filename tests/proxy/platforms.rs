@@ -23,6 +23,7 @@ pub(crate) async fn drain(protocol: Protocol, upstream: &FakeUpstream, sign: Opt
         matcher: Match::default(),
         tunnel: Vec::new(),
         strip_prefix: String::new(),
+        forward_headers: Vec::new(),
         platform: Some(Platform {
             secret: SECRET.to_vec().into(),
             verify: (protocol == Protocol::Vercel).then(|| "c0de".to_owned()),

@@ -29,6 +29,7 @@ fn route(
         },
         tunnel: Vec::new(),
         strip_prefix: String::new(),
+        forward_headers: Vec::new(),
         platform: None,
         coding: UpstreamCoding::Same,
         upstream,

@@ -31,6 +31,7 @@ async fn tunnel(upstream: Upstream) -> Proxy {
         upstream,
         tunnel: vec![Dsn::parse(DSN).expect("a DSN")],
         strip_prefix: String::new(),
+        forward_headers: Vec::new(),
         plan: ArcSwap::new(plan()),
         metrics: metrics.route("sentry", "sentry"),
     };

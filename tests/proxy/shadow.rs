@@ -28,6 +28,7 @@ async fn a_pattern_in_shadow_is_counted_and_forwards_what_came() {
         coding: UpstreamCoding::Same,
         tunnel: Vec::new(),
         strip_prefix: String::new(),
+        forward_headers: Vec::new(),
         upstream: http(&upstream.url(), &TlsOptions::default()),
         plan: ArcSwap::new(Arc::new(plan)),
         metrics: metrics.route("logs", "generic"),

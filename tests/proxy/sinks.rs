@@ -29,6 +29,7 @@ async fn a_drain_reaches_a_sink_that_wants_a_path_and_a_key_of_its_own() {
         matcher: Match::default(),
         tunnel: Vec::new(),
         strip_prefix: String::new(),
+        forward_headers: Vec::new(),
         platform: Some(Platform { secret: SECRET.to_vec().into(), verify: None, sign: None }),
         coding: UpstreamCoding::Same,
         upstream: Upstream::Http(HttpUpstream::new(&upstream.url(), &options).expect("a valid upstream")),

@@ -51,6 +51,7 @@ impl Spooling {
             matcher: Match::default(),
             tunnel: Vec::new(),
             strip_prefix: String::new(),
+            forward_headers: Vec::new(),
             platform: None,
             coding: UpstreamCoding::Same,
             upstream: Upstream::Http(client.clone()),

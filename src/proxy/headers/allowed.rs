@@ -15,6 +15,8 @@ pub(super) enum Fate {
     /// Goes on if nothing is found in it. With a stand-in it would say another thing: that two requests are one, that what is
     /// sent is another tenant's.
     Clean,
+    /// Goes on if nothing but keys is found in it: the operator names it, and it is one more often than not.
+    Named,
     /// Scrubbed, as text is anywhere.
     Text,
     ContentType,
@@ -84,7 +86,7 @@ fn own(protocol: Protocol) -> &'static [(&'static str, Fate)] {
 }
 
 /// What OTLP is authenticated and routed by at the services that take it, beside what a call of gRPC consists of.
-const OTLP: [(&str, Fate); 23] = [
+const OTLP: [(&str, Fate); 34] = [
     ("authorization", Fate::Credential),
     ("api-key", Fate::Credential),
     ("x-api-key", Fate::Credential),
@@ -105,6 +107,17 @@ const OTLP: [(&str, Fate); 23] = [
     ("organization", Fate::Clean),
     ("x-langfuse-ingestion-version", Fate::Clean),
     ("x-bt-parent", Fate::Clean),
+    ("x-instana-key", Fate::Credential),
+    ("langsmith-project", Fate::Clean),
+    ("wandb-api-key", Fate::Credential),
+    ("project_id", Fate::Clean),
+    ("comet-workspace", Fate::Clean),
+    ("projectname", Fate::Clean),
+    ("cx-application-name", Fate::Clean),
+    ("cx-subsystem-name", Fate::Clean),
+    ("x-highlight-project", Fate::Clean),
+    ("x-p-stream", Fate::Clean),
+    ("x-p-log-source", Fate::Clean),
     ("grpc-encoding", Fate::Written(shape::codings)),
     ("grpc-accept-encoding", Fate::Written(shape::codings)),
     ("grpc-timeout", Fate::Written(shape::grpc_timeout)),
