@@ -20,12 +20,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The paths of OTLP, over HTTP and over gRPC.
-/// SPEC: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>, and the services of opentelemetry-proto.
+/// SPEC: <https://opentelemetry.io/docs/specs/otlp/#otlphttp-request>, and the services of opentelemetry-proto. LangSmith
+/// and Weave take it below `/otel`.
 const OTLP_PATHS: &[&str] = &[
     "/v1/traces",
     "/v1/metrics",
     "/v1/logs",
     "/v1development/profiles",
+    "/otel/v1/traces",
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
     "/opentelemetry.proto.collector.logs.v1.LogsService/Export",

@@ -163,6 +163,7 @@ fn without_a_file_the_path_tells_the_protocol() {
         ("/v1/t", Protocol::Segment),
         ("/v1/webhook", Protocol::RudderStack),
         ("/pixel/v1/track", Protocol::RudderStack),
+        ("/otel/v1/traces", Protocol::Otlp),
         ("/v1/chat/completions", Protocol::Generic),
         ("/events", Protocol::Generic),
     ] {
@@ -259,6 +260,10 @@ fn the_page_names_every_key_default_and_bound() {
         let rows: Vec<&str> =
             part.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
         assert_eq!(rows, section.keys, "{heading}");
+    }
+    let routes = PAGE.lines().find(|row| row.starts_with("| `routes` |")).unwrap();
+    for route in Config::without_file().routes {
+        assert!(routes.contains(&format!("`{}`", route.name)), "{} is there without a file", route.name);
     }
     for number in [&number::LIMITS[..], &number::TIMEOUTS, &number::SPOOL].concat() {
         let row = PAGE.lines().find(|row| row.starts_with(&format!("| `{}` |", number.key))).unwrap();
