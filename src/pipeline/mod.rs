@@ -11,6 +11,8 @@ mod batch;
 mod binary;
 mod body;
 mod chunks;
+#[cfg(test)]
+mod cuts_tests;
 mod envelope;
 #[cfg(test)]
 mod files_tests;
