@@ -1,5 +1,7 @@
 //! `tamis serve`: builds everything from the configuration, opens the ports, runs until a signal.
 
+#[cfg(test)]
+mod panic_tests;
 pub(super) mod spooled;
 mod traced;
 

@@ -24,6 +24,8 @@ mod settings;
 mod spooled;
 mod turns;
 
+#[cfg(test)]
+pub(crate) use scrub::PANICS_ON;
 pub use settings::{Limits, ProxySettings};
 
 use crate::frame::sentry::Dsn;
