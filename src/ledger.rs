@@ -11,7 +11,8 @@ use crate::metrics::RouteMetrics;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::Summary;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::watch;
 
 /// Sums over all routes. Cheap to clone; all clones share one count.
 #[derive(Clone, Default)]
@@ -23,7 +24,7 @@ struct Counts {
     in_flight: AtomicU64,
     in_spool: AtomicU64,
     ended: [AtomicU64; Outcome::ALL.len()],
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 /// A reading of the [`Ledger`].
@@ -100,7 +101,14 @@ impl Ledger {
 
     /// From now on a receipt that is dropped untold ended because of the shutdown.
     pub fn drain(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
+        self.0.draining.send_replace(true);
+    }
+
+    /// Waits for [`Ledger::drain`].
+    pub(crate) async fn drained(&self) {
+        let mut draining = self.0.draining.subscribe();
+        let drained = draining.wait_for(|draining| *draining).await;
+        drained.expect("the sender is `self`, which outlives the wait");
     }
 }
 
@@ -208,7 +216,7 @@ impl Spooling {
 impl Drop for Receipt {
     fn drop(&mut self) {
         if self.open {
-            let draining = self.ledger.0.draining.load(Ordering::Relaxed);
+            let draining = *self.ledger.0.draining.borrow();
             let reason = if draining { Reason::Draining } else { self.lost_as };
             let summary = Summary { clean: self.framed, ..Summary::default() };
             self.rejected(&summary, reason, 1);

@@ -53,11 +53,13 @@ const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often the end of a shutdown is looked for.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
+/// In which what was broken off at the end of a shutdown is counted.
+const COUNT_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// Serves connections until `drain` begins, then finishes what is in flight.
 ///
-/// Requests in flight get at most the limit `drain`; without any this returns at once. Then `drain` has
-/// reached [`Phase::Stop`].
+/// Requests in flight get at most the limit `drain`, and less if somebody stops it; without any this returns at once.
+/// Then `drain` has reached [`Phase::Stop`].
 ///
 /// # Errors
 /// None that ends the serving today; a failed accept is logged and tried again.
@@ -135,22 +137,33 @@ async fn accept_all(
     }
 }
 
-/// Waits until connections have closed and items have ended, for at most the limit `drain`.
+/// Waits until connections have closed and items have ended, for at most the limit `drain` and until somebody stops it. Then
+/// ends what is left, and gives it a moment to be counted.
 async fn finish(settings: &ProxySettings, drain: &Drain, slots: &Semaphore) {
     let deadline = Instant::now() + settings.limits.drain;
-    let idle = async {
-        while slots.available_permits() < settings.limits.connections_max
-            || settings.ledger.totals().in_flight > 0
-        {
-            sleep(DRAIN_POLL).await;
-        }
+    let ended = tokio::select! {
+        biased;
+        ended = timeout_at(deadline, idle(settings, slots)) => ended.is_ok(),
+        () = drain.reached(Phase::Stop) => false,
     };
-    if timeout_at(deadline, idle).await.is_err() {
+    if !ended {
         let items = settings.ledger.totals().in_flight;
         tracing::error!(items, "shutdown did not wait for what is still in flight");
     }
     settings.ledger.drain();
     drain.stop();
+    if timeout(COUNT_TIME_MAX, idle(settings, slots)).await.is_err() {
+        tracing::debug!("a scan that cannot be broken off is not counted");
+    }
+}
+
+/// Waits until no connection is open and no item in flight.
+async fn idle(settings: &ProxySettings, slots: &Semaphore) {
+    while slots.available_permits() < settings.limits.connections_max
+        || settings.ledger.totals().in_flight > 0
+    {
+        sleep(DRAIN_POLL).await;
+    }
 }
 
 fn builder(limits: &Limits) -> Builder {
@@ -231,7 +244,11 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             tokio::select! {
                 biased;
                 result = &mut served => result,
-                () = drain.reached(Phase::Stop) => Ok(()),
+                () = drain.reached(Phase::Stop) => {
+                    // Before what is dropped here is counted.
+                    settings.ledger.drain();
+                    Ok(())
+                }
             }
         }
         due = activity.overdue(bounds) => {

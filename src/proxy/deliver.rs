@@ -574,10 +574,11 @@ impl Sent {
         response: Sending,
     ) -> SeeThrough<Result<Response<Incoming>, Reason>> {
         let wait = exchange.settings.limits.first_byte;
-        SeeThrough::new(async move {
+        let work = async move {
             let answered = response.within(wait).await;
             self.settle(answered)
-        })
+        };
+        SeeThrough::new(work, exchange.settings.ledger.clone())
     }
 
     /// The same for a call of gRPC, whose answer says at its end how it went.
@@ -588,7 +589,8 @@ impl Sent {
     ) -> SeeThrough<Result<Response<AnswerBody>, Reason>> {
         let limits = &exchange.settings.limits;
         let (wait, idle, whole) = (limits.first_byte, limits.body_idle, limits.answer);
-        SeeThrough::new(async move {
+        let ledger = exchange.settings.ledger.clone();
+        let work = async move {
             let answered = match response.within(wait).await {
                 Ok(answer) => {
                     self.asked.head_came();
@@ -601,7 +603,8 @@ impl Sent {
             self.receipt.settle(&self.summary, end);
             drop(self.charge);
             answered.map(|(response, _)| response)
-        })
+        };
+        SeeThrough::new(work, ledger)
     }
 
     fn settle(self, answered: Result<Response<Incoming>, Reason>) -> Result<Response<Incoming>, Reason> {

@@ -108,7 +108,7 @@ pub(super) fn send_or_store(
         protocol: exchange.route.protocol.as_str(),
         first_byte: exchange.settings.limits.first_byte,
     };
-    SeeThrough::new(courier.run(outgoing))
+    SeeThrough::new(courier.run(outgoing), exchange.settings.ledger.clone())
 }
 
 /// What it takes to bring one request somewhere.

@@ -1,10 +1,11 @@
 //! The spool of a real process on a disk that is full, or does not give what is on it: the process serves on, and says so.
 #![cfg(target_os = "linux")]
 
-use crate::spool_process::{Served, TAMIS, acknowledged, arrivals, envelope, free_port};
+use crate::spool_process::{acknowledged, arrivals, config, envelope};
+use crate::support::process::{Served, TAMIS, free_port};
 use crate::support::{Answer, FakeUpstream, LONG, Reply, post, read_answer};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -30,7 +31,7 @@ async fn assert_failing(served: &Served, at: usize) {
     // The sender is answered a moment before everybody else is told.
     let told = async {
         loop {
-            let ready = served.admin("/ready").await;
+            let ready = served.ask("/ready").await;
             if ready.status != 200 {
                 return ready;
             }
@@ -43,12 +44,12 @@ async fn assert_failing(served: &Served, at: usize) {
     let line = lines.iter().find(|line| line["reason"] == "spool_failed").expect("counted");
     assert_eq!((&line["outcome"], &line["items"]), (&"rejected".into(), &1.into()));
     assert_eq!(ledger["in_spool"], 0);
-    assert_eq!(served.admin("/live").await.status, 200, "it lives");
+    assert_eq!(served.ask("/live").await.status, 200, "it lives");
 }
 
 async fn until_ready(served: &Served) {
     let ready = async {
-        while served.admin("/ready").await.status != 200 {
+        while served.ask("/ready").await.status != 200 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -57,7 +58,9 @@ async fn until_ready(served: &Served) {
 
 async fn until_empty(served: &Served) {
     let empty = async {
-        while served.metric("tamis_spool_items").await + served.metric("tamis_spool_unread_files").await > 0 {
+        while served.metric("tamis_spool_items").await != Some(0)
+            || served.metric("tamis_spool_unread_files").await != Some(0)
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -69,8 +72,8 @@ async fn until_empty(served: &Served) {
 async fn a_disk_that_takes_no_bytes_is_told_of_and_used_again() {
     let (dir, address) = (tempfile::tempdir().expect("a directory"), free_port().await);
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -S -f 0; exec \"$0\" \"$@\"", TAMIS]);
-    let served = Served::start_with(command, dir.path(), address).await;
+    command.args(["-c", "trap '' XFSZ; ulimit -S -f 0; exec \"$0\" \"$@\"", TAMIS]).stdout(Stdio::null()).stderr(Stdio::null());
+    let served = Served::start_with(command, dir.path(), &config(dir.path(), address)).await;
     assert_failing(&served, 0).await;
     let raised = Command::new("prlimit").args(["--fsize=unlimited", "--pid"]).arg(served.id()).status();
     assert!(raised.expect("util-linux").success());
@@ -80,7 +83,7 @@ async fn a_disk_that_takes_no_bytes_is_told_of_and_used_again() {
     until_empty(&served).await;
     assert_eq!(arrivals(&upstream).into_iter().collect::<Vec<_>>(), [(1, 1)]);
     served.accounted().await;
-    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(served.terminate().0, Some(0));
 }
 
 /// A small file system, for as long as it lives.
@@ -117,9 +120,9 @@ async fn a_full_file_system_does_not_stop_the_start() {
         let told = "SKIPPED a_full_file_system_does_not_stop_the_start: no file system can be mounted here (needs root)\n";
         return std::io::Write::write_all(&mut std::io::stdout().lock(), told.as_bytes()).expect("writable");
     };
-    let served = Served::start(dir.path(), address).await;
+    let served = Served::start(dir.path(), &config(dir.path(), address)).await;
     assert_failing(&served, 0).await;
-    assert!(served.metric("tamis_spool_io_errors_total").await > 0);
+    assert!(served.metric("tamis_spool_io_errors_total").await > Some(0));
     disk.remount("nr_inodes=100");
     until_ready(&served).await;
     assert!(acknowledged(served.ingest, 1).await);
@@ -136,10 +139,10 @@ async fn a_full_file_system_does_not_stop_the_start() {
         unreachable!("the loop has no end")
     };
     let refused = tokio::time::timeout(2 * LONG, full).await.expect("it is refused");
-    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(served.terminate().0, Some(0));
     // A start on a disk that is full.
-    let served = Served::start(dir.path(), address).await;
-    assert_eq!(served.metric("tamis_spool_items").await, refused as u64 - 1);
+    let served = Served::start(dir.path(), &config(dir.path(), address)).await;
+    assert_eq!(served.metric("tamis_spool_items").await, Some(refused as u64 - 1));
     let upstream = FakeUpstream::at(address, Reply::default()).await;
     until_empty(&served).await;
     let arrived: Vec<usize> = arrivals(&upstream).into_keys().collect();
@@ -149,7 +152,7 @@ async fn a_full_file_system_does_not_stop_the_start() {
         "what was sent made no use of room that is not there"
     );
     served.accounted().await;
-    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(served.terminate().0, Some(0));
 }
 
 /// A directory in the place of a file is what nobody can read, root neither.
@@ -157,9 +160,9 @@ async fn a_full_file_system_does_not_stop_the_start() {
 async fn a_segment_that_cannot_be_read_does_not_stop_the_start() {
     let (dir, address) = (tempfile::tempdir().expect("a directory"), free_port().await);
     for at in 0..2 {
-        let served = Served::start(dir.path(), address).await;
+        let served = Served::start(dir.path(), &config(dir.path(), address)).await;
         assert!(acknowledged(served.ingest, at).await);
-        assert_eq!(served.terminate(), Some(0));
+        assert_eq!(served.terminate().0, Some(0));
     }
     let inside = |dir: &Path| -> Vec<PathBuf> {
         std::fs::read_dir(dir).expect("there").map(|entry| entry.expect("readable").path()).collect()
@@ -175,12 +178,12 @@ async fn a_segment_that_cannot_be_read_does_not_stop_the_start() {
     std::fs::create_dir(&segments[0]).expect("writable");
 
     let upstream = FakeUpstream::at(address, Reply::default()).await;
-    let served = Served::start(dir.path(), address).await;
+    let served = Served::start(dir.path(), &config(dir.path(), address)).await;
     upstream.wait(|seen| seen.complete).await;
     assert_eq!(arrivals(&upstream).into_iter().collect::<Vec<_>>(), [(1, 1)]);
-    assert_eq!(served.metric("tamis_spool_unread_files").await, 1);
-    assert!(served.metric("tamis_spool_io_errors_total").await > 0, "which is what the alert looks at");
-    assert_eq!(served.admin("/ready").await.status, 200, "it takes what comes");
+    assert_eq!(served.metric("tamis_spool_unread_files").await, Some(1));
+    assert!(served.metric("tamis_spool_io_errors_total").await > Some(0), "which is what the alert looks at");
+    assert_eq!(served.ask("/ready").await.status, 200, "it takes what comes");
     served.accounted().await;
 
     std::fs::remove_dir(&segments[0]).expect("empty");
@@ -189,7 +192,7 @@ async fn a_segment_that_cannot_be_read_does_not_stop_the_start() {
     assert_eq!(arrivals(&upstream).into_iter().collect::<Vec<_>>(), [(0, 1), (1, 1)]);
     let ledger = served.accounted().await;
     assert_eq!((&ledger["received"], &ledger["ended"]["redacted"]), (&2.into(), &2.into()), "{ledger}");
-    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(served.terminate().0, Some(0));
 }
 
 /// Without its directory there is no spool, and it was asked for one.

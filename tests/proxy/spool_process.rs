@@ -1,117 +1,26 @@
 //! The spool of a real process: killed under load, drained by a signal, looked at from the command line.
 
-use crate::support::{Answer, FakeUpstream, LONG, Reply, post, read_answer};
+use crate::support::process::{Served, TAMIS, free_port};
+use crate::support::{FakeUpstream, Reply, post, read_answer};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tamis::spool::sender::FLIGHTS_MAX;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-pub(crate) const TAMIS: &str = env!("CARGO_BIN_EXE_tamis");
-
-/// A running `tamis serve`.
-pub(crate) struct Served {
-    child: Child,
-    pub(crate) ingest: SocketAddr,
-    admin: SocketAddr,
-}
-
-impl Served {
-    /// Starts it and waits until it accepts.
-    pub(crate) async fn start(dir: &Path, upstream: SocketAddr) -> Self {
-        Self::start_with(Command::new(TAMIS), dir, upstream).await
-    }
-
-    /// The same by a command that takes the arguments.
-    pub(crate) async fn start_with(command: Command, dir: &Path, upstream: SocketAddr) -> Self {
-        let route = format!("name = \"sentry\"\nprotocol = \"sentry\"\nupstream = \"http://{upstream}\"\n");
-        Self::run(command, dir, &route).await
-    }
-
-    /// The same with another route.
-    async fn with(dir: &Path, route: &str) -> Self {
-        Self::run(Command::new(TAMIS), dir, route).await
-    }
-
-    async fn run(mut command: Command, dir: &Path, route: &str) -> Self {
-        let (ingest, admin) = (free_port().await, free_port().await);
-        let config = dir.join("tamis.toml");
-        let text = format!(
-            "version = 1\n[listen]\ningest = \"{ingest}\"\nadmin = \"{admin}\"\n[spool]\ndir = \"{}\"\n\
-             [[routes]]\n{route}",
-            dir.join("spool").display()
-        );
-        std::fs::write(&config, text).expect("writable");
-        command.args(["serve", "--workers", "2", "-c"]).arg(&config);
-        let child = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");
-        let served = Self { child, ingest, admin };
-        let accepts = async {
-            while TcpStream::connect(served.ingest).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(2 * LONG, accepts).await.expect("it accepts");
-        served
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it is ours");
-    }
-
-    /// Its number as a process.
-    pub(crate) fn id(&self) -> String {
-        self.child.id().to_string()
-    }
-
-    /// Sends SIGTERM and waits; the exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(sent.expect("kill").success());
-        self.child.wait().expect("it is ours").code()
-    }
-
-    /// What the admin port answers.
-    pub(crate) async fn admin(&self, path: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.admin).await.expect("admin accepts");
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin);
-        stream.write_all(request.as_bytes()).await.expect("admin reads");
-        read_answer(stream).await
-    }
-
-    pub(crate) async fn metric(&self, name: &str) -> u64 {
-        let answer = self.admin("/metrics").await;
-        let line = answer.body.lines().find(|line| line.split(' ').next() == Some(name));
-        line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect(name)
-    }
-}
-
-impl Served {
-    /// Waits until every item is accounted for: received = outcomes + in flight + in spool. While it sends, one is between two places
-    /// for a moment.
-    pub(crate) async fn accounted(&self) -> serde_json::Value {
-        let agree = async {
-            loop {
-                let ledger: serde_json::Value =
-                    serde_json::from_str(&self.admin("/api/v1/ledger").await.body).expect("JSON");
-                if ledger["unaccounted"] == 0 {
-                    return ledger;
-                }
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        };
-        tokio::time::timeout(LONG, agree).await.expect("the sums agree")
-    }
-}
-
-pub(crate) async fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound")
+/// The configuration behind `[listen]`.
+pub(crate) fn config(dir: &Path, upstream: SocketAddr) -> String {
+    format!(
+        "[spool]\ndir = \"{}\"\n\
+         [[routes]]\nname = \"sentry\"\nprotocol = \"sentry\"\nupstream = \"http://{upstream}\"\n",
+        dir.join("spool").display()
+    )
 }
 
 pub(crate) fn envelope(at: usize) -> String {
@@ -157,7 +66,7 @@ async fn kill_rounds(rounds: usize) {
         if round >= rounds / 2 && upstream.is_none() {
             upstream = Some(FakeUpstream::at(address, Reply::default()).await);
         }
-        let served = Served::start(dir.path(), address).await;
+        let served = Served::start(dir.path(), &config(dir.path(), address)).await;
         let ledger = served.accounted().await;
         // As long as the upstream is away all that was acknowledged is there.
         let is_there = ledger["received"].as_u64() >= Some(acked.len() as u64);
@@ -186,13 +95,8 @@ async fn kill_rounds(rounds: usize) {
         }
     }
     let upstream = upstream.expect("there since the middle");
-    let served = Served::start(dir.path(), address).await;
-    let empty = async {
-        while served.metric("tamis_spool_items").await > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(4 * LONG, empty).await.expect("it drains");
+    let served = Served::start(dir.path(), &config(dir.path(), address)).await;
+    served.wait_for("tamis_spool_items", 0).await;
     let ledger = served.accounted().await;
     assert_eq!((&ledger["in_flight"], &ledger["in_spool"]), (&0.into(), &0.into()), "{ledger}");
     let counts = arrivals(&upstream);
@@ -203,7 +107,7 @@ async fn kill_rounds(rounds: usize) {
     assert!(twice <= (rounds + 1) * (FLIGHTS_MAX + SENDERS), "{twice} came twice in {rounds} rounds");
     let told = format!("{} acknowledged, 0 lost, {twice} came twice over {rounds} kills\n", acked.len());
     std::io::Write::write_all(&mut std::io::stdout().lock(), told.as_bytes()).expect("writable");
-    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(served.terminate().0, Some(0));
     let verified = tamis(&["spool", "verify", "--dir"], &dir.path().join("spool"));
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }
@@ -221,14 +125,14 @@ fn tamis(arguments: &[&str], dir: &Path) -> Output {
 async fn a_signal_leaves_a_sound_spool_that_the_command_line_shows() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let address = free_port().await;
-    let served = Served::start(dir.path(), address).await;
+    let served = Served::start(dir.path(), &config(dir.path(), address)).await;
     for at in 0..3 {
         assert!(acknowledged(served.ingest, at).await);
     }
     // A second process finds it in use, and touches nothing.
-    let config = std::fs::read_to_string(dir.path().join("tamis.toml")).expect("readable");
+    let text = std::fs::read_to_string(dir.path().join("tamis.toml")).expect("readable");
     let ports = [served.ingest, served.admin].map(|address| format!("\"{address}\""));
-    let other = ports.iter().fold(config, |text, port| text.replace(port, "\"127.0.0.1:0\""));
+    let other = ports.iter().fold(text, |text, port| text.replace(port, "\"127.0.0.1:0\""));
     std::fs::write(dir.path().join("other.toml"), other).expect("writable");
     let second = tamis(&["serve", "-c"], &dir.path().join("other.toml"));
     assert_eq!(second.status.code(), Some(75), "{}", String::from_utf8_lossy(&second.stderr));
@@ -236,7 +140,7 @@ async fn a_signal_leaves_a_sound_spool_that_the_command_line_shows() {
     let spool = dir.path().join("spool");
     let listed = tamis(&["spool", "ls", "--dir"], &spool);
     assert!(listed.status.success(), "it can be looked at while it is used");
-    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(served.terminate().0, Some(0));
 
     let listed = tamis(&["spool", "ls", "-c"], &dir.path().join("tamis.toml"));
     let text = String::from_utf8_lossy(&listed.stdout);
@@ -269,21 +173,16 @@ async fn a_signal_leaves_a_sound_spool_that_the_command_line_shows() {
     assert_eq!(tamis(&["spool", "ls", "--dir"], &dir.path().join("none")).status.code(), Some(74));
 
     let upstream = FakeUpstream::at(address, Reply::default()).await;
-    let served = Served::start(dir.path(), address).await;
-    let empty = async {
-        while served.metric("tamis_spool_items").await > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(LONG, empty).await.expect("it drains");
+    let served = Served::start(dir.path(), &config(dir.path(), address)).await;
+    served.wait_for("tamis_spool_items", 0).await;
     assert_eq!(arrivals(&upstream).into_iter().collect::<Vec<_>>(), [(0, 1), (2, 1)]);
-    assert_eq!(served.metric("tamis_spool_discarded_items_total{reason=\"spool_damaged\"}").await, 1);
+    assert_eq!(served.metric("tamis_spool_discarded_items_total{reason=\"spool_damaged\"}").await, Some(1));
     let dropped =
         "tamis_items_total{outcome=\"dropped\",protocol=\"other\",reason=\"spool_damaged\",route=\"other\"}";
-    assert_eq!(served.metric(dropped).await, 1);
+    assert_eq!(served.metric(dropped).await, Some(1));
     let ledger = served.accounted().await;
     assert_eq!((&ledger["received"], &ledger["ended"]["redacted"]), (&3.into(), &2.into()), "{ledger}");
-    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(served.terminate().0, Some(0));
 }
 
 /// What waits for a sink lies there without the sink's key, and is sent with it.
@@ -300,12 +199,13 @@ async fn the_key_of_a_sink_is_not_in_the_spool() {
          upstream = {{ url = \"http://{address}\", path = \"/collector?channel=0a1b\", headers_file = \"{0}/headers\" }}\n",
         dir.path().display()
     );
-    let served = Served::with(dir.path(), &route).await;
+    let config = format!("[spool]\ndir = \"{}\"\n[[routes]]\n{route}", dir.path().join("spool").display());
+    let served = Served::start(dir.path(), &config).await;
     let mut stream = TcpStream::connect(served.ingest).await.expect("it accepts");
     let request = post("/drain", &[("authorization", SECRET)], "{\"ClientIP\":\"192.0.2.7\"}\n");
     stream.write_all(&request).await.expect("it reads");
     assert_eq!(read_answer(stream).await.status, 200);
-    assert_eq!(served.metric("tamis_spool_items").await, 1);
+    assert_eq!(served.metric("tamis_spool_items").await, Some(1));
     let mut held = Vec::new();
     for file in files_below(&dir.path().join("spool")) {
         held.extend(std::fs::read(file).expect("readable"));
@@ -319,7 +219,7 @@ async fn the_key_of_a_sink_is_not_in_the_spool() {
     let seen = upstream.one();
     assert_eq!(seen.target, "/collector?channel=0a1b");
     assert_eq!(seen.header("authorization"), Some(format!("Splunk {KEY}").as_str()));
-    assert_eq!(served.terminate(), Some(0));
+    assert_eq!(served.terminate().0, Some(0));
 }
 
 fn files_below(dir: &Path) -> Vec<std::path::PathBuf> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod chaos;
 pub(crate) mod h2;
+pub(crate) mod process;
 pub(crate) mod tls;
 mod upstream;
 
