@@ -6,6 +6,8 @@ mod support;
 mod addresses;
 #[path = "proxy/answers.rs"]
 mod answers;
+#[path = "proxy/bombs.rs"]
+mod bombs;
 #[path = "proxy/faults.rs"]
 mod faults;
 #[path = "proxy/forwarding.rs"]

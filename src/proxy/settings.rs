@@ -52,7 +52,7 @@ pub struct Limits {
     pub connections_per_peer_max: usize,
     /// For bodies that arrive within `buffer_bytes_max`.
     pub buffered: BodyLimits,
-    /// For longer ones. `body_bytes_max` does not hold for lines.
+    /// For longer ones: lines have no `body_bytes_max`, and anything else the ratio of `buffered`.
     pub streamed: BodyLimits,
 }
 
@@ -103,7 +103,8 @@ impl Limits {
             | BodyFormat::Text
             | BodyFormat::Auto
             | BodyFormat::Logs => BodyLimits { body_bytes_max: None, ..self.streamed },
-            _ => self.streamed,
+            // Padding behind a bomb makes any body long, and would buy it eleven times the ratio.
+            _ => BodyLimits { ratio_max: self.buffered.ratio_max, ..self.streamed },
         }
     }
 }
