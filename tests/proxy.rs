@@ -10,8 +10,12 @@ mod answers;
 mod bombs;
 #[path = "proxy/faults.rs"]
 mod faults;
+#[path = "proxy/floods.rs"]
+mod floods;
 #[path = "proxy/forwarding.rs"]
 mod forwarding;
+#[path = "proxy/frame_states.rs"]
+mod frame_states;
 #[path = "proxy/frames.rs"]
 mod frames;
 #[path = "proxy/framing.rs"]

@@ -1,6 +1,7 @@
 //! A sender that writes HTTP/2 frame by frame, good or bad.
 
 use super::{LONG, Proxy};
+use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -104,7 +105,13 @@ pub(crate) struct Frame {
 impl Sender {
     /// Connects and sends the preface with empty settings.
     pub(crate) async fn open(proxy: &Proxy) -> Self {
-        let mut sender = Self { stream: proxy.connect().await, bytes: Vec::new() };
+        Self::at(proxy.address).await
+    }
+
+    /// The same to any address.
+    pub(crate) async fn at(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("proxy accepts");
+        let mut sender = Self { stream, bytes: Vec::new() };
         sender.send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).await;
         sender
     }
