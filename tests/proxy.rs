@@ -42,6 +42,8 @@ mod posthog;
 mod query_events;
 #[path = "proxy/refusals.rs"]
 mod refusals;
+#[path = "proxy/reload.rs"]
+mod reload;
 #[path = "proxy/routing.rs"]
 mod routing;
 #[path = "proxy/segment.rs"]
