@@ -3,6 +3,7 @@
 use crate::carrier::buried;
 use crate::event;
 use crate::layers::Layer;
+use crate::parts;
 use crate::plant::{Kind, Plant};
 use crate::process::DRAIN_SECRET;
 use crate::random::Random;
@@ -10,10 +11,15 @@ use crate::secret;
 use flate2::write::ZlibEncoder;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{
+    Exemplar, Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics,
+};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -24,27 +30,47 @@ use tamis::decode::Coding;
 pub(crate) const CODINGS: [Coding; 5] =
     [Coding::Identity, Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 /// Layers behind which values lie in items that are JSON themselves, and in texts.
-const DEPTH: usize = 3;
+pub(crate) const DEPTH: usize = 3;
 
 /// How values come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     SentryEnvelope,
     SentryStore,
+    /// A replay: its event, and a recording in zlib.
+    SentryReplay,
+    /// Files for an event, in a form: text, JSON, a picture.
+    SentryAttachments,
+    /// A crash report: a form around a minidump, in whose memory lies what lay in the process.
+    SentryMinidump,
     Inbox,
     OtlpTraces,
+    OtlpMetrics,
     OtlpLogs,
+    OtlpProfiles,
     OtlpJson,
+    /// A call of gRPC, over HTTP/2.
+    OtlpCall,
     PostHog,
     Segment,
     RudderStack,
     Langfuse,
     LangSmith,
+    /// Runs in a form, a part for each of their fields.
+    LangSmithForm,
     Vercel,
+    Logpush,
     Json,
+    /// The same over HTTP/2.
+    JsonHttp2,
     Ndjson,
     Text,
     Form,
+    Multipart,
+    /// Lines, more than are held: they stream.
+    LongLines,
+    /// An event in an envelope, longer than what is held.
+    LongEnvelope,
     /// JSON that ends in the middle.
     Cut,
     /// Not what its coding says.
@@ -58,23 +84,35 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::SentryEnvelope,
         Self::SentryStore,
+        Self::SentryReplay,
+        Self::SentryAttachments,
+        Self::SentryMinidump,
         Self::Inbox,
         Self::OtlpTraces,
+        Self::OtlpMetrics,
         Self::OtlpLogs,
+        Self::OtlpProfiles,
         Self::OtlpJson,
+        Self::OtlpCall,
         Self::PostHog,
         Self::Segment,
         Self::RudderStack,
         Self::Langfuse,
         Self::LangSmith,
+        Self::LangSmithForm,
         Self::Vercel,
+        Self::Logpush,
         Self::Json,
+        Self::JsonHttp2,
         Self::Ndjson,
         Self::Text,
         Self::Form,
+        Self::Multipart,
+        Self::LongLines,
+        Self::LongEnvelope,
         Self::Cut,
         Self::Uncoded,
         Self::UnknownCoding,
@@ -84,11 +122,39 @@ impl Way {
 
     /// Whether it is taken into the spool while the upstream is away.
     pub(crate) fn waits(self) -> bool {
-        use Way::{LangSmith, Langfuse, PostHog, RudderStack, Segment, SentryEnvelope, SentryStore, Vercel};
+        use Way::{
+            LangSmith, LangSmithForm, Langfuse, Logpush, PostHog, RudderStack, Segment, SentryEnvelope,
+            SentryReplay, SentryStore, Vercel,
+        };
         matches!(
             self,
-            SentryEnvelope | SentryStore | PostHog | Segment | RudderStack | Langfuse | LangSmith | Vercel
+            SentryEnvelope
+                | SentryStore
+                | SentryReplay
+                | PostHog
+                | Segment
+                | RudderStack
+                | Langfuse
+                | LangSmith
+                | LangSmithForm
+                | Vercel
+                | Logpush
         )
+    }
+
+    /// Whether one body is as long as hundreds of others, so that it is sent less often.
+    pub(crate) fn is_long(self) -> bool {
+        matches!(self, Self::LongLines | Self::LongEnvelope)
+    }
+
+    /// Whether something of it arrives: a crash report goes nowhere without its minidump, which nobody can read.
+    pub(crate) fn arrives(self) -> bool {
+        !self.is_refused() && !matches!(self, Self::Inbox | Self::SentryMinidump)
+    }
+
+    /// Whether it comes over HTTP/2.
+    pub(crate) fn is_http2(self) -> bool {
+        matches!(self, Self::OtlpCall | Self::JsonHttp2)
     }
 
     /// Whether it is refused even while the upstream is there.
@@ -99,51 +165,70 @@ impl Way {
 
     fn host(self) -> &'static str {
         use Way::{
-            Cut, Form, Framing, Inbox, Json, LangSmith, Langfuse, Ndjson, NoRoute, OtlpJson, OtlpLogs,
-            OtlpTraces, PostHog, RudderStack, Segment, SentryEnvelope, SentryStore, Text, Uncoded,
-            UnknownCoding, Vercel,
+            Cut, Form, Framing, Inbox, Json, JsonHttp2, LangSmith, LangSmithForm, Langfuse, Logpush,
+            LongEnvelope, LongLines, Multipart, Ndjson, NoRoute, OtlpCall, OtlpJson, OtlpLogs, OtlpMetrics,
+            OtlpProfiles, OtlpTraces, PostHog, RudderStack, Segment, SentryAttachments, SentryEnvelope,
+            SentryMinidump, SentryReplay, SentryStore, Text, Uncoded, UnknownCoding, Vercel,
         };
         match self {
-            SentryEnvelope | SentryStore => "sentry.example.com",
+            SentryEnvelope | SentryStore | SentryReplay | SentryAttachments | SentryMinidump
+            | LongEnvelope => "sentry.example.com",
             Inbox => "inbox.example.com",
-            OtlpTraces | OtlpLogs | OtlpJson => "otlp.example.com",
+            OtlpTraces | OtlpMetrics | OtlpLogs | OtlpProfiles | OtlpJson | OtlpCall => "otlp.example.com",
             PostHog => "posthog.example.com",
             Segment => "segment.example.com",
             RudderStack => "rudderstack.example.com",
             Langfuse => "langfuse.example.com",
-            LangSmith => "langsmith.example.com",
+            LangSmith | LangSmithForm => "langsmith.example.com",
             Vercel => "vercel.example.com",
-            Json | Ndjson | Text | Form | Cut | Uncoded | UnknownCoding | Framing => "generic.example.com",
+            Logpush => "logpush.example.com",
+            Json | JsonHttp2 | Ndjson | Text | Form | Multipart | LongLines | Cut | Uncoded
+            | UnknownCoding | Framing => "generic.example.com",
             NoRoute => "nobody.example.com",
         }
     }
 
-    fn target(self) -> &'static str {
+    /// Where it goes, without a query.
+    pub(crate) fn target(self) -> &'static str {
         use Way::{
-            Inbox, LangSmith, Langfuse, OtlpJson, OtlpLogs, OtlpTraces, PostHog, RudderStack, Segment,
-            SentryEnvelope, SentryStore, Vercel,
+            Inbox, LangSmith, LangSmithForm, Langfuse, Logpush, LongEnvelope, OtlpCall, OtlpJson, OtlpLogs,
+            OtlpMetrics, OtlpProfiles, OtlpTraces, PostHog, RudderStack, Segment, SentryAttachments,
+            SentryEnvelope, SentryMinidump, SentryReplay, SentryStore, Vercel,
         };
         match self {
-            SentryEnvelope | Inbox => "/api/42/envelope/",
+            SentryEnvelope | SentryReplay | LongEnvelope | Inbox => "/api/42/envelope/",
             SentryStore => "/api/42/store/",
+            SentryAttachments => "/api/42/events/0123456789abcdef0123456789abcdef/attachments/",
+            SentryMinidump => "/api/42/minidump/",
             OtlpTraces | OtlpJson => "/v1/traces",
+            OtlpMetrics => "/v1/metrics",
             OtlpLogs => "/v1/logs",
+            OtlpProfiles => "/v1development/profiles",
+            OtlpCall => EXPORT,
             PostHog => "/batch/",
             Segment | RudderStack => "/v1/batch",
             Langfuse => "/api/public/ingestion",
             LangSmith => "/runs/batch",
-            Vercel => "/drain",
+            LangSmithForm => "/runs/multipart",
+            Vercel | Logpush => "/drain",
             _ => "/ingest",
         }
     }
 
     fn content_type(self) -> &'static str {
         match self {
-            Self::SentryEnvelope | Self::Inbox => "application/x-sentry-envelope",
-            Self::OtlpTraces | Self::OtlpLogs => "application/x-protobuf",
-            Self::Ndjson => "application/x-ndjson",
-            Self::Text => "text/plain",
+            Self::SentryEnvelope | Self::SentryReplay | Self::LongEnvelope | Self::Inbox => {
+                "application/x-sentry-envelope"
+            }
+            Self::OtlpTraces | Self::OtlpMetrics | Self::OtlpLogs => "application/x-protobuf",
+            Self::OtlpCall => "application/grpc",
+            Self::Ndjson | Self::LongLines => "application/x-ndjson",
+            // What it is said to be does not count there.
+            Self::Text | Self::Logpush => "text/plain",
             Self::Form => "application/x-www-form-urlencoded",
+            Self::SentryAttachments | Self::SentryMinidump | Self::LangSmithForm | Self::Multipart => {
+                parts::FORM_TYPE
+            }
             _ => "application/json",
         }
     }
@@ -170,10 +255,15 @@ const SAID: [(&str, &str, &str); 17] = [
     ("grpc-accept-encoding", "gzip,", ""),
 ];
 
+/// Where traces are called in.
+const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
 /// A request and what was planted in it.
 pub(crate) struct Sent {
     pub(crate) bytes: Vec<u8>,
     coding: Coding,
+    /// The same head and body, said in frames.
+    pub(crate) is_http2: bool,
     pub(crate) plants: Vec<Plant>,
 }
 
@@ -182,7 +272,8 @@ impl Sent {
         let mut planter = Planter { random, plants: Vec::new() };
         let plain = planter.body(way, nth);
         let coding = match way {
-            Way::Uncoded | Way::UnknownCoding => Coding::Identity,
+            // Of a call, the messages are compressed and not the body.
+            Way::Uncoded | Way::UnknownCoding | Way::OtlpCall => Coding::Identity,
             _ => CODINGS[nth % CODINGS.len()],
         };
         let body = packed(coding, &plain);
@@ -213,11 +304,18 @@ impl Sent {
                 mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
             head += &format!("x-vercel-signature: {digest}\r\n");
         }
+        if way == Way::Logpush {
+            head += &format!("authorization: {}\r\n", String::from_utf8_lossy(DRAIN_SECRET));
+        }
+        if way == Way::OtlpCall {
+            head += "te: trailers\r\ngrpc-encoding: gzip\r\n";
+        }
         if way == Way::Framing {
             head += &format!("x-folded: {}\r\n {}\r\n", planter.value(), planter.value());
         }
         head += &format!("content-length: {}\r\n\r\n", body.len());
-        Self { bytes: [head.as_bytes(), &body].concat(), coding, plants: planter.plants }
+        let is_http2 = way.is_http2();
+        Self { bytes: [head.as_bytes(), &body].concat(), coding, is_http2, plants: planter.plants }
     }
 
     /// Head, and body without its coding.
@@ -228,7 +326,7 @@ impl Sent {
     }
 }
 
-fn packed(coding: Coding, plain: &[u8]) -> Vec<u8> {
+pub(crate) fn packed(coding: Coding, plain: &[u8]) -> Vec<u8> {
     if coding != Coding::Deflate {
         return crate::support::packed(coding, plain);
     }
@@ -244,8 +342,15 @@ pub(crate) fn unpacked(name: Option<&str>, body: &[u8]) -> Vec<u8> {
     tamis::decode::whole(coding, limits, body).expect("it is in its coding")
 }
 
-/// The texts of a body in protobuf, a line each; nothing of another. A number in front of a text would pass for a part of it.
+/// The texts of a body in protobuf, a line each, and what is packed inside a body; nothing of another. A number in front of a
+/// text would pass for a part of it.
 pub(crate) fn strings(target: &str, body: &[u8]) -> Vec<u8> {
+    if target == EXPORT {
+        return strings("/v1/traces", &parts::message(body));
+    }
+    if target == "/api/42/envelope/" {
+        return parts::recording(body);
+    }
     let mut texts = Vec::new();
     let mut tell = |value: Option<&AnyValue>| match value.and_then(|value| value.value.as_ref()) {
         Some(Any::StringValue(text)) => texts.push(text.clone()),
@@ -258,6 +363,19 @@ pub(crate) fn strings(target: &str, body: &[u8]) -> Vec<u8> {
             let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
             let spans = scopes.flat_map(|scope| &scope.spans);
             spans.flat_map(|span| &span.attributes).for_each(|pair| tell(pair.value.as_ref()));
+        }
+        "/v1/metrics" => {
+            let request = ExportMetricsServiceRequest::decode(body).expect("it is one still");
+            let scopes = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+            for metric in scopes.flat_map(|scope| &scope.metrics) {
+                tell(Some(&AnyValue { value: Some(Any::StringValue(metric.description.clone())) }));
+                let Some(Data::Gauge(gauge)) = &metric.data else { panic!("only gauges are sent") };
+                for point in &gauge.data_points {
+                    let exemplars = point.exemplars.iter().flat_map(|exemplar| &exemplar.filtered_attributes);
+                    let attributes = point.attributes.iter().chain(exemplars);
+                    attributes.for_each(|pair| tell(pair.value.as_ref()));
+                }
+            }
         }
         "/v1/logs" => {
             let request = ExportLogsServiceRequest::decode(body).expect("it is one still");
@@ -282,14 +400,14 @@ fn name_of(coding: Coding) -> &'static str {
     }
 }
 
-struct Planter<'r> {
-    random: &'r mut Random,
-    plants: Vec<Plant>,
+pub(crate) struct Planter<'r> {
+    pub(crate) random: &'r mut Random,
+    pub(crate) plants: Vec<Plant>,
 }
 
 impl Planter<'_> {
     /// A value of a kind that tells itself anywhere.
-    fn plant(&mut self) -> String {
+    pub(crate) fn plant(&mut self) -> String {
         let plant = match self.random.below(5) {
             0 => Kind::Email.plant(self.random),
             1 => Kind::Ip.plant(self.random),
@@ -331,7 +449,7 @@ impl Planter<'_> {
     }
 
     /// A value in some text, behind some layers.
-    fn text(&mut self, depth_max: usize) -> String {
+    pub(crate) fn text(&mut self, depth_max: usize) -> String {
         let depth = self.random.below(depth_max + 1);
         let value = self.plant();
         buried(self.random, &value, depth)
@@ -362,16 +480,37 @@ impl Planter<'_> {
                 out.push(b'\n');
                 out
             }
-            Way::OtlpTraces => ExportTraceServiceRequest {
-                resource_spans: vec![ResourceSpans {
-                    scope_spans: vec![ScopeSpans {
-                        spans: (1..=6).map(|at| self.span(at)).collect(),
-                        ..ScopeSpans::default()
+            Way::SentryReplay => parts::replay(self, &id),
+            Way::SentryAttachments => parts::attachments(self),
+            Way::SentryMinidump => parts::minidump(self),
+            Way::LangSmithForm => parts::runs(self, nth),
+            Way::Multipart => parts::form(self),
+            Way::LongLines => parts::long_lines(self),
+            Way::LongEnvelope => parts::long_envelope(self, &id),
+            Way::OtlpTraces => self.traces(),
+            Way::OtlpCall => parts::call(nth.is_multiple_of(2), &self.traces()),
+            Way::OtlpMetrics => ExportMetricsServiceRequest {
+                resource_metrics: vec![ResourceMetrics {
+                    scope_metrics: vec![ScopeMetrics {
+                        metrics: (0..4).map(|_| self.metric()).collect(),
+                        ..ScopeMetrics::default()
                     }],
-                    ..ResourceSpans::default()
+                    ..ResourceMetrics::default()
                 }],
             }
             .encode_to_vec(),
+            Way::OtlpProfiles => {
+                let mut texts = vec![String::new()];
+                texts.extend((0..8).map(|_| self.text(DEPTH)));
+                let attribute = json!({"keyStrindex": 1, "value": {"stringValue": self.text(DEPTH)}});
+                let profile = json!({"profileId": "abababababababababababababababab", "durationNano": "12"});
+                json!({
+                    "resourceProfiles": [{"scopeProfiles": [{"profiles": [profile]}]}],
+                    "dictionary": {"stringTable": texts, "attributeTable": [{}, attribute]}
+                })
+                .to_string()
+                .into_bytes()
+            }
             Way::OtlpLogs => ExportLogsServiceRequest {
                 resource_logs: vec![ResourceLogs {
                     scope_logs: vec![ScopeLogs {
@@ -406,7 +545,7 @@ impl Planter<'_> {
                 json!({"id": format!("15738171873303770617173{nth:05}"), "message": detail, "timestamp": 1_573_817_187_330_u64,
                        "deploymentId": "dpl_0example", "source": "lambda"})
             }, Value::Array),
-            Way::Json | Way::UnknownCoding | Way::Uncoded | Way::NoRoute | Way::Framing => self.batch(
+            Way::Json | Way::JsonHttp2 | Way::UnknownCoding | Way::Uncoded | Way::NoRoute | Way::Framing => self.batch(
                 |detail, nth| json!({"n": nth, "detail": detail}),
                 |batch| json!({"rows": batch}),
             ),
@@ -414,7 +553,7 @@ impl Planter<'_> {
                 let whole = self.batch(|detail, nth| json!({"n": nth, "detail": detail}), |batch| json!({"rows": batch}));
                 whole[..whole.len() - 3].to_vec()
             }
-            Way::Ndjson => self.lines(|detail| json!({"level": "info", "detail": detail}).to_string()),
+            Way::Ndjson | Way::Logpush => self.lines(|detail| json!({"level": "info", "detail": detail}).to_string()),
             // What begins with a bracket would have to be JSON.
             Way::Text => {
                 [b"started\n".as_slice(), &self.lines(|detail| detail.replace(['\n', '\r'], " "))].concat()
@@ -444,6 +583,30 @@ impl Planter<'_> {
             out.push('\n');
         }
         out.into_bytes()
+    }
+
+    fn traces(&mut self) -> Vec<u8> {
+        let spans = (1..=6).map(|at| self.span(at)).collect();
+        let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+    }
+
+    fn metric(&mut self) -> Metric {
+        let exemplar =
+            Exemplar { filtered_attributes: vec![self.attribute("app.note")], ..Exemplar::default() };
+        let point = NumberDataPoint {
+            attributes: vec![self.attribute("app.detail")],
+            exemplars: vec![exemplar],
+            time_unix_nano: 1_760_520_026_781_239_000,
+            ..NumberDataPoint::default()
+        };
+        Metric {
+            name: "carts.open".to_owned(),
+            description: self.text(DEPTH),
+            data: Some(Data::Gauge(Gauge { data_points: vec![point] })),
+            ..Metric::default()
+        }
     }
 
     fn attribute(&mut self, key: &str) -> KeyValue {

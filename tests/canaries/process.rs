@@ -1,13 +1,19 @@
 //! `tamis serve` with a route for each protocol, asked over sockets and watched from outside.
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::body::Sent;
 use crate::support::LONG;
+use crate::support::tls::{self, Authority};
 
 const TAMIS: &str = env!("CARGO_BIN_EXE_tamis");
 /// What the drains of platforms are signed with.
@@ -22,19 +28,37 @@ pub(crate) struct Answer {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// How senders come in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    Clear,
+    Tls,
+}
+
 pub(crate) struct Served {
     child: Child,
+    /// Behind TLS: who vouches for it.
+    authority: Option<Authority>,
     ingest: SocketAddr,
     admin: SocketAddr,
     dir: PathBuf,
 }
 
 impl Served {
-    pub(crate) async fn start(dir: &Path, upstream: SocketAddr) -> Self {
+    pub(crate) async fn start(dir: &Path, upstream: SocketAddr, port: Port) -> Self {
         let (ingest, admin) = (free_port().await, free_port().await);
         std::fs::write(dir.join("secret"), DRAIN_SECRET).expect("writable");
+        let authority = (port == Port::Tls).then(Authority::new);
+        let pair = authority.as_ref().map_or_else(String::new, |authority| {
+            let files = authority.sign("localhost", tls::VALID).write(dir);
+            format!(
+                "[listen.tls]\ncert_file = \"{}\"\nkey_file = \"{}\"\n",
+                files.cert_file.display(),
+                files.key_file.display()
+            )
+        });
         let mut text = format!(
-            "version = 1\n[listen]\ningest = \"{ingest}\"\nadmin = \"{admin}\"\n[spool]\ndir = \"{}\"\n",
+            "version = 1\n[listen]\ningest = \"{ingest}\"\nadmin = \"{admin}\"\n{pair}[spool]\ndir = \"{}\"\n",
             dir.join("spool").display()
         );
         for protocol in
@@ -45,20 +69,22 @@ impl Served {
                  match = {{ host = \"{protocol}.example.com\" }}\n"
             );
         }
-        text += &format!(
-            "[[routes]]\nname = \"vercel\"\nprotocol = \"vercel\"\nupstream = \"http://{upstream}\"\n\
-             match = {{ host = \"vercel.example.com\" }}\nplatform = {{ secret_file = \"{}\" }}\n\
-             [[routes]]\nname = \"inbox\"\nprotocol = \"sentry\"\nupstream = \"inbox\"\n\
-             match = {{ host = \"inbox.example.com\" }}\n",
-            dir.join("secret").display()
-        );
+        for platform in ["vercel", "logpush"] {
+            text += &format!(
+                "[[routes]]\nname = \"{platform}\"\nprotocol = \"{platform}\"\nupstream = \"http://{upstream}\"\n\
+                 match = {{ host = \"{platform}.example.com\" }}\nplatform = {{ secret_file = \"{}\" }}\n",
+                dir.join("secret").display()
+            );
+        }
+        text += "[[routes]]\nname = \"inbox\"\nprotocol = \"sentry\"\nupstream = \"inbox\"\n\
+                 match = { host = \"inbox.example.com\" }\n";
         std::fs::write(dir.join("tamis.toml"), text).expect("writable");
         let log = std::fs::File::create(dir.join("log")).expect("writable");
         let mut command = Command::new(TAMIS);
         command.args(["serve", "--workers", "2", "-c"]).arg(dir.join("tamis.toml")).env("TAMIS_LOG", "trace");
         command.stderr(log.try_clone().expect("a file")).stdout(log).stdin(Stdio::null());
         let child = command.spawn().expect("it starts");
-        let served = Self { child, ingest, admin, dir: dir.to_owned() };
+        let served = Self { child, authority, ingest, admin, dir: dir.to_owned() };
         let accepts = async {
             while TcpStream::connect(served.ingest).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -69,13 +95,21 @@ impl Served {
     }
 
     /// Sends a whole request that asks for the connection to be closed.
-    pub(crate) async fn send(&self, request: &[u8]) -> Answer {
-        exchange(self.ingest, request).await
+    pub(crate) async fn send(&self, sent: &Sent) -> Answer {
+        let stream = TcpStream::connect(self.ingest).await.expect("it accepts");
+        let Some(authority) = &self.authority else { return say(sent, stream).await };
+        let alpn: &[&[u8]] = if sent.is_http2 { &[b"h2"] } else { &[b"http/1.1"] };
+        let connector = authority.client(alpn, rustls::ALL_VERSIONS);
+        let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+        say(sent, connector.connect(name, stream).await.expect("it vouches for itself")).await
     }
 
     pub(crate) async fn ask(&self, path: &str) -> Answer {
         let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin);
-        exchange(self.admin, request.as_bytes()).await
+        {
+            let stream = TcpStream::connect(self.admin).await.expect("it accepts");
+            exchange(stream, request.as_bytes()).await
+        }
     }
 
     pub(crate) async fn wait_for(&self, name: &str, value: u64) {
@@ -103,9 +137,9 @@ impl Served {
         assert!(ended > 500, "{json}");
     }
 
-    pub(crate) fn export(&self) -> Vec<u8> {
+    pub(crate) fn export(&self, options: &[&str]) -> Vec<u8> {
         let mut command = Command::new(TAMIS);
-        command.args(["spool", "export", "--dir"]).arg(self.dir.join("spool"));
+        command.args(["spool", "export", "--dir"]).arg(self.dir.join("spool")).args(options);
         command.output().expect("it runs").stdout
     }
 
@@ -122,16 +156,52 @@ impl Served {
     }
 }
 
-async fn exchange(to: SocketAddr, request: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(to).await.expect("it accepts");
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for T {}
+
+async fn say(sent: &Sent, stream: impl Stream) -> Answer {
+    if sent.is_http2 { call(stream, &sent.bytes).await } else { exchange(stream, &sent.bytes).await }
+}
+
+async fn exchange(mut stream: impl Stream, request: &[u8]) -> Answer {
     // What is refused early may close before all is written; the answer is there to be read all the same.
-    let sent = stream.write_all(request).await;
+    let written = stream.write_all(request).await;
     let mut bytes = Vec::new();
     let read = tokio::time::timeout(LONG, stream.read_to_end(&mut bytes)).await.expect("in time");
-    assert!(read.is_ok() || sent.is_err() || !bytes.is_empty(), "no answer");
+    assert!(read.is_ok() || written.is_err() || !bytes.is_empty(), "no answer");
     let text = String::from_utf8_lossy(&bytes);
     let status = text.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
     Answer { status, bytes }
+}
+
+/// The same request over HTTP/2; of the answer head, body and trailers.
+async fn call(stream: impl Stream, request: &[u8]) -> Answer {
+    let end = memchr::memmem::find(request, b"\r\n\r\n").expect("a head");
+    let head = std::str::from_utf8(&request[..end]).expect("text");
+    let mut lines = head.split("\r\n");
+    let target = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a target");
+    let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(": ")).collect();
+    let host = fields.iter().find(|(name, _)| *name == "host").expect("it has one").1;
+    let mut asked = Request::post(format!("http://{host}{target}"));
+    for (name, value) in fields.iter().filter(|(name, _)| !["host", "connection"].contains(name)) {
+        asked = asked.header(*name, *value);
+    }
+    let asked = asked.body(Full::new(Bytes::copy_from_slice(&request[end + 4..]))).expect("a request");
+    let io = TokioIo::new(stream);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let answer = tokio::time::timeout(LONG, sender.send_request(asked)).await.expect("in time");
+    let (head, mut body) = answer.expect("an answer").into_parts();
+    let mut bytes = format!("{:?}\n", head.headers).into_bytes();
+    while let Some(frame) = body.frame().await {
+        match frame.expect("all of it").into_data() {
+            Ok(piece) => bytes.extend_from_slice(&piece),
+            Err(trailers) => bytes.extend_from_slice(format!("\n{trailers:?}").as_bytes()),
+        }
+    }
+    connection.abort();
+    Answer { status: head.status.as_u16(), bytes }
 }
 
 pub(crate) async fn free_port() -> SocketAddr {
