@@ -14,6 +14,7 @@ pub(crate) mod literals;
 pub(crate) mod matcher;
 pub(crate) mod names;
 pub(crate) mod numbers;
+mod placeholder;
 pub(crate) mod search;
 pub(crate) mod shapes;
 pub(crate) mod simd;
@@ -91,10 +92,6 @@ impl Work {
     }
 }
 
-/// Stand-ins of others that hide nothing and are left alone.
-const FOREIGN_STAND_INS: &[&[u8]] =
-    &[b"[Filtered]", b"[REDACTED]", b"[redacted]", b"__REDACTED__", b"<REDACTED>"];
-
 /// Longest stand-in in percent-encoding that is looked into: each byte as three.
 const PERCENT_STAND_IN_BYTES_MAX: usize = 3 * 130;
 
@@ -107,7 +104,7 @@ pub(crate) const PSEUDONYM_DOMAIN: &str = "@pseudonym.invalid";
 /// what replaced the value of a query parameter, or the pseudonym of an e-mail address.
 /// LEAK: a sender could write one himself; it would say no more than its counts.
 pub(crate) fn is_stand_in(value: &[u8]) -> bool {
-    if !matches!(value.first(), Some(b'[' | b'_' | b'<' | b'%' | b'*')) {
+    if !matches!(value.first(), Some(b'[' | b'_' | b'<' | b'%' | b'*' | b'$' | b'@' | b'r')) {
         let local = value.strip_suffix(PSEUDONYM_DOMAIN.as_bytes());
         return local.is_some_and(|hex| hex.len() == 16 && hex.iter().all(u8::is_ascii_hexdigit));
     }
@@ -115,7 +112,7 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
     if value.first() == Some(&b'*') {
         return value.iter().all(|byte| matches!(byte, b'*' | b' ' | b'\n'));
     }
-    if FOREIGN_STAND_INS.contains(&value) {
+    if placeholder::is_placeholder(value) {
         return true;
     }
     if value.first() == Some(&b'%') && value.len() <= PERCENT_STAND_IN_BYTES_MAX {

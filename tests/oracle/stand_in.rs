@@ -93,7 +93,6 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
         let regex = format!(r"^\[(?:{})(?::[0-9a-fA-F]*)?(?: [a-z]+=[0-9]+)*\]$", words.join("|"));
         Regex::new(&regex).expect("a regex")
     });
-    let foreign: [&[u8]; 5] = [b"[Filtered]", b"[REDACTED]", b"[redacted]", b"__REDACTED__", b"<REDACTED>"];
     if value.starts_with(b"%") && value.len() <= 390 {
         let plain = Decoded::read(Layer::Percent, value).text;
         return plain.starts_with(b"[") && is_stand_in(&plain);
@@ -109,5 +108,25 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
     } else {
         value
     };
-    foreign.contains(&value) || (ours.len() <= 130 && OURS.is_match(ours))
+    is_placeholder(value) || (ours.len() <= 130 && OURS.is_match(ours))
+}
+
+/// True for what others put where they took something out.
+fn is_placeholder(value: &[u8]) -> bool {
+    static REGEX: LazyLock<Regex> = LazyLock::new(|| {
+        let kinds = "account|address|api|audio|body|card|completion|content|credential|credentials|credit|data|document|email|file|id|image|information|input|ip|key|location|media|message|messages|name|number|output|password|payload|person|personal|phi|phone|pii|private|project|prompt|response|secret|sensitive|ssn|text|token|tool|url|user|username|value|vector|video";
+        let counts = "bytes|chars|length|lines|tokens|words";
+        let told = format!(
+            r"\[(?i:redacted)[:_ -] ?(?i:{kinds})(?:[ _-](?i:{kinds})){{0,3}}(?:[ _-](?:{counts})=[0-9]{{1,9}}){{0,6}}\]"
+        );
+        let families = "image|audio|video|text|application";
+        let subtypes = r"aac|avif|bmp|css|csv|flac|gif|heic|html|jpeg|jpg|json|markdown|mp3|mp4|mpeg|msword|octet-stream|oga|ogg|opus|pdf|plain|png|quicktime|rtf|svg\+xml|tiff|wav|webm|webp|x-wav|xml|zip";
+        let id = "[A-Za-z0-9_-]{22}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
+        let media = format!(
+            r"@@@langfuseMedia:type=(?:{families})/(?:{subtypes})\|id=(?:{id})\|source=(?:base64_data_uri|base64|bytes|file)@@@"
+        );
+        let whole = r"\[Filtered\]|\[REDACTED\]|\[redacted\]|__REDACTED__|<REDACTED>|\[Blob substitute\]|redacted-by-litellm|\[base64 image redacted\]|\$\$_posthog_redacted_based_on_masking_rules_\$\$|\$\$_posthog_value_too_long_\$\$";
+        Regex::new(&format!("^(?-u:{whole}|{told}|{media})$")).expect("a regex")
+    });
+    REGEX.is_match(value)
 }

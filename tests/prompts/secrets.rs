@@ -81,8 +81,30 @@ fn case_076_what_was_redacted_before_stays() {
         "[REDACTED]",
         "<REDACTED>",
         "[media]",
+        "redacted-by-litellm",
+        "[Blob substitute]",
+        "[base64 image redacted]",
+        "$$_posthog_redacted_based_on_masking_rules_$$",
+        "@@@langfuseMedia:type=image/png|id=AbCdEf0123_-AbCdEf0123|source=base64_data_uri@@@",
+        "[redacted:prompt chars=212 words=37 lines=3]",
+        "[REDACTED_EMAIL]",
     ] {
         json(&format!(r#"{{"prompt":"{stand_in}","gen_ai.prompt":"{stand_in}"}}"#));
         check(ItemFormat::Json, ItemScope::Sentry, &format!(r#"{{"extra":{{"prompt":"{stand_in}"}}}}"#));
     }
+}
+
+/// What only begins like a stand-in of others is content, and what the patterns find in it elsewhere goes.
+#[test]
+fn a_stand_in_with_something_in_it_is_none() {
+    for content in [
+        "[redacted: jane@example.com]",
+        "[Blob substitute for Jane]",
+        "redacted-by-litellm: a teal fox",
+        "@@@langfuseMedia:type=image/png|id=jane-roe-1-example-road|source=bytes@@@",
+    ] {
+        json(&format!(r#"{{"prompt":"«prompt:{content}»"}}"#));
+    }
+    json(r#"{"detail":"[redacted: «email:jane@example.com»]"}"#);
+    text("took out [REDACTED_EMAIL «email:jane@example.com»]");
 }
