@@ -1,8 +1,8 @@
 //! HTML character references: `jane&#64;example.com`, `{&quot;prompt&quot;:&quot;…&quot;}`.
 //!
 //! In: bytes that begin with `&`. Out: what the reference stands for and how long it is. Of the names only
-//! those are known that can hide structure or a part of an address; any other stands for itself, and so does
-//! what is cut. A hard blank reads as a plain one, which is what patterns look for.
+//! those are known that can hide structure, or a part of an address or of a person's name; any other stands for itself, and so
+//! does what is cut. A hard blank reads as a plain one, which is what patterns look for.
 //! Format: <https://html.spec.whatwg.org/multipage/syntax.html#character-references>
 
 /// The names that are known.
@@ -10,29 +10,82 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().map(|(name, _)| *name)
 }
 
-/// Names that can hide structure, punctuation of addresses and blanks. Longest: [`NAME_BYTES_MAX`].
+/// Names that can hide structure, punctuation of addresses, blanks, and letters. Longest: [`NAME_BYTES_MAX`].
+///
+/// SPEC: the letters are all of HTML 4: Latin-1, <https://www.w3.org/TR/html401/sgml/entities.html#h-24.2>, and those of Latin
+/// Extended in section 24.4.
 const NAMES: &[(&str, char)] = &[
+    ("AElig", 'Æ'),
     ("AMP", '&'),
+    ("Aacute", 'Á'),
+    ("Acirc", 'Â'),
+    ("Agrave", 'À'),
+    ("Aring", 'Å'),
+    ("Atilde", 'Ã'),
+    ("Auml", 'Ä'),
+    ("Ccedil", 'Ç'),
+    ("ETH", 'Ð'),
+    ("Eacute", 'É'),
+    ("Ecirc", 'Ê'),
+    ("Egrave", 'È'),
+    ("Euml", 'Ë'),
     ("GT", '>'),
+    ("Iacute", 'Í'),
+    ("Icirc", 'Î'),
+    ("Igrave", 'Ì'),
+    ("Iuml", 'Ï'),
     ("LT", '<'),
     ("NewLine", '\n'),
+    ("Ntilde", 'Ñ'),
+    ("OElig", 'Œ'),
+    ("Oacute", 'Ó'),
+    ("Ocirc", 'Ô'),
+    ("Ograve", 'Ò'),
+    ("Oslash", 'Ø'),
+    ("Otilde", 'Õ'),
+    ("Ouml", 'Ö'),
     ("QUOT", '"'),
+    ("Scaron", 'Š'),
+    ("THORN", 'Þ'),
     ("Tab", '\t'),
+    ("Uacute", 'Ú'),
+    ("Ucirc", 'Û'),
+    ("Ugrave", 'Ù'),
+    ("Uuml", 'Ü'),
+    ("Yacute", 'Ý'),
+    ("Yuml", 'Ÿ'),
+    ("aacute", 'á'),
+    ("acirc", 'â'),
+    ("aelig", 'æ'),
+    ("agrave", 'à'),
     ("amp", '&'),
     ("apos", '\''),
+    ("aring", 'å'),
     ("ast", '*'),
+    ("atilde", 'ã'),
+    ("auml", 'ä'),
     ("bsol", '\\'),
+    ("ccedil", 'ç'),
     ("colon", ':'),
     ("comma", ','),
     ("commat", '@'),
     ("dash", '\u{2010}'),
     ("dollar", '$'),
+    ("eacute", 'é'),
+    ("ecirc", 'ê'),
+    ("egrave", 'è'),
     ("emsp", ' '),
     ("ensp", ' '),
     ("equals", '='),
+    ("eth", 'ð'),
+    ("euml", 'ë'),
     ("excl", '!'),
     ("gt", '>'),
     ("hyphen", '\u{2010}'),
+    ("iacute", 'í'),
+    ("icirc", 'î'),
+    ("igrave", 'ì'),
+    ("iuml", 'ï'),
     ("lbrace", '{'),
     ("lbrack", '['),
     ("lcub", '{'),
@@ -42,7 +95,15 @@ const NAMES: &[(&str, char)] = &[
     ("lt", '<'),
     ("minus", '\u{2212}'),
     ("nbsp", ' '),
+    ("ntilde", 'ñ'),
     ("num", '#'),
+    ("oacute", 'ó'),
+    ("ocirc", 'ô'),
+    ("oelig", 'œ'),
+    ("ograve", 'ò'),
+    ("oslash", 'ø'),
+    ("otilde", 'õ'),
+    ("ouml", 'ö'),
     ("percnt", '%'),
     ("period", '.'),
     ("plus", '+'),
@@ -53,11 +114,20 @@ const NAMES: &[(&str, char)] = &[
     ("rcub", '}'),
     ("rpar", ')'),
     ("rsqb", ']'),
+    ("scaron", 'š'),
     ("semi", ';'),
     ("sol", '/'),
+    ("szlig", 'ß'),
     ("thinsp", ' '),
+    ("thorn", 'þ'),
+    ("uacute", 'ú'),
+    ("ucirc", 'û'),
+    ("ugrave", 'ù'),
+    ("uuml", 'ü'),
     ("verbar", '|'),
     ("vert", '|'),
+    ("yacute", 'ý'),
+    ("yuml", 'ÿ'),
 ];
 
 /// The longest name that is looked up.
@@ -155,6 +225,11 @@ mod tests {
             ("&#;&#x;&#xg;&;&", "&#;&#x;&#xg;&;&"),
             ("&#0;&#xd800;&#x110000;&#4294967360;", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}"),
             ("&#233;&#x1f98a;", "\u{e9}\u{1f98a}"),
+            (
+                "J&ouml;rg &Ouml;zg&uuml;r, Ren&eacute;e &AElig;&oslash;&Scaron;",
+                "J\u{f6}rg \u{d6}zg\u{fc}r, Ren\u{e9}e \u{c6}\u{f8}\u{160}",
+            ),
+            ("&ouml &ouMl; &times; &divide;", "&ouml &ouMl; &times; &divide;"),
             ("&#00000000000000064;", "&#00000000000000064;"),
             ("&#0000000000000064;", "@"),
         ] {
@@ -166,6 +241,21 @@ mod tests {
     fn names_are_in_order_and_none_is_too_long() {
         assert!(NAMES.is_sorted_by(|a, b| a.0 < b.0));
         assert_eq!(NAMES.iter().map(|(name, _)| name.len()).max(), Some(NAME_BYTES_MAX));
+    }
+
+    /// Each letter by its name is the letter by its number, and ends where the name does.
+    #[test]
+    fn named_letters_are_those_of_their_numbers() {
+        let letters: Vec<_> = NAMES.iter().filter(|(_, c)| c.is_alphabetic()).collect();
+        assert_eq!(letters.len(), 62 + 5);
+        for (name, letter) in letters {
+            let by_name = read(format!("J&{name};rg").as_bytes());
+            assert_eq!(by_name.text, format!("J{letter}rg").as_bytes(), "{name}");
+            assert_eq!(by_name.text, read(format!("J&#{};rg", u32::from(*letter)).as_bytes()).text, "{name}");
+            let (at, end) = (1, 1 + letter.len_utf8());
+            assert_eq!(by_name.encoded(at..end), 1..1 + name.len() + 2, "{name}");
+            assert!(by_name.is_escaped(&(at..end)));
+        }
     }
 
     #[test]
