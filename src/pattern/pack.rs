@@ -195,6 +195,9 @@ pub struct FieldSpec {
     /// What stands here names the person of the event, so it is replaced wherever else the event says it.
     #[serde(default)]
     pub learn: bool,
+    /// With `learn`: it holds one part of a name, which is not looked for if it is short or a word as well.
+    #[serde(default)]
+    pub name_part: bool,
     /// Keys of objects below the field with blanks in them are hits too: what was asked, and what came of it.
     #[serde(default)]
     pub keyed: bool,

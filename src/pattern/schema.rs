@@ -94,6 +94,11 @@ const FIELD: &[Key] = &[
     may("numbers", Shape::Flag, "Numbers are hits too and become 0."),
     may("keyed", Shape::Flag, "Keys with blanks in them are hits too."),
     may("learn", Shape::Flag, "The value is replaced wherever else the event says it."),
+    may(
+        "name_part",
+        Shape::Flag,
+        "With `learn`: one part of a name, not looked for if it is short or a word as well.",
+    ),
     may("keep", Shape::Texts, "Keys below the field whose short words stay; `*` for all."),
     may("fallback", Shape::Flag, "Says nothing where the rule of a container around it does."),
     may("words", Shape::Texts, "Whole values that stay."),

@@ -524,6 +524,10 @@ impl Builder {
             let message = format!("field `{}` takes no value away, so there is nothing to learn", spec.name);
             self.problems.push(spec.at("learn").problem(message));
         }
+        if spec.name_part && !spec.learn {
+            let message = format!("field `{}` learns nothing, so `name_part` says nothing", spec.name);
+            self.problems.push(spec.at("name_part").problem(message));
+        }
         let mut paths = Vec::new();
         for path in &spec.paths {
             match FieldPath::parse(path) {
@@ -701,6 +705,20 @@ mod tests {
         let pack = pack::parse(text, "patterns/network.toml").expect("a pack");
         let told = PatternSet::compile(&[pack], &[]).expect_err("far too large");
         assert!(told[0].message.contains("exceeded limit"), "{}", told[0]);
+    }
+
+    #[test]
+    fn learning_says_of_what() {
+        let rule = |more: &str| {
+            let head = "[[field]]\nname = 'f'\npaths = ['a']\nwhy = 'w'\nhits = []\nmisses = []\n";
+            let packs = [pack::parse(&format!("{head}{more}"), "p.toml").expect("a pack")];
+            PatternSet::compile(&packs, &[]).map(drop).map_err(|told| told[0].to_string())
+        };
+        assert_eq!(rule("class = 'person'\nlearn = true\nname_part = true\n"), Ok(()));
+        let told = rule("class = 'person'\nname_part = true\n").expect_err("nothing is learnt");
+        assert_eq!(told, "p.toml:8:13: field `f` learns nothing, so `name_part` says nothing");
+        let told = rule("kind = 'exempt'\nlearn = true\n").expect_err("nothing is taken away");
+        assert_eq!(told, "p.toml:8:9: field `f` takes no value away, so there is nothing to learn");
     }
 
     /// All at once, each at the value that is wrong.

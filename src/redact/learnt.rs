@@ -12,7 +12,8 @@
 //! one on, since what came before is gone.
 //!
 //! What is learnt: 4 to 128 bytes with a word of three letters or digits; numbers from six digits on; no common word, no
-//! stand-in. Of a name in two words the parts alone are not learnt: `Mark` in `Mark Roe` is a word of every day. Of what
+//! stand-in. Of a name in two words the parts alone are not learnt: `Mark` in `Mark Roe` is a word of every day. A field for
+//! one part of a name (`name_part`) teaches it from five letters on, unless it is a word, a place or a program as well. Of what
 //! lies below a field, list elements and the `value` of an attribute are learnt, other members are details.
 //! How it is found: without ASCII case, not inside a longer word, and a blank of it may be written as `+`, `_`, `.` or `-`.
 //!
@@ -49,6 +50,8 @@ const VALUE_BYTES: std::ops::RangeInclusive<usize> = 4..=128;
 /// Letters and digits, all beyond ASCII included, that a value needs; digits if it has nothing else.
 const LETTERS_MIN: usize = 4;
 const DIGITS_MIN: usize = 6;
+/// The same of one part of a name: shorter ones are words of some language too often.
+const NAME_PART_LETTERS_MIN: usize = 5;
 /// Bytes of the longest word of a value by which it is found, and shortest such word.
 const ANCHOR_BYTES: std::ops::RangeInclusive<usize> = 3..=16;
 /// Bytes of decoded texts that are kept for the quick pass. Past it the item is walked again unasked.
@@ -156,6 +159,9 @@ impl Learnt {
             return;
         }
         let Some(anchor) = anchor_if_telling(bytes) else { return };
+        if rule.name_part && !is_telling_part(bytes) {
+            return;
+        }
         let is_known =
             |value: &Value| value.detector == rule.detector && self.arena[value.bytes.clone()] == *bytes;
         if self.values.iter().any(is_known) {
@@ -402,6 +408,12 @@ fn anchor_if_telling(value: &[u8]) -> Option<Range<usize>> {
     longest_word(&value[..local]).or_else(|| longest_word(value))
 }
 
+/// True for a part of a name that says whose it is wherever it stands: long enough, and no other word.
+fn is_telling_part(value: &[u8]) -> bool {
+    value.iter().filter(|byte| is_word(**byte)).count() >= NAME_PART_LETTERS_MIN
+        && !is_in(common::COMMON_NAMES, value)
+}
+
 /// The first of the longest runs of letters and digits.
 fn longest_word(text: &[u8]) -> Option<Range<usize>> {
     let (mut longest, mut at) = (0..0, 0);
@@ -522,13 +534,17 @@ fn head(text: &[u8]) -> Option<u32> {
 
 /// True for a word that stands for nobody, or says too many other things.
 fn is_common(value: &[u8]) -> bool {
+    let is_ours = |class: &Class| class.word().as_bytes().eq_ignore_ascii_case(value);
+    is_in(common::COMMON, value) || Class::ALL.iter().any(is_ours)
+}
+
+/// True if a list that is in order holds a word, in whatever case.
+fn is_in(words: &[&str], value: &[u8]) -> bool {
     let mut folded = [0; COMMON_BYTES_MAX];
     let Some(folded) = folded.get_mut(..value.len()) else { return false };
     folded.copy_from_slice(value);
     folded.make_ascii_lowercase();
-    let is_ours = |class: &Class| class.word().as_bytes() == folded;
-    common::COMMON.binary_search_by(|word| word.as_bytes().cmp(folded)).is_ok()
-        || Class::ALL.iter().any(is_ours)
+    words.binary_search_by(|word| word.as_bytes().cmp(folded)).is_ok()
 }
 
 /// Longest common word.

@@ -37,7 +37,7 @@ pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey
 pub use binary::BinaryKind;
 pub use head::Head;
 #[doc(hidden)] // for the tests' own writing of the engine
-pub use learnt::common::COMMON as COMMON_WORDS;
+pub use learnt::common::{COMMON as COMMON_WORDS, COMMON_NAMES};
 pub use plan::Plan;
 pub(crate) use head::spelled_as_url;
 pub(crate) use scrubber::{Alike, Around, Replacement, Replacements};

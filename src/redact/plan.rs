@@ -65,6 +65,8 @@ pub(crate) struct Rule {
     pub(crate) prose: bool,
     /// Its values are looked for in the rest of the item.
     pub(crate) teaches: bool,
+    /// They are parts of names, of which words of every day are many.
+    pub(crate) name_part: bool,
     /// Keys below whose short words stay, folded.
     pub(crate) keep: Vec<Vec<u8>>,
     /// Short words stay under any key.
@@ -112,6 +114,7 @@ impl Plan {
                 vector: false,
                 prose: false,
                 teaches: false,
+                name_part: false,
                 keep: Vec::new(),
                 keeps_all: false,
                 fallback: false,
@@ -156,6 +159,7 @@ impl Plan {
                     prose: field.spec.prose,
                     teaches: field.spec.learn
                         && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
+                    name_part: field.spec.name_part,
                     keep: field.spec.keep.iter().map(|key| folded(key.as_bytes()).collect()).collect(),
                     keeps_all: field.spec.keep.iter().any(|key| key == "*"),
                     fallback: field.spec.fallback,

@@ -4,7 +4,7 @@ use super::naive::{Edit, Rule, edit};
 use super::paths;
 use super::stand_in::{is_stand_in, stand_in};
 use tamis::pattern::Class;
-use tamis::redact::{Action, COMMON_WORDS};
+use tamis::redact::{Action, COMMON_NAMES, COMMON_WORDS};
 
 /// What a field of the item said, and whose rule took it away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,8 @@ pub(crate) fn learn(taught: &mut Vec<Taught>, rule: &Rule, value: &[u8], is_own:
     let takes = !matches!(rule.action, Action::Keep | Action::Scan | Action::DropItem);
     let new =
         Taught { value: value.to_vec(), detector: rule.detector, class: rule.class, action: rule.action };
-    if rule.learn && takes && (is_own || is_value) && is_telling(value) && !taught.contains(&new) {
+    let is_told = is_telling(value) && (!rule.name_part || is_telling_part(value));
+    if rule.learn && takes && (is_own || is_value) && is_told && !taught.contains(&new) {
         taught.push(new);
         taught.truncate(16);
     }
@@ -46,6 +47,12 @@ fn is_telling(value: &[u8]) -> bool {
         && !is_common
         && !is_stand_in(value)
         && !text.ends_with("@pseudonym.invalid")
+}
+
+/// Of a name in parts, short ones and those that are words too are not looked for.
+fn is_telling_part(value: &[u8]) -> bool {
+    let folded = String::from_utf8_lossy(value).to_ascii_lowercase();
+    value.iter().filter(|byte| is_word(**byte)).count() >= 5 && !COMMON_NAMES.contains(&folded.as_str())
 }
 
 /// Edits of all that was taught, in a text.

@@ -64,3 +64,33 @@ pub const COMMON: &[&str] = &[
     "words", "work", "worker", "workers", "world", "would", "www-data", "year", "yesterday", "young",
     "your", "yours",
 ];
+
+/// Parts of names that are words of every day, places, and programs and their parts as well, in order; beside [`COMMON`], and
+/// counted only where a field holds one part of a name.
+#[rustfmt::skip] // as a paragraph: nobody reads one word a line
+pub const COMMON_NAMES: &[&str] = &[
+    "alexandria", "amber", "anchor", "apollo", "archer", "armor", "arrow", "athena", "aurora", "austin",
+    "award", "baker", "barber", "basil", "beach", "berry", "block", "bloom", "booth", "bradford",
+    "branch", "brand", "bridge", "bridges", "bright", "brooklyn", "brooks", "butler", "camden",
+    "carolina", "carpenter", "carter", "cassandra", "castle", "celeste", "chambers", "chance", "charity",
+    "charlotte", "chelsea", "cherry", "cheyenne", "church", "cleveland", "cooper", "coral", "cross",
+    "crown", "crystal", "daisy", "dakota", "dallas", "delphi", "delta", "denver", "dexter", "diamond",
+    "drake", "early", "eclipse", "ember", "english", "farmer", "fleet", "flint", "flood", "flora",
+    "florence", "flowers", "fountain", "franklin", "french", "frost", "gates", "gemma", "genesis",
+    "georgia", "german", "germany", "glass", "glover", "grove", "hamilton", "hands", "hardy", "harper",
+    "haskell", "hazel", "heart", "hermes", "holiday", "holland", "holly", "honey", "house", "houston",
+    "hudson", "ireland", "ivory", "jackson", "jasmine", "jersey", "jewel", "jordan", "judge", "julia",
+    "jupiter", "karma", "kingston", "knight", "laurel", "lincoln", "london", "lucene", "lucky", "luigi",
+    "madison", "major", "marker", "marks", "marsh", "maven", "mercer", "mercury", "mills", "monterey",
+    "moody", "mount", "noble", "north", "orlando", "oxford", "paper", "paris", "parker", "parks",
+    "pascal", "pearl", "perry", "phoenix", "place", "point", "porter", "potter", "power", "presto",
+    "preston", "prince", "quick", "quinn", "raven", "remote", "richmond", "rocky", "rowan", "royal",
+    "sands", "savage", "savannah", "sawyer", "scala", "seattle", "shade", "sharp", "sherwood", "short",
+    "sierra", "silver", "simple", "singer", "skinner", "small", "smart", "sonoma", "south", "sparks",
+    "speed", "springs", "stack", "stanford", "stark", "steel", "stella", "sterling", "stern", "strange",
+    "strong", "sweet", "swift", "sydney", "taylor", "temple", "terra", "terry", "tiger", "tower",
+    "tracy", "travis", "trees", "trigger", "tucker", "turner", "tyler", "usher", "valley", "ventura",
+    "venus", "vesta", "victoria", "viola", "virginia", "vista", "washington", "waters", "watts",
+    "weaver", "webster", "weeks", "wells", "western", "wheat", "wheeler", "wilder", "willow", "windsor",
+    "winters", "worth", "wright", "zelda",
+];

@@ -59,6 +59,16 @@ hits = []
 misses = []
 
 [[field]]
+name = "part"
+class = "person"
+learn = true
+name_part = true
+paths = ["**.given_name", "**.last_name"]
+why = "w"
+hits = []
+misses = []
+
+[[field]]
 name = "release"
 kind = "exempt"
 paths = ["release"]
@@ -277,6 +287,45 @@ fn only_rules_that_say_so_teach() {
     );
 }
 
+/// One part of a name is looked for if it is long enough to be nobody else's word, and is no word that we know.
+#[test]
+fn parts_of_names_teach_unless_they_are_words() {
+    check(
+        ItemFormat::Json,
+        &[
+            (
+                r#"{"given_name":"Wilhelmina","last_name":"Featherstone","a":"of wilhelmina FEATHERSTONE"}"#,
+                r#"{"given_name":"[person]","last_name":"[person]","a":"of [person] [person]"}"#,
+            ),
+            (
+                r#"{"given_name":"Hatti","a":"no Hatti, Hatties"}"#,
+                r#"{"given_name":"[person]","a":"no [person], Hatties"}"#,
+            ),
+            (r#"{"given_name":"Hatt","a":"no Hatt"}"#, r#"{"given_name":"[person]","a":"no Hatt"}"#),
+            (r#"{"given_name":"Mark","a":"mark it"}"#, r#"{"given_name":"[person]","a":"mark it"}"#),
+            (r#"{"last_name":"Jackson","a":"jackson: no"}"#, r#"{"last_name":"[person]","a":"jackson: no"}"#),
+            (r#"{"last_name":"SYDNEY","a":"sydney"}"#, r#"{"last_name":"[person]","a":"sydney"}"#),
+            // As the name of somebody it is one.
+            (r#"{"username":"Jackson","a":"by jackson"}"#, r#"{"username":"[person]","a":"by [person]"}"#),
+        ],
+    );
+}
+
+/// Letters by their names or numbers in HTML are letters.
+#[test]
+fn letters_that_html_spells_are_read() {
+    check_text(
+        "J\u{f6}rg Roe",
+        &[
+            ("<b>J&ouml;rg Roe</b>", "<b>[person]</b>"),
+            ("<b>J&#246;rg&nbsp;Roe</b>", "<b>[person]</b>"),
+            ("<b>&#x4a;&#xf6;rg Roe</b>", "<b>[person]</b>"),
+            ("J&ouml;rgen Roe, J&Ouml;rg", "J&ouml;rgen Roe, J&Ouml;rg"),
+        ],
+    );
+    check(ItemFormat::Json, &[(r#"{"a":"to j&#x6f;e&#x40;example.com"}"#, r#"{"a":"to [email]"}"#)]);
+}
+
 #[test]
 fn the_stand_in_is_that_of_the_field() {
     check(
@@ -453,6 +502,11 @@ fn every_anchor_is_found() {
 fn common_words_are_in_order() {
     assert!(common::COMMON.is_sorted_by(|a, b| a < b));
     assert!(common::COMMON.iter().all(|word| (4..=COMMON_BYTES_MAX).contains(&word.len())));
+    assert!(common::COMMON_NAMES.is_sorted_by(|a, b| a < b));
+    let lengths = NAME_PART_LETTERS_MIN..=COMMON_BYTES_MAX;
+    assert!(
+        common::COMMON_NAMES.iter().all(|word| lengths.contains(&word.len()) && !is_common(word.as_bytes()))
+    );
 }
 
 /// Nothing of a value is printed.
