@@ -383,6 +383,39 @@ mod tests {
         }
     }
 
+    /// What a reader needs to check an entry: why it is there, where its shape comes from, how sure we are, and what it does.
+    #[test]
+    fn every_embedded_entry_can_be_checked() {
+        let said = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let mut wanting = Vec::new();
+        for pack in crate::pattern::embedded().expect("the embedded packs are read") {
+            for spec in &pack.patterns {
+                let parts = [
+                    ("why", !spec.why.trim().is_empty()),
+                    ("source", said(&spec.source)),
+                    ("stability", said(&spec.stability)),
+                    ("output", said(&spec.output)),
+                    ("hits", !spec.hits.is_empty()),
+                    ("misses", !spec.misses.is_empty()),
+                ];
+                let missing = parts.into_iter().filter(|(_, there)| !there);
+                wanting.extend(missing.map(|(key, _)| format!("{} has no `{key}`", spec.name)));
+            }
+            for spec in &pack.fields {
+                // What only spares a value replaces nothing that could be shown.
+                let spares = matches!(spec.kind.as_deref(), Some("exempt" | "scan" | "grouping"));
+                let parts = [
+                    ("why", !spec.why.trim().is_empty()),
+                    ("source", said(&spec.source)),
+                    ("hits", spares || !spec.hits.is_empty()),
+                ];
+                let missing = parts.into_iter().filter(|(_, there)| !there);
+                wanting.extend(missing.map(|(key, _)| format!("{} has no `{key}`", spec.name)));
+            }
+        }
+        assert!(wanting.is_empty(), "{wanting:#?}");
+    }
+
     #[test]
     fn every_problem_is_told_with_its_place() {
         let text = "[[pattern]]\nname = \"a\"\nclas = \"email\"\n\n[[field]]\nname = 3\n\n[[rule]]\nx = 1\n";
