@@ -444,12 +444,20 @@ fn scrubbed_lines(pair: &mut Pair, envelope: &[u8]) -> Vec<u8> {
 fn agree_on_the_corpus_and_leave_nothing_planted_and_all_that_is_kept() {
     let mut pair = Pair { twice: true, ..Pair::strict() };
     let (planted, kept) = (strings_by_file("planted.json"), strings_by_file("kept.json"));
+    // Personal as well, and found by no rule yet: one that finds it moves it to what is planted.
+    let later = strings_by_file("planted-later.json");
     let mut told = Vec::new();
     for (file, planted) in &planted {
         let envelope = std::fs::read(corpus().join(file)).expect("an envelope");
         let out = scrubbed_lines(&mut pair, &envelope);
         let holds = |text: &String| memchr::memmem::find(&out, text.as_bytes()).is_some();
         told.extend(planted.iter().filter(|text| holds(text)).map(|text| format!("{file} leaks {text:?}")));
+        told.extend(
+            later[file]
+                .iter()
+                .filter(|text| !holds(text))
+                .map(|text| format!("{file} is free of {text:?} now")),
+        );
         told.extend(
             kept[file].iter().filter(|text| !holds(text)).map(|text| format!("{file} loses {text:?}")),
         );

@@ -304,15 +304,14 @@ def clips(prompt):
 def planted():
     people = INVENTED["users"]
     values = [person["email"] for person in people] + [person["ip_address"] for person in people]
+    values += [person["username"] for person in people] + [INVENTED["hard"]["name"], INVENTED["hard"]["phone"]]
     values += INVENTED["emails"] + INVENTED["addresses"] + list(INVENTED["credentials"].values())
-    return values + [clip for prompt in INVENTED["prompts"].values() for clip in clips(prompt)]
+    prompts = [*INVENTED["prompts"].values(), INVENTED["hard"]["prompt_in_error"], INVENTED["hard"]["prompt_in_dump"]]
+    return values + [clip for prompt in prompts for clip in clips(prompt)]
 
 
 def planted_later():
-    names = [person["username"] for person in INVENTED["users"]]
-    hidden = INVENTED["hard"]
-    prompts = [clip for key, value in hidden.items() if key.startswith("prompt") for clip in clips(value)]
-    return names + [hidden["name"], hidden["phone"]] + prompts
+    return clips(INVENTED["hard"]["prompt_in_log"])
 
 
 ID_KEYS = ("event_id", "trace_id", "span_id", "parent_span_id", "sid", "check_in_id", "replay_id")
