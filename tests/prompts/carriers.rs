@@ -23,7 +23,7 @@ fn case_061_a_form_in_one_line() {
 /// The id of the owner is of the class `user_id` where a key is configured; `strict` without one keeps it.
 #[test]
 fn case_063_a_row_that_is_inserted() {
-    json(r#"{"attributes":{"db.body":"{\"prompt\":\"«prompt:x y z»\",\"owner\":\"user_2abc\"}"}}"#);
+    json(r#"{"attributes":{"db.body":"{\"prompt\":\"«prompt:x y z»\",\"owner\":\"«person:user_2abc»\"}"}}"#);
 }
 
 /// Arguments of a server action have no names: a route that takes them declares its elements in its policy. A rule of a policy spares
