@@ -1,4 +1,5 @@
-//! IP and hardware addresses, from ranges set aside for documentation, benchmarks and private networks.
+//! IP and hardware addresses, from ranges that belong to nobody: for documentation, benchmarks, private networks, carriers, and never given
+//! out. First numbers lie on either side of a hundred, since small ones are those of versions too.
 
 use super::plant::Plant;
 use super::random::{HEX, Random, UPPER_HEX};
@@ -7,13 +8,36 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub(crate) fn v4(random: &mut Random) -> Ipv4Addr {
     let mut low = || random.next().to_le_bytes()[0];
     let (a, b, c) = (low(), low(), low().clamp(1, 254));
-    match a % 8 {
-        0 | 1 => Ipv4Addr::new(192, 0, 2, c),
-        2 | 3 => Ipv4Addr::new(198, 51, 100, c),
-        4 | 5 => Ipv4Addr::new(203, 0, 113, c),
-        6 => Ipv4Addr::new(198, 18 + b % 2, b, c),
-        _ => Ipv4Addr::new(172, 16 + b % 16, b, c),
+    match a % 16 {
+        0 => Ipv4Addr::new(192, 0, 2, c),
+        1 => Ipv4Addr::new(198, 51, 100, c),
+        2 => Ipv4Addr::new(203, 0, 113, c),
+        3 | 4 => Ipv4Addr::new(198, 18 + b % 2, b, c),
+        5 | 6 => Ipv4Addr::new(172, 16 + b % 16, b, c),
+        7 => Ipv4Addr::new(192, 168, b, c),
+        8 => Ipv4Addr::new(100, 64 + b % 64, b, c),
+        9 => Ipv4Addr::new(169, 254, b, c),
+        10 => Ipv4Addr::new(240 + b % 15, a, b, c),
+        _ => ten(random),
     }
+}
+
+/// An address of the private network whose first number is as small as that of a version; of half of them all are.
+pub(crate) fn ten(random: &mut Random) -> Ipv4Addr {
+    let mut low = || random.next().to_le_bytes()[0];
+    let (a, b, c) = (low(), low(), low().clamp(1, 254));
+    if a.is_multiple_of(2) {
+        Ipv4Addr::new(10, b % 20, a % 40, 1 + c % 30)
+    } else {
+        Ipv4Addr::new(10, a, b, c)
+    }
+}
+
+/// An address behind a word that announces versions as well: nobody can tell `release 10.4.2.7` of a lease from that of a program.
+pub(crate) fn behind_version_word(random: &mut Random) -> Plant {
+    let lead = *random.pick(&["release ", "build ", "version ", "driver ", "rev ", "v=", "section "]);
+    let address = if random.one_in(2) { v4(random) } else { ten(random) };
+    Plant::whole("v4 behind a word for versions", address.to_string()).led_by(lead)
 }
 
 pub(crate) fn v6(random: &mut Random) -> Ipv6Addr {

@@ -202,7 +202,7 @@ pub(crate) fn buried(random: &mut Random, text: &str, depth: usize) -> String {
     let line = Wrap::new(before, layers, after).around(text);
     (layers.len()..depth).fold(line, |text, _| {
         let layer = any_layer(random);
-        let (before, after) = *random.pick(&[("", ""), ("v=", ""), ("x ", " y"), ("{\"detail\":\"", "\"}")]);
+        let (before, after) = *random.pick(&[("", ""), ("w=", ""), ("x ", " y"), ("{\"detail\":\"", "\"}")]);
         Wrap::new(before, &[layer], after).around(&text)
     })
 }

@@ -153,6 +153,26 @@ const NAMED: &[(&str, &str, &str)] = &[
     ),
     ("presigned GCS", "https://storage.example.com/b/k?X-Goog-Expires=900&X-Goog-Signature=", "«{h128}»"),
     ("Azure SAS", "https://x.blob.core.windows.net/c/b?sv=2024-11-04&se=2026-11-25&sp=r&sig=", "«{u43}»%3D"),
+    (
+        "presigned S3, v2",
+        "https://b.s3.example.com/k.pdf?AWSAccessKeyId=",
+        "«AKIA{B16}»&Expires=1790000000&Signature=«{n26}»%3D",
+    ),
+    (
+        "presigned S3, v2",
+        "https://b.s3.example.com/k.pdf?Signature=",
+        "«{n26}»%3D&Expires=1790000000&AWSAccessKeyId=«AKIA{B16}»",
+    ),
+    (
+        "CloudFront",
+        "https://cdn.example.com/v.mp4?Expires=1790000000&Signature=",
+        "«{n80}»~«{n40}»__&Key-Pair-Id=«K{B13}»",
+    ),
+    (
+        "CloudFront",
+        "https://cdn.example.com/v.mp4?Policy=",
+        "«eyJTdGF0ZW1lbnQiOlt7{n80}»_&Signature=«{n120}»&Key-Pair-Id=«K{B13}»",
+    ),
     ("URL parameter", "https://app.example.com/reset?token=", "«{u40}»"),
     ("URL parameter", "https://app.example.com/cb?code=", "«{u40}»"),
     ("URL parameter", "https://api.example.com/v1/x?api_key=", "«{n32}»"),

@@ -12,6 +12,8 @@ pub(crate) struct Tally {
     lookalikes: BTreeMap<&'static str, (usize, usize)>,
     /// Numbers that are cards by chance, and how many were taken for some.
     chances: (usize, usize),
+    /// Addresses behind words that announce versions, and how many were missed.
+    behind_version_words: (usize, usize),
     /// What was missed or taken for something, for people.
     notes: Vec<String>,
 }
@@ -56,6 +58,11 @@ impl Tally {
     pub(crate) fn chance(&mut self, is_taken: bool) {
         self.chances.0 += 1;
         self.chances.1 += usize::from(is_taken);
+    }
+
+    pub(crate) fn behind_version_word(&mut self, is_missed: bool) {
+        self.behind_version_words.0 += 1;
+        self.behind_version_words.1 += usize::from(is_missed);
     }
 
     /// A false hit counts against the kind that its stand-in names; several have one word, then against the
@@ -111,6 +118,12 @@ impl Tally {
         let (tried, taken) = self.chances;
         writeln!(out, "| 16 digits, Luhn holds (not counted above) | {tried} | {taken} |")
             .expect("a string takes all");
+        let (tried, missed) = self.behind_version_words;
+        writeln!(
+            out,
+            "\n{tried} IPv4 addresses behind a word for versions (not counted above): {missed} missed"
+        )
+        .expect("a string takes all");
         out
     }
 
