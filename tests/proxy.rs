@@ -64,10 +64,10 @@ mod spool;
 mod spool_disk;
 #[path = "proxy/spool_process.rs"]
 mod spool_process;
-#[path = "proxy/stored.rs"]
-mod stored;
 #[path = "proxy/spool_waits.rs"]
 mod spool_waits;
+#[path = "proxy/stored.rs"]
+mod stored;
 #[path = "proxy/streaming.rs"]
 mod streaming;
 #[path = "proxy/tls.rs"]

@@ -36,10 +36,10 @@ mod written_tests;
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
 pub use binary::BinaryKind;
 pub use head::Head;
+pub(crate) use head::spelled_as_url;
 #[doc(hidden)] // for the tests' own writing of the engine
 pub use learnt::common::{COMMON as COMMON_WORDS, COMMON_NAMES};
 pub use plan::Plan;
-pub(crate) use head::spelled_as_url;
 pub(crate) use scrubber::{Alike, Around, Replacement, Replacements};
 pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};
 pub use trace::{Event, Fate, Stage};

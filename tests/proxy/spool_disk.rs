@@ -72,7 +72,10 @@ async fn until_empty(served: &Served) {
 async fn a_disk_that_takes_no_bytes_is_told_of_and_used_again() {
     let (dir, address) = (tempfile::tempdir().expect("a directory"), free_port().await);
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -S -f 0; exec \"$0\" \"$@\"", TAMIS]).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 0; exec \"$0\" \"$@\"", TAMIS])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let served = Served::start_with(command, dir.path(), &config(dir.path(), address)).await;
     assert_failing(&served, 0).await;
     let raised = Command::new("prlimit").args(["--fsize=unlimited", "--pid"]).arg(served.id()).status();
