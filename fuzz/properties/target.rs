@@ -1,10 +1,15 @@
-//! The target of a request: what is scrubbed of it is still a target, and is done with after one pass.
+//! The head of a request: what is scrubbed of its target is still a target, of a header's value still a value, and both are done
+//! with after one pass.
 
 use super::body::{Kind, PASSES_MAX};
 use super::input::Input;
+use hyper::header::HeaderValue;
+use std::borrow::Cow;
+use std::sync::Arc;
 use tamis::config::PathGlob;
 use tamis::frame::form::pairs;
 use tamis::gate::check_target;
+use tamis::redact::{Head, Plan};
 
 /// # Panics
 /// A property does not hold.
@@ -13,6 +18,7 @@ pub fn holds(data: &[u8]) {
     let plan = input.pick(&Kind::ALL).plan();
     let Ok(text) = std::str::from_utf8(input.payload) else { return };
     check_glob(text);
+    check_value(&plan, text);
     if check_target(text.as_bytes()).is_err() {
         return;
     }
@@ -51,6 +57,20 @@ fn check_settles(once: &str, scrub: impl Fn(&str) -> String) {
         passes.push(next);
     }
     panic!("redacting comes to no end: {passes:?}");
+}
+
+/// What can stand in a header still can once it is scrubbed.
+fn check_value(plan: &Arc<Plan>, text: &str) {
+    if HeaderValue::from_str(text).is_err() {
+        return;
+    }
+    let scrub = |text: &str| {
+        let scrubbed = Head::new(plan).value(text.as_bytes()).map(Cow::into_owned);
+        scrubbed.map(|bytes| String::from_utf8(bytes).expect("text became bytes"))
+    };
+    let Some(scrubbed) = scrub(text) else { return };
+    assert!(HeaderValue::from_str(&scrubbed).is_ok(), "{text:?} became {scrubbed:?}, which no header holds");
+    check_settles(&scrubbed, |text| scrub(text).unwrap_or_default());
 }
 
 /// A pattern that says no more than a path matches it, and nothing longer.
