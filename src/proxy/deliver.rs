@@ -313,7 +313,13 @@ async fn whole(
             Ok(store(exchange, flow.format, writer, &summary, receipt))
         }
         Upstream::Http(upstream) => {
-            let mut headers = exchange.upstream_headers();
+            let mut headers = match exchange.upstream_headers() {
+                Ok(headers) => headers,
+                Err(reason) => {
+                    receipt.refuse(&summary, reason);
+                    return Err(reason.into());
+                }
+            };
             let bytes_came = came.len();
             let body = if summary.changed || exchange.coding(format) != UpstreamCoding::Same {
                 exchange.label(&mut headers, coding_out);
@@ -393,7 +399,14 @@ async fn longer(
             }
         }
         Upstream::Http(upstream) => {
-            let mut headers = exchange.upstream_headers();
+            let mut headers = match exchange.upstream_headers() {
+                Ok(headers) => headers,
+                Err(reason) => {
+                    let refused = refuse(exchange, flow.scrub.broken(reason), receipt);
+                    reader.discard().await;
+                    return Err(refused);
+                }
+            };
             exchange.label(&mut headers, flow.scrub.coding_out());
             let (feed, body) = UpstreamBody::fed();
             match send(exchange, upstream, headers, body) {
@@ -676,10 +689,6 @@ pub(super) fn arrival(exchange: &Exchange<'_>, format: BodyFormat) -> Arrival {
 
 /// Counts a body that goes no further.
 pub(super) fn refuse(exchange: &Exchange<'_>, broken: Broken, receipt: Receipt) -> Refused {
-    if broken.reason == Reason::Panic {
-        exchange.settings.metrics.panicked();
-        tracing::error!(route = &*exchange.route.name, "a body panicked the engine and was refused");
-    }
     report(exchange, &broken.summary, broken.seconds);
     receipt.refuse(&broken.summary, broken.reason);
     broken.reason.into()

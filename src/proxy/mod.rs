@@ -205,9 +205,8 @@ impl Exchange<'_> {
             }
             Upstream::Http(_) => {
                 let own = || Ok(answer::empty(StatusCode::OK, cors::preflight(&self.head.headers)));
-                let mut head = Head::new(&self.plan);
-                let preflight = headers::upstream_preflight(&self.head.headers, &mut head);
-                self.count(head.counts());
+                let preflight =
+                    self.scrub_head(|head| Ok(headers::upstream_preflight(&self.head.headers, head)))?;
                 // It has nothing to say to a page that it is not told of.
                 let Some(preflight) = preflight else { return own() };
                 let asked = || self.ask(preflight);
@@ -245,7 +244,7 @@ impl Exchange<'_> {
         {
             return Ok(self.readable(answer));
         }
-        self.ask(self.upstream_headers()).await
+        self.ask(self.upstream_headers()?).await
     }
 
     /// Whether the request is for a tunnel: on a path that is none of Sentry's, of a route that has one.
@@ -276,10 +275,9 @@ impl Exchange<'_> {
     }
 
     /// The headers of the request to the upstream.
-    fn upstream_headers(&self) -> HeaderMap {
-        let mut head = Head::new(&self.plan);
-        let mut headers = headers::upstream(self.route, &self.head.headers, &mut head);
-        self.count(head.counts());
+    fn upstream_headers(&self) -> Result<HeaderMap, Reason> {
+        let mut headers =
+            self.scrub_head(|head| Ok(headers::upstream(self.route, &self.head.headers, head)))?;
         let came_and_goes = |headers: &HeaderMap| headers.contains_key(header::ORIGIN);
         if came_and_goes(&self.head.headers) && !came_and_goes(&headers) {
             self.origin_stays.store(true, Ordering::Relaxed);
@@ -290,7 +288,20 @@ impl Exchange<'_> {
             // The target names the key; a second one would be refused.
             headers.remove("x-sentry-auth");
         }
-        headers
+        Ok(headers)
+    }
+
+    /// Scrubs a part of the head, and counts what is found in it.
+    ///
+    /// # Errors
+    /// What `work` says, or `Panic`.
+    fn scrub_head<T>(&self, work: impl FnOnce(&mut Head) -> Result<T, Reason>) -> Result<T, Reason> {
+        scrub::guarded(|| {
+            let mut head = Head::new(&self.plan);
+            let done = work(&mut head)?;
+            self.count(head.counts());
+            Ok(done)
+        })
     }
 
     /// Counts what was found in a body or a part of the head.
@@ -345,12 +356,12 @@ impl Exchange<'_> {
         if let Some(target) = self.tunnel.get() {
             return Ok(target.clone());
         }
-        let mut head = Head::new(&self.plan);
-        let path = head.path(self.path());
-        let report = self.route.protocol == Protocol::Sentry && intake::is_report_dialog(self.path());
-        let scrubbed = |query| if report { head.report_query(query) } else { head.query(query) };
-        let query = self.head.uri.query().map(scrubbed);
-        self.count(head.counts());
+        let (path, query) = self.scrub_head(|head| {
+            let path = head.path(self.path());
+            let report = self.route.protocol == Protocol::Sentry && intake::is_report_dialog(self.path());
+            let scrubbed = |query| if report { head.report_query(query) } else { head.query(query) };
+            Ok((path, self.head.uri.query().map(scrubbed)))
+        })?;
         if let (Cow::Borrowed(_), None | Some(Cow::Borrowed(_))) = (&path, &query) {
             let came = self.head.uri.path_and_query().cloned();
             return Ok(came.unwrap_or_else(|| PathAndQuery::from_static("/")));
@@ -364,6 +375,10 @@ impl Exchange<'_> {
 
     fn refusal(&self, refused: Refused) -> Response<AnswerBody> {
         self.settings.metrics.refused(refused.reason);
+        if refused.reason == Reason::Panic {
+            self.settings.metrics.panicked();
+            tracing::error!(route = &*self.route.name, "a request panicked the engine and was refused");
+        }
         let shape = match self.route.protocol {
             // What Sentry takes below this is answered as a collector would.
             Protocol::Sentry if intake::otlp_signal(self.path()).is_some() => Protocol::Otlp,

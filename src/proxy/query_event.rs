@@ -11,7 +11,7 @@ use super::{Exchange, deliver, intake};
 use crate::decode::Coding;
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Dialect, Pipeline};
-use crate::redact::{Head, spelled_as_url};
+use crate::redact::spelled_as_url;
 use crate::route::{Protocol, Upstream};
 use crate::trace::Stage;
 use bytes::Bytes;
@@ -81,12 +81,12 @@ pub(super) async fn forward(
         BodyFormat::Query if summary.changed => spelled_as_url(&out).into(),
         _ => out,
     };
-    let mut head = Head::new(&exchange.plan);
-    let target = [head.path(exchange.path()).as_bytes(), b"?", &out].concat();
-    exchange.count(head.counts());
-    let answered = match PathAndQuery::try_from(target) {
-        Ok(target) => {
-            let headers = exchange.upstream_headers();
+    let target = exchange.scrub_head(|head| {
+        let target = [head.path(exchange.path()).as_bytes(), b"?", &out].concat();
+        PathAndQuery::try_from(target).map_err(|_| Reason::BadRequest)
+    });
+    let answered = match target.and_then(|target| Ok((target, exchange.upstream_headers()?))) {
+        Ok((target, headers)) => {
             if let (Some(queue), Upstream::Http(upstream)) =
                 (exchange.queue(format), &exchange.route.upstream)
             {
@@ -97,7 +97,7 @@ pub(super) async fn forward(
             }
             exchange.ask_for(target, headers).await
         }
-        Err(_) => Err(Reason::BadRequest.into()),
+        Err(reason) => Err(reason.into()),
     };
     receipt.settle(
         &summary,

@@ -215,8 +215,8 @@ fn holds_recording(start: &[u8]) -> bool {
 }
 
 /// Runs `work`; a panic in it becomes a reason. Its message, which may quote the payload, is not kept.
-fn guarded(work: impl FnOnce() -> Result<(), Refusal>) -> Result<(), Reason> {
-    // Nothing that was half changed is used on: the caller gives the body up.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Reason> {
+    // Nothing that was half changed is used on: the caller gives the request up.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => done.map_err(|refusal| refusal.reason),
         Err(_) => Err(Reason::Panic),
@@ -232,8 +232,8 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_reason() {
-        assert_eq!(guarded(|| panic!("a payload")), Err(Reason::Panic));
-        assert_eq!(guarded(|| Err(Refusal::from(Reason::NotJson))), Err(Reason::NotJson));
+        assert_eq!(guarded::<()>(|| panic!("a payload")), Err(Reason::Panic));
+        assert_eq!(guarded::<()>(|| Err(Refusal::from(Reason::NotJson))), Err(Reason::NotJson));
         assert_eq!(guarded(|| Ok(())), Ok(()));
     }
 
