@@ -59,6 +59,7 @@ use plant::Plant;
 use process::{Port, Served};
 use random::Random;
 use std::collections::BTreeMap;
+use support::process::free_port;
 use support::{FakeUpstream, Reply, Seen};
 
 const SEED: u64 = 20_261_126;
@@ -87,7 +88,7 @@ struct Written {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn zero_of_ten_thousand_canaries_are_in_anything_that_was_written() {
     let dir = tempfile::tempdir().expect("a directory");
-    let upstream_address = process::free_port().await;
+    let upstream_address = free_port().await;
     let served = Served::start(dir.path(), upstream_address, Port::Clear).await;
     let mut senders = Senders::new(&served);
 

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::body::Sent;
 use crate::support::LONG;
+use crate::support::process::{TAMIS, free_port};
 use crate::support::tls::{self, Authority};
 
-const TAMIS: &str = env!("CARGO_BIN_EXE_tamis");
 /// What the drains of platforms are signed with.
 pub(crate) const DRAIN_SECRET: &[u8] = b"an-invented-drain-secret";
 /// Everything that the admin port says without being changed.
@@ -202,10 +202,6 @@ async fn call(stream: impl Stream, request: &[u8]) -> Answer {
     }
     connection.abort();
     Answer { status: head.status.as_u16(), bytes }
-}
-
-pub(crate) async fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound")
 }
 
 /// All files below a directory with their bytes.

@@ -101,7 +101,21 @@ async fn every_request_is_scrubbed_by_the_old_rules_or_the_new_ones_whole() {
             }
         };
         tokio::time::timeout(2 * LONG, reloaded).await.expect("it is read");
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        if is_wrong {
+            continue;
+        }
+        // The stream that is under way ends, and one that began under the new rules.
+        let streams = || {
+            let seen = upstream.seen();
+            seen.iter().filter(|seen| seen.complete && seen.target.starts_with("/logs")).count()
+        };
+        let before = streams();
+        let ended = async {
+            while streams() < before + 2 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(2 * LONG, ended).await.expect("streams go on");
     }
     stop.store(true, Ordering::Relaxed);
     let statuses = senders.join_all().await.concat();

@@ -62,7 +62,7 @@ async fn what_does_not_end_in_time_is_cut_off() {
 #[tokio::test]
 async fn some_finish_and_one_hangs() {
     let upstream = FakeUpstream::start(Reply { delay: LONG, ..Reply::default() }).await;
-    let limits = Limits { drain: Duration::from_millis(600), ..Limits::default() };
+    let limits = Limits { drain: Duration::from_secs(2), ..Limits::default() };
     let mut proxy = Proxy::to(http(&upstream.url(), &TlsOptions::default()), limits).await;
     let mut hangs = proxy.connect().await;
     hangs.write_all(&post(ENVELOPE_PATH, &[], ENVELOPE)).await.expect("open");
@@ -93,7 +93,7 @@ async fn some_finish_and_one_hangs() {
     let read = tokio::time::timeout(LONG, hangs.read_to_end(&mut answer)).await.expect("it is closed");
     assert!(read.is_err() || answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
     tokio::time::timeout(LONG, &mut proxy.served).await.expect("it ends").expect("no panic").expect("served");
-    assert!((Duration::from_millis(600)..Duration::from_secs(5)).contains(&begun.elapsed()));
+    assert!((Duration::from_secs(2)..LONG / 2).contains(&begun.elapsed()));
     let totals = proxy.settled().await;
     assert_eq!((totals.of(Outcome::Forwarded), totals.of(Outcome::Redacted)), (3, 1), "{totals:?}");
     assert_eq!((totals.of(Outcome::Rejected), totals.received), (1, 5), "{totals:?}");
