@@ -357,17 +357,17 @@ async fn a_pattern_that_says_something_else_is_told() {
                           why = 'One of four words.'\nhits = []\nmisses = ['{\"ticket\":{\"state\":\"open\"}}']\n";
     let running = running().await;
     let packs = running.directory.path().join("packs");
-    std::fs::create_dir(&packs).expect("made");
     // Two routes with one pattern set.
     let other = "[[routes]]\nname = 'b'\nprotocol = 'generic'\nupstream = 'inbox'\nmatch = { path = '/b' }\n";
     let file = FILE.replace("[[routes]]", &format!("{other}[[routes]]"));
     let file = format!("{file}[patterns]\ndirs = ['{}']\n", packs.display());
     std::fs::write(packs.join("x.toml"), PACK).expect("written");
     std::fs::write(running.directory.path().join("tamis.toml"), &file).expect("written");
-    let ready = setup::ready(Some(&running.directory.path().join("tamis.toml"))).expect("a good file");
+    let path = running.directory.path().join("tamis.toml");
+    let ready = setup::ready(Some(&path)).expect("a good file");
     let instance = super::super::serve::open(&ready, true).await.expect("free ports");
-    let reloader =
-        Reloader::new(running.directory.path().join("tamis.toml"), ready.config, instance.reached());
+    let files = Files::new(vec![path.clone()]);
+    let reloader = Arc::new(Reloader::new(path, files, ready.config, instance.reached()));
     let running = Running { reloader, ..running };
     for (pack, said) in [
         (PACK.replace("Tells whose", "Says whose"), None),
