@@ -19,13 +19,14 @@ pub(super) fn ipv6(text: &[u8], candidate: Range<usize>) -> bool {
     }
     let plain = text[candidate.clone()].split(|byte| *byte == b'%').next().unwrap_or_default();
     let spelled = plain.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
-    let has_digit = plain.iter().any(u8::is_ascii_digit);
+    // `::ffff:afb:adde` is 10.251.173.222: no path in code begins so, whatever its letters.
+    let is_numeric = plain.iter().any(u8::is_ascii_digit) || address.to_ipv4_mapped().is_some();
     let beside = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii() && is_word(byte));
     // LEAK: `jane@example.com2001:db8::1` holds both an address of a person and one of a device.
     let joined = beside(before(text, candidate.start)) || beside(text.get(candidate.end).copied());
     let runs_on = text[candidate.end..].starts_with(b"::");
     let least = if joined { 3 } else { 1 };
-    !runs_on && (spelled >= 4 && !joined || spelled >= least && has_digit && is_assigned(address))
+    !runs_on && (spelled >= 4 && !joined || spelled >= least && is_numeric && is_assigned(address))
 }
 
 /// More than eight pairs of hex digits: the fingerprint of a key or certificate.
@@ -83,6 +84,9 @@ mod tests {
             ("2001:db8::1", true),
             ("2001:DB8:0:0:8:800:200C:417A", true),
             ("::ffff:192.0.2.7", true),
+            ("::ffff:afb:adde", true),
+            ("::ffff:afb", false),
+            ("::fffe:afb:adde", false),
             ("::192.0.2.7", true),
             ("64:ff9b::192.0.2.33", true),
             ("fe80::1%eth0", true),
