@@ -4,6 +4,7 @@
 //! refusals) we answer as PostHog does, which names the page's origin: that works for every page, while `*` counts for nothing
 //! where credentials were sent, as beacons always do.
 
+use super::headers;
 use crate::route::Protocol;
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderValue};
@@ -45,10 +46,11 @@ pub(crate) fn preflight(came: &HeaderMap) -> HeaderMap {
 
 /// Names the origin of a page that may read an answer. False if there is none.
 ///
-/// LEAK: our own answers hold nothing of anybody, so any page may, with credentials or without.
+/// LEAK: our own answers hold nothing of anybody, so any page may, with credentials or without; and of what came for an origin nothing
+/// goes back but scheme and host.
 fn name_origin(answer: &mut HeaderMap, origin: Option<&HeaderValue>) -> bool {
-    let Some(origin) = origin else { return false };
-    answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    let Some(origin) = origin.and_then(headers::origin) else { return false };
+    answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     answer.append(header::VARY, HeaderValue::from_static("origin"));
     true
@@ -70,6 +72,11 @@ mod tests {
             let exposed = answer["access-control-expose-headers"].to_str().expect("text");
             assert!(exposed.split(", ").any(|name| name == "retry-after"), "{protocol}");
             assert_eq!(exposed.contains("x-sentry"), protocol == Protocol::Sentry, "{protocol}");
+            let path = HeaderValue::from_static("https://example.com/u/jane@example.com");
+            let came = HeaderMap::from_iter([(header::ORIGIN, path)]);
+            let mut answer = HeaderMap::new();
+            let_read(&mut answer, &came, protocol);
+            assert_eq!(answer["access-control-allow-origin"], "https://example.com", "{protocol}");
             let mut answer = HeaderMap::new();
             let_read(&mut answer, &HeaderMap::new(), protocol);
             assert!(answer.is_empty(), "{protocol}: no page asked");

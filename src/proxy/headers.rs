@@ -129,7 +129,7 @@ pub(crate) fn upstream_preflight(came: &HeaderMap, head: &mut Head) -> Option<He
 }
 
 /// Scheme and host of an absolute address; `null` stays, as browsers say it for opaque origins.
-fn origin(value: &HeaderValue) -> Option<HeaderValue> {
+pub(super) fn origin(value: &HeaderValue) -> Option<HeaderValue> {
     let text = value.to_str().ok()?;
     if text == "null" {
         return Some(value.clone());
