@@ -153,7 +153,8 @@ impl Body {
         match self {
             Self::Undecided(held) => {
                 held.extend_from_slice(piece);
-                if held.contains(&b'\n') || held.len() > stage.limits.item_bytes_max {
+                // Blank lines in front say nothing, wherever a piece ends.
+                if held.trim_ascii_start().contains(&b'\n') || held.len() > stage.limits.item_bytes_max {
                     return self.decide(stage);
                 }
                 Ok(())
@@ -282,18 +283,43 @@ impl Body {
     fn decide(&mut self, stage: &mut Stage<'_>) -> Result<(), Refusal> {
         let Self::Undecided(held) = self else { return Ok(()) };
         let held = std::mem::take(held);
-        let first = held.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let start = held.iter().find(|byte| !byte.is_ascii_whitespace());
-        let is_json = matches!(start, Some(b'{' | b'['));
+        let begun = held.trim_ascii_start();
+        let first = begun.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let whole_line =
-            first.len() < held.len() && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok();
-        let format = match (is_json, whole_line) {
+            first.len() < begun.len() && serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok();
+        let format = match (may_be_json(first), whole_line) {
             (true, true) => BodyFormat::Ndjson,
             (true, false) => BodyFormat::Json,
             (false, _) => BodyFormat::Text,
         };
         *self = Self::new(format, stage.limits);
         self.push(&held, stage)
+    }
+}
+
+/// False for a line that begins no JSON container: also for `[INFO] started`, `[2026-11-26 10:00:00] x` and `{Email:x}`, which no reader of
+/// JSON goes on with behind the bracket. What JSON may be, and turns out to be none, is refused.
+fn may_be_json(line: &[u8]) -> bool {
+    let Some((open @ (b'{' | b'['), rest)) = line.split_first() else { return false };
+    let rest = rest.trim_ascii_start();
+    let Some(first) = rest.first() else { return true };
+    if *open == b'{' {
+        return matches!(first, b'"' | b'}');
+    }
+    match first {
+        b'{' | b'[' | b'"' | b']' => true,
+        b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+            let in_value = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+            let (value, behind) = rest.split_at(rest.iter().take_while(in_value).count());
+            // The infinities of Python are read as words, and so by Rust.
+            let is_value =
+                matches!(value, b"true" | b"false" | b"null" | b"NaN" | b"Infinity" | b"-Infinity")
+                    || std::str::from_utf8(value).is_ok_and(|value| {
+                        value.ends_with(|last: char| last.is_ascii_digit()) && value.parse::<f64>().is_ok()
+                    });
+            is_value && matches!(behind.trim_ascii_start().first(), None | Some(b',' | b']'))
+        }
+        _ => false,
     }
 }
 

@@ -245,6 +245,31 @@ fn containers_past_the_depth_are_emptied() {
     check(BodyFormat::Json, BodyLimits::default(), body.as_bytes(), want.as_bytes());
 }
 
+/// Logs begin so; they were refused as JSON that is none.
+#[test]
+fn a_bracket_alone_is_no_json() {
+    for (line, want) in [
+        ("[INFO] from 192.0.2.7", "[INFO] from [ip]"),
+        ("[2026-11-26 10:00:00] from 192.0.2.7", "[2026-11-26 10:00:00] from [ip]"),
+        ("[Thu Nov 26 10:00:00.123 2026] [client 192.0.2.7]", "[Thu Nov 26 10:00:00.123 2026] [client [ip]]"),
+        ("[10:00:00] 192.0.2.7", "[10:00:00] [ip]"),
+        ("[12 errors] 192.0.2.7", "[12 errors] [ip]"),
+        ("[ip] - 192.0.2.7", "[ip] - [ip]"),
+        ("{Id:7 Address:192.0.2.7}", "{Id:7 Address:[ip]}"),
+        ("[null-safe] 192.0.2.7", "[null-safe] [ip]"),
+    ] {
+        for (before, after) in [("", ""), ("\n \n", "\n"), ("", "\n{\"password\":\"x y\"}\nmore\n")] {
+            let body = format!("{before}{line}{after}");
+            let scrubbed = format!("{before}{want}{after}").replace("x y", "[credential]");
+            check(BodyFormat::Auto, BodyLimits::default(), body.as_bytes(), scrubbed.as_bytes());
+        }
+    }
+    for body in ["[1, 2", "[-1.5e3]x", "[null,", "[\"a\" \"b\"]", "{\"a\"", "[NaN, 1", "\n[true\n"] {
+        let refused = run(BodyFormat::Auto, BodyLimits::default(), &[body.as_bytes()]).map(|_| ());
+        assert_eq!(refused.map_err(|refusal| refusal.reason), Err(Reason::NotJson), "{body}");
+    }
+}
+
 #[test]
 fn ten_thousand_levels_are_emptied_too() {
     for (open, close, empty) in [("[", "]", "[]"), ("{\"a\":", "}", "{}")] {
