@@ -9,6 +9,8 @@ use std::process::Command;
 
 /// Descriptors beside those of idle connections.
 const DESCRIPTORS_BESIDE: usize = 3_000;
+/// What they are of all that a process may open: Tamis gives senders no more than half.
+const CONNECTIONS_SHARE: usize = 2;
 
 /// Lets this process, and what it starts, open enough connections, and moves it off the core of the proxy.
 ///
@@ -18,7 +20,7 @@ pub(crate) fn raise(options: &Options) -> io::Result<()> {
     if options.smoke {
         return Ok(());
     }
-    let wanted = options.connections + DESCRIPTORS_BESIDE;
+    let wanted = options.connections * CONNECTIONS_SHARE + DESCRIPTORS_BESIDE;
     let pid = std::process::id().to_string();
     let status =
         Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={wanted}:{wanted}")]).status();
