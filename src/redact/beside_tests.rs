@@ -405,3 +405,31 @@ fn what_cannot_be_asked_for_is_refused() {
         PatternSet::compile(&[pack::parse(&pack, "p.toml").expect("a pack")], &[]).expect_err("a problem");
     assert!(problems[0].message.contains("`**.name`"), "{problems:?}");
 }
+
+/// Rules of an operator come on top of the embedded ones, which have some sixty members: a word of 64 bits had room for two more.
+#[test]
+fn a_hundred_different_members_are_told_apart() {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for rule in 0..50 {
+        let (a, b) = (2 * rule, 2 * rule + 1);
+        write!(
+            text,
+            "[[field]]\nname = 'r{rule}'\nclass = 'prompt_text'\npaths = ['**.v{rule}']\nbeside = ['k=a{a}', 'm{b}']\n\
+             beside_min = 2\nwhy = 'w'\nhits = []\nmisses = []\n"
+        )
+        .expect("a string takes all");
+    }
+    let set = PatternSet::compile(&[pack::parse(&text, "p.toml").expect("a pack")], &[]).expect("a set");
+    let plan = Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"));
+    let mut scrubber = Scrubber::new(plan, ScanLimits::default());
+    for rule in 0..50 {
+        let (a, b) = (2 * rule, 2 * rule + 1);
+        for (k, m, is_taken) in [(a, b, true), (a + 2, b, false), (a, b + 2, false)] {
+            let item = format!(r#"{{"v{rule}":"x","k":"a{k}","m{m}":1}}"#);
+            let mut out = Vec::new();
+            scrubber.item(ItemFormat::Json, ItemScope::Any, item.as_bytes(), &mut out);
+            assert_eq!(out != item.as_bytes(), is_taken, "{item}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
 use super::pool::Pool;
 use crate::pattern::{Class, DetectorIndex};
-use crate::scan::fields::{Candidate, KeyCache, Mark, State};
+use crate::scan::fields::{Candidate, Facts, KeyCache, Mark, State};
 use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
@@ -26,7 +26,7 @@ struct Frame {
     under: Option<u16>,
     is_list: bool,
     /// What its keys told so far.
-    facts: u64,
+    facts: Facts,
     /// What may come to take all that is in it, by its own key.
     slot: Option<Slot>,
 }

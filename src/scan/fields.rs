@@ -12,8 +12,8 @@ mod keys;
 mod table;
 
 pub(crate) use beside::{
-    Beside, Candidate, Conditional, Conditions, Mark, Member, Part, is_byte_map, is_of_numbers, is_prose,
-    is_vector,
+    Beside, Candidate, Conditional, Conditions, Facts, Mark, Member, Part, is_byte_map, is_of_numbers,
+    is_prose, is_vector,
 };
 pub(crate) use keys::{KeyCache, KeyScratch};
 use keys::{Symbols, printed_path};
@@ -58,7 +58,7 @@ impl fmt::Display for PathError {
             Self::BadSegment => "bad segment in path; use name, *name, *, ** or []",
             Self::TooManyStates => "the field rules together need too many states",
             Self::TooManyConditions => {
-                "more than 64 field rules with `beside`, or 64 different members in them"
+                "more than 64 field rules with `beside`, or 128 different members in them"
             }
         })
     }

@@ -15,7 +15,7 @@ mod claims;
 mod pairs;
 mod trail;
 
-use super::fields::{Candidate, FieldAutomaton, KeyCache, KeyScratch, Part, State};
+use super::fields::{Candidate, Facts, FieldAutomaton, KeyCache, KeyScratch, Part, State};
 use super::sweep::Unpacked;
 pub(crate) use claims::Claimed;
 use claims::Claims;
@@ -190,7 +190,7 @@ pub(crate) struct Frame {
     /// Place of the mark of the key of the value that comes next.
     mark: u16,
     /// What its keys told so far.
-    facts: u64,
+    facts: Facts,
     /// Its bracket.
     opened: usize,
     /// Claims that waited when it began.

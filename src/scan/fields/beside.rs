@@ -11,8 +11,12 @@ use super::{Symbol, fold};
 use aho_corasick::AhoCorasick;
 use std::collections::HashMap;
 
-/// Most facts, and most rules, of one automaton: each is a bit.
-pub(crate) const BITS: usize = 64;
+/// What members tell, a bit each.
+pub(crate) type Facts = u128;
+/// Most facts of one automaton. The embedded rules need half of them.
+pub(crate) const FACTS_MAX: usize = Facts::BITS as usize;
+/// Most rules of one automaton: each is a bit.
+pub(crate) const RULES_MAX: usize = u64::BITS as usize;
 /// Bytes that a text needs to be prose.
 const PROSE_BYTES_MIN: usize = 40;
 /// How much of it are letters and blanks; of source code and of what is printed of an object less is.
@@ -191,9 +195,9 @@ impl Part {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Mark {
     /// Facts by its being there.
-    pub(crate) facts: u64,
+    pub(crate) facts: Facts,
     /// Facts that its value decides.
-    pub(crate) asks: u64,
+    pub(crate) asks: Facts,
     /// Rules that may take its value.
     pub(crate) slots: u64,
     /// Its part in an object that says the name of its value.
@@ -212,14 +216,14 @@ pub(crate) struct Conditions {
     /// By the first byte of a value, the facts that it may tell; none where no value tells any.
     ///
     /// PERF: `type` and `name` are asked for a score of facts each, and stand in every object.
-    told_by_first: Vec<u64>,
-    rules: Vec<(u16, Beside, u64)>,
+    told_by_first: Vec<Facts>,
+    rules: Vec<(u16, Beside, Facts)>,
 }
 
 impl Conditions {
     const HELD: u16 = 1;
 
-    /// `None` if there are more than [`BITS`] rules or facts.
+    /// `None` if there are more than [`RULES_MAX`] rules or [`FACTS_MAX`] facts.
     pub(super) fn new(
         rules: &[Conditional],
         names: &HashMap<Vec<u8>, Symbol>,
@@ -230,13 +234,13 @@ impl Conditions {
         let held = Mark { part: Some(Part::Held), ..Mark::default() };
         let mut conditions = Self { marks: vec![Mark::default(), held], ..Self::default() };
         for (nth, rule) in rules.iter().enumerate() {
-            let mut mask = 0;
+            let mut mask: Facts = 0;
             for member in &rule.beside.members {
                 let fact = members.iter().position(|known| *known == member).unwrap_or(members.len());
                 if fact == members.len() {
                     members.push(member);
                 }
-                if fact >= BITS {
+                if fact >= FACTS_MAX {
                     return None;
                 }
                 mask |= 1 << fact;
@@ -246,7 +250,7 @@ impl Conditions {
                     _ => mark.asks |= 1 << fact,
                 }
             }
-            if nth >= BITS {
+            if nth >= RULES_MAX {
                 return None;
             }
             for name in &rule.names {
@@ -299,7 +303,7 @@ impl Conditions {
     }
 
     /// Those of the facts `asks` that a string tells.
-    pub(crate) fn told(&self, asks: u64, value: &[u8]) -> u64 {
+    pub(crate) fn told(&self, asks: Facts, value: &[u8]) -> Facts {
         let may = value.first().map_or(0, |first| self.told_by_first[usize::from(*first)]);
         bits(asks & may).filter(|fact| self.tests[*fact].holds(value)).fold(0, |told, fact| told | 1 << fact)
     }
@@ -308,12 +312,12 @@ impl Conditions {
     pub(crate) fn holding(
         &self,
         slots: u64,
-        facts: u64,
+        facts: Facts,
         level: u8,
         in_list: bool,
         value: Candidate<'_>,
     ) -> Option<u16> {
-        bits(slots).map(|nth| &self.rules[nth]).find_map(|(rule, beside, mask)| {
+        bits(slots.into()).map(|nth| &self.rules[nth]).find_map(|(rule, beside, mask)| {
             let holds = (facts & mask).count_ones() as usize >= beside.least
                 && level <= beside.reach
                 && (in_list || !beside.in_list)
@@ -324,14 +328,14 @@ impl Conditions {
 
     /// The first of the rules `slots` that would take the value if everything stood beside it: for where nobody can wait.
     pub(crate) fn unasked(&self, slots: u64, value: Candidate<'_>) -> Option<u16> {
-        bits(slots)
+        bits(slots.into())
             .map(|nth| &self.rules[nth])
             .find_map(|(rule, beside, _)| beside.fits(value).then_some(*rule))
     }
 
     /// The first of the rules `slots` that may take text at all.
     pub(crate) fn for_text(&self, slots: u64) -> Option<u16> {
-        bits(slots)
+        bits(slots.into())
             .map(|nth| &self.rules[nth])
             .find(|(_, beside, _)| !beside.vector)
             .map(|(rule, _, _)| *rule)
@@ -339,15 +343,15 @@ impl Conditions {
 
     /// How far out the members of one of the rules may stand.
     pub(crate) fn reach(&self, slots: u64) -> u8 {
-        bits(slots).map(|nth| self.rules[nth].1.reach).max().unwrap_or(0)
+        bits(slots.into()).map(|nth| self.rules[nth].1.reach).max().unwrap_or(0)
     }
 }
 
-fn bits(mut set: u64) -> impl Iterator<Item = usize> {
+fn bits(mut set: u128) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
-        let bit = set.trailing_zeros() as usize;
+        let bit = set.trailing_zeros();
         set &= set.wrapping_sub(1);
-        (bit < BITS).then_some(bit)
+        (bit < u128::BITS).then_some(bit as usize)
     })
 }
 
