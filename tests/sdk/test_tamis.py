@@ -21,6 +21,12 @@ CORE = [
     ("python", "error"), ("python", "transaction"), ("python", "logs"), ("python", "metrics"), ("python", "check-in"),
     ("node", "error"), ("node", "transaction"), ("node", "session"), ("node", "feedback"),
 ]  # fmt: skip
+# An envelope for each type of item that Bugsink takes and drops: transaction and span, sessions, session, check_in, feedback,
+# log, trace_metric.
+NO_EVENTS = [
+    "python-transaction", "node-transaction", "node-error-session", "python-session", "python-check-in", "node-feedback",
+    "python-logs", "python-metrics",
+]  # fmt: skip
 CLEAN = ["python-small-clean", "python-lookalikes", "python-error-clean", "python-transaction-clean", "python-check-in", "node-small-clean"]
 
 
@@ -157,3 +163,40 @@ def test_items_are_counted(recorder, tamis):
     lines = [line for line in proxy.metrics().splitlines() if line.startswith("tamis_items_total{")]
     counted = [line for line in lines if 'route="sentry"' in line and 'outcome="redacted"' in line]
     assert [line.split()[-1] for line in counted] == ["1"]
+
+
+def answer(url, body, key=capture.INVENTED["public_key"]):
+    """What a server says to an envelope: status, the headers that an SDK goes by, body."""
+    path = f"{url}/api/{capture.INVENTED['project_id']}/envelope/?sentry_version=7&sentry_key={key}"
+    request = servers.urllib.request.Request(path, body, {"Content-Type": "application/x-sentry-envelope"})
+    try:
+        reply = servers.urllib.request.urlopen(request, timeout=20)
+    except servers.urllib.error.HTTPError as refusal:
+        reply = refusal
+    with reply:
+        names = ("content-type", "x-sentry-rate-limits", "retry-after")
+        return reply.status, {name: reply.headers.get(name) for name in names}, reply.read()
+
+
+@pytest.mark.parametrize("name", NO_EVENTS)
+def test_bugsink_answers_to_items_that_are_no_events_as_without_tamis(bugsink, tamis, name):
+    body = (capture.OUT / f"{name}.envelope").read_bytes()
+    direct, through = answer(bugsink.url, body), answer(tamis(bugsink.url).url, body)
+    assert direct[0] == 200
+    assert direct[1]["x-sentry-rate-limits"]
+    assert through == direct
+    came, left = bugsink.envelopes()
+    assert came == body
+    assert servers.residue(left.decode()) == []
+    for (asked, _), (header, payload) in zip(items(came), items(left), strict=True):
+        assert header | {"length": None} == asked | {"length": None}
+        assert header.get("length", len(payload)) == len(payload)
+        if "item_count" in header:
+            assert header["item_count"] == len(json.loads(payload)["items"])
+
+
+def test_bugsink_refuses_an_unknown_key_as_without_tamis(bugsink, tamis):
+    body = (capture.OUT / "node-session.envelope").read_bytes()
+    direct, through = (answer(url, body, "f" * 32) for url in (bugsink.url, tamis(bugsink.url).url))
+    assert direct[0] == 403
+    assert through == direct
