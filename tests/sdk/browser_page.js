@@ -2,7 +2,8 @@
 // both to another origin. The test page names the DSN and puts the outcome where the driver reads it.
 import * as Sentry from '@sentry/browser';
 
-const { dsn, endpoint, key, envelope, user, prompt } = window.studio;
+const { dsn, endpoint, key, envelope, user, ip, token, prompt } = window.studio;
+const note = `mail from ${user.email} at ${ip} with ${token}`;
 
 async function plainFetch() {
   const answer = await fetch(endpoint, {
@@ -21,7 +22,9 @@ async function sdk() {
   Sentry.init({ dsn, release: 'studio-web@2.14.0', environment: 'production', sendDefaultPii: true });
   Sentry.setUser({ id: user.id, email: user.email });
   Sentry.setExtra('prompt', prompt);
-  const event_id = Sentry.captureException(new Error(`upload of ${user.email} failed`));
+  Sentry.setContext('job', { note, client_ip: ip, attempts: 3, cfg_scale: 7.5 });
+  Sentry.addBreadcrumb({ category: 'upload', message: note, data: { used: token, bytes: 48151 } });
+  const event_id = Sentry.captureException(new Error(`upload failed: ${note}`));
   return { event_id, flushed: await Sentry.flush(10_000) };
 }
 

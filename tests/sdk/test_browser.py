@@ -2,9 +2,11 @@
 
 import servers
 from servers import capture
+from services import PLANTED
 
 EVENT_ID = "0123456789ab4def8123456789abcdef"
-PLAIN = {"envelope": servers.plain_envelope(EVENT_ID).decode()}
+PLAIN = {"envelope": servers.plain_envelope(EVENT_ID).decode()} | {name: PLANTED[name] for name in ("ip", "token", "prompt")}
+USER = capture.INVENTED["users"][0]
 
 
 def assert_taken(page, events):
@@ -18,17 +20,29 @@ def assert_taken(page, events):
 
 def test_without_tamis_the_page_reaches_bugsink(bugsink, open_page):
     assert_taken(open_page(bugsink.url, **PLAIN), bugsink.events())
-    assert capture.INVENTED["users"][0]["email"] in bugsink.everything()
+    assert set(PLANTED.values()) <= set(servers.residue(bugsink.everything(), PLANTED.values()))
 
 
 def test_a_page_on_another_origin_reports_through_tamis(bugsink, tamis, open_page):
     page = open_page(tamis(bugsink.url).url, **PLAIN)
     assert_taken(page, bugsink.events())
-    assert servers.residue(bugsink.everything()) == []
-    for address, event in bugsink.events().values():
+    assert servers.residue(bugsink.everything(), [*capture.planted(), *PLANTED.values()]) == []
+    events = bugsink.events()
+    assert set(events) == {EVENT_ID, page["outcome"][1]["event_id"]}
+    for address, event in events.values():
         assert address is None
-        assert (event.get("user") or {}).get("ip_address") is None
+        assert event["user"]["id"] == USER["id"]
+        assert event["user"].get("ip_address") is None
         assert ((event.get("sdk") or {}).get("settings") or {}).get("infer_ip") != "auto"
+    _address, event = events[page["outcome"][1]["event_id"]]
+    note = "mail from [email] at [ip] with [credential]"
+    assert (event["release"], event["environment"]) == ("studio-web@2.14.0", "production")
+    assert event["exception"]["values"][0]["value"] == f"upload failed: {note}"
+    assert event["extra"]["prompt"] == "[prompt chars=54 words=10]"
+    job = event["contexts"]["job"]
+    assert (job["note"], job["client_ip"], job["attempts"], job["cfg_scale"]) == (note, None, 3, 7.5)
+    [crumb] = [crumb for crumb in event["breadcrumbs"] if crumb["category"] == "upload"]
+    assert (crumb["message"], crumb["data"]) == (note, {"used": "[credential]", "bytes": 48151})
 
 
 def test_the_answer_names_the_same_cross_origin_rules_as_the_server(bugsink, tamis):
