@@ -2,12 +2,14 @@
 // is on the wire for us to find.
 import * as Sentry from '@sentry/browser';
 
-const { dsn, tunnel, user, prompt } = window.studio;
+const { dsn, tunnel, user, ip, token, prompt } = window.studio;
+const said = `mail from ${user.email} at ${ip} with ${token}`;
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 
 document.body.innerHTML = `<main><p id=who>signed in as ${user.email}</p>
   <a href="https://example.com/?to=${encodeURIComponent(user.email)}" title="${user.email}">me</a>
-  <input id=mail name=mail value="${user.email}"><textarea id=note></textarea></main>`;
+  <p id=said data-said="${said}">nothing yet</p>
+  <input id=mail name=mail value="${user.email}"><input id=box><textarea id=note></textarea></main>`;
 
 async function type(id, text) {
   const field = document.getElementById(id);
@@ -32,11 +34,13 @@ async function record() {
   await pause(300);
   await type('mail', user.email);
   await type('note', prompt);
+  await type('box', `${ip} ${token}`);
+  document.getElementById('said').textContent = said;
   document.getElementById('who').textContent = `now as ${user.email}`;
-  console.log(`logged in ${user.email}`);
-  const body = JSON.stringify({ prompt, owner: user.email });
-  await fetch(`/page.js?owner=${encodeURIComponent(user.email)}`, { method: 'POST', headers: { 'x-owner': user.email }, body }).catch(() => {});
-  const event_id = Sentry.captureException(new Error(`upload of ${user.email} failed`));
+  console.log(`logged in ${said}`);
+  const body = JSON.stringify({ prompt, owner: user.email, said, attempts: 3 });
+  await fetch(`/page.js?owner=${encodeURIComponent(user.email)}&from=${ip}`, { method: 'POST', headers: { 'x-owner': said }, body }).catch(() => {});
+  const event_id = Sentry.captureException(new Error(`upload failed: ${said}`));
   await pause(500);
   await replay.flush();
   return { event_id, replay_id: replay.getReplayId(), flushed: await Sentry.flush(10_000) };

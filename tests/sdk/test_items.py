@@ -11,10 +11,10 @@ import pytest
 import servers
 from chosen import marked
 from servers import HERE, capture
+from services import PLANTED
 from test_tamis import items
 
 USER = capture.INVENTED["users"][0]
-PROMPT = capture.INVENTED["prompts"]["short"]
 ALLOW = """unscanned_pass_consent = "screenshots show invented data"
 attachments = { allow = ["image/png"] }
 """
@@ -134,9 +134,12 @@ def test_an_sdk_heeds_rate_limits_as_without_tamis(tamis, sdk, status, headers):
 
 # --- replays and tunnels, in Chromium ----------------------------------------------------------------
 
+STUDIO = {name: PLANTED[name] for name in ("ip", "token", "prompt")}
+SCRUBBED = "mail from [email] at [ip] with [credential]"
+
 
 def replay(open_page, url, **studio):
-    page = open_page(url, "replay_page.js", prompt=PROMPT, **studio)
+    page = open_page(url, "replay_page.js", **STUDIO, **studio)
     assert page["outcome"].get("flushed") is True, page
     assert not [line for line in page["console"] if "CORS" in line], page
     return page["outcome"]
@@ -153,11 +156,22 @@ def recordings(recorder):
     return found
 
 
+def attributes(segments, name):
+    """The attributes of the element with this id, where the page is first seen."""
+    nodes = [event["data"]["node"] for _, events in segments for event in events if event["type"] == 2]
+    for node in nodes:  # which grows as it is read
+        if node.get("attributes", {}).get("id") == name:
+            return node["attributes"]
+        nodes.extend(node.get("childNodes", []))
+    return {}
+
+
 def test_without_tamis_a_recording_holds_what_was_typed(recorder, open_page):
     replay(open_page, recorder.url)
     text = everything(recorder)
-    assert USER["email"] in servers.residue(text)
+    assert set(PLANTED.values()) <= set(servers.residue(text, PLANTED.values()))
     assert USER["email"][:-3] + '"' in text
+    assert PLANTED["token"][:-3] + '"' in text
 
 
 @pytest.mark.parametrize("tunnelled", [False, True])
@@ -171,19 +185,30 @@ def test_a_replay_arrives_without_what_was_planted(recorder, tamis, open_page, t
         proxy = tamis(recorder.url)
         outcome = replay(open_page, proxy.url)
     text = everything(recorder)
-    assert servers.residue(text) == []
+    assert servers.residue(text, [*capture.planted(), *PLANTED.values()]) == []
     # No beginning of what was typed either.
-    assert USER["email"][:8] not in text
+    assert [name for name, value in PLANTED.items() if value[:8] in text] == []
     assert_framed(recorder)
     segments = recordings(recorder)
     assert [line["segment_id"] for line, _ in segments] == list(range(len(segments)))
     kinds = {event["type"] for _, events in segments for event in events}
     assert {2, 3, 4, 5} <= kinds, "snapshot, changes, page and custom events"
     typed = [event["data"]["text"] for _, events in segments for event in events if event["data"].get("source") == 5]
-    assert typed and set(typed) <= {"[person]", ""}
+    assert set(typed) == {"[person]"}
+    assert len(typed) == sum(map(len, PLANTED.values())) + len(" "), "one for each key that was struck"
+    assert {"data-said": SCRUBBED}.items() <= attributes(segments, "said").items()
+    assert SCRUBBED in [added["node"].get("textContent") for _, events in segments for event in events for added in event["data"].get("adds", [])]
+    custom = [event["data"]["payload"] for _, events in segments for event in events if event["type"] == 5]
+    assert f"logged in {SCRUBBED}" in [payload.get("message") for payload in custom]
+    [fetched] = [payload["data"]["request"] for payload in custom if payload.get("op") == "resource.fetch"]
+    assert fetched["headers"]["x-owner"] == SCRUBBED
+    assert fetched["body"] == {"prompt": "[prompt chars=54 words=10]", "owner": "[email]", "said": SCRUBBED, "attempts": 3}
     replays = [json.loads(p) for body in recorder.bodies for h, p in items(body) if h["type"] == "replay_event"]
     assert replays and {event["replay_id"] for event in replays} == {outcome["replay_id"]}
-    assert all((event.get("user") or {}).get("ip_address") is None for event in replays)
+    assert [event["segment_id"] for event in replays] == [line["segment_id"] for line, _ in segments]
+    assert outcome["event_id"] in [error for event in replays for error in event["error_ids"]]
+    assert {event["user"]["id"] for event in replays} == {USER["id"]}
+    assert all(event["user"].get("ip_address") is None for event in replays)
     events = [json.loads(p) for body in recorder.bodies for h, p in items(body) if h["type"] == "event"]
     assert outcome["event_id"] in {event["event_id"] for event in events}
     paths = {request.path.partition("?")[0] for request in recorder.requests}
@@ -193,6 +218,6 @@ def test_a_replay_arrives_without_what_was_planted(recorder, tamis, open_page, t
 
 def test_a_tunnel_for_another_project_reaches_nobody(recorder, tamis, open_page):
     proxy = tamis(recorder.url, route='tunnel = ["https://ffffffffffffffffffffffffffffffff@o1.ingest.example.com/7"]')
-    open_page(proxy.url, "replay_page.js", prompt=PROMPT, tunnel=f"{proxy.url}/monitoring")
+    open_page(proxy.url, "replay_page.js", **STUDIO, tunnel=f"{proxy.url}/monitoring")
     assert recorder.requests == []
     assert 'reason="dsn_refused"' in proxy.metrics()
