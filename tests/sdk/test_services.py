@@ -213,9 +213,31 @@ def test_a_page_on_another_origin_records_its_session_through_tamis(service, tam
     assert "mail from [email] at [ip] with [credential]" in readings
     assert "Jane Roe" not in readings
     assert PHC in readings
+    assert_counted(service, page["outcome"])
     # gzip that nobody labels: it arrives as it was sent.
     unlabelled = [request for request in service.requests if request.body[:2] == b"\x1f\x8b" and "content-encoding" not in request.headers]
     assert unlabelled
+
+
+def assert_counted(service, outcome):
+    """Each event that the page captured arrived once, under its uuid; all of them are one person's, of one session."""
+    events = [event for request in service.posted("/e/") for event in request.json["batch"]]
+    assert sorted([event["uuid"], event["event"]] for event in events) == sorted(outcome["captured"])
+    by_name = {event["event"]: event["properties"] for event in events}
+    assert {"$identify", "rendered", "$ai_generation", "$pageview", "$autocapture"} <= set(by_name)
+    snapshots = [event for request in service.posted("/s/") for event in request.json]
+    assert len({event["uuid"] for event in snapshots}) == len(snapshots)
+    [who] = {event["properties"]["distinct_id"] for event in events + snapshots}
+    assert who.startswith("[user:")
+    assert {event["properties"]["$session_id"] for event in events + snapshots} == {outcome["session"]}
+    assert service.posted("/flags")[-1].json["distinct_id"] == who
+    before = by_name["$identify"]["$anon_distinct_id"]
+    assert before.startswith("[user:") and before != who
+    rendered, generation = by_name["rendered"], by_name["$ai_generation"]
+    assert (rendered["note"], rendered["$ip"]) == ("mail from [email] at [ip] with [credential]", None)
+    assert (rendered["n"], rendered["tries"]) == (1.5, 3)
+    assert generation["$ai_input"] == [{"role": "user", "content": "[prompt chars=54 words=10]"}]
+    assert (generation["$ai_model"], generation["$ai_input_tokens"]) == ("gpt-5", 9)
 
 
 def test_without_tamis_the_recording_holds_what_was_planted(service, open_page):
