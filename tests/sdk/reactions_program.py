@@ -71,6 +71,18 @@ def langfuse(url):
     client.shutdown()
 
 
+def langfuse_otlp(url):
+    """The current SDK, which sends OpenTelemetry."""
+    from langfuse import Langfuse
+
+    client = Langfuse(public_key=PUBLIC_KEY, secret_key=SECRET_KEY, base_url=url)
+    for name in NAMES:
+        with client.start_as_current_observation(name=name, input=NOTE):
+            pass
+    client.flush()
+    client.shutdown()
+
+
 def langsmith(url):
     """One run with three names in it: a batch of runs may be cut anywhere."""
     import uuid

@@ -213,6 +213,8 @@ MORE = [
     ("python", "langfuse", "429", (429, 207)),
     ("python", "langfuse", "207 twice", (207, 207)),
     ("node", "langfuse", "207", (207, 207)),
+    ("python", "langfuse_otlp", "429", (429, 200)),
+    ("python", "langfuse_otlp", "413", (413,)),
     ("python", "langsmith", "413", (413,)),
 ]
 # These wait as they like, whatever they are told.
@@ -220,7 +222,7 @@ DEAF = {("python", "langfuse"), ("node", "langfuse"), ("python", "rudderstack"),
 
 
 def start(language, sdk, url):
-    python = str(servers.CURRENT_VENV / "bin" / "python") if sdk == "otlp_json" else sys.executable
+    python = str(servers.CURRENT_VENV / "bin" / "python") if sdk in ("otlp_json", "langfuse_otlp") else sys.executable
     command = {
         "python": [python, str(HERE / "reactions_program.py"), sdk, url],
         "node": ["node", str(HERE / "reactions_program.mjs"), sdk, url, json.dumps(GIVEN)],
