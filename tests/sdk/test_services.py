@@ -233,6 +233,8 @@ def assert_counted(service, outcome):
     assert service.posted("/flags")[-1].json["distinct_id"] == who
     before = by_name["$identify"]["$anon_distinct_id"]
     assert before.startswith("[user:") and before != who
+    # What the browser was called before somebody was named is in every event.
+    assert {event["properties"]["$device_id"] for event in events} == {before}
     rendered, generation = by_name["rendered"], by_name["$ai_generation"]
     assert (rendered["note"], rendered["$ip"]) == ("mail from [email] at [ip] with [credential]", None)
     assert (rendered["n"], rendered["tries"]) == (1.5, 3)
