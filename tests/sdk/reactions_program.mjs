@@ -9,18 +9,29 @@ const text = what => (typeof what === 'string' ? what : what?.reason ?? what?.me
 const note = (...what) => said.push(what.map(text).map(String).join(' '));
 console.warn = console.error = note;
 
-/** Three spans in one request. */
-async function otlp({ OTLPTraceExporter }, address) {
+/** Notes what an exporter says of its exports, and what it logs. */
+async function noted(exporter) {
   const { diag, DiagLogLevel } = await import('@opentelemetry/api');
-  const { BatchSpanProcessor, TracerProvider } = await import('@opentelemetry/sdk-trace');
-  diag.setLogger({ error: note, warn: note, info: note, debug() {}, verbose: line => line.startsWith('Scheduling') && note(line) }, DiagLogLevel.ALL);
-  const exporter = new OTLPTraceExporter({ url: address });
+  const retries = line => line.startsWith('Scheduling') && note(line);
+  diag.setLogger({ error: note, warn: note, info: note, debug() {}, verbose: retries }, DiagLogLevel.ALL);
   const send = exporter.export.bind(exporter);
   exporter.export = (batch, done) => send(batch, result => (note('result', result.code, result.error?.code), done(result)));
+  return exporter;
+}
+
+/** Ends a provider after it has sent what it has in one request. */
+async function end(provider) {
+  await provider.forceFlush().catch(() => {});
+  await provider.shutdown().catch(() => {});
+}
+
+/** Three spans in one request. */
+async function otlp({ OTLPTraceExporter }, address) {
+  const { BatchSpanProcessor, TracerProvider } = await import('@opentelemetry/sdk-trace');
+  const exporter = await noted(new OTLPTraceExporter({ url: address }));
   const tracers = new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter })] });
   for (const name of names) tracers.getTracer('shop').startSpan(name, { attributes: properties }).end();
-  await tracers.forceFlush().catch(() => {});
-  await tracers.shutdown().catch(() => {});
+  await end(tracers);
 }
 
 const programs = {
@@ -48,6 +59,22 @@ const programs = {
   },
   otlp_json: async () => otlp(await import('@opentelemetry/exporter-trace-otlp-http'), `${url}/v1/traces`),
   otlp_protobuf: async () => otlp(await import('@opentelemetry/exporter-trace-otlp-proto'), `${url}/v1/traces`),
+  async otlp_logs() {
+    const { BatchLogRecordProcessor, LoggerProvider } = await import('@opentelemetry/sdk-logs');
+    const { OTLPLogExporter } = await import('@opentelemetry/exporter-logs-otlp-proto');
+    const exporter = await noted(new OTLPLogExporter({ url: `${url}/v1/logs` }));
+    const loggers = new LoggerProvider({ processors: [new BatchLogRecordProcessor({ exporter })] });
+    for (const body of names) loggers.getLogger('shop').emit({ body, attributes: properties });
+    await end(loggers);
+  },
+  async otlp_metrics() {
+    const { MeterProvider, PeriodicExportingMetricReader } = await import('@opentelemetry/sdk-metrics');
+    const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-proto');
+    const exporter = await noted(new OTLPMetricExporter({ url: `${url}/v1/metrics` }));
+    const meters = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] });
+    for (const name of names) meters.getMeter('shop').createCounter(name).add(1, properties);
+    await meters.shutdown();
+  },
   otlp_grpc: async () => otlp(await import('@opentelemetry/exporter-trace-otlp-grpc'), url),
 };
 

@@ -109,7 +109,7 @@ def named(body):
 
 
 def taken(request):
-    if request.path.endswith("/traces"):
+    if request.path.endswith(("/traces", "/logs", "/metrics")):
         return 200, {"Content-Type": request.headers["content-type"]}, b"{}" if "json" in request.headers["content-type"] else b""
     status, body = services.answer(request)
     return status, {}, json.dumps(body).encode()
@@ -120,12 +120,13 @@ def refused(status, **headers):
     return lambda request: (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
-PARTIAL = {"rejectedSpans": "1", "errorMessage": "one span is too old"}
-TAKEN_IN_PART = ExportTraceServiceResponse(partial_success={"rejected_spans": 1, "error_message": "one span is too old"})
+PARTIAL = {"rejectedSpans": "1", "errorMessage": "one is too old"}
+# In protobuf it is the same for spans, log records and points.
+TAKEN_IN_PART = ExportTraceServiceResponse(partial_success={"rejected_spans": 1, "error_message": "one is too old"})
 
 
 def partial(request):
-    """Of OpenTelemetry: taken, all but one span."""
+    """Of OpenTelemetry: taken, all but one."""
     kind = request.headers["content-type"]
     body = json.dumps({"partialSuccess": PARTIAL}).encode() if "json" in kind else TAKEN_IN_PART.SerializeToString()
     return 200, {"Content-Type": kind}, body
@@ -194,6 +195,8 @@ MORE = [
     ("python", "otlp_protobuf", "partial", (200,)),
     ("node", "otlp_protobuf", "503", (503, 200)),
     ("node", "otlp_protobuf", "413", (413,)),
+    ("node", "otlp_logs", "partial", (200,)),
+    ("node", "otlp_metrics", "partial", (200,)),
     ("python", "otlp_json", "429", (429, 200)),
     ("python", "otlp_json", "413", (413,)),
     ("node", "otlp_json", "429", (429, 200)),
