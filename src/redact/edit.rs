@@ -128,7 +128,9 @@ impl Edits {
 pub(crate) fn gravity(edit: &Edit) -> (u8, DetectorIndex, bool) {
     // It says nothing about the bytes that go, so it may not name them.
     let class = if edit.counted { rank(edit.class) } else { u8::MAX };
-    (class, edit.detector, edit.learnt)
+    // Which bound it was makes what goes unread no graver: the first find of a place stays, as it does of one detector.
+    let detector = edit.detector.unscanned().map_or(edit.detector, |_| DetectorIndex::UNSCANNED);
+    (class, detector, edit.learnt)
 }
 
 /// How grave a class is: the smaller, the graver.
@@ -189,12 +191,18 @@ mod tests {
 
     #[test]
     fn overlapping_edits_become_their_union() {
+        const DEPTH: u16 = DetectorIndex::UNSCANNED_DEPTH.0;
+        const LAYERS: u16 = DetectorIndex::UNSCANNED_LAYERS.0;
         for (edits, want) in [
             (vec![(4, 6, 0), (0, 2, 1)], vec![(0, 2, 1), (4, 6, 0)]),
             (vec![(0, 4, 2), (2, 8, 1)], vec![(0, 8, 1)]),
             (vec![(0, 4, 1), (4, 8, 0)], vec![(0, 4, 1), (4, 8, 0)]),
             (vec![(0, 9, 1), (2, 3, 2), (8, 12, 3)], vec![(0, 12, 1)]),
             (vec![(0, 4, 1), (4, 4, 2)], vec![(0, 4, 1), (4, 4, 2)]),
+            // Read in two ways, of which one meets a bound further out: what was found first says what is put there.
+            (vec![(0, 4, DEPTH), (0, 4, LAYERS)], vec![(0, 4, DEPTH)]),
+            (vec![(0, 4, LAYERS), (0, 4, DEPTH)], vec![(0, 4, LAYERS)]),
+            (vec![(0, 4, LAYERS), (0, 4, 7)], vec![(0, 4, 7)]),
         ] {
             assert_eq!(settled(&edits), want, "{edits:?}");
         }
