@@ -11,6 +11,7 @@ use crate::proxy::intake::{self, OtlpType};
 use crate::proxy::{grpc, otlp};
 use crate::route::Protocol;
 use crate::spool::X_SENTRY_RATE_LIMITS;
+use crate::upstream::Feed;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -235,7 +236,8 @@ pub(crate) fn refuse_redirect(answer: Response<Incoming>) -> Result<Response<Inc
 pub(crate) fn pass_back(answer: Response<Incoming>, idle: Duration, whole: Duration) -> Response<AnswerBody> {
     let (head, body) = answer.into_parts();
     let end = Instant::now() + whole;
-    let mut response = Response::new(AnswerBody(Kind::Upstream { body, idle, end, timer: None }));
+    let mut response =
+        Response::new(AnswerBody(Kind::Upstream { body, idle, end, timer: None, unended: None }));
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     headers::strip_answer(response.headers_mut());
@@ -244,6 +246,15 @@ pub(crate) fn pass_back(answer: Response<Incoming>, idle: Duration, whole: Durat
 
 /// The body of an answer to a sender.
 pub(crate) struct AnswerBody(Kind);
+
+impl AnswerBody {
+    /// Keeps the end by which the request's body was fed until the answer has come whole.
+    pub(crate) fn keep(&mut self, feed: Feed) {
+        if let Kind::Upstream { unended, .. } = &mut self.0 {
+            *unended = Some(feed);
+        }
+    }
+}
 
 enum Kind {
     Full(Bytes),
@@ -259,6 +270,9 @@ enum Kind {
         end: Instant,
         /// PERF: made when the upstream first keeps us waiting; most answers arrive with their head.
         timer: Option<Pin<Box<Sleep>>>,
+        /// Of a request that the upstream answered before its end. Dropped earlier, it breaks the connection off, and the rest of the
+        /// answer with it.
+        unended: Option<Feed>,
     },
 }
 
@@ -303,7 +317,7 @@ impl Body for AnswerBody {
             } else {
                 Some(Ok(Frame::data(std::mem::take(body))))
             }),
-            Kind::Upstream { body, idle, end, timer } => {
+            Kind::Upstream { body, idle, end, timer, .. } => {
                 if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
                     *timer = None;
                     return Poll::Ready(frame.map(|frame| frame.map_err(AnswerBroken::Upstream)));

@@ -411,7 +411,12 @@ async fn longer(
             let (feed, body) = UpstreamBody::fed();
             match send(exchange, upstream, headers, body) {
                 Ok(response) => {
-                    exchange.pass_back(race(exchange, flow, reader, (feed, response), receipt).await)
+                    let (answered, unended) = race(exchange, flow, reader, (feed, response), receipt).await;
+                    let mut answer = exchange.pass_back(answered)?;
+                    if let Some(feed) = unended {
+                        answer.body_mut().keep(feed);
+                    }
+                    Ok(answer)
                 }
                 Err(reason) => {
                     let refused = refuse(exchange, flow.scrub.broken(reason), receipt);
@@ -431,15 +436,15 @@ enum Ended {
 
 /// Pumps the body into the upstream, which may answer before the end.
 ///
-/// An error answer ends the pumping: the upstream does not want the rest. A good one counts only once
-/// all was sent.
+/// An error answer ends the pumping: the upstream does not want the rest, and the feed comes back with it, to be kept until the answer
+/// has come whole. A good one counts only once all was sent.
 async fn race(
     exchange: &Exchange<'_>,
     flow: Flow,
     mut reader: Reader<'_>,
     (mut feed, mut response): (Feed, Sending),
     mut receipt: Receipt,
-) -> Result<Response<Incoming>, Reason> {
+) -> (Result<Response<Incoming>, Reason>, Option<Feed>) {
     let mut early = None;
     let mut asked = exchange.asked();
     let ended = {
@@ -460,10 +465,11 @@ async fn race(
         Ended::Pumped(Ok(summary)) => {
             asked.body_ended();
             let sent = Sent { summary, receipt, charge: None, asked };
-            return match early {
+            let answered = match early {
                 Some(answer) => sent.settle(Ok(answer)),
                 None => sent.see_through(exchange, response).await,
             };
+            return (answered, None);
         }
         // The connection takes no more; the answer says why.
         Ended::Pumped(Err(broken)) if broken.reason == Reason::UpstreamBroken && early.is_none() => {
@@ -487,15 +493,14 @@ async fn race(
             }
             let reason = refuse(exchange, broken, receipt).reason;
             reader.discard().await;
-            return Err(reason);
+            return (Err(reason), None);
         }
     };
-    drop(feed);
     receipt.lost_as(answered.as_ref().map_or_else(|reason| *reason, |_| Reason::UpstreamStatus));
     drop(receipt);
     asked.ended(answer::code(&answered));
     reader.discard().await;
-    answered
+    (answered, Some(feed))
 }
 
 /// Takes redacted pieces of a body.

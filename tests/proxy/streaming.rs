@@ -6,7 +6,7 @@ use tamis::inbox::Inbox;
 use tamis::outcome::Outcome;
 use tamis::proxy::Limits;
 use tamis::upstream::TlsOptions;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const TEXT: [(&str, &str); 1] = [("content-type", "text/plain")];
 
@@ -95,6 +95,37 @@ async fn an_upstream_that_refuses_early_is_heard() {
     let answer = read_answer(stream).await;
     assert_eq!((answer.status, answer.body.as_str()), (413, "too large"));
     Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+}
+
+/// Most servers write head and body apart. The request was broken off as soon as the head had come, and the connection with it.
+#[tokio::test]
+async fn an_early_refusal_that_comes_in_two_pieces_arrives_whole() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let upstream = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("somebody comes");
+            tokio::spawn(async move {
+                let mut some = [0; 4096];
+                stream.read_exact(&mut some).await.expect("a request begins");
+                let head = "HTTP/1.1 413 Content Too Large\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\n";
+                stream.write_all(head.as_bytes()).await.expect("open");
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                stream.write_all(b"too large").await.expect("open still");
+                // What goes on coming is read: a close with bytes unread takes the answer back.
+                while stream.read(&mut some).await.is_ok_and(|read| read > 0) {}
+            });
+        }
+    });
+    let proxy = Proxy::to(http(&url, &TlsOptions::default()), Limits::default()).await;
+    for _ in 0..20 {
+        let answer = proxy.send(post("/logs/x", &TEXT, lines(1 << 20))).await;
+        let told = (answer.status, answer.header("retry-after"), answer.body.as_str());
+        assert_eq!(told, (413, Some("7".to_owned()), "too large"));
+    }
+    let totals = proxy.settled().await;
+    assert_eq!(totals.of(Outcome::Rejected), totals.received, "{totals:?}");
+    upstream.abort();
 }
 
 #[tokio::test]
