@@ -34,8 +34,11 @@ impl Served {
         let child = spawn(command, dir, ingest, admin, config);
         let served = Self { child, ingest, admin, dir: dir.to_owned() };
         let accepts = async {
-            while TcpStream::connect(served.ingest).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            // One port is open a moment before the other.
+            for port in [served.ingest, served.admin] {
+                while TcpStream::connect(port).await.is_err() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
             }
         };
         assert!(tokio::time::timeout(2 * LONG, accepts).await.is_ok(), "{}", served.log());
