@@ -86,8 +86,10 @@ impl Served {
         let child = command.spawn().expect("it starts");
         let served = Self { child, authority, ingest, admin, dir: dir.to_owned() };
         let accepts = async {
-            while TcpStream::connect(served.ingest).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            for port in [served.ingest, served.admin] {
+                while TcpStream::connect(port).await.is_err() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
             }
         };
         assert!(tokio::time::timeout(2 * LONG, accepts).await.is_ok(), "{}", served.log());
