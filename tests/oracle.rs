@@ -98,11 +98,11 @@ impl Pair {
             Err(format!("{format:?} {scope:?}: {what}\n input {input}\n   one {a}\n other {b}"))
         };
         // The oracle has no budget. Once the engine's is used up, it replaces the strings and keys that are left.
-        // As it is, and in base64.
-        let is_unseen = [&b"unscanned"[..], b"W3Vuc2Nhbm5lZF"]
-            .iter()
-            .any(|told| memchr::memmem::find(&out, told).is_some());
-        if out != want && out != or && is_unseen && bytes.len() > LAYERED_BYTES_MIN {
+        let plan = self.engine.plan();
+        let gave_up =
+            self.engine.counts().iter().any(|count| plan.detector_name(count.detector) == "unscanned.work");
+        let is_unseen = memchr::memmem::find(&out, b"unscanned").is_some() && bytes.len() > LAYERED_BYTES_MIN;
+        if out != want && out != or && (gave_up || is_unseen) {
             return Ok(out);
         }
         if out != want && out != or {
@@ -360,9 +360,8 @@ fn nothing_passes_once_the_work_is_used_up() {
 }
 
 /// Items from this size on may hide so much behind so many layers that the budget for looking is used up: three encodings
-/// that are read in every order, four deep, and written line breaks between any of them. A pattern without a trigger, which some tests
-/// have, looks at every text on the way.
-const LAYERED_BYTES_MIN: usize = 256;
+/// that are read in every order, four deep.
+const LAYERED_BYTES_MIN: usize = 512;
 
 /// What is planted, and the part of it that must be gone.
 const PLANTS: &[(&str, &str)] = &[
