@@ -25,15 +25,16 @@ pub(crate) fn tamis(args: &[&str]) -> Ran {
     tamis_reading(args, b"")
 }
 
+/// Starts `tamis` with pipes for all that goes in and comes out.
+pub(crate) fn piped(args: &[&str]) -> Child {
+    let mut command = command(TAMIS);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("it starts")
+}
+
 /// Runs `tamis` and gives it `input`.
 pub(crate) fn tamis_reading(args: &[&str], input: &[u8]) -> Ran {
-    let mut child = command(TAMIS)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let mut child = piped(args);
     let mut stdin = child.stdin.take().expect("piped");
     let input = input.to_vec();
     // It may write before it has read everything, and may end without reading anything.

@@ -1,8 +1,7 @@
 //! `tamis scrub` and `tamis explain` between pipes: stdout is data, stderr is for people.
 
-use crate::program::{LONG, TAMIS, command, tamis, tamis_reading, write};
+use crate::program::{LONG, piped, tamis, tamis_reading, write};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::Stdio;
 use std::thread;
 use std::time::Instant;
 
@@ -56,13 +55,7 @@ fn what_cannot_be_read_is_told_and_the_rest_is_scrubbed() {
 /// `tamis scrub app.log | head -1` ends when `head` has ended, and says nothing of it.
 #[test]
 fn a_reader_that_has_enough_ends_it_quietly() {
-    let mut child = command(TAMIS)
-        .args(["scrub", "--format", "text"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let mut child = piped(&["scrub", "--format", "text"]);
     let mut stdin = child.stdin.take().expect("piped");
     let line = b"mail jane@example.com, and words enough to fill what a pipe holds\n".repeat(1_000);
     let writes = thread::spawn(move || {

@@ -51,7 +51,8 @@ impl Served {
         command.stderr(file.try_clone().expect("a file")).stdout(file);
         let served = Self { child: command.spawn().expect("it starts"), ingest, admin, log };
         let begun = Instant::now();
-        while TcpStream::connect(ingest).is_err() {
+        // One port is open a moment before the other.
+        while [ingest, admin].iter().any(|port| TcpStream::connect(port).is_err()) {
             assert!(begun.elapsed() < LONG, "{}", served.log());
             std::thread::sleep(Duration::from_millis(5));
         }
