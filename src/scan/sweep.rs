@@ -17,7 +17,7 @@ use super::layer::base64;
 use super::literals::Literals;
 use super::names::Names;
 use super::shapes::{BATCH, Batch, Shapes};
-use super::simd::{BLOCK, Classifier};
+use super::simd::{BLOCK, Batches, Classifier};
 use super::words::{WINDOW_BYTES, Words};
 use std::ops::Range;
 
@@ -120,11 +120,9 @@ impl Sweep {
             map.clear();
             map.reserve(blocks);
         }
-        let mut strings = (reading == Reading::Json).then(Strings::default);
-        let mut finder = Finder { bytes, lookups, names, at: 0 };
-        classifier.for_each_batch(bytes, lookups.anywhere.fingerprints(), batch, |batch| {
-            finder.batch(batch, strings.as_mut(), quotes, triggers);
-        });
+        let strings = (reading == Reading::Json).then(Strings::default);
+        let mut finder = Finder { bytes, lookups, names, at: 0, strings, quotes, triggers };
+        classifier.for_each_batch(bytes, lookups.anywhere.fingerprints(), batch, &mut finder);
         let used = bytes.len() % BLOCK;
         if used != 0 {
             // The blanks behind the end are no triggers, but what looks back from them may seem to be.
@@ -183,22 +181,21 @@ struct Finder<'a> {
     names: &'a Names,
     /// Where the block begins.
     at: usize,
+    /// Of JSON, whether a string is open.
+    strings: Option<Strings>,
+    quotes: &'a mut Vec<u64>,
+    triggers: &'a mut Vec<u64>,
 }
 
-impl Finder<'_> {
-    fn batch(
-        &mut self,
-        batch: &Batch,
-        mut strings: Option<&mut Strings>,
-        all_quotes: &mut Vec<u64>,
-        all_triggers: &mut Vec<u64>,
-    ) {
+impl Batches for Finder<'_> {
+    #[inline(always)]
+    fn batch(&mut self, batch: &Batch) {
         let words = if self.lookups.starts.some_begin_with_digit() { u64::MAX } else { 0 };
         let numbers = if self.lookups.numbers { u64::MAX } else { 0 };
         let (mut quotes, mut triggers) = ([0; BATCH], [0; BATCH]);
         for nth in 0..batch.len().min(BATCH) {
             let shapes = batch.block(nth);
-            let counts = match &mut strings {
+            let counts = match &mut self.strings {
                 None => u64::MAX,
                 Some(strings) => {
                     let (marks, in_string) = strings.block(&shapes);
@@ -211,12 +208,14 @@ impl Finder<'_> {
             triggers[nth] = self.exact(&shapes, words, shapes.number & numbers, counts);
             self.at += BLOCK;
         }
-        if strings.is_some() {
-            all_quotes.extend_from_slice(&quotes[..batch.len()]);
+        if self.strings.is_some() {
+            self.quotes.extend_from_slice(&quotes[..batch.len()]);
         }
-        all_triggers.extend_from_slice(&triggers[..batch.len()]);
+        self.triggers.extend_from_slice(&triggers[..batch.len()]);
     }
+}
 
+impl Finder<'_> {
     /// The triggers among `counts`, with words, numbers and runs of base64 looked at one by one.
     #[inline(always)]
     fn exact(&mut self, found: &Shapes, mut words: u64, numbers: u64, counts: u64) -> u64 {
