@@ -13,11 +13,18 @@ use std::io;
 /// beside itself: a connection to an upstream, a file of the spool, a look of an operator.
 const CONNECTIONS_SHARE: u64 = 2;
 
-/// Of the memory of its control group, payloads take at most one byte in so many. The rest is for what is not counted:
-/// connections, the packs, what the allocator keeps.
-const MEMORY_SHARE: u64 = 2;
-/// What the process takes before it holds any payload, packs and all, with some room.
-const REST_BYTES: u64 = 48 << 20;
+/// What the process takes before it holds any payload, packs and all, and what 200 connections read ahead.
+const REST_BYTES: u64 = 56 << 20;
+/// Of the rest of its control group's memory payloads take two bytes in five: the allocator keeps about as many again, in pieces
+/// that it does not give back.
+///
+/// Found with 200 senders of compressed MiBs, as `docs/runbook.md` tells: with half of the group's memory for payloads the kernel
+/// ended the process in 64 and in 128 MiB within seconds, and it reached 255 of 256.
+const PAYLOAD_FIFTHS: u64 = 2;
+/// What payloads get even in a group that has no room for them.
+const PAYLOAD_BYTES_MIN: usize = 4 << 20;
+/// Items of the default length take at most one part in so many of what all payloads may.
+const ITEM_SHARE: usize = 2;
 
 /// Sees to it that nobody writes our memory to a file: in it are payloads that are not scrubbed yet, and keys.
 ///
@@ -67,48 +74,57 @@ fn fitting(wanted: usize, open_files: Option<u64>) -> usize {
     wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
 }
 
-/// How many bytes all requests may hold: what is written, or what the control group leaves room for where nothing is.
-pub(super) fn memory_bytes(limits: &Limits) -> usize {
+/// The limits, where a number that is not written gives way to what the control group leaves room for.
+pub(super) fn fitted(limits: &Limits) -> Limits {
     let group = cgroup::memory_limit();
-    let fit = budget(limits, group);
-    let (Some(group), written) = (group, limits.memory_bytes_max) else { return fit };
-    match limits.memory_origin {
-        Origin::Default if fit < written => {
-            tracing::info!(
-                memory_bytes_max = fit,
-                group,
-                "payloads may take a part of the control group's memory"
-            );
-        }
-        Origin::Written if room(group) < written as u64 => {
-            tracing::warn!(
-                memory_bytes_max = written,
-                group,
-                fits = room(group),
-                "`limits.memory_bytes_max` is more than the memory of the control group leaves room for: the kernel may end \
-                 this process under load; lower the key, or raise the limit of the container (`MemoryMax=`) to twice of it"
-            );
-        }
-        _ => {}
+    let fitted = fit(limits, group);
+    let Some(group) = group else { return fitted };
+    let room = room(group);
+    if fitted != *limits {
+        tracing::info!(
+            memory_bytes_max = fitted.memory_bytes_max,
+            item_bytes_max = fitted.item_bytes_max,
+            group,
+            "payloads may take a part of the control group's memory"
+        );
     }
-    fit
+    if fitted.memory_bytes_max > room {
+        tracing::warn!(
+            memory_bytes_max = fitted.memory_bytes_max,
+            group,
+            fits = room,
+            "payloads may take more than the memory of the control group leaves room for: the kernel may end this process under \
+             load; lower `limits.memory_bytes_max`, or raise the limit of the container (`MemoryMax=`)"
+        );
+    }
+    fitted
 }
 
 /// `group`: bytes of memory of the control group; `None`: without a limit.
-fn budget(limits: &Limits, group: Option<u64>) -> usize {
-    match (limits.memory_origin, group) {
-        (Origin::Default, Some(group)) => {
-            let room = usize::try_from(room(group)).unwrap_or(usize::MAX);
-            // Never less than the longest item, or that item would wait for ever.
-            limits.memory_bytes_max.min(room.max(limits.item_bytes_max))
-        }
-        _ => limits.memory_bytes_max,
+fn fit(limits: &Limits, group: Option<u64>) -> Limits {
+    let mut fitted = limits.clone();
+    let Some(group) = group else { return fitted };
+    let room = room(group).max(PAYLOAD_BYTES_MIN);
+    if limits.memory_origin == Origin::Default {
+        // Never less than an item that is meant, or that item would wait for ever.
+        let item = if limits.item_origin == Origin::Written { limits.item_bytes_max } else { 0 };
+        let held = limits.buffer_bytes_max.max(item);
+        fitted.memory_bytes_max = limits.memory_bytes_max.min(room.max(held));
     }
+    if limits.item_origin == Origin::Default {
+        let share = (fitted.memory_bytes_max / ITEM_SHARE).max(limits.buffer_bytes_max);
+        // Beside a budget that is written items stay as they are: it was checked to hold one.
+        let is_given = limits.memory_origin == Origin::Written;
+        fitted.item_bytes_max =
+            if is_given { limits.item_bytes_max } else { limits.item_bytes_max.min(share) };
+    }
+    fitted
 }
 
 /// Bytes of payload that a control group with so much memory leaves room for.
-fn room(group: u64) -> u64 {
-    (group / MEMORY_SHARE).min(group.saturating_sub(REST_BYTES))
+fn room(group: u64) -> usize {
+    let room = group.saturating_sub(REST_BYTES) / 5 * PAYLOAD_FIFTHS;
+    usize::try_from(room).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -131,23 +147,26 @@ mod tests {
     fn payloads_take_a_part_of_the_control_group() {
         let mib = |n: usize| n << 20;
         let defaults = Limits::default();
-        let written = |n| Limits { memory_bytes_max: n, memory_origin: Origin::Written, ..Limits::default() };
-        let small_items = Limits { item_bytes_max: mib(4), ..Limits::default() };
-        for (limits, group, fit) in [
-            (&defaults, None, mib(256)),
-            (&defaults, Some(mib(4096)), mib(256)),
-            (&defaults, Some(mib(512)), mib(256)),
-            (&defaults, Some(mib(511)), mib(511) / 2),
-            (&defaults, Some(mib(128)), mib(64)),
-            (&defaults, Some(mib(64)), mib(16)),
-            (&defaults, Some(mib(32)), mib(16)), // the longest item
-            (&small_items, Some(mib(32)), mib(4)),
-            (&small_items, Some(0), mib(4)),
-            // What is written holds, and a warning tells of it.
-            (&written(mib(256)), Some(mib(64)), mib(256)),
-            (&written(mib(8)), Some(mib(4096)), mib(8)),
+        let memory = |n| Limits { memory_bytes_max: n, memory_origin: Origin::Written, ..Limits::default() };
+        let item = |n| Limits { item_bytes_max: n, item_origin: Origin::Written, ..Limits::default() };
+        let buffer = Limits { buffer_bytes_max: mib(3), ..Limits::default() };
+        for (limits, group, fitting) in [
+            (&defaults, None, (mib(256), mib(16))),
+            (&defaults, Some(mib(4096)), (mib(256), mib(16))),
+            (&defaults, Some(mib(696)), (mib(256), mib(16))),
+            (&defaults, Some(mib(256)), (mib(80), mib(16))),
+            (&defaults, Some(mib(116)), (mib(24), mib(12))),
+            (&defaults, Some(mib(64)), (mib(4), mib(2))),
+            (&defaults, Some(0), (mib(4), mib(2))),
+            // What is written holds, and all payloads may take as much as one that is.
+            (&item(mib(16)), Some(mib(64)), (mib(16), mib(16))),
+            (&item(mib(1)), Some(mib(64)), (mib(4), mib(1))),
+            (&memory(mib(256)), Some(mib(64)), (mib(256), mib(16))),
+            (&memory(mib(16)), Some(mib(4096)), (mib(16), mib(16))),
+            (&buffer, Some(mib(64)), (mib(4), mib(3))),
         ] {
-            assert_eq!(budget(limits, group.map(|bytes| bytes as u64)), fit, "{group:?}");
+            let fitted = fit(limits, group.map(|bytes| bytes as u64));
+            assert_eq!((fitted.memory_bytes_max, fitted.item_bytes_max), fitting, "{group:?}");
         }
     }
 

@@ -199,9 +199,8 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
             vec!["User ids become pseudonyms under a random key that ends with this process.".to_owned()]
         },
     };
-    let mut limits = limits(&ready.config);
+    let mut limits = limits(&resources::fitted(&ready.config.limits), &ready.config.timeouts);
     limits.connections_max = resources::connections(limits.connections_max);
-    limits.memory_bytes_max = resources::memory_bytes(&ready.config.limits);
     let mut settings = ProxySettings::new(limits, routes, metrics);
     let spool = spooled::open(ready, &mut settings)?;
     let spans = traced::open(ready, &mut settings)?;
@@ -450,8 +449,7 @@ pub(super) fn route_info(route: &config::Route) -> RouteInfo {
     }
 }
 
-fn limits(config: &Config) -> Limits {
-    let configured = &config.limits;
+fn limits(configured: &config::Limits, timeouts: &config::Timeouts) -> Limits {
     Limits {
         buffer_bytes_max: configured.buffer_bytes_max,
         memory_bytes_max: configured.memory_bytes_max,
@@ -463,9 +461,9 @@ fn limits(config: &Config) -> Limits {
         body_rate_min: configured.body_rate_min,
         body_idle: configured.body_idle_timeout,
         request: configured.request_timeout,
-        first_byte: config.timeouts.response,
-        drain: config.timeouts.drain,
-        answer: config.timeouts.answer,
+        first_byte: timeouts.response,
+        drain: timeouts.drain,
+        answer: timeouts.answer,
         connections_max: configured.connections_max,
         connections_per_peer_max: configured.connections_per_peer_max,
         buffered: configured.body_limits(false),

@@ -278,9 +278,12 @@ fn limits(raw: &Numbers, world: &mut World<'_, '_>) -> Limits {
             );
         }
     }
-    let is_written = written(raw, &number::MEMORY_BYTES_MAX).is_some();
-    let memory_origin = if is_written { Origin::Written } else { Origin::Default };
-    Limits { memory_origin, ..Limits::from_numbers(|number| read(raw, number)) }
+    let origin = |number| if written(raw, number).is_some() { Origin::Written } else { Origin::Default };
+    Limits {
+        memory_origin: origin(&number::MEMORY_BYTES_MAX),
+        item_origin: origin(&number::ITEM_BYTES_MAX),
+        ..Limits::from_numbers(|number| read(raw, number))
+    }
 }
 
 fn routes(

@@ -136,6 +136,8 @@ pub struct Limits {
     /// Bytes of one item held at once, never less than `buffer_bytes_max`; a longer item is walked in
     /// windows or meets the route's conduct on error.
     pub item_bytes_max: usize,
+    /// Where that number is from: a default gives way to what the container has.
+    pub item_origin: Origin,
     /// Decoded bytes of a body that is no stream; past it 413.
     pub body_bytes_max: u64,
     /// Decoded bytes per byte that came, for a body that is no stream; past it 413.
@@ -149,7 +151,7 @@ pub struct Limits {
     /// Bytes held for all requests together, never less than `item_bytes_max`; past it senders are
     /// pushed back, then answered 503 with `Retry-After`.
     pub memory_bytes_max: usize,
-    /// Where that number is from: a default gives way to what the container has.
+    /// Where that number is from, as of `item_bytes_max`.
     pub memory_origin: Origin,
     /// Open connections on the ingest port; past it new ones wait to be accepted.
     pub connections_max: usize,
@@ -198,6 +200,7 @@ impl Limits {
             layers_max: size(read(&number::LAYERS_MAX)),
             memory_bytes_max: size(read(&number::MEMORY_BYTES_MAX)),
             memory_origin: Origin::Default,
+            item_origin: Origin::Default,
             connections_max: size(read(&number::CONNECTIONS_MAX)),
             connections_per_peer_max: size(read(&number::CONNECTIONS_PER_PEER_MAX)),
             headers_max: size(read(&number::HEADERS_MAX)),

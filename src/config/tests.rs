@@ -198,7 +198,8 @@ fn numbers_as_written() {
 #[test]
 fn the_example_file_parses_and_writes_the_defaults() {
     let config = good(EXAMPLE);
-    let limits = Limits { memory_origin: Origin::Written, ..Limits::default() };
+    let origin = Origin::Written;
+    let limits = Limits { memory_origin: origin, item_origin: origin, ..Limits::default() };
     assert_eq!((config.limits, config.timeouts), (limits, Timeouts::default()));
     assert_eq!((config.listen, config.log), (Listen::default(), LogFormat::default()));
     assert_eq!(config.routes.len(), 3);
