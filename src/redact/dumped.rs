@@ -211,7 +211,7 @@ impl<'a> Engine<'a> {
     fn sought_in(&self, text: &[u8]) -> &'a Names {
         let is_plain = memchr::memchr3(b'"', b'\'', b'\\', text).is_none()
             && memchr::memchr(b'`', text).is_none()
-            && memchr::memmem::find(text, b"=>").is_none();
+            && !memchr::memchr_iter(b'>', text).any(|at| text[..at].ends_with(b"="));
         if is_plain { &self.plan.last_names } else { self.plan.sought().names }
     }
 

@@ -26,6 +26,7 @@ use crate::scan::fields::FieldAutomaton;
 use crate::scan::json::{Path, PathStep, Site, Visitor, Walker};
 use crate::scan::layer::{Layer, View};
 use crate::scan::sweep::{Reading, Sought, Sweep};
+use memchr::memmem;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -36,6 +37,9 @@ use std::sync::LazyLock;
 
 /// Texts that are noted; an event that lost more shows it without.
 const NOTED_MAX: usize = 1_000;
+
+/// PERF: made once; making it takes as long as to look through a small event with it.
+static META: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"_meta\""));
 
 /// An event is walked for its keys alone.
 static NO_RULES: LazyLock<FieldAutomaton> =
@@ -183,7 +187,7 @@ impl Before {
             #[serde(borrow, rename = "_meta")]
             meta: Option<&'e RawValue>,
         }
-        if memchr::memmem::find(event, b"_meta\"").is_none() {
+        if META.find(event).is_none() {
             return Some(Self::Nothing);
         }
         let event_read: Event<'_> = serde_json::from_slice(event).ok()?;
@@ -323,12 +327,17 @@ fn remarks(event: &[u8], string: &Range<usize>, edits: &[Written]) -> Note<'stat
 
 /// Characters of a JSON string as its receiver reads it.
 fn chars(raw: &[u8]) -> usize {
+    // PERF: nearly all is UTF-8, of which characters are counted without a look at each.
+    let count = |text: &[u8]| match std::str::from_utf8(text) {
+        Ok(text) => text.chars().count(),
+        Err(_) => String::from_utf8_lossy(text).chars().count(),
+    };
     if memchr::memchr(b'\\', raw).is_none() {
-        return String::from_utf8_lossy(raw).chars().count();
+        return count(raw);
     }
     let mut view = View::default();
     view.read(Layer::JsonString, raw);
-    String::from_utf8_lossy(&view.text).chars().count()
+    count(&view.text)
 }
 
 #[cfg(test)]
