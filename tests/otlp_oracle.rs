@@ -16,14 +16,22 @@ use proptest::prelude::*;
 use prost::Message;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, LazyLock};
-use tamis::pattern::{PatternSet, embedded};
+use tamis::pattern::{Class, PatternSet, embedded};
 use tamis::pipeline::{BodyFormat, BodyLimits, Coding, Encoding, Pipeline, Refusal, Signal, Summary};
-use tamis::redact::{Plan, Policy};
+use tamis::redact::{Action, Plan, Policy, PseudonymKey};
 
 static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
     let set = PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set");
-    Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"))
+    let policy = Policy {
+        key: Some(PseudonymKey(b"0123456789abcdef".to_vec())),
+        actions: [(Class::UserId, Action::Pseudonym)].into(),
+        ..Policy::default()
+    };
+    Arc::new(Plan::compile(Arc::new(set), policy).expect("a plan"))
 });
+
+/// Whole numbers up to here are themselves as floating-point numbers too.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
 
 fn scrub(format: BodyFormat, body: &[u8]) -> (Vec<u8>, Summary) {
     try_scrub(format, body).expect("it is taken")
@@ -44,7 +52,7 @@ fn of_any(value: Option<&AnyValue>) -> Value {
         None | Some(Any::BoolValue(_) | Any::StringValueStrindex(_)) => Value::Null,
         Some(Any::StringValue(text)) => of_text(text),
         Some(Any::IntValue(number)) => json!(number),
-        Some(Any::DoubleValue(number)) if number.fract() == 0.0 && *number >= 0.0 && *number <= 9e15 => {
+        Some(Any::DoubleValue(number)) if number.fract() == 0.0 && *number >= 0.0 && *number <= EXACT_MAX => {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             let whole = *number as u64;
             json!(whole)
@@ -193,10 +201,12 @@ const TEXTS: [&str; 15] = [
     "password=hunter2hunter2",
     "1.2.3.4",
 ];
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "http.route",
     "user.email",
     "user.name",
+    "user.id",
+    "enduser.id",
     "client.address",
     "gen_ai.prompt",
     "gen_ai.input.messages",
@@ -224,7 +234,7 @@ fn a_value() -> impl Strategy<Value = AnyValue> {
     let leaf = prop_oneof![
         6 => text().prop_map(Any::StringValue),
         1 => proptest::bool::ANY.prop_map(Any::BoolValue),
-        1 => proptest::sample::select(&[0, 7, -5, 4_111_111_111_111_111, 1_760_520_026][..]).prop_map(Any::IntValue),
+        1 => proptest::sample::select(&[0, 7, -5, 48_213, 4_111_111_111_111_111, 1_760_520_026][..]).prop_map(Any::IntValue),
         1 => proptest::sample::select(&[0.5, 45.25, 4_111_111_111_111_111.0, -3.0][..]).prop_map(Any::DoubleValue),
     ];
     let value = |value| AnyValue { value: Some(value) };

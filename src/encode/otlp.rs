@@ -180,8 +180,17 @@ impl<'r> Rewrite<'r> {
                 let zero = if leaf.form == Form::Hex { b'0' } else { 0 };
                 vec![whole(Cow::Owned(vec![zero; leaf.source.len()]))]
             }
+            Form::Varint => {
+                let mut text = Vec::new();
+                write_varint(number(leaf, own), &mut text);
+                vec![whole(Cow::Owned(text))]
+            }
+            // Exactly: what stands for a number stays below 2^53.
+            #[allow(clippy::cast_precision_loss)]
+            Form::Double => vec![whole(Cow::Owned((number(leaf, own) as f64).to_le_bytes().to_vec()))],
+            // How its receiver reads it nobody knows, and none but zero is one number in every way.
             Form::Binary { bytes } => vec![whole(Cow::Owned(vec![0; bytes]))],
-            Form::Digits => vec![whole(Cow::Borrowed(b"0"))],
+            Form::Digits => vec![whole(Cow::Owned(number(leaf, own).to_string().into_bytes()))],
             Form::Base64 { .. } => {
                 let text = read_back(tree, leaf, own)?;
                 let coded = base64::engine::general_purpose::STANDARD.encode(text);
@@ -424,6 +433,16 @@ impl<'r> Rewrite<'r> {
 /// Bytes that go for nothing.
 fn gone<'r>(range: Range<usize>, node: usize, prefix: usize) -> SourceEdit<'r> {
     SourceEdit { leaf: range.clone(), range, text: Cow::Borrowed(&[][..]), node, prefix }
+}
+
+/// What stands for a number: another one, under a key, or else 0.
+fn number(leaf: &Leaf, own: &[Replacement]) -> u64 {
+    match own {
+        [only] if only.range == leaf.flat => {
+            std::str::from_utf8(&only.text).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        }
+        _ => 0,
+    }
 }
 
 /// A leaf's text as its receiver reads it, with the replacements in it.

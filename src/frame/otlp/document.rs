@@ -73,7 +73,11 @@ pub(crate) enum Form {
     Sized,
     /// The same, and also a message: the node `inner`. This leaf is the reading as text.
     Ambiguous { prefix: usize, escaped: bool, inner: usize },
-    /// A number, zero of which has `bytes` bytes.
+    /// A whole number of a value, as a varint.
+    Varint,
+    /// A floating-point number of a value.
+    Double,
+    /// A number of an unknown field, zero of which has `bytes` bytes.
     Binary { bytes: usize },
     /// JSON, copied as it was.
     Verbatim,
@@ -298,12 +302,12 @@ impl Document {
         }
     }
 
-    /// A floating-point number: a whole one by its digits, others as they are measured.
+    /// A floating-point number: a whole one by its digits, others as JSON of other protocols has them.
     pub(super) fn double_leaf(&mut self, number: f64, source: Range<usize>, node: usize, form: Form) {
-        match whole(number) {
-            Some(digits) => self.number_leaf(digits, source, node, form),
-            None if number.is_finite() => self.number_leaf(format_args!("{number:e}"), source, node, form),
-            None => self.raw("null"),
+        match (whole(number), serde_json::Number::from_f64(number)) {
+            (Some(digits), _) => self.number_leaf(digits, source, node, form),
+            (None, Some(number)) => self.number_leaf(number, source, node, form),
+            (None, None) => self.raw("null"),
         }
     }
 

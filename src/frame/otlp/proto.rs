@@ -224,11 +224,11 @@ impl Reader<'_> {
                 (1, Value::Delimited { prefix, content }) => self.text(content, prefix, node)?,
                 (2 | 8, Value::Varint { .. }) => self.doc.raw("null"),
                 (3, Value::Varint { value, range }) => {
-                    self.doc.number_leaf(value.cast_signed(), range, node, Form::Binary { bytes: 1 });
+                    self.doc.number_leaf(value.cast_signed(), range, node, Form::Varint);
                 }
                 (4, Value::Fixed64(range)) => {
                     let number = f64::from_bits(self.fixed64(&range));
-                    self.doc.double_leaf(number, range, node, Form::Binary { bytes: 8 });
+                    self.doc.double_leaf(number, range, node, Form::Double);
                 }
                 (5 | 6, Value::Delimited { prefix, content }) if depth >= self.depth_max => {
                     self.doc.raw("null");

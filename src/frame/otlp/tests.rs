@@ -103,7 +103,7 @@ fn values_of_every_type() {
            {"key":"m","value":{"kvlistValue":{"values":[{"key":"k","value":{"stringValue":"x"}},
              {"key":"l","value":{"arrayValue":{"values":[{"stringValue":"x"},{"intValue":7}]}}}]}}},
            {"key":"t","value":{"bytesValue":"dGV4dA=="}},{"key":"e","value":{}}]"#,
-        r#""attributes":{"b":null,"i":-5,"d":5e-1,"w":4111111,"a":["x",7],"m":{"k":"x","l":["x",7]},"t":"text","e":null}"#,
+        r#""attributes":{"b":null,"i":-5,"d":0.5,"w":4111111,"a":["x",7],"m":{"k":"x","l":["x",7]},"t":"text","e":null}"#,
     );
 }
 

@@ -2,7 +2,7 @@
 
 use crate::frame::otlp::build::{bytes, fixed64, message, pair, text, traces, varint};
 use crate::outcome::Reason;
-use crate::pattern::{PatternSet, embedded};
+use crate::pattern::{Class, PatternSet, embedded};
 use crate::pipeline::{BodyFormat, BodyLimits, Coding, Encoding, Pipeline, Refusal, Signal, Summary};
 use crate::redact::{Action, Mode, OnError, Plan, Policy, PolicyRule, PseudonymKey};
 use std::sync::{Arc, LazyLock};
@@ -427,6 +427,46 @@ fn series_of_metrics_stay_apart() {
     )
     .expect("taken");
     assert_eq!(out, traces(&[message(2, &[text(5, "[email]")])]));
+}
+
+/// A user's number is the same number in every protocol and form, so that what one service says of him can be joined with the other's.
+#[test]
+fn ids_that_are_numbers_get_one_pseudonym_everywhere() {
+    let key = Some(PseudonymKey(b"0123456789abcdef".to_vec()));
+    let actions = [(Class::UserId, Action::Pseudonym)].into();
+    let keyed = plan(Policy { key, actions, ..Policy::default() });
+    let (event, _) = run(&keyed, BodyFormat::Json, &[br#"{"enduser":{"id":48213}}"#]).expect("taken");
+    let event = String::from_utf8(event).expect("it is JSON");
+    let number = event.trim_start_matches(r#"{"enduser":{"id":"#).trim_end_matches("}}");
+    let id: u64 = number.parse().expect("a number for a number");
+    assert!(id >= 9_000_000_000_000_000, "{event}");
+    #[allow(clippy::cast_precision_loss)] // below 2^53
+    let double = id as f64;
+    let span = |int: u64, double: f64| {
+        let pairs = [
+            pair(9, "enduser.id", &[varint(3, int)]),
+            pair(9, "user.id", &[fixed64(4, double.to_bits())]),
+            pair(9, "note", &[varint(3, 48_213)]),
+        ];
+        traces(&[message(2, &pairs)])
+    };
+    let format = BodyFormat::Otlp(Signal::Traces, Encoding::Protobuf);
+    let (out, summary) = run(&keyed, format, &[&span(48_213, 48_213.0)]).expect("taken");
+    assert_eq!((out, summary.redacted), (span(id, double), 1));
+    let (again, _) = run(&keyed, format, &[&span(id, double)]).expect("taken");
+    assert_eq!(again, span(id, double), "a second time changes nothing");
+    let json = |int: &str, double: &str| {
+        format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{{"key":"enduser.id","value":{{"intValue":"{int}"}}}},{{"key":"user.id","value":{{"doubleValue":{double}}}}}]}}]}}]}}]}}"#
+        )
+    };
+    let format = BodyFormat::Otlp(Signal::Traces, Encoding::Json);
+    let (out, _) = run(&keyed, format, &[json("48213", "48213.0").as_bytes()]).expect("taken");
+    assert_eq!(String::from_utf8_lossy(&out), json(number, number));
+    // Without a key there is no other number than 0.
+    let token = plan(Policy { actions: [(Class::UserId, Action::Token)].into(), ..Policy::default() });
+    let format = BodyFormat::Otlp(Signal::Traces, Encoding::Protobuf);
+    assert_eq!(run(&token, format, &[&span(48_213, 48_213.0)]).expect("taken").0, span(0, 0.0));
 }
 
 #[test]
