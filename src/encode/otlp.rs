@@ -13,6 +13,7 @@ use crate::outcome::Reason;
 use crate::redact::{OnError, Replacement, Replacements};
 use base64::Engine as _;
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// What stands for a value that nobody could read.
@@ -69,10 +70,12 @@ pub(crate) fn rewrite(
         document,
         nodes: vec![NodeState::default(); document.nodes.len()],
         edits: Vec::new(),
+        shared: Vec::new(),
         unscanned: 0,
     };
     rewrite.leaves(document.around(), &around.list)?;
     rewrite.leaves(document.of_items(), &of_items.list)?;
+    rewrite.strings()?;
     if conduct != OnError::Pass {
         rewrite.opaque();
     }
@@ -125,7 +128,19 @@ struct Rewrite<'r> {
     document: &'r Document,
     nodes: Vec<NodeState>,
     edits: Vec<SourceEdit<'r>>,
+    shared: Vec<SharedEdit<'r>>,
     unscanned: u64,
+}
+
+/// What one reading of a string of the table replaces in it.
+#[derive(Debug)]
+struct SharedEdit<'r> {
+    string: usize,
+    /// The string as it stands in the tree, the same in every reading.
+    flat: &'r [u8],
+    /// Bytes of that.
+    range: Range<usize>,
+    text: &'r [u8],
 }
 
 impl<'r> Rewrite<'r> {
@@ -148,6 +163,7 @@ impl<'r> Rewrite<'r> {
             }
             match leaf.form {
                 Form::Ambiguous { .. } => ambiguous.push((leaf, own)),
+                Form::Shared { string, .. } => self.shared(tree, leaf, string, own),
                 _ => self.leaf(tree, leaf, own)?,
             }
         }
@@ -173,7 +189,7 @@ impl<'r> Rewrite<'r> {
             Form::Verbatim => {
                 own.iter().map(|replacement| (in_source(leaf, replacement), borrowed(replacement))).collect()
             }
-            Form::Delimited { escaped: true, .. } | Form::Ambiguous { .. } => {
+            Form::Delimited { escaped: true, .. } | Form::Ambiguous { .. } | Form::Shared { .. } => {
                 vec![whole(Cow::Owned(read_back(tree, leaf, own)?))]
             }
             Form::Sized | Form::Hex => {
@@ -209,6 +225,56 @@ impl<'r> Rewrite<'r> {
             prefix,
             leaf: leaf.source.clone(),
         }));
+        Ok(())
+    }
+
+    /// One reading of a string of the table.
+    fn shared(&mut self, tree: &'r Tree, leaf: &'r Leaf, string: usize, own: &'r [Replacement]) {
+        self.touch(leaf.node);
+        self.touch(self.document.strings[string].node);
+        let flat = &tree.text[leaf.flat.clone()];
+        self.shared.extend(own.iter().map(|replacement| {
+            // One that takes the quotes too leaves null, which a string cannot be.
+            let (range, text) = match replacement.range.start.checked_sub(leaf.flat.start) {
+                Some(start) => (start..replacement.range.end - leaf.flat.start, &replacement.text[..]),
+                None => (0..flat.len(), &[][..]),
+            };
+            SharedEdit { string, flat, range, text }
+        }));
+    }
+
+    /// Brings together what all readings of each string replace. Of those that overlap, the longest of the first says what stands there.
+    fn strings(&mut self) -> Result<(), Reason> {
+        let mut all = std::mem::take(&mut self.shared);
+        all.sort_by_key(|edit| (edit.string, edit.range.start, Reverse(edit.range.end)));
+        for of_one in all.chunk_by(|one, next| one.string == next.string) {
+            let mut merged: Vec<(Range<usize>, &'r [u8])> = Vec::new();
+            for SharedEdit { range, text, .. } in of_one {
+                match merged.last_mut() {
+                    // What is put in between, behind a key, is put there once.
+                    Some((last, _)) if range.start < last.end || *range == *last => {
+                        last.end = last.end.max(range.end);
+                    }
+                    _ => merged.push((range.clone(), *text)),
+                }
+            }
+            let (flat, string) = (of_one[0].flat, &self.document.strings[of_one[0].string]);
+            let leaf = string.source.clone();
+            let edits = if flat.len() == leaf.len() {
+                let at = |range: Range<usize>| leaf.start + range.start..leaf.start + range.end;
+                merged.into_iter().map(|(range, text)| (at(range), Cow::Borrowed(text))).collect()
+            } else {
+                let edits = merged.iter().map(|(range, text)| (range.clone(), *text));
+                vec![(leaf.clone(), Cow::Owned(unescaped(flat, edits)?))]
+            };
+            self.edits.extend(edits.into_iter().map(|(range, text)| SourceEdit {
+                range,
+                text,
+                node: string.node,
+                prefix: string.prefix,
+                leaf: leaf.clone(),
+            }));
+        }
         Ok(())
     }
 
@@ -273,10 +339,10 @@ impl<'r> Rewrite<'r> {
         }
     }
 
+    /// What lies around all items, as a dictionary does, says something about each.
     fn touch(&mut self, node: usize) {
-        if let Some(holder) = self.holder(node) {
-            self.nodes[holder].touched = true;
-        }
+        let holder = self.holder(node).unwrap_or_default();
+        self.nodes[holder].touched = true;
     }
 
     /// Passes the fate of each message on to those in it, and forgets edits in what is not there any more.
@@ -450,15 +516,26 @@ fn read_back(tree: &Tree, leaf: &Leaf, own: &[Replacement]) -> Result<Vec<u8>, R
     if own.iter().any(|replacement| replacement.range.start < leaf.flat.start) {
         return Ok(Vec::new());
     }
-    let flat = &tree.text;
+    let start = leaf.flat.start;
+    let edits = own.iter().map(|replacement| {
+        (replacement.range.start - start..replacement.range.end - start, &replacement.text[..])
+    });
+    unescaped(&tree.text[leaf.flat.clone()], edits)
+}
+
+/// The text of a JSON string, without its quotes, with replacements in it.
+fn unescaped<'e>(
+    flat: &[u8],
+    edits: impl Iterator<Item = (Range<usize>, &'e [u8])>,
+) -> Result<Vec<u8>, Reason> {
     let mut written = vec![b'"'];
-    let mut at = leaf.flat.start;
-    for replacement in own {
-        written.extend_from_slice(&flat[at..replacement.range.start]);
-        written.extend_from_slice(&replacement.text);
-        at = replacement.range.end;
+    let mut at = 0;
+    for (range, text) in edits {
+        written.extend_from_slice(&flat[at..range.start]);
+        written.extend_from_slice(text);
+        at = range.end;
     }
-    written.extend_from_slice(&flat[at..leaf.flat.end]);
+    written.extend_from_slice(&flat[at..]);
     written.push(b'"');
     // Both its text and its stand-ins are JSON; were they not, nothing of the body goes on.
     serde_json::from_slice::<String>(&written).map(String::into_bytes).map_err(|_| Reason::Panic)

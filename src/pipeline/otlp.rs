@@ -163,4 +163,6 @@ fn scrub(document: &Document, alike: Alike, scrubber: &mut Scrubber) -> Option<(
 }
 
 #[cfg(test)]
+mod profiles_tests;
+#[cfg(test)]
 mod tests;

@@ -503,10 +503,11 @@ impl Planter<'_> {
                 let mut texts = vec![String::new()];
                 texts.extend((0..8).map(|_| self.text(DEPTH)));
                 let attribute = json!({"keyStrindex": 1, "value": {"stringValue": self.text(DEPTH)}});
+                let placed = json!({"keyStrindex": 2, "value": {"stringValueStrindex": 3}});
                 let profile = json!({"profileId": "abababababababababababababababab", "durationNano": "12"});
                 json!({
                     "resourceProfiles": [{"scopeProfiles": [{"profiles": [profile]}]}],
-                    "dictionary": {"stringTable": texts, "attributeTable": [{}, attribute]}
+                    "dictionary": {"stringTable": texts, "attributeTable": [{}, attribute, placed]}
                 })
                 .to_string()
                 .into_bytes()

@@ -1,5 +1,6 @@
 //! One OTLP body as a tree of paths, and where each leaf of it came from.
 
+use super::strings::SharedString;
 use super::table::Role;
 use super::{Encoding, ReadLimits, Unread};
 use crate::outcome::Reason;
@@ -25,7 +26,9 @@ pub(crate) struct Document {
     pub(crate) broken: Vec<(usize, Reason)>,
     /// Values that could not be read.
     pub(crate) opaque: Vec<Opaque>,
-    text_bytes_max: usize,
+    /// What the body refers to by its place in here.
+    pub(crate) strings: Vec<SharedString>,
+    pub(super) text_bytes_max: usize,
 }
 
 /// The debug form shows no bytes.
@@ -73,6 +76,8 @@ pub(crate) enum Form {
     Sized,
     /// The same, and also a message: the node `inner`. This leaf is the reading as text.
     Ambiguous { prefix: usize, escaped: bool, inner: usize },
+    /// A string of the table, the one of that number, whoever refers to it.
+    Shared { string: usize, escaped: bool },
     /// A whole number of a value, as a varint.
     Varint,
     /// A floating-point number of a value.
@@ -155,6 +160,7 @@ impl Document {
             nodes: vec![body],
             broken: Vec::new(),
             opaque: Vec::new(),
+            strings: Vec::new(),
             text_bytes_max: limits.text_bytes_max,
         }
     }
@@ -227,11 +233,16 @@ impl Document {
     /// # Errors
     /// `TooLarge` past the bound.
     pub(super) fn node(&mut self, node: Node) -> Result<usize, Unread> {
-        if self.tree.text.len() + self.aside.text.len() > self.text_bytes_max {
-            return Err(Unread::TooLarge);
-        }
+        self.check_size()?;
         self.nodes.push(node);
         Ok(self.nodes.len() - 1)
+    }
+
+    /// # Errors
+    /// `TooLarge` past the bound.
+    pub(super) fn check_size(&self) -> Result<(), Unread> {
+        let bytes = self.tree.text.len() + self.aside.text.len();
+        if bytes > self.text_bytes_max { Err(Unread::TooLarge) } else { Ok(()) }
     }
 
     /// Writes the comma that the next member or element needs.

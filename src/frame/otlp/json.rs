@@ -6,7 +6,7 @@
 
 use super::document::{Beside, Document, Fill, Form, Node, Opaque, Step, is_text};
 use super::proto::spells;
-use super::table::{Field, Kind, Message, Role, is_same_name};
+use super::table::{self, Field, Kind, Message, Role, is_same_name};
 use super::{Encoding, ReadLimits, Unread};
 use crate::scan::context::as_read;
 use base64::Engine as _;
@@ -16,6 +16,10 @@ use std::ops::Range;
 
 /// Longest text of a number: more is looked at as text.
 const NUMBER_BYTES_MAX: usize = 32;
+
+/// Names under which a pair says the places of its key and of its unit in the table of strings.
+const KEY_PLACE: &str = "keyStrindex";
+const UNIT_PLACE: &str = "unitStrindex";
 
 /// Base64 as its receivers take it: padded or not.
 pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
@@ -33,11 +37,23 @@ pub(super) fn read(request: &'static Message, source: &[u8], limits: ReadLimits)
     if reader.peek() != Some(b'{') {
         return Err(Unread::Malformed);
     }
+    if let Some((dictionary, table)) = table::strings(request) {
+        reader.strings(dictionary, table)?;
+    }
     reader.object(request, 0, 1)?;
     match reader.peek() {
         None => Ok(reader.doc),
         Some(_) => Err(Unread::Malformed),
     }
+}
+
+/// The key of a pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Key {
+    /// A string, between its quotes.
+    Text(Range<usize>),
+    /// In the table of strings.
+    Shared(usize),
 }
 
 struct Reader<'s> {
@@ -52,6 +68,57 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
+    /// Finds the table of strings, which may stand behind what refers to it. Moves nothing.
+    ///
+    /// # Errors
+    /// `Malformed` where there are two: receivers differ in which one counts.
+    fn strings(&mut self, dictionary: &Field, table: &Field) -> Result<(), Unread> {
+        let start = self.at;
+        let mut found = false;
+        self.each_member(|reader, name| {
+            if !is_same_name(dictionary.name, name) || reader.peek() != Some(b'{') {
+                return reader.value().map(drop);
+            }
+            reader.each_member(|reader, name| {
+                if !is_same_name(table.name, name) || reader.peek() != Some(b'[') {
+                    return reader.value().map(drop);
+                }
+                if std::mem::replace(&mut found, true) {
+                    return Err(Unread::Malformed);
+                }
+                reader.elements(|reader| match reader.peek() {
+                    Some(b'"') => {
+                        let range = reader.string()?;
+                        reader.doc.add_string(range, 0)
+                    }
+                    // It has its place, and says nothing that could be referred to.
+                    _ => {
+                        let range = reader.value()?;
+                        reader.doc.add_string(range.start..range.start, 0)
+                    }
+                })
+            })
+        })?;
+        self.at = start;
+        Ok(())
+    }
+
+    /// Goes through an object; `member` is told each name and takes its value.
+    fn each_member(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), Unread>,
+    ) -> Result<(), Unread> {
+        self.take(b'{')?;
+        let mut first = true;
+        while self.more(b'}', &mut first)? {
+            let name = self.string()?;
+            self.take(b':')?;
+            self.peek();
+            member(self, &as_read(&self.source[name]))?;
+        }
+        Ok(())
+    }
+
     /// An object of the protocol: its fields as members. Begins at its brace, ends behind the other.
     fn object(&mut self, message: &'static Message, node: usize, depth: usize) -> Result<(), Unread> {
         self.doc.raw("{");
@@ -66,6 +133,9 @@ impl Reader<'_> {
                 Some(field) => self.field(field, node, depth)?,
                 None => self.copy_member(start, node)?,
             }
+        }
+        if depth == 1 {
+            self.doc.other_strings(self.source)?;
         }
         self.doc.raw("}");
         Ok(())
@@ -108,9 +178,11 @@ impl Reader<'_> {
                 }
                 _ => reader.copy_element(node),
             }),
-            (Kind::Attributes, Some(b'[')) => {
-                self.list(field.name, "{", "}", |reader| reader.pair(node, depth + 1))
+            (Kind::Attributes | Kind::Placed(_), Some(b'[')) => {
+                self.list(field.in_paths(), "{", "}", |reader| reader.pair(node, depth + 1))
             }
+            (Kind::Place, _) => self.place(field.name, node),
+            (Kind::Strings, Some(b'[')) => self.string_table(field.name, node),
             (Kind::Any, Some(b'{')) => {
                 self.doc.name(field.name);
                 self.any(node, depth, Beside::Members)
@@ -171,10 +243,11 @@ impl Reader<'_> {
         }
         let key = self.find_key()?;
         match &key {
-            Some(key) => {
+            Some(Key::Text(key)) => {
                 let (range, quotes) = (key.clone(), true);
                 self.doc.copied_leaf(&self.source[range.clone()], quotes, range, node, Form::Quoted);
             }
+            Some(Key::Shared(string)) => self.doc.string_leaf(self.source, *string, node),
             None => self.doc.raw("\"\""),
         }
         self.doc.raw(":");
@@ -193,7 +266,16 @@ impl Reader<'_> {
                     Some(b'{') => self.any(node, depth, Beside::Members)?,
                     _ => self.copy_value(node)?,
                 }
-            } else if is_same_name("key", &name) && key.as_ref().is_some_and(|key| key.start == self.at + 1) {
+            } else if is_same_name("key", &name)
+                && matches!(&key, Some(Key::Text(key)) if key.start == self.at + 1)
+            {
+                self.value()?;
+            } else if [KEY_PLACE, UNIT_PLACE].iter().any(|known| is_same_name(known, &name))
+                && let Some(place) = self.peek_place()
+            {
+                if is_same_name(UNIT_PLACE, &name) {
+                    self.doc.name_string(place);
+                }
                 self.value()?;
             } else if is_same_name("value", &name) {
                 return Err(Unread::Malformed); // two values under one key
@@ -212,7 +294,7 @@ impl Reader<'_> {
     }
 
     /// The key of the pair that begins here, wherever in it that stands; one that is no string is none. Moves nothing.
-    fn find_key(&mut self) -> Result<Option<Range<usize>>, Unread> {
+    fn find_key(&mut self) -> Result<Option<Key>, Unread> {
         let start = self.at;
         let mut key = None;
         self.take(b'{')?;
@@ -220,14 +302,22 @@ impl Reader<'_> {
         while self.more(b'}', &mut first)? {
             let name = self.string()?;
             self.take(b':')?;
-            let is_key = is_same_name("key", &as_read(&self.source[name]));
-            if is_key && self.peek() == Some(b'"') {
-                if key.is_some() {
-                    return Err(Unread::Malformed); // receivers differ in which one counts
+            self.peek();
+            let name = as_read(&self.source[name]);
+            let shared = match self.peek_place() {
+                Some(place) if is_same_name(KEY_PLACE, &name) => self.doc.string_at(place),
+                _ => None,
+            };
+            let value = self.value()?;
+            let found = match shared {
+                Some(string) => Key::Shared(string),
+                None if is_same_name("key", &name) && self.source[value.start] == b'"' => {
+                    Key::Text(value.start + 1..value.end - 1)
                 }
-                key = Some(self.string()?);
-            } else {
-                self.value()?;
+                None => continue,
+            };
+            if key.replace(found).is_some() {
+                return Err(Unread::Malformed); // receivers differ in which one counts
             }
         }
         // Pairs in pairs are read ahead once for each level.
@@ -274,6 +364,11 @@ impl Reader<'_> {
                     self.doc.raw("null");
                 }
                 ("stringValue", Some(b'"')) => self.text(node)?,
+                ("stringValueStrindex", _) if self.peek_string().is_some() => {
+                    let string = self.peek_string().expect("it was there just now");
+                    self.value()?;
+                    self.doc.string_leaf(self.source, string, node);
+                }
                 ("intValue" | "doubleValue" | "stringValueStrindex", Some(b'"' | b'-' | b'0'..=b'9')) => {
                     self.digits(*arm == "doubleValue", node)?;
                 }
@@ -391,6 +486,37 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The table of strings: which object it belongs to. They come into the tree where they are referred to.
+    fn string_table(&mut self, name: &str, node: usize) -> Result<(), Unread> {
+        self.doc.strings.iter_mut().for_each(|string| string.node = node);
+        self.list(name, "[", "]", |reader| match reader.peek() {
+            Some(b'"') => reader.string().map(drop),
+            _ => reader.copy_element(node),
+        })
+    }
+
+    /// The place of a text in the table of strings, which is not an attribute's.
+    fn place(&mut self, name: &str, node: usize) -> Result<(), Unread> {
+        if let Some(place) = self.peek_place() {
+            self.doc.name_string(place);
+        }
+        self.number(name, node)
+    }
+
+    /// The place that the value at hand says, in quotation marks or without.
+    fn peek_place(&mut self) -> Option<u64> {
+        let start = self.at;
+        let value = self.value();
+        self.at = start;
+        let text = std::str::from_utf8(&self.source[value.ok()?]).ok()?;
+        text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text).parse().ok()
+    }
+
+    /// The string of the table that the value at hand says the place of.
+    fn peek_string(&mut self) -> Option<usize> {
+        self.peek_place().and_then(|place| self.doc.string_at(place))
     }
 
     /// A number of the protocol, which is not looked at; anything else under its name is.

@@ -15,6 +15,7 @@ pub(crate) mod grpc;
 mod json;
 mod proto;
 pub(crate) mod show;
+mod strings;
 pub(crate) mod table;
 pub(crate) mod wire;
 

@@ -20,9 +20,12 @@ pub(super) fn read(request: &'static Message, source: &[u8], limits: ReadLimits)
         source,
         doc: Document::new(Encoding::Protobuf, source, limits),
         depth_max: limits.depth_max,
+        strings_read: 0,
     };
+    reader.strings(request)?;
     reader.doc.raw("{");
     reader.fields(request, 0..source.len(), 0, 1)?;
+    reader.doc.other_strings(source)?;
     reader.doc.raw("}");
     Ok(reader.doc)
 }
@@ -33,9 +36,34 @@ struct Reader<'s> {
     trail: Vec<Step>,
     doc: Document,
     depth_max: usize,
+    /// Of the table, those whose message is known.
+    strings_read: usize,
 }
 
 impl Reader<'_> {
+    /// Finds the table of strings, which may stand behind what refers to it. A dictionary that comes in pieces is one.
+    fn strings(&mut self, request: &'static Message) -> Result<(), Unread> {
+        let Some((dictionary, table)) = table::strings(request) else { return Ok(()) };
+        let mut at = 0;
+        while at < self.source.len() {
+            let Record { number, value, .. } = record(self.source, &mut at, self.source.len())?;
+            let Value::Delimited { content, .. } = value else { continue };
+            if number != dictionary.number {
+                continue;
+            }
+            let mut at = content.start;
+            while at < content.end {
+                let Record { number, value, .. } = record(self.source, &mut at, content.end)?;
+                if let Value::Delimited { prefix, content } = value
+                    && number == table.number
+                {
+                    self.doc.add_string(content, prefix)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The fields of a message as members. `depth` counts the containers of the tree around them.
     fn fields(
         &mut self,
@@ -59,8 +87,8 @@ impl Reader<'_> {
             match field {
                 Some(field) => {
                     if open.is_none() && !closing(field.kind).is_empty() {
-                        self.doc.name(field.name);
-                        self.doc.raw(if matches!(field.kind, Kind::Attributes) { "{" } else { "[" });
+                        self.doc.name(field.in_paths());
+                        self.doc.raw(if closing(field.kind) == "}" { "{" } else { "[" });
                         open = Some(field);
                     }
                     self.field(field, record, node, depth)?;
@@ -84,6 +112,11 @@ impl Reader<'_> {
         let Record { start, value, .. } = record;
         match (field.kind, value) {
             (Kind::Number(wire), value) => is_number(wire, &value).then_some(()).ok_or(Unread::Malformed),
+            (Kind::Place, Value::Varint { value, .. }) => {
+                self.doc.name_string(value);
+                Ok(())
+            }
+            (Kind::Strings, Value::Delimited { content, .. }) => self.string(content, node),
             (Kind::Numbers(wire), Value::Delimited { content, .. }) => self.packed(wire, content),
             (Kind::Numbers(wire), value) => is_number(wire, &value).then_some(()).ok_or(Unread::Malformed),
             (Kind::Text, Value::Delimited { prefix, content }) => {
@@ -124,7 +157,11 @@ impl Reader<'_> {
             }
             (Kind::Attributes, Value::Delimited { prefix, content }) => {
                 let inner = self.node(node, Role::Part, start, prefix, &content)?;
-                self.key_value(content, inner, depth + 1)
+                self.key_value(content, inner, depth + 1, false)
+            }
+            (Kind::Placed(_), Value::Delimited { prefix, content }) => {
+                let inner = self.node(node, Role::Part, start, prefix, &content)?;
+                self.key_value(content, inner, depth + 1, true)
             }
             (Kind::Any, Value::Delimited { prefix, content }) => {
                 let inner = self.node(node, Role::Part, start, prefix, &content)?;
@@ -169,28 +206,51 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A key and its value as a member.
-    fn key_value(&mut self, range: Range<usize>, node: usize, depth: usize) -> Result<(), Unread> {
+    /// A string of the table: which message it belongs to. It comes into the tree where it is referred to.
+    fn string(&mut self, content: Range<usize>, node: usize) -> Result<(), Unread> {
+        std::str::from_utf8(&self.source[content]).map_err(|_| Unread::Malformed)?;
+        // Both passes meet the same strings in the same order.
+        if let Some(string) = self.doc.strings.get_mut(self.strings_read) {
+            string.node = node;
+        }
+        self.strings_read += 1;
+        Ok(())
+    }
+
+    /// A key and its value as a member. Of one that is `placed`, the key is in the table of strings and a unit may be.
+    fn key_value(
+        &mut self,
+        range: Range<usize>,
+        node: usize,
+        depth: usize,
+        placed: bool,
+    ) -> Result<(), Unread> {
         // The value may come before its key.
         let (mut key, mut value, mut unknown) = (None, None, false);
+        let mut place = None;
         let mut at = range.start;
         while at < range.end {
             let Record { number, start, value: given } = record(self.source, &mut at, range.end)?;
             match (number, given) {
-                (1, Value::Delimited { prefix, content }) if key.is_none() => key = Some((prefix, content)),
+                (1, Value::Delimited { prefix, content }) if key.is_none() && !placed => {
+                    key = Some((prefix, content));
+                }
+                (1, Value::Varint { value, .. }) if place.is_none() && placed => place = Some(value),
+                (3, Value::Varint { value, .. }) if placed => self.doc.name_string(value),
+                (3, Value::Varint { value, .. }) if place.is_none() => place = Some(value),
                 (2, Value::Delimited { prefix, content }) if value.is_none() => {
                     value = Some((start, prefix, content));
                 }
-                // A place in the dictionary of profiles.
-                (3, Value::Varint { .. }) => {}
                 (1..=3, _) => return Err(Unread::Malformed),
                 _ => unknown = true,
             }
         }
         self.doc.separate();
-        match key {
-            Some((prefix, content)) => self.text(content, prefix, node)?,
-            None => self.doc.raw("\"\""),
+        match (key, self.doc.string_at(place.unwrap_or_default()).filter(|_| placed || place.is_some())) {
+            (Some((_, content)), Some(_)) if !content.is_empty() => return Err(Unread::Malformed),
+            (_, Some(string)) => self.doc.string_leaf(self.source, string, node),
+            (Some((prefix, content)), None) => self.text(content, prefix, node)?,
+            (None, None) => self.doc.raw("\"\""),
         }
         self.doc.raw(":");
         match value {
@@ -222,7 +282,11 @@ impl Reader<'_> {
             }
             match (number, value) {
                 (1, Value::Delimited { prefix, content }) => self.text(content, prefix, node)?,
-                (2 | 8, Value::Varint { .. }) => self.doc.raw("null"),
+                (2, Value::Varint { .. }) => self.doc.raw("null"),
+                (8, Value::Varint { value, .. }) => match self.doc.string_at(value) {
+                    Some(string) => self.doc.string_leaf(self.source, string, node),
+                    None => self.doc.raw("null"),
+                },
                 (3, Value::Varint { value, range }) => {
                     self.doc.number_leaf(value.cast_signed(), range, node, Form::Varint);
                 }
@@ -285,7 +349,7 @@ impl Reader<'_> {
             match record {
                 Record { number: 1, start, value: Value::Delimited { prefix, content } } => {
                     let inner = self.node(node, Role::Part, start, prefix, &content)?;
-                    self.key_value(content, inner, depth)?;
+                    self.key_value(content, inner, depth, false)?;
                 }
                 Record { number: 1, .. } => return Err(Unread::Malformed),
                 record => self.unknown(record, node, depth, Beside::Members)?,
@@ -483,7 +547,7 @@ impl Reader<'_> {
 fn closing(kind: Kind) -> &'static str {
     match kind {
         Kind::Many(_) | Kind::Texts => "]",
-        Kind::Attributes => "}",
+        Kind::Attributes | Kind::Placed(_) => "}",
         _ => "",
     }
 }

@@ -49,7 +49,10 @@ fn object(
 }
 
 fn is_list(kind: Kind) -> bool {
-    matches!(kind, Kind::Texts | Kind::Numbers(_) | Kind::Many(_) | Kind::Attributes)
+    matches!(
+        kind,
+        Kind::Texts | Kind::Strings | Kind::Numbers(_) | Kind::Many(_) | Kind::Attributes | Kind::Placed(_)
+    )
 }
 
 /// The values of one field on the wire: several if they are packed.
@@ -58,15 +61,18 @@ fn values(field: &Field, bytes: &[u8], value: WireValue, depth: usize) -> Result
         return Ok(Vec::new());
     }
     let one = match (field.kind, value) {
-        (Kind::Text | Kind::Texts, WireValue::Delimited { content, .. }) => text(&bytes[content]),
+        (Kind::Text | Kind::Texts | Kind::Strings, WireValue::Delimited { content, .. }) => {
+            text(&bytes[content])
+        }
         (Kind::Id, WireValue::Delimited { content, .. }) => {
             let hex: String = bytes[content].iter().map(|byte| format!("{byte:02x}")).collect();
             Value::String(hex)
         }
         (Kind::Bytes, WireValue::Delimited { content, .. }) => Value::String(BASE64.encode(&bytes[content])),
-        (Kind::One(message) | Kind::Many(message), WireValue::Delimited { content, .. }) => {
-            Value::Object(object(message, bytes, content, depth)?)
-        }
+        (
+            Kind::One(message) | Kind::Many(message) | Kind::Placed(message),
+            WireValue::Delimited { content, .. },
+        ) => Value::Object(object(message, bytes, content, depth)?),
         (Kind::Attributes, WireValue::Delimited { content, .. }) => pair(bytes, content, depth)?,
         (Kind::Any, WireValue::Delimited { content, .. }) => any(bytes, content, depth)?,
         (Kind::Numbers(wire), WireValue::Delimited { content, .. }) => {

@@ -56,14 +56,30 @@ pub(crate) enum Kind {
     Number(Wire),
     /// A list of them, packed or not.
     Numbers(Wire),
+    /// The place of a text in the table of strings.
+    Place,
+    /// The table of strings itself.
+    Strings,
     /// One message.
     One(&'static Message),
     /// A list of them.
     Many(&'static Message),
     /// A list of keys with values: each is a member of this name in the path.
     Attributes,
+    /// The same, of messages whose first field is the key's place in the table of strings.
+    Placed(&'static Message),
     /// A value of any type.
     Any,
+}
+
+impl Field {
+    /// The name in paths: attributes are called so wherever they stand.
+    pub(crate) fn in_paths(&self) -> &'static str {
+        match self.kind {
+            Kind::Placed(_) => "attributes",
+            _ => self.name,
+        }
+    }
 }
 
 const fn field(number: u32, name: &'static str, kind: Kind) -> Field {
@@ -117,6 +133,18 @@ pub(crate) fn request(signal: Signal) -> &'static Message {
         Signal::Logs => &LOGS,
         Signal::Profiles => &PROFILES,
     }
+}
+
+/// Where a request keeps the table of strings that it refers to: the field of the dictionary, and the table's in that.
+pub(crate) fn strings(request: &'static Message) -> Option<(&'static Field, &'static Field)> {
+    request.fields.iter().find_map(|field| match field.kind {
+        Kind::One(message) => message
+            .fields
+            .iter()
+            .find(|inner| matches!(inner.kind, Kind::Strings))
+            .map(|inner| (field, inner)),
+        _ => None,
+    })
 }
 
 /// What is not known: every field in it is.
@@ -334,7 +362,7 @@ static PROFILE: Message = Message::item(&[
     field(11, "attributeIndices", VARINTS),
 ]);
 static VALUE_TYPE: Message =
-    Message::part(&[field(1, "typeStrindex", VARINT), field(2, "unitStrindex", VARINT)]);
+    Message::part(&[field(1, "typeStrindex", Kind::Place), field(2, "unitStrindex", Kind::Place)]);
 static SAMPLE: Message = Message::part(&[
     field(1, "stackIndex", VARINT),
     field(2, "attributeIndices", VARINTS),
@@ -347,15 +375,15 @@ static DICTIONARY: Message = Message::part(&[
     field(2, "locationTable", Kind::Many(&LOCATION)),
     field(3, "functionTable", Kind::Many(&FUNCTION)),
     field(4, "linkTable", Kind::Many(&PROFILE_LINK)),
-    field(5, "stringTable", Kind::Texts),
-    field(6, "attributeTable", Kind::Many(&KEY_VALUE_AND_UNIT)),
+    field(5, "stringTable", Kind::Strings),
+    field(6, "attributeTable", Kind::Placed(&KEY_VALUE_AND_UNIT)),
     field(7, "stackTable", Kind::Many(&STACK)),
 ]);
 static MAPPING: Message = Message::part(&[
     field(1, "memoryStart", VARINT),
     field(2, "memoryLimit", VARINT),
     field(3, "fileOffset", VARINT),
-    field(4, "filenameStrindex", VARINT),
+    field(4, "filenameStrindex", Kind::Place),
     field(5, "attributeIndices", VARINTS),
 ]);
 static LOCATION: Message = Message::part(&[
@@ -367,15 +395,15 @@ static LOCATION: Message = Message::part(&[
 static LINE: Message =
     Message::part(&[field(1, "functionIndex", VARINT), field(2, "line", VARINT), field(3, "column", VARINT)]);
 static FUNCTION: Message = Message::part(&[
-    field(1, "nameStrindex", VARINT),
-    field(2, "systemNameStrindex", VARINT),
-    field(3, "filenameStrindex", VARINT),
+    field(1, "nameStrindex", Kind::Place),
+    field(2, "systemNameStrindex", Kind::Place),
+    field(3, "filenameStrindex", Kind::Place),
     field(4, "startLine", VARINT),
 ]);
 static PROFILE_LINK: Message = Message::part(&[field(1, "traceId", Kind::Id), field(2, "spanId", Kind::Id)]);
 static KEY_VALUE_AND_UNIT: Message = Message::part(&[
-    field(1, "keyStrindex", VARINT),
+    field(1, "keyStrindex", Kind::Place),
     field(2, "value", Kind::Any),
-    field(3, "unitStrindex", VARINT),
+    field(3, "unitStrindex", Kind::Place),
 ]);
 static STACK: Message = Message::part(&[field(1, "locationIndices", VARINTS)]);

@@ -236,28 +236,92 @@ fn points_of_every_kind_of_metric() {
 
 #[test]
 fn profiles_and_their_dictionary() {
+    let strings = ["", "/home/jane/a.rs", "user.email", "jane", "ms", "main", "service.version", "1.2.3"];
+    let dictionary = [
+        strings.map(|string| text(5, string)).concat(),
+        // A key and its value, both by their places; a key alone; a value under a name of its own; a unit.
+        message(6, &[varint(1, 2), message(2, &[varint(8, 3)])]),
+        message(6, &[varint(1, 2), message(2, &[text(1, "v")]), varint(3, 4)]),
+        message(6, &[message(2, &[message(6, &[message(1, &[varint(3, 6), message(2, &[varint(8, 7)])])])])]),
+        message(6, &[varint(1, 99), message(2, &[varint(8, 99)])]),
+        message(3, &[varint(1, 5), varint(3, 3)]),
+    ];
+    let resource = message(1, &[message(1, &[text(1, "by"), message(2, &[varint(8, 5)])])]);
     let body = [
         message(
             1,
-            &[message(2, &[message(2, &[bytes(7, &[0xef; 16]), text(9, "pprof"), bytes(10, b"\x00\xff")])])],
-        ),
-        message(
-            2,
             &[
-                text(5, ""),
-                text(5, "/home/jane/a.rs"),
-                message(6, &[varint(1, 1), message(2, &[text(1, "v")])]),
+                resource,
+                message(2, &[message(2, &[bytes(7, &[0xef; 16]), text(9, "pprof"), bytes(10, b"\x00\xff")])]),
             ],
         ),
+        message(2, &dictionary),
     ]
     .concat();
-    let json = r#"{"resourceProfiles":[{"scopeProfiles":[{"profiles":[{"profileId":"efefefefefefefefefefefefefefefef","originalPayloadFormat":"pprof","originalPayload":"AP8="}]}]}],
-        "dictionary":{"stringTable":["","/home/jane/a.rs"],"attributeTable":[{"keyStrindex":1,"value":{"stringValue":"v"}}]}}"#;
+    let json = r#"{"resourceProfiles":[{"resource":{"attributes":[{"key":"by","value":{"stringValueStrindex":5}}]},"scopeProfiles":[{"profiles":[{"profileId":"efefefefefefefefefefefefefefefef","originalPayloadFormat":"pprof","originalPayload":"AP8="}]}]}],
+        "dictionary":{"stringTable":["","/home/jane/a.rs","user.email","jane","ms","main","service.version","1.2.3"],"attributeTable":[
+            {"keyStrindex":2,"value":{"stringValueStrindex":3}},{"value":{"stringValue":"v"},"unitStrindex":4,"key_strindex":"2"},
+            {"value":{"kvlistValue":{"values":[{"keyStrindex":6,"value":{"stringValueStrindex":"7"}}]}}},
+            {"keyStrindex":99,"value":{"stringValueStrindex":null}}],"functionTable":[{"nameStrindex":5,"filenameStrindex":3}]}}"#;
+    let attributes = r#"{"user.email":"jane","user.email":"v","":{"service.version":"1.2.3"},"":null}"#;
     let want = [
-        r#"{"resourceProfiles":[{"scopeProfiles":[{"profiles":[]}]}],"dictionary":{"stringTable":["","/home/jane/a.rs"],"attributeTable":[{"value":"v"}]}}"#,
+        // What no attribute refers to, and what functions refer to as well, stands behind all.
+        &format!(
+            r#"{{"resourceProfiles":[{{"resource":{{"attributes":{{"by":"main"}}}},"scopeProfiles":[{{"profiles":[]}}]}}],"dictionary":{{STRINGS"attributes":{attributes},"functionTable":[{{}}]}},"dictionary":{{"stringTable":["/home/jane/a.rs","jane","ms","main"]}}}}"#
+        ),
         r#"{"resourceProfiles":[{"scopeProfiles":[{"profiles":[{"originalPayloadFormat":"pprof","originalPayload":null}]}]}]}"#,
     ];
-    check(Signal::Profiles, &body, json, &want.join("\n"));
+    let want = want.join("\n");
+    let of_protobuf = read(Signal::Profiles, Encoding::Protobuf, &body, LIMITS).expect("it is protobuf");
+    assert_eq!(tree(&of_protobuf), want.replace("STRINGS", ""));
+    let of_json = read(Signal::Profiles, Encoding::Json, json.as_bytes(), LIMITS).expect("it is JSON");
+    assert_eq!(tree(&of_json), want.replace("STRINGS", r#""stringTable":[],"#));
+}
+
+/// Two keys for one value, or two tables: receivers differ in which one counts.
+#[test]
+fn what_refers_to_strings_in_two_ways_is_malformed() {
+    let dictionary = |fields: &[Vec<u8>]| message(2, &[text(5, ""), text(5, "a"), fields.concat()]);
+    let resource = message(1, &[message(1, &[message(1, &[text(1, "k"), varint(3, 1)])])]);
+    for body in [
+        dictionary(&[message(6, &[varint(1, 1), varint(1, 1)])]),
+        dictionary(&[message(6, &[text(1, "k")])]),
+        dictionary(&[bytes(5, b"\xff")]),
+    ] {
+        assert_eq!(
+            read(Signal::Profiles, Encoding::Protobuf, &body, LIMITS).err(),
+            Some(Reason::NotProtobuf)
+        );
+    }
+    let body = [resource, dictionary(&[])].concat();
+    let document = read(Signal::Profiles, Encoding::Protobuf, &body, LIMITS).expect("the rest is read");
+    assert_eq!(document.broken.len(), 1, "the resource that says it");
+    for json in [
+        r#"{"dictionary":{"stringTable":["","a"],"stringTable":["","b"]}}"#,
+        r#"{"dictionary":{"stringTable":["","a"]},"dictionary":{"string_table":["","b"]}}"#,
+        r#"{"dictionary":{"stringTable":["","a"],"attributeTable":[{"keyStrindex":1,"keyStrindex":1}]}}"#,
+    ] {
+        let read = read(Signal::Profiles, Encoding::Json, json.as_bytes(), LIMITS);
+        assert_eq!(read.err(), Some(Reason::NotJson), "{json}");
+    }
+}
+
+/// The list of strings counts as the text of the tree does, so that empty ones cannot fill the memory.
+#[test]
+fn a_table_of_strings_has_a_bound() {
+    let limits = ReadLimits { text_bytes_max: 10_000, ..LIMITS };
+    for (strings, fits) in [(100, true), (1_000, false)] {
+        let body = message(2, &[text(5, "").repeat(strings)]);
+        assert_eq!(read(Signal::Profiles, Encoding::Protobuf, &body, limits).is_ok(), fits, "{strings}");
+    }
+    // Each reference writes its string once more.
+    let long = "x".repeat(1_000);
+    for (references, fits) in [(5, true), (50, false)] {
+        let table = [text(5, ""), text(5, &long)].concat();
+        let attribute = message(6, &[message(2, &[varint(8, 1)])]).repeat(references);
+        let body = message(2, &[table, attribute]);
+        assert_eq!(read(Signal::Profiles, Encoding::Protobuf, &body, limits).is_ok(), fits, "{references}");
+    }
 }
 
 #[test]

@@ -9,13 +9,17 @@ use std::sync::{Arc, LazyLock};
 
 static SET: LazyLock<Arc<PatternSet>> =
     LazyLock::new(|| Arc::new(PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set")));
-static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| plan(Policy::default()));
+pub(super) static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| plan(Policy::default()));
 
-fn plan(policy: Policy) -> Arc<Plan> {
+pub(super) fn plan(policy: Policy) -> Arc<Plan> {
     Arc::new(Plan::compile(Arc::clone(&SET), policy).expect("a plan"))
 }
 
-fn run(plan: &Arc<Plan>, format: BodyFormat, chunks: &[&[u8]]) -> Result<(Vec<u8>, Summary), Refusal> {
+pub(super) fn run(
+    plan: &Arc<Plan>,
+    format: BodyFormat,
+    chunks: &[&[u8]],
+) -> Result<(Vec<u8>, Summary), Refusal> {
     let mut pipeline = Pipeline::new(Arc::clone(plan), BodyLimits::default(), format, Coding::Identity);
     let mut out = Vec::new();
     for chunk in chunks {
