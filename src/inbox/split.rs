@@ -189,7 +189,7 @@ impl Splitter {
                 framer: EnvelopeFramer::new(ENVELOPE_ITEM_BYTES_MAX),
                 header: Arc::default(),
             })),
-            BodyFormat::SentryEvent => Mode::Whole("event"),
+            BodyFormat::SentryEvent | BodyFormat::SentryPixel => Mode::Whole("event"),
             BodyFormat::Json => Mode::Whole("json"),
             BodyFormat::Text => Mode::Whole("text"),
             BodyFormat::Form | BodyFormat::ReportForm | BodyFormat::Query => Mode::Whole("form"),

@@ -38,6 +38,11 @@ pub(super) enum Body {
         /// The event alone is wanted, without what it is packed in.
         bare: bool,
     },
+    /// One in an address.
+    SentryPixel {
+        held: Vec<u8>,
+        bare: bool,
+    },
     /// One document that could not.
     Long(LongDocument),
     Lines(Lines),
@@ -99,6 +104,7 @@ impl Body {
                 tunnel: format == BodyFormat::Tunnel,
             },
             BodyFormat::SentryEvent => Self::SentryEvent { held: Vec::new(), bare: false },
+            BodyFormat::SentryPixel => Self::SentryPixel { held: Vec::new(), bare: false },
             BodyFormat::Json => Self::Document { held: Vec::new() },
             BodyFormat::Ndjson => lines(LineKind::Json),
             BodyFormat::MixedLines => lines(LineKind::Mixed),
@@ -124,7 +130,9 @@ impl Body {
     }
 
     pub(super) fn set_bare(&mut self) {
-        if let Self::Events { bare, .. } | Self::SentryEvent { bare, .. } = self {
+        if let Self::Events { bare, .. } | Self::SentryEvent { bare, .. } | Self::SentryPixel { bare, .. } =
+            self
+        {
             *bare = true;
         }
     }
@@ -135,6 +143,7 @@ impl Body {
             | Self::Logs(held)
             | Self::Document { held }
             | Self::SentryEvent { held, .. }
+            | Self::SentryPixel { held, .. }
             | Self::Form { held, .. }
             | Self::Events { held, .. }
             | Self::File { held, .. } => held.capacity(),
@@ -199,7 +208,7 @@ impl Body {
                 lines.framer.feed(piece);
                 lines.work(stage)
             }
-            Self::Form { held, .. } | Self::File { held, .. } => {
+            Self::Form { held, .. } | Self::File { held, .. } | Self::SentryPixel { held, .. } => {
                 if held.len() + piece.len() > stage.limits.item_bytes_max {
                     return Err(Reason::ItemTooLarge.into());
                 }
@@ -246,6 +255,7 @@ impl Body {
             }
             Self::Document { held } => stage.document(&std::mem::take(held), ItemScope::Any),
             Self::SentryEvent { held, bare } => raven::event(&std::mem::take(held), *bare, stage),
+            Self::SentryPixel { held, bare } => raven::pixel(&std::mem::take(held), *bare, stage),
             Self::Long(long) => {
                 long.finish(stage.scrubber, stage.summary, stage.out)?;
                 stage.summary.item(long.changed);

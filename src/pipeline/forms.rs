@@ -19,7 +19,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 /// Forms inside forms.
 const FORMS_MAX: usize = 4;
 /// Pairs of a form; SDKs write a handful.
-const PAIRS_MAX: usize = 256;
+pub(super) const PAIRS_MAX: usize = 256;
 /// UTF-16 units of a document in lz-string. Writing it again takes time that grows faster than the document, and the SDKs
 /// that wrote it sent a few KiB.
 const LZ_UNITS_MAX: usize = 512 << 10;
@@ -98,7 +98,7 @@ impl Unwrap<'_, '_> {
             at = end;
             let written = &bytes[pair.key.start..end];
             let Some(value) = pair.value.filter(|_| is_data(&bytes[pair.key.clone()])) else {
-                changed |= self.pair(written, &mut out)?;
+                changed |= pair_beside(self.stage, written, &mut out)?;
                 continue;
             };
             self.stage.take_for(value.len())?;
@@ -116,13 +116,6 @@ impl Unwrap<'_, '_> {
         out.extend_from_slice(&bytes[at..]);
         self.stage.summary.changed |= changed;
         Ok(changed.then_some(out))
-    }
-
-    /// A pair beside the data: keys of the protocol stay.
-    fn pair(&mut self, written: &[u8], out: &mut Vec<u8>) -> Result<bool, Refusal> {
-        self.stage.summary.bytes_scanned += written.len() as u64;
-        let verdict = self.stage.scrubber.item(ItemFormat::Form, ItemScope::Query, written, out);
-        if verdict.drop_item { Err(Reason::Policy.into()) } else { Ok(verdict.changed) }
     }
 
     /// Base64 of a document, of one packed with gzip, or lz-string, which is written in base64 too.
@@ -155,6 +148,13 @@ impl Unwrap<'_, '_> {
     }
 }
 
+/// Scrubs a pair beside the data and appends it to `out`: keys of the protocol stay. True if it changed.
+pub(super) fn pair_beside(stage: &mut Stage<'_>, written: &[u8], out: &mut Vec<u8>) -> Result<bool, Refusal> {
+    stage.summary.bytes_scanned += written.len() as u64;
+    let verdict = stage.scrubber.item(ItemFormat::Form, ItemScope::Query, written, out);
+    if verdict.drop_item { Err(Reason::Policy.into()) } else { Ok(verdict.changed) }
+}
+
 const fn engine(alphabet: &alphabet::Alphabet, padded: bool) -> GeneralPurpose {
     let config = GeneralPurposeConfig::new()
         .with_encode_padding(padded)
@@ -173,7 +173,7 @@ fn is_data(key: &[u8]) -> bool {
 }
 
 /// A form's value as its receiver reads it. A blank in base64 was a `+` that nobody escaped.
-fn decoded(value: &[u8]) -> Vec<u8> {
+pub(super) fn decoded(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some((byte, behind)) = rest.split_first() {
@@ -200,7 +200,7 @@ fn decoded(value: &[u8]) -> Vec<u8> {
 }
 
 /// SPEC: <https://url.spec.whatwg.org/#application-x-www-form-urlencoded-percent-encode-set>
-fn encode(value: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode(value: &[u8], out: &mut Vec<u8>) {
     for byte in value {
         match byte {
             b'*' | b'-' | b'.' | b'_' => out.push(*byte),

@@ -45,6 +45,7 @@ pub use crate::decode::Coding;
 pub use crate::frame::multipart::Boundary;
 pub use crate::frame::otlp::{Encoding, Signal};
 pub(crate) use binary::lets_by;
+pub(crate) use raven::has_event as has_sentry_event;
 pub(crate) use recording::recording_text;
 pub use room::Room;
 
@@ -60,6 +61,8 @@ pub enum BodyFormat {
     Tunnel,
     /// One Sentry event in JSON, or in the form of its old SDKs (the `store` endpoint).
     SentryEvent,
+    /// The query of an address with such an event, as old SDKs ask for a picture.
+    SentryPixel,
     /// One JSON document.
     Json,
     /// One JSON document per line.

@@ -1,14 +1,17 @@
-//! Events of Sentry's old SDKs, Raven's: a `store` request whose body is base64 of the event, packed with zlib or plain.
+//! Events of Sentry's old SDKs, Raven's: a `store` request whose body is base64 of the event, packed with zlib or plain, or whose
+//! address has the event in one of these forms, as a picture in a page asks for it.
 //!
-//! In: a whole body. Out: the same body with its event scrubbed, written again in the same form, since nothing beside it says
-//! which it is; as it came if nothing was found. What is neither this nor JSON is for the event's own reader to refuse.
+//! In: a whole body, or the query of an address. Out: the same with its event scrubbed, written again in the same form, since nothing
+//! beside it says which it is; as it came if nothing was found. What is neither this nor JSON is for the event's own reader to refuse.
 //! Holds the event unpacked, at most `item_bytes_max`, and its scrubbed copy.
-//! Source: `decode_bytes` in <https://github.com/getsentry/relay> (`endpoints/store.rs`).
+//! Source: `decode_bytes` and `handle_get` in <https://github.com/getsentry/relay> (`endpoints/store.rs`).
 
-use super::Refusal;
 use super::body::Stage;
 use super::recording::{self, Packing};
+use super::{Refusal, forms};
 use crate::decode::DecodeLimits;
+use crate::frame::form as query;
+use crate::outcome::Reason;
 use crate::redact::ItemScope;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -55,6 +58,54 @@ pub(super) fn event(bytes: &[u8], bare: bool, stage: &mut Stage<'_>) -> Result<(
     })
 }
 
+/// Whether a query has an event.
+pub(crate) fn has_event(text: &str) -> bool {
+    query::pairs(text.as_bytes()).any(|pair| is_event(text.as_bytes(), &pair))
+}
+
+fn is_event(text: &[u8], pair: &query::Pair) -> bool {
+    pair.value.is_some() && forms::decoded(&text[pair.key.clone()]) == b"sentry_data"
+}
+
+/// Scrubs the query of a pixel, the event and what stands beside it, and appends it to the output; with `bare`, the event alone.
+///
+/// # Errors
+/// Those of [`event`]; `NotForm` where there are two events, since servers differ in which one counts, or none.
+pub(super) fn pixel(text: &[u8], bare: bool, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+    let is_one = query::pairs(text).filter(|pair| is_event(text, pair)).count() == 1;
+    if !is_one || query::pairs(text).nth(forms::PAIRS_MAX).is_some() {
+        return Err(Reason::NotForm.into());
+    }
+    let (mut out, mut at) = (Vec::with_capacity(text.len()), 0);
+    for pair in query::pairs(text) {
+        let end = pair.value.as_ref().map_or(pair.key.end, |value| value.end);
+        out.extend_from_slice(&text[at..pair.key.start]);
+        at = end;
+        let written = &text[pair.key.start..end];
+        let Some(value) = pair.value.clone().filter(|_| is_event(text, &pair)) else {
+            let changed = !bare && forms::pair_beside(stage, written, &mut out)?;
+            stage.summary.changed |= changed;
+            continue;
+        };
+        let came = forms::decoded(&text[value.clone()]);
+        let start = stage.out.len();
+        event(&came, bare, stage)?;
+        if bare {
+            return Ok(());
+        }
+        let left = stage.out.split_off(start);
+        if left == came {
+            out.extend_from_slice(written);
+        } else {
+            out.extend_from_slice(&text[pair.key.start..value.start]);
+            forms::encode(&left, &mut out);
+        }
+    }
+    out.extend_from_slice(&text[at..]);
+    stage.out.extend_from_slice(&out);
+    Ok(())
+}
+
 /// How the event is packed, if it is in one of the two forms.
 fn form(decoded: Vec<u8>) -> Option<(Packing, Vec<u8>)> {
     match Packing::of(&decoded)? {
@@ -80,7 +131,6 @@ fn written(packing: Packing, event: Vec<u8>) -> String {
 mod tests {
     use super::*;
     use crate::decode::{self, Coding};
-    use crate::outcome::Reason;
     use crate::pipeline::tests::run;
     use crate::pipeline::{BodyFormat, BodyLimits};
 
@@ -159,6 +209,53 @@ mod tests {
             let limits = BodyLimits { item_bytes_max, ..BodyLimits::default() };
             let refused = run(BodyFormat::SentryEvent, limits, &[body.as_bytes()]).err();
             assert_eq!(refused.map(|refusal| refusal.reason), want);
+        }
+    }
+
+    #[test]
+    fn an_event_in_an_address_leaves_in_the_form_in_which_it_came() {
+        let want = run(BodyFormat::SentryEvent, BodyLimits::default(), &[EVENT.as_bytes()]).expect("taken").0;
+        let written = |event: &[u8]| {
+            let mut out = Vec::new();
+            forms::encode(event, &mut out);
+            String::from_utf8(out).expect("text")
+        };
+        let key = "sentry_version=4&sentry_key=0123456789abcdef0123456789abcdef";
+        let query = |data: &str, more: &str| format!("{key}&sentry_data={data}{more}");
+        let scrub = |query: &str| run(BodyFormat::SentryPixel, BodyLimits::default(), &[query.as_bytes()]);
+        for (came, left) in [
+            (query(&written(EVENT.as_bytes()), ""), query(&written(&want), "")),
+            (
+                query(&STANDARD.encode(EVENT), "&a=1"),
+                query(&written(STANDARD.encode(&want).as_bytes()), "&a=1"),
+            ),
+            (
+                query(&written(EVENT.as_bytes()), "&sentry_client=by+jane@example.com"),
+                query(&written(&want), "&sentry_client=by+%5Bemail%5D"),
+            ),
+            (
+                query("%7B%22message%22%3A%22it%20broke%22%7D", ""),
+                query("%7B%22message%22%3A%22it%20broke%22%7D", ""),
+            ),
+        ] {
+            let (out, summary) = scrub(&came).expect("taken");
+            assert_eq!(String::from_utf8_lossy(&out), left);
+            let changed = came != left;
+            assert_eq!((summary.changed, summary.redacted), (changed, u64::from(changed)), "{came}");
+            assert_eq!(summary.items(), 1);
+        }
+        let zlib = query(&written(packed(EVENT).as_bytes()), "");
+        let (out, _) = scrub(&zlib).expect("taken");
+        let (_, data) = std::str::from_utf8(&out).expect("text").rsplit_once('=').expect("a pair");
+        assert_eq!(unpacked(&forms::decoded(data.as_bytes())).as_bytes(), want);
+        for (came, reason) in [
+            (query("%7B%7D", "&sentry%5Fdata=%7B%7D"), Reason::NotForm),
+            (key.to_owned(), Reason::NotForm),
+            (query("eJw", ""), Reason::NotJson),
+            (query("", ""), Reason::NotJson),
+        ] {
+            assert_eq!(scrub(&came).expect_err("refused").reason, reason, "{came}");
+            assert_eq!(has_event(&came), came != key);
         }
     }
 }

@@ -670,7 +670,7 @@ pub(super) fn store(
         receipt.settle(summary, Ok(answer.status().as_u16()));
         return exchange.readable(answer);
     }
-    if let Some(answer) = inbox_answer::stored(exchange.route.protocol, exchange.path()) {
+    if let Some(answer) = inbox_answer::stored(exchange.route.protocol, exchange.path(), format) {
         receipt.settle(summary, Ok(answer.status().as_u16()));
         return exchange.readable(answer);
     }

@@ -5,6 +5,7 @@
 
 use super::answer::{self, AnswerBody};
 use super::intake;
+use crate::pipeline::BodyFormat;
 use crate::route::Protocol;
 use bytes::Bytes;
 use hyper::{Response, StatusCode};
@@ -12,7 +13,7 @@ use hyper::{Response, StatusCode};
 const JSON: &str = "application/json";
 
 /// The answer to a body that was stored; `None` where the inbox's own will do.
-pub(super) fn stored(protocol: Protocol, path: &str) -> Option<Response<AnswerBody>> {
+pub(super) fn stored(protocol: Protocol, path: &str, format: BodyFormat) -> Option<Response<AnswerBody>> {
     let path = path.trim_end_matches('/');
     let (status, content_type, body) = match protocol {
         Protocol::PostHog if path.ends_with("/flags") => (200, JSON, FLAGS),
@@ -26,6 +27,7 @@ pub(super) fn stored(protocol: Protocol, path: &str) -> Option<Response<AnswerBo
         // SPEC: ingestion answers 207 whatever became of the events.
         Protocol::Langfuse if path.ends_with("/ingestion") => (207, JSON, r#"{"successes":[],"errors":[]}"#),
         Protocol::LangSmith => (202, JSON, r#"{"message":"Runs batch ingested"}"#),
+        Protocol::Sentry if format == BodyFormat::SentryPixel => return Some(picture()),
         // SPEC: <https://github.com/getsentry/relay> (`endpoints/monitor.rs`), whatever becomes of it.
         Protocol::Sentry if intake::is_check_in(path) => (202, JSON, ""),
         Protocol::Sentry if path.ends_with("/integration/vercel/logs") => (202, JSON, ""),
@@ -89,8 +91,11 @@ mod tests {
             (Protocol::Sentry, "/api/1/cron/nightly/", Some(202)),
             (Protocol::RudderStack, "/pixel/v1/track", Some(200)),
         ] {
-            assert_eq!(stored(protocol, path).map(|answer| answer.status().as_u16()), want, "{path}");
+            let answer = stored(protocol, path, BodyFormat::Json);
+            assert_eq!(answer.map(|answer| answer.status().as_u16()), want, "{path}");
         }
+        let pixel = stored(Protocol::Sentry, "/api/1/store/", BodyFormat::SentryPixel);
+        assert!(pixel.is_some_and(|answer| answer.headers()["content-type"] == "image/gif"));
         assert!(fetched(Protocol::LangSmith, "/info").is_some());
         assert!(fetched(Protocol::PostHog, "/array/phc_a/config").is_some());
         assert!(fetched(Protocol::PostHog, "/static/array.js").is_none());

@@ -176,11 +176,11 @@ fn sentry(path: &str, content_type: Option<&str>) -> Intake {
     let below = path[start + "/api/".len()..].trim_end_matches('/');
     let (project, endpoint) = below.split_once('/').unwrap_or(("", below));
     match (project, endpoint) {
-        ("", "store") => Intake::Scrub(BodyFormat::SentryEvent),
+        ("", "store") => store(content_type),
         ("embed", "error-page") => report_form(content_type),
         ("" | "0" | "embed", _) => Intake::NotFound, // `/api/0/` is Sentry's web API, no ingest
         (_, "envelope") => Intake::Scrub(BodyFormat::Envelope),
-        (_, "store") => Intake::Scrub(BodyFormat::SentryEvent),
+        (_, "store") => store(content_type),
         (_, "security" | "csp-report" | "nel") => report(content_type),
         (_, "minidump") => minidump(content_type),
         (_, "upload") => Intake::Scrub(BodyFormat::File(FileKind::Upload)),
@@ -254,6 +254,19 @@ pub(crate) fn is_check_in(path: &str) -> bool {
     let mut next = || parts.next().filter(|part| !part.is_empty());
     let is_project = next().is_some_and(|project| !matches!(project, "0" | "embed"));
     is_project && next() == Some("cron") && next().is_some()
+}
+
+/// Whether a path is the one of Sentry's old SDKs, which also `GET` it.
+pub(crate) fn is_store(path: &str) -> bool {
+    matches!(sentry(path, None), Intake::Scrub(BodyFormat::SentryEvent))
+}
+
+/// A `store` request may also bring an envelope.
+/// SPEC: `handle_post` in <https://github.com/getsentry/relay> (`endpoints/store.rs`).
+fn store(content_type: Option<&str>) -> Intake {
+    let is_envelope =
+        essence(content_type.unwrap_or_default()).eq_ignore_ascii_case("application/x-sentry-envelope");
+    Intake::Scrub(if is_envelope { BodyFormat::Envelope } else { BodyFormat::SentryEvent })
 }
 
 /// Browser reports: CSP, Expect-CT, Expect-Staple, network errors.
@@ -523,5 +536,8 @@ mod tests {
         assert_eq!(intake(Protocol::Generic, "/x", None), Scrub(F::Auto));
         let csp = intake(Protocol::Sentry, "/api/1/security/", Some("application/csp-report"));
         assert_eq!(csp, Scrub(F::Json));
+        let envelope = Some("application/x-sentry-envelope; charset=utf-8");
+        assert_eq!(intake(Protocol::Sentry, "/api/1/store/", envelope), Scrub(F::Envelope));
+        assert!(is_store("/api/1/store/") && is_store("/api/store") && !is_store("/api/0/store/"));
     }
 }

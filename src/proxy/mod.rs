@@ -225,16 +225,8 @@ impl Exchange<'_> {
 
     /// Forwards a request that has no body.
     async fn fetch(&self) -> Result<Response<AnswerBody>, Refused> {
-        if self.route.protocol == Protocol::Sentry {
-            if !intake::looks_like_sentry(self.path()) {
-                return Err(Reason::NoRoute.into());
-            }
-            // A whole event, compressed and in base64, in the query: the pixel of old SDKs.
-            if self.head.uri.query().is_some_and(|query| query.contains("sentry_data=")) {
-                let receipt = self.settings.ledger.open(&self.route.metrics);
-                receipt.refuse(&Summary::default(), Reason::UnknownContentType);
-                return Err(Reason::UnknownContentType.into());
-            }
+        if self.route.protocol == Protocol::Sentry && !intake::looks_like_sentry(self.path()) {
+            return Err(Reason::NoRoute.into());
         }
         if let Some(event) = query_event::of(self) {
             return query_event::forward(self, event).await;

@@ -1,5 +1,6 @@
 //! Events in the address of a request: PostHog's pixel, `GET /e/?data=…`, those of Segment and RudderStack,
-//! `GET /pixel/v1/track?event=…`, and how Sentry hears of a job, `GET /api/42/cron/nightly/?status=ok`.
+//! `GET /pixel/v1/track?event=…`, that of Sentry's old SDKs, `GET /api/42/store/?sentry_data=…`, and how Sentry hears of a job,
+//! `GET /api/42/cron/nightly/?status=ok`.
 //!
 //! In: a request without a body. Out: the same with its event scrubbed and counted as a body's would be.
 //! What else is fetched with a query, Sentry's dialog for a report among it, brings no event; its query is scrubbed all the same.
@@ -10,7 +11,7 @@ use super::spooled::{self, Outgoing};
 use super::{Exchange, deliver, intake};
 use crate::decode::Coding;
 use crate::outcome::Reason;
-use crate::pipeline::{BodyFormat, Dialect, Pipeline};
+use crate::pipeline::{BodyFormat, Dialect, Pipeline, has_sentry_event};
 use crate::redact::spelled_as_url;
 use crate::route::{Protocol, Upstream};
 use crate::trace::Stage;
@@ -39,6 +40,9 @@ pub(super) fn of<'e>(exchange: &'e Exchange<'_>) -> Option<QueryEvent<'e>> {
             BodyFormat::Query
         }
         Protocol::Sentry if is_fetched && intake::is_check_in(exchange.path()) => BodyFormat::Query,
+        Protocol::Sentry if is_fetched && intake::is_store(exchange.path()) && has_sentry_event(query) => {
+            BodyFormat::SentryPixel
+        }
         _ => return None,
     };
     Some(QueryEvent { query, format })

@@ -65,7 +65,7 @@ impl Exchange<'_> {
     /// What the service would say to a body that it took.
     pub(super) fn taken_answer(&self, format: BodyFormat, summary: &Summary) -> Response<AnswerBody> {
         let known = self.stored_file(format, summary.bytes_in);
-        let known = known.or_else(|| inbox_answer::stored(self.route.protocol, self.path()));
+        let known = known.or_else(|| inbox_answer::stored(self.route.protocol, self.path(), format));
         known.unwrap_or_else(|| {
             let body = inbox::answer_body(self.route.protocol.as_str(), summary.event_id);
             answer::full(StatusCode::OK, "application/json", body)
