@@ -366,7 +366,13 @@ impl<'r> Rewrite<'r> {
             match self.nodes[at].fate {
                 Fate::Stay | Fate::Moot => {}
                 Fate::Out(_) => out.push((node.start..node.content.end, node.parent)),
-                Fate::Emptied => self.edits.push(gone(node.content.clone(), node.parent, node.prefix)),
+                Fate::Emptied => {
+                    let mut emptied = gone(node.content.clone(), node.parent, node.prefix);
+                    if self.document.encoding == Encoding::Json {
+                        emptied.text = Cow::Borrowed(b"{}");
+                    }
+                    self.edits.push(emptied);
+                }
             }
         }
         if self.document.encoding == Encoding::Json {

@@ -112,8 +112,8 @@ fn request(signal: Signal, encoding: Encoding, body: &[u8], stage: &mut Stage<'_
     };
     // What tells the series of a metric apart must go on telling them apart.
     let alike = if signal == Signal::Metrics { Alike::Told } else { Alike::Constant };
-    let scrubbed = read(signal, encoding, body, limits).and_then(|document| {
-        let found = scrub(&document, alike, stage.scrubber);
+    let scrubbed = read(signal, encoding, body, limits).and_then(|mut document| {
+        let found = scrub(&mut document, alike, stage.scrubber);
         stage.scrubber.forget();
         Ok((found.ok_or(Reason::NotJson)?, document))
     });
@@ -145,20 +145,31 @@ fn request(signal: Signal, encoding: Encoding, body: &[u8], stage: &mut Stage<'_
     Ok(())
 }
 
-/// What is to be replaced around the items and in them. What is learnt around them holds for all. `None` where it is no JSON.
-fn scrub(document: &Document, alike: Alike, scrubber: &mut Scrubber) -> Option<(Replacements, Replacements)> {
+/// What is to be replaced around the items and in them. What is learnt around them holds for all. `None` where what lies around them is
+/// no JSON; an item that is none is broken by itself.
+fn scrub(
+    document: &mut Document,
+    alike: Alike,
+    scrubber: &mut Scrubber,
+) -> Option<(Replacements, Replacements)> {
     let around = scrubber.replacements(ItemScope::Any, &document.around().text, alike, Around::default())?;
     let taught = scrubber.taught();
     let mut of_items = Replacements::default();
-    for item in &document.items {
+    let mut broken = Vec::new();
+    for (nth, item) in document.items.iter().enumerate() {
         let text = &document.of_items().text[item.clone()];
-        let found = scrubber.replacements(ItemScope::Any, text, alike, taught)?;
+        let Some(found) = scrubber.replacements(ItemScope::Any, text, alike, taught) else {
+            broken.push(nth);
+            continue;
+        };
         of_items.drop_all |= found.drop_all;
         of_items.list.extend(found.list.into_iter().map(|mut replacement| {
             replacement.range = replacement.range.start + item.start..replacement.range.end + item.start;
             replacement
         }));
     }
+    // From the last on, so that those before keep their numbers.
+    broken.into_iter().rev().for_each(|nth| document.break_item(nth));
     Some((around, of_items))
 }
 

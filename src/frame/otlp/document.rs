@@ -199,6 +199,14 @@ impl Document {
         &self.aside
     }
 
+    /// Notes that an item, the `nth` of those in the tree, is no JSON: what stands in it for a value may be anything.
+    pub(crate) fn break_item(&mut self, nth: usize) {
+        let is_read = |at: &usize| self.broken.iter().all(|(broken, _)| broken != at);
+        let mut items = (0..self.nodes.len()).filter(|at| self.nodes[*at].role == Role::Item).filter(is_read);
+        let node = items.nth(nth).expect("each item of the tree has its message");
+        self.broken.push((node, Reason::NotJson));
+    }
+
     /// Begins an item, to which `trail` leads. Between this and its end no other begins.
     pub(super) fn begin_item(&mut self, trail: &[Step]) -> Mark {
         std::mem::swap(&mut self.tree, &mut self.aside);

@@ -8,6 +8,7 @@ use super::document::{Beside, Document, Fill, Form, Node, Opaque, Step, is_text}
 use super::proto::spells;
 use super::table::{self, Field, Kind, Message, Role, is_same_name};
 use super::{Encoding, ReadLimits, Unread};
+use crate::outcome::Reason;
 use crate::scan::context::as_read;
 use base64::Engine as _;
 use base64::alphabet;
@@ -194,18 +195,37 @@ impl Reader<'_> {
         }
     }
 
-    /// One element of a list.
+    /// One element of a list. One with a role that is malformed is left out of the tree, and noted.
     fn element(&mut self, message: &'static Message, parent: usize, depth: usize) -> Result<(), Unread> {
         if self.peek() != Some(b'{') {
             return self.copy_element(parent);
         }
-        let mark = (message.role == Role::Item).then(|| self.doc.begin_item(&self.trail));
+        let (is_item, start, steps) = (message.role == Role::Item, self.at, self.trail.len());
+        let mark = if is_item { self.doc.begin_item(&self.trail) } else { self.doc.mark() };
         self.doc.separate();
         let inner = self.node(parent, message.role)?;
-        self.object(message, inner, depth)?;
-        self.close(inner);
-        if let Some(mark) = mark {
-            self.doc.end_item(&self.trail, mark);
+        match self.object(message, inner, depth) {
+            Ok(()) => {
+                self.close(inner);
+                if is_item {
+                    self.doc.end_item(&self.trail, mark);
+                }
+            }
+            Err(Unread::Malformed) if message.role != Role::Part => {
+                if is_item {
+                    self.doc.forget_item(mark);
+                } else {
+                    self.doc.back_to(mark);
+                }
+                self.trail.truncate(steps);
+                // Where its end cannot be found, nothing around it can be read either.
+                self.at = start;
+                let broken = self.node(parent, message.role)?;
+                self.value()?;
+                self.close(broken);
+                self.doc.broken.push((broken, Reason::NotJson));
+            }
+            Err(unread) => return Err(unread),
         }
         Ok(())
     }

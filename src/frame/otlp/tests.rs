@@ -449,12 +449,14 @@ fn what_is_no_request() {
         r#"{"key":"a","value":{"stringValue":"x"},"value":{"stringValue":"y"}}"#,
         r#"{"key":"a","value":{"stringValue":"x","intValue":"1"}}"#,
     ] {
-        let body = format!(r#"{{"resourceSpans":[{{"resource":{{"attributes":[{pair}]}}}}]}}"#);
-        assert_eq!(
-            read(Signal::Traces, Encoding::Json, body.as_bytes(), LIMITS).err(),
-            Some(Reason::NotJson),
-            "{pair}"
+        let body = format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[{pair}]}}}},{{"schemaUrl":"good"}}]}}"#
         );
+        let document =
+            read(Signal::Traces, Encoding::Json, body.as_bytes(), LIMITS).expect("the rest is read");
+        assert_eq!(tree(&document), r#"{"resourceSpans":[{"schemaUrl":"good"}]}"#, "{pair}");
+        let [(broken, Reason::NotJson)] = document.broken[..] else { panic!("one is not: {pair}") };
+        assert_eq!(document.nodes[broken].role, table::Role::Container);
     }
 }
 

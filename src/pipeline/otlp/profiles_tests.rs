@@ -5,6 +5,7 @@ use crate::frame::otlp::build::{message, text, varint};
 use crate::pattern::Class;
 use crate::pipeline::{BodyFormat, Encoding, Signal};
 use crate::redact::{Action, Plan, Policy, PolicyRule, PseudonymKey};
+use proptest::prelude::*;
 use std::sync::Arc;
 
 const PROTOBUF: BodyFormat = BodyFormat::Otlp(Signal::Profiles, Encoding::Protobuf);
@@ -145,4 +146,48 @@ fn ids_that_are_numbers_get_a_pseudonym_in_the_dictionary() {
     let id = event["enduser"]["id"].as_u64().expect("a number for a number");
     let (out, _) = run(&keyed, PROTOBUF, &[&body(48_213)]).expect("taken");
     assert_eq!(out, body(id), "as in an event");
+}
+
+/// Strings of every kind: keys with a rule and without, and what they may hold.
+const STRINGS: [&str; 12] = [
+    "",
+    "user.name",
+    "user.email",
+    "client.address",
+    "service.version",
+    "gen_ai.prompt",
+    "note",
+    "Jane Roe",
+    "to jane@example.com\n\"quoted\"",
+    "192.0.2.7",
+    "of jane@example.com",
+    "main of Jane Roe at 192.0.2.7",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whoever refers to what: both forms say the same, nothing planted is left, and a second time nothing changes.
+    #[test]
+    fn tables_of_any_kind_are_scrubbed_alike_in_both_forms(
+        strings in proptest::collection::vec(proptest::sample::select(&STRINGS[..]), 1..10),
+        table in proptest::collection::vec((0_u64..11, 0_u64..11), 0..6),
+        resource in proptest::collection::vec((1_u64..11, 0_u64..11), 0..4),
+        function in 0_u64..11,
+    ) {
+        let (body, json) = bodies(&strings, &table, &resource, function);
+        let (out, _) = run(&PLAN, JSON, &[json.as_bytes()]).expect("it is taken");
+        let read: serde_json::Value = serde_json::from_slice(&out).expect("it is JSON still");
+        let left = read["dictionary"]["stringTable"].as_array().expect("the table is there");
+        let left: Vec<&str> = left.iter().map(|string| string.as_str().expect("strings stay")).collect();
+        prop_assert_eq!(left.len(), strings.len());
+        let (want_body, want_json) = bodies(&left, &table, &resource, function);
+        prop_assert_eq!(String::from_utf8_lossy(&out), &*want_json);
+        let (out, _) = run(&PLAN, PROTOBUF, &[&body]).expect("it is taken");
+        prop_assert_eq!(&out, &want_body, "{:?} became {:?}", strings, left);
+        for string in &left {
+            prop_assert!(!string.contains("jane@example.com"), "{:?} became {:?}", strings, left);
+        }
+        prop_assert_eq!(&run(&PLAN, PROTOBUF, &[&out]).expect("taken").0, &out, "a second time");
+    }
 }

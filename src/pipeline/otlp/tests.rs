@@ -328,6 +328,58 @@ fn a_malformed_item_meets_the_conduct() {
     }
 }
 
+/// In JSON too: what one span says in two ways, or in no way of JSON's, is no reason to lose the others.
+#[test]
+fn a_malformed_item_of_json_meets_the_conduct() {
+    let body = |spans: &[&str]| {
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(" , "))
+            .into_bytes()
+    };
+    let scrub = |on_error, body: &[u8]| {
+        let plan = plan(Policy { on_error, ..Policy::default() });
+        run(&plan, BodyFormat::Otlp(Signal::Traces, Encoding::Json), &[body])
+    };
+    let good = r#"{"name":"GET /","status":{"message":"good"}}"#;
+    for bad in [
+        r#"{"status":{"message":"a"},"attributes":[{"key":"a","key":"b","value":{"stringValue":"x"}}]}"#,
+        r#"{"attributes":[{"key":"a","value":{"stringValue":"x","intValue":"1"}}]}"#,
+        r#"{"events":[{"attributes":[{"key":"a","value":{"kvlistValue":{"values":[{"key":"a","key":"b"}]}}}]}]}"#,
+        r#"{"attributes":[{"key":"a","value":{"stringValue":tru}}],"name":"mail jane@example.com"}"#,
+        r#"{"unknown":tru}"#,
+        r#"{"name":"a",}"#,
+    ] {
+        let came = body(&[good, bad, good, bad, bad]);
+        let (out, summary) = scrub(OnError::DropItem, &came).expect("the rest goes on");
+        let left: serde_json::Value = serde_json::from_slice(&out).expect("it is JSON again");
+        let spans = &left["resourceSpans"][0]["scopeSpans"][0]["spans"];
+        assert_eq!(spans.as_array().map(Vec::len), Some(2), "{bad}");
+        assert!(
+            spans
+                .as_array()
+                .is_some_and(|spans| spans.iter().all(|span| span["status"]["message"] == "good"))
+        );
+        assert_eq!((&summary.dropped[..], summary.clean), (&[(Reason::NotJson, 3)][..], 2), "{bad}");
+        let (out, summary) = scrub(OnError::Replace, &came).expect("it goes on empty");
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            String::from_utf8_lossy(&body(&[good, "{}", good, "{}", "{}"]))
+        );
+        assert_eq!((summary.redacted, summary.clean), (3, 2), "{bad}");
+        assert_eq!(scrub(OnError::Reject, &came).expect_err("refused").reason, Reason::NotJson);
+        assert_eq!(scrub(OnError::Pass, &came).expect("with consent").0, came, "{bad}");
+    }
+    // A scope goes with its spans and counts as one; what has no end that could be found, and what lies around all, is the body's.
+    let scope = r#"{"scope":{"attributes":[{"key":"a","key":"b"}]},"spans":[{"name":"a"},{"name":"b"}]}"#;
+    let came = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{scope},{{"spans":[{good}]}}]}}]}}"#);
+    let (out, summary) = scrub(OnError::DropItem, came.as_bytes()).expect("the rest goes on");
+    assert_eq!(out, body(&[good]));
+    assert_eq!((summary.dropped, summary.clean), (vec![(Reason::NotJson, 1)], 1));
+    for cut in [r#"{"name":"a"#, r#"{"name":"a""#, r#"{"name":[}"#, r#"{"name" "a"}}"#] {
+        let refused = scrub(OnError::DropItem, &body(&[good, cut])).expect_err("refused");
+        assert_eq!(refused.reason, Reason::NotJson, "{cut}");
+    }
+}
+
 #[test]
 fn a_policy_may_leave_items_out() {
     let rules = vec![PolicyRule { path: "**.attributes.secret_project".into(), action: Action::DropItem }];
