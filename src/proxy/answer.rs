@@ -14,6 +14,7 @@ use crate::spool::X_SENTRY_RATE_LIMITS;
 use crate::upstream::Feed;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::ext::ReasonPhrase;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use std::fmt;
@@ -241,6 +242,10 @@ pub(crate) fn pass_back(answer: Response<Incoming>, idle: Duration, whole: Durat
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     headers::strip_answer(response.headers_mut());
+    // Words of the upstream's own for its status, which SDKs write into their errors.
+    if let Some(phrase) = head.extensions.get::<ReasonPhrase>() {
+        response.extensions_mut().insert(phrase.clone());
+    }
     response
 }
 

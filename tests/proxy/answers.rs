@@ -2,6 +2,7 @@
 
 use crate::support::{ENVELOPE, ENVELOPE_PATH, FakeUpstream, Proxy, Reply, bare, post};
 use tamis::inbox::Inbox;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 #[tokio::test]
 async fn status_body_and_what_sdks_steer_by_pass() {
@@ -50,6 +51,26 @@ async fn status_body_and_what_sdks_steer_by_pass() {
         let (forwarded, rejected) = if status < 400 { (1, 0) } else { (0, 1) };
         Proxy::assert_ended(proxy.settled().await, forwarded, rejected);
         assert_eq!(upstream.seen().len(), 1, "nothing is sent twice");
+    }
+}
+
+/// SDKs write the words of a status into their errors, and some upstreams say there why.
+#[tokio::test]
+async fn the_words_of_a_status_pass() {
+    for (status, phrase, want) in [
+        (429, Some("Slow down: plan used up"), "HTTP/1.1 429 Slow down: plan used up"),
+        (200, Some(""), "HTTP/1.1 200 "),
+        (403, None, "HTTP/1.1 403 Forbidden"),
+        (529, Some("Overloaded"), "HTTP/1.1 529 Overloaded"),
+    ] {
+        let upstream = FakeUpstream::start(Reply { status, phrase, ..Reply::default() }).await;
+        let proxy = Proxy::to_http(&upstream).await;
+        let mut stream = proxy.connect().await;
+        stream.write_all(&post(ENVELOPE_PATH, &[], ENVELOPE)).await.expect("proxy reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(answer.split("\r\n").next(), Some(want));
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
@@ -39,6 +40,8 @@ impl Seen {
 #[derive(Clone)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    /// The words beside the status, where they are not the standard's.
+    pub(crate) phrase: Option<&'static str>,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
     /// Headers of an answer that repeat one of the request: the answer's name, the request's.
     pub(crate) echoes: Vec<(&'static str, &'static str)>,
@@ -52,6 +55,7 @@ impl Default for Reply {
     fn default() -> Self {
         Self {
             status: 200,
+            phrase: None,
             headers: Vec::new(),
             echoes: Vec::new(),
             body: "{}",
@@ -212,6 +216,9 @@ impl State {
         tokio::time::sleep(reply.delay).await;
         let mut response = Response::new(Full::new(Bytes::from_static(reply.body.as_bytes())));
         *response.status_mut() = reply.status.try_into().expect("a status");
+        if let Some(phrase) = reply.phrase {
+            response.extensions_mut().insert(ReasonPhrase::from_static(phrase.as_bytes()));
+        }
         for (name, value) in &reply.headers {
             response.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
