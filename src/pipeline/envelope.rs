@@ -7,6 +7,7 @@ use super::Refusal;
 use super::binary::binary;
 use super::body::Stage;
 use super::recording::recording;
+use super::reference::reference;
 use crate::encode::sentry::write_item;
 use crate::frame::sentry::{
     Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, ItemKind, envelope_dsn, envelope_event_id,
@@ -72,11 +73,13 @@ fn envelope_item(
         }
         (Err(_), OnError::Replace) if of_header == Verdict::default() || !of_header.broken => {
             scrubbed.clear();
-            scrubbed.extend_from_slice(if header.kind.content(header) == Content::Json {
-                b"{}"
-            } else {
-                b""
-            });
+            scrubbed.extend_from_slice(
+                if matches!(header.kind.content(header), Content::Json | Content::Reference) {
+                    b"{}"
+                } else {
+                    b""
+                },
+            );
             (true, None)
         }
         (Err(_), OnError::Pass) => {
@@ -131,6 +134,7 @@ fn content_item(
         Content::Json if header.kind.is_event() => {
             settled(stage.scrubber.event(ItemScope::Sentry, payload, scrubbed), ItemFormat::Json)
         }
+        Content::Reference => reference(payload, scrubbed, stage),
         Content::Json => json(payload, ItemScope::Sentry, scrubbed, stage),
         Content::Recording => recording(payload, scrubbed, stage),
         Content::Text | Content::Sniff if is_text(payload) => text(payload, scrubbed, stage),

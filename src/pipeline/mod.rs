@@ -23,6 +23,7 @@ mod otlp;
 mod packed;
 mod raven;
 mod recording;
+mod reference;
 mod room;
 #[cfg(test)]
 mod service_tests;

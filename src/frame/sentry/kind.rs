@@ -11,6 +11,8 @@ use super::header::ItemHeader;
 pub enum Content {
     /// As one JSON document; anything else is not understood.
     Json,
+    /// As JSON that says where a file is, which was uploaded by itself.
+    Reference,
     /// As UTF-8 text.
     Text,
     /// Not at all: the policy for binary content decides.
@@ -131,6 +133,11 @@ impl ItemKind {
 
 /// The most telling of three labels wins: Sentry's own, the media type, the file name's end.
 fn attachment_content(header: &ItemHeader<'_>) -> Content {
+    let media_type = header.text(header.content_type.as_ref());
+    // What is referred to has the type; the payload says where it is.
+    if media_type.as_deref().is_some_and(is_reference) {
+        return Content::Reference;
+    }
     let of_sentry = header.text(header.attachment_type.as_ref());
     match of_sentry.as_deref() {
         Some("event.minidump") => return Content::Binary,
@@ -138,12 +145,19 @@ fn attachment_content(header: &ItemHeader<'_>) -> Content {
         Some("event.view_hierarchy") => return Content::Json,
         _ => {}
     }
-    let media_type = header.text(header.content_type.as_ref());
     if let Some(content) = media_type.as_deref().and_then(media_type_content) {
         return content;
     }
     let filename = header.text(header.filename.as_ref());
     filename.as_deref().and_then(filename_content).unwrap_or(Content::Sniff)
+}
+
+/// SPEC: <https://develop.sentry.dev/sdk/telemetry/attachments/#attachment-placeholders>
+fn is_reference(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    ["application/vnd.sentry.attachment-ref+json", "application/vnd.sentry.attachment-ref"]
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 /// `None` where the media type does not tell.
@@ -216,6 +230,10 @@ mod tests {
             (
                 r#""type":"attachment","content_type":"application/octet-stream","filename":"a.PNG""#,
                 Content::Binary,
+            ),
+            (
+                r#""type":"attachment","attachment_type":"event.minidump","content_type":"application/vnd.sentry.attachment-ref+json""#,
+                Content::Reference,
             ),
             (r#""type":"attachment","filename":"state.json""#, Content::Json),
             (r#""type":"attachment","filename":"app.log""#, Content::Sniff),
