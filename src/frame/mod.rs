@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod form;
 pub mod lines;
+pub mod logplex;
 pub mod multipart;
 pub mod otlp;
 pub mod sentry;

@@ -195,7 +195,7 @@ impl Splitter {
             BodyFormat::Form | BodyFormat::ReportForm | BodyFormat::Query => Mode::Whole("form"),
             BodyFormat::Events(dialect) => Mode::Held(Vec::new(), Apart::Batch(dialect)),
             BodyFormat::Multipart(_, boundary) => Mode::Held(Vec::new(), Apart::Form(boundary)),
-            BodyFormat::Ndjson | BodyFormat::MixedLines => Mode::Lines,
+            BodyFormat::Ndjson | BodyFormat::MixedLines | BodyFormat::Logplex => Mode::Lines,
             BodyFormat::Auto => Mode::FirstLine,
             BodyFormat::Logs => Mode::FirstByte,
             BodyFormat::File(FileKind::Minidump) => Mode::Whole("minidump"),

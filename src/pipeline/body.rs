@@ -5,6 +5,7 @@
 
 use super::binary;
 use super::envelope::envelope;
+use super::logplex::logplex;
 use super::long::{LongDocument, NotJson};
 use super::multipart::Parts;
 use super::otlp::{OtlpBody, OtlpWire};
@@ -57,6 +58,7 @@ pub(super) enum Body {
         /// The document alone is wanted, without the form around it.
         bare: bool,
     },
+    Logplex(Vec<u8>),
     Multipart(Box<Parts>),
     File {
         held: Vec<u8>,
@@ -114,6 +116,7 @@ impl Body {
             BodyFormat::ReportForm => Self::Form { held: Vec::new(), scope: ItemScope::UserReport },
             BodyFormat::Auto => Self::Undecided(Vec::new()),
             BodyFormat::Logs => Self::Logs(Vec::new()),
+            BodyFormat::Logplex => Self::Logplex(Vec::new()),
             BodyFormat::Events(dialect) => Self::Events { held: Vec::new(), dialect, bare: false },
             BodyFormat::Multipart(dialect, boundary) => {
                 Self::Multipart(Box::new(Parts::new(dialect, boundary, limits.item_bytes_max)))
@@ -141,6 +144,7 @@ impl Body {
         match self {
             Self::Undecided(held)
             | Self::Logs(held)
+            | Self::Logplex(held)
             | Self::Document { held }
             | Self::SentryEvent { held, .. }
             | Self::SentryPixel { held, .. }
@@ -208,7 +212,10 @@ impl Body {
                 lines.framer.feed(piece);
                 lines.work(stage)
             }
-            Self::Form { held, .. } | Self::File { held, .. } | Self::SentryPixel { held, .. } => {
+            Self::Form { held, .. }
+            | Self::File { held, .. }
+            | Self::SentryPixel { held, .. }
+            | Self::Logplex(held) => {
                 if held.len() + piece.len() > stage.limits.item_bytes_max {
                     return Err(Reason::ItemTooLarge.into());
                 }
@@ -253,6 +260,7 @@ impl Body {
                 framer.finish();
                 envelope(framer, *tunnel, stage)
             }
+            Self::Logplex(held) => logplex(&std::mem::take(held), stage),
             Self::Document { held } => stage.document(&std::mem::take(held), ItemScope::Any),
             Self::SentryEvent { held, bare } => raven::event(&std::mem::take(held), *bare, stage),
             Self::SentryPixel { held, bare } => raven::pixel(&std::mem::take(held), *bare, stage),

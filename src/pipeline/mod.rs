@@ -17,6 +17,7 @@ mod envelope;
 #[cfg(test)]
 mod files_tests;
 mod forms;
+mod logplex;
 mod long;
 mod multipart;
 mod otlp;
@@ -82,6 +83,8 @@ pub enum BodyFormat {
     Auto,
     /// Logs of a platform: an array whose elements are items of their own, or what [`BodyFormat::Auto`] makes of it.
     Logs,
+    /// Messages of syslog, each behind its length, as Heroku drains logs.
+    Logplex,
     /// JSON: one event, or a batch whose elements are items of their own.
     Events(Dialect),
     /// `multipart/form-data`, each part an item.

@@ -30,7 +30,11 @@ pub(super) fn stored(protocol: Protocol, path: &str, format: BodyFormat) -> Opti
         Protocol::Sentry if format == BodyFormat::SentryPixel => return Some(picture()),
         // SPEC: <https://github.com/getsentry/relay> (`endpoints/monitor.rs`), whatever becomes of it.
         Protocol::Sentry if intake::is_check_in(path) => (202, JSON, ""),
-        Protocol::Sentry if path.ends_with("/integration/vercel/logs") => (202, JSON, ""),
+        Protocol::Sentry
+            if path.ends_with("/integration/vercel/logs") || path.ends_with("/integration/heroku/logs") =>
+        {
+            (202, JSON, "")
+        }
         Protocol::Sentry
         | Protocol::Otlp
         | Protocol::Langfuse

@@ -189,6 +189,9 @@ fn sentry(path: &str, content_type: Option<&str>) -> Intake {
     }
 }
 
+/// What Heroku calls a batch of its logs.
+const LOGPLEX: &str = "application/logplex-1";
+
 fn sentry_nested(endpoint: &str, content_type: Option<&str>) -> Intake {
     let mut parts = endpoint.split('/');
     match (parts.next(), parts.next(), parts.next()) {
@@ -198,6 +201,10 @@ fn sentry_nested(endpoint: &str, content_type: Option<&str>) -> Intake {
         (Some("cron"), Some(_), _) => generic_json(content_type),
         (Some("events"), Some(_), Some("attachments")) => attachments(content_type),
         (Some("integration"), Some("vercel"), Some("logs")) => vercel_logs(content_type),
+        (Some("integration"), Some("heroku"), Some("logs")) => match content_type.map(essence) {
+            Some(known) if known.eq_ignore_ascii_case(LOGPLEX) => Intake::Scrub(BodyFormat::Logplex),
+            _ => Intake::Refuse(Reason::UnknownContentType),
+        },
         (Some("integration" | "otlp"), Some(_), _) => sentry_otlp(endpoint, content_type),
         _ => Intake::NotFound,
     }
@@ -322,6 +329,7 @@ fn format(essence: &str) -> Option<BodyFormat> {
         // Beacons avoid a preflight by calling their JSON text.
         "text/plain" | "" => Some(BodyFormat::Auto),
         "application/x-www-form-urlencoded" => Some(BodyFormat::Form),
+        LOGPLEX => Some(BodyFormat::Logplex),
         other if other.ends_with("+json") => Some(BodyFormat::Json),
         _ => None,
     }
@@ -437,6 +445,15 @@ mod tests {
                 assert_eq!(intake(Protocol::Sentry, path, content_type), want, "{path} {content_type:?}");
             }
         }
+    }
+
+    #[test]
+    fn logs_of_heroku_on_their_way_to_sentry_and_elsewhere() {
+        let sentry = |content_type| intake(Protocol::Sentry, "/api/42/integration/heroku/logs", content_type);
+        assert_eq!(sentry(Some("Application/logplex-1")), Scrub(F::Logplex));
+        assert_eq!(sentry(Some("text/plain")), Refuse(Reason::UnknownContentType));
+        assert_eq!(sentry(None), Refuse(Reason::UnknownContentType));
+        assert_eq!(intake(Protocol::Generic, "/x", Some("application/logplex-1")), Scrub(F::Logplex));
     }
 
     #[test]

@@ -282,6 +282,41 @@ async fn logs_that_vercel_sends_to_sentry_go_on_one_by_one() {
     assert_eq!(inbox.after(0, 9).len(), 2);
 }
 
+/// Each message stands behind its length, and how many there are is told by them alone.
+#[tokio::test]
+async fn logs_that_heroku_sends_to_sentry_go_on_message_by_message() {
+    let header = "<190>1 2026-11-26T06:45:29+00:00 host app web.1 - ";
+    let framed = |texts: &[&str]| -> String {
+        texts.iter().map(|text| format!("{} {header}{text}", header.len() + text.len())).collect()
+    };
+    let path = "/api/42/integration/heroku/logs?sentry_key=0a1b";
+    let headers = [
+        ("content-type", "application/logplex-1"),
+        ("logplex-drain-token", "d.01234567-89ab-cdef-0123-456789abcdef"),
+        ("logplex-frame-id", "09C557EAFCFB6CF2740EE62F62971098"),
+        ("logplex-msg-count", "3"),
+    ];
+    let body = framed(&["login of jane@example.com\n", "State changed\n", "broken \0\n"]);
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    assert_eq!(proxy.send(post(path, &headers, &body)).await.status, 200);
+    let seen = upstream.one();
+    assert_eq!(String::from_utf8_lossy(&seen.body), framed(&["login of [email]\n", "State changed\n"]));
+    assert_eq!(seen.header("logplex-drain-token"), Some("d.01234567-89ab-cdef-0123-456789abcdef"));
+    assert_eq!(seen.header("logplex-frame-id"), Some("09C557EAFCFB6CF2740EE62F62971098"));
+    assert_eq!(seen.header("logplex-msg-count"), None, "one was left out");
+    let totals = proxy.settled().await;
+    let got = [Outcome::Forwarded, Outcome::Redacted, Outcome::Dropped].map(|outcome| totals.of(outcome));
+    assert_eq!(got, [1, 1, 1]);
+
+    let inbox = Inbox::new(1 << 20);
+    let proxy = Proxy::to_inbox(&inbox).await;
+    assert_eq!(proxy.send(post(path, &headers, &body)).await.status, 202);
+    assert_eq!(inbox.after(0, 9).len(), 2);
+    let cut = proxy.send(post(path, &headers, &body[..body.len() - 1])).await;
+    assert_refused(&cut, 400, "length_wrong");
+}
+
 /// Old SDKs say nothing of the form but that it is `application/octet-stream`.
 #[tokio::test]
 async fn an_event_of_an_old_sdk_leaves_as_it_packs_them() {

@@ -50,7 +50,9 @@ pub(super) fn fate(protocol: Protocol, name: &str) -> Fate {
 fn own(protocol: Protocol) -> &'static [(&'static str, Fate)] {
     match protocol {
         // What a platform shows itself by is a secret between it and us.
-        Protocol::Sentry | Protocol::Vercel | Protocol::Logpush => &[],
+        Protocol::Vercel | Protocol::Logpush => &[],
+        // Those of Heroku, for its logs; how many messages there are is told by the body.
+        Protocol::Sentry => &[("logplex-drain-token", Fate::Credential), ("logplex-frame-id", Fate::Clean)],
         Protocol::Otlp => &OTLP,
         Protocol::PostHog => &[
             ("authorization", Fate::Credential),
@@ -81,6 +83,8 @@ fn own(protocol: Protocol) -> &'static [(&'static str, Fate)] {
             ("x-api-key", Fate::Credential),
             ("api-key", Fate::Credential),
             ("idempotency-key", Fate::Clean),
+            ("logplex-drain-token", Fate::Credential),
+            ("logplex-frame-id", Fate::Clean),
         ],
     }
 }
