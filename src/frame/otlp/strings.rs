@@ -58,7 +58,7 @@ impl Document {
         let text = &source[range.clone()];
         match self.encoding {
             Encoding::Protobuf => {
-                self.text_leaf(text, range, node, |escaped| Form::Shared { string, escaped })
+                self.text_leaf(text, range, node, |escaped| Form::Shared { string, escaped });
             }
             Encoding::Json => {
                 self.copied_leaf(text, true, range, node, Form::Shared { string, escaped: false });
@@ -68,6 +68,9 @@ impl Document {
 
     /// Writes those strings that no attribute reads, or that something else refers to, behind all other members of the body.
     pub(super) fn other_strings(&mut self, source: &[u8]) -> Result<(), Unread> {
+        if self.strings.is_empty() {
+            return Ok(());
+        }
         let mut read = vec![false; self.strings.len()];
         for leaf in self.around().leaves.iter().chain(&self.of_items().leaves) {
             if let Leaf { form: Form::Shared { string, .. }, .. } = leaf {
