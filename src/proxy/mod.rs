@@ -149,6 +149,10 @@ impl Exchange<'_> {
             }
             (Ok(()), _) if self.admit().is_err() => Reason::NotAuthentic.into(),
             (Ok(()), &Method::OPTIONS) => return self.preflight().await,
+            // Whatever the method: with nothing in the body, the address says how a job is.
+            (Ok(()), &Method::POST) if body.is_end_stream() && query_event::is_posted(self) => {
+                return self.fetch().await;
+            }
             (Ok(()), &Method::POST | &Method::PUT | &Method::PATCH) => {
                 return deliver::deliver(self, body).await;
             }

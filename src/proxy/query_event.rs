@@ -1,6 +1,6 @@
 //! Events in the address of a request: PostHog's pixel, `GET /e/?data=…`, those of Segment and RudderStack,
 //! `GET /pixel/v1/track?event=…`, that of Sentry's old SDKs, `GET /api/42/store/?sentry_data=…`, and how Sentry hears of a job,
-//! `GET /api/42/cron/nightly/?status=ok`.
+//! `GET /api/42/cron/nightly/?status=ok`, also by `POST` with an empty body.
 //!
 //! In: a request without a body. Out: the same with its event scrubbed and counted as a body's would be.
 //! What else is fetched with a query, Sentry's dialog for a report among it, brings no event; its query is scrubbed all the same.
@@ -39,13 +39,28 @@ pub(super) fn of<'e>(exchange: &'e Exchange<'_>) -> Option<QueryEvent<'e>> {
         Protocol::Segment | Protocol::RudderStack if is_fetched && intake::is_pixel(exchange.path()) => {
             BodyFormat::Query
         }
-        Protocol::Sentry if is_fetched && intake::is_check_in(exchange.path()) => BodyFormat::Query,
+        Protocol::Sentry if (is_fetched || is_posted(exchange)) && intake::is_check_in(exchange.path()) => {
+            BodyFormat::Query
+        }
         Protocol::Sentry if is_fetched && intake::is_store(exchange.path()) && has_sentry_event(query) => {
             BodyFormat::SentryPixel
         }
         _ => return None,
     };
     Some(QueryEvent { query, format })
+}
+
+/// Whether a request whose body is empty tells of a job in its address.
+///
+/// SPEC: Sentry looks into the body if that calls itself JSON, and else nowhere but there
+/// (`endpoints/monitor.rs` in <https://github.com/getsentry/relay>).
+pub(super) fn is_posted(exchange: &Exchange<'_>) -> bool {
+    let says_json = exchange.content_type().is_some_and(|told| told.starts_with("application/json"));
+    exchange.route.protocol == Protocol::Sentry
+        && exchange.head.method == Method::POST
+        && exchange.head.uri.query().is_some()
+        && intake::is_check_in(exchange.path())
+        && !says_json
 }
 
 /// Scrubs the event and forwards the request.

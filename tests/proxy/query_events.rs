@@ -61,6 +61,27 @@ async fn each_is_one_item_with_one_outcome() {
     }
 }
 
+/// `curl -X POST` with nothing in it: what it has to say is in the address, as it is for `GET`.
+#[tokio::test]
+async fn a_check_in_without_a_body_is_one_by_post_too() {
+    let target = "/api/42/cron/nightly/?status=ok&environment=of%20jane%40example.com";
+    let want = "/api/42/cron/nightly/?status=ok&environment=of%20%5Bemail%5D";
+    for headers in [&[][..], &[("content-type", "application/x-www-form-urlencoded")]] {
+        let upstream = FakeUpstream::start(Reply { status: 202, ..Reply::default() }).await;
+        let proxy = Proxy::speaking(Protocol::Sentry, http(&upstream.url(), &TlsOptions::default())).await;
+        assert_eq!(proxy.send(post(target, headers, "")).await.status, 202);
+        let seen = upstream.one();
+        assert_eq!((seen.method.as_str(), seen.target.as_str(), seen.body.len()), ("POST", want, 0));
+        Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
+    }
+    // What calls itself JSON has its event in the body, or none.
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::speaking(Protocol::Sentry, http(&upstream.url(), &TlsOptions::default())).await;
+    let empty = post(target, &[("content-type", "application/json")], "");
+    assert_eq!(proxy.send(empty).await.status, 400);
+    Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+}
+
 #[tokio::test]
 async fn one_that_the_service_does_not_take_is_counted_so() {
     for (protocol, target, _) in EVENTS {
