@@ -9,6 +9,7 @@ mod context;
 pub(crate) mod need;
 pub mod pack;
 pub mod probe;
+mod regex;
 pub mod roster;
 pub mod schema;
 pub mod selftest;

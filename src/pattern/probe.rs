@@ -11,7 +11,7 @@
 //! up to the end of the text at every match, `foo(?:.*bar)?`.
 
 use super::pack::{Pack, PackProblem, PatternSpec};
-use super::set::parse_regex;
+use super::regex;
 use crate::scan::is_stand_in;
 use crate::scan::validate::{Validator, validator};
 use regex_automata::hybrid::dfa::{Cache, DFA};
@@ -44,7 +44,7 @@ pub fn run(packs: &[Pack]) -> Vec<PackProblem> {
 
 /// The problem with a pattern, if its search is not linear.
 fn probe(spec: &PatternSpec) -> Option<String> {
-    let hir = parse_regex(&spec.regex).ok()?;
+    let hir = regex::parse(&spec.regex).ok()?;
     let refuses = spec.validate.is_some() || spec.context.is_some();
     let mut search = Search::new(spec, &hir)?;
     let mut seen = Vec::new();
