@@ -9,75 +9,30 @@
 //! outcomes, reasons, classes and actions are closed sets. Past [`SERIES_FIXED_MAX`] new label sets are
 //! counted under `route="other"`, so that the number of series stays within routes x patterns + 2,000.
 
+mod families;
 mod label;
+mod registry;
 mod route;
 mod spool;
 pub mod table;
+mod totals;
+mod upstream;
 
-use label::Stage;
+pub use families::SERIES_FIXED_MAX;
 pub use label::{CanaryResult, CodeClass, Handshake, SpanEnd};
 pub use route::RouteMetrics;
 pub use spool::SpoolMetrics;
+pub use totals::{LabelledTotal, RedactionTotal};
+pub use upstream::UpstreamMetrics;
 
 use crate::gate::Rule;
-use crate::outcome::{Outcome, Reason};
-use crate::pattern::Class;
-use crate::redact::Action;
-use prometheus::core::Collector;
-use prometheus::proto::{Metric, MetricFamily};
-use prometheus::{
-    Counter, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
-};
+use crate::outcome::Reason;
+use families::{Families, OTHER, ROUTE_SERIES, UPSTREAM_SERIES};
+use prometheus::{Counter, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
+use registry::{counter, counters, gauge, gauges, seconds};
 use std::collections::HashMap;
-use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Series beside the one for each route and pattern. Past it, new label sets share `route="other"`.
-pub const SERIES_FIXED_MAX: usize = 2_000;
-
-/// Kept free for what no route leads to: metrics without labels or with a closed set of them, and the process.
-const SERIES_UNROUTED: usize = 128;
-
-/// Kept free beside them for the rules of the gate and for everything that `route="other"` can need.
-const SERIES_RESERVED: usize = SERIES_UNROUTED
-    + Rule::ALL.len()
-    + ROUTE_SERIES
-    + UPSTREAM_SERIES
-    + Outcome::ALL.len() * Reason::ALL.len()
-    + (Class::ALL.len() + 1) * Action::ALL.len()
-    + 1
-    + CodeClass::ALL.len() * (1 + histogram_series(REQUEST_BUCKETS))
-    + histogram_series(UPSTREAM_BUCKETS);
-
-/// Stands in for a label value when there is no room for another one.
-const OTHER: &str = "other";
-
-/// Seconds. A scan of 256 KiB takes about a millisecond; more than a second is a hostile body.
-const SCAN_BUCKETS: &[f64] = &[0.000_1, 0.001, 0.01, 0.1, 1.0];
-
-/// Seconds. From an inbox on loopback to an upstream that is about to time out.
-const REQUEST_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
-
-/// Seconds. From a collector next door to an upstream that is about to time out.
-const UPSTREAM_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
-
-/// How many series a histogram with these buckets adds: they, `+Inf`, the sum and the count.
-const fn histogram_series(buckets: &[f64]) -> usize {
-    buckets.len() + 3
-}
-
-/// What every route has from the start: `forwarded` and `redacted`, bytes by stage, scanned bytes, the scan
-/// histogram, requests in flight and the gauge of unscanned passes.
-const ROUTE_SERIES: usize = 2 + Stage::ALL.len() + 1 + histogram_series(SCAN_BUCKETS) + 1 + 1;
-
-/// What an upstream adds: connections, circuit, retries, and the end of its certificate.
-const UPSTREAM_SERIES: usize = 4;
-
-/// Class label of what no class stands behind: a rule of the policy's own, or a bound.
-const OWN_RULE: &str = "none";
 
 /// Counts spans of our own by how they ended. Cheap to clone.
 #[derive(Clone)]
@@ -87,35 +42,6 @@ impl TraceMetrics {
     /// Counts `spans` that ended.
     pub fn ended(&self, end: SpanEnd, spans: u64) {
         self.0[end as usize].inc_by(spans);
-    }
-}
-
-/// The registered families and the count of label sets given out. Shared by all routes.
-struct Families {
-    items: IntCounterVec,
-    redactions: IntCounterVec,
-    shadow_hits: IntCounterVec,
-    body_bytes: IntCounterVec,
-    scan_bytes: IntCounterVec,
-    scan_seconds: HistogramVec,
-    request_seconds: HistogramVec,
-    in_flight: IntGaugeVec,
-    upstream: IntCounterVec,
-    unscanned: IntGaugeVec,
-    upstream_connections: IntGaugeVec,
-    upstream_circuit: IntGaugeVec,
-    upstream_retries: IntCounterVec,
-    upstream_seconds: HistogramVec,
-    upstream_not_after: IntGaugeVec,
-    series_spent: AtomicUsize,
-}
-
-impl Families {
-    /// Takes room for `series` more, or says that there is none.
-    fn afford(&self, series: usize) -> bool {
-        let max = SERIES_FIXED_MAX - SERIES_RESERVED;
-        let take = |spent: usize| spent.checked_add(series).filter(|sum| *sum <= max);
-        self.series_spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 }
 
@@ -168,30 +94,6 @@ pub struct PatternSetInfo {
     pub hash: String,
 }
 
-/// One line of `tamis_redactions_total`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedactionTotal {
-    /// Name of the route.
-    pub route: String,
-    /// Data class.
-    pub class: String,
-    /// Name of the pattern or field rule.
-    pub pattern: String,
-    /// What was done.
-    pub action: String,
-    /// How many times since the start.
-    pub hits: u64,
-}
-
-/// One line of a counter with labels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LabelledTotal {
-    /// Names and values, sorted by name.
-    pub labels: Vec<(String, String)>,
-    /// Since the start.
-    pub count: u64,
-}
-
 /// Counts one thing as present until it is dropped.
 #[derive(Debug)]
 #[must_use = "the gauge goes back down as soon as this is dropped"]
@@ -224,24 +126,7 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
-        let families = Arc::new(Families {
-            items: counters(&registry, "tamis_items_total"),
-            redactions: counters(&registry, "tamis_redactions_total"),
-            shadow_hits: counters(&registry, "tamis_shadow_hits_total"),
-            body_bytes: counters(&registry, "tamis_body_bytes_total"),
-            scan_bytes: counters(&registry, "tamis_scan_bytes_total"),
-            scan_seconds: histograms(&registry, "tamis_scan_seconds", SCAN_BUCKETS),
-            request_seconds: histograms(&registry, "tamis_request_seconds", REQUEST_BUCKETS),
-            in_flight: gauges(&registry, "tamis_requests_in_flight"),
-            upstream: counters(&registry, "tamis_upstream_requests_total"),
-            unscanned: gauges(&registry, "tamis_unscanned_pass_enabled"),
-            upstream_connections: gauges(&registry, "tamis_upstream_connections_open"),
-            upstream_circuit: gauges(&registry, "tamis_upstream_circuit_state"),
-            upstream_retries: counters(&registry, "tamis_upstream_retries_total"),
-            upstream_seconds: histograms(&registry, "tamis_upstream_seconds", UPSTREAM_BUCKETS),
-            upstream_not_after: gauges(&registry, "tamis_upstream_tls_not_after_timestamp_seconds"),
-            series_spent: AtomicUsize::new(0),
-        });
+        let families = Arc::new(Families::new(&registry));
         describe_process(&registry);
         let inner = Inner {
             families,
@@ -473,20 +358,19 @@ impl Metrics {
     /// Hits so far by route, class, pattern and action, in no particular order.
     #[must_use]
     pub fn redaction_totals(&self) -> Vec<RedactionTotal> {
-        let families = self.inner.families.redactions.collect();
-        families.iter().flat_map(MetricFamily::get_metric).map(redaction_total).collect()
+        totals::redactions(&self.inner.families.redactions)
     }
 
     /// Items that ended so far by route, protocol, outcome and reason.
     #[must_use]
     pub fn item_totals(&self) -> Vec<LabelledTotal> {
-        totals(&self.inner.families.items)
+        totals::labelled(&self.inner.families.items)
     }
 
     /// Requests to upstreams so far by route and class of status code.
     #[must_use]
     pub fn upstream_totals(&self) -> Vec<LabelledTotal> {
-        totals(&self.inner.families.upstream)
+        totals::labelled(&self.inner.families.upstream)
     }
 
     /// All metrics in the text exposition format, version 0.0.4.
@@ -496,86 +380,6 @@ impl Metrics {
     pub fn render(&self) -> String {
         // The encoder fails only on a family without metrics, which `gather` leaves out.
         TextEncoder::new().encode_to_string(&self.inner.registry.gather()).unwrap_or_default()
-    }
-}
-
-fn totals(counters: &IntCounterVec) -> Vec<LabelledTotal> {
-    let families = counters.collect();
-    let total = |metric: &Metric| LabelledTotal {
-        labels: metric
-            .get_label()
-            .iter()
-            .map(|pair| (pair.name().to_owned(), pair.value().to_owned()))
-            .collect(),
-        count: count(metric),
-    };
-    families.iter().flat_map(MetricFamily::get_metric).map(total).collect()
-}
-
-/// The value of a counter. The library keeps counters as floats; ours stay far below 2^53.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn count(metric: &Metric) -> u64 {
-    metric.get_counter().get_value() as u64
-}
-
-/// What is counted of one upstream. Cheap to clone. That of no route is counted and never shown.
-#[derive(Clone)]
-pub struct UpstreamMetrics {
-    connections: IntGauge,
-    circuit: IntGauge,
-    retries: IntCounter,
-    certificate: Option<(Arc<Families>, Arc<str>)>,
-}
-
-impl Default for UpstreamMetrics {
-    fn default() -> Self {
-        let gauge = || IntGauge::new("unseen", "Not registered.").expect("a valid name");
-        let retries = IntCounter::new("unseen", "Not registered.").expect("a valid name");
-        Self { connections: gauge(), circuit: gauge(), retries, certificate: None }
-    }
-}
-
-impl fmt::Debug for UpstreamMetrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UpstreamMetrics")
-    }
-}
-
-impl UpstreamMetrics {
-    /// Counts a connection as open until the guard is dropped.
-    pub fn connection_opened(&self) -> GaugeGuard {
-        GaugeGuard::raise(&self.connections)
-    }
-
-    /// Moves the state of the circuit from one number to another. Upstreams that share `route="other"` add up.
-    pub fn circuit_moved(&self, from: i64, to: i64) {
-        self.circuit.add(to - from);
-    }
-
-    /// Counts a request that was sent a second time.
-    pub fn retried(&self) {
-        self.retries.inc();
-    }
-
-    /// Sets when the certificate that is shown to the upstream ends, in seconds since 1970.
-    pub fn certificate_ends(&self, not_after: u64) {
-        if let Some((families, route)) = &self.certificate {
-            families.upstream_not_after.with_label_values(&[route]).set(saturate(not_after));
-        }
-    }
-}
-
-fn redaction_total(metric: &Metric) -> RedactionTotal {
-    let label = |name: &str| {
-        let pair = metric.get_label().iter().find(|pair| pair.name() == name);
-        pair.map_or_else(String::new, |pair| pair.value().to_owned())
-    };
-    RedactionTotal {
-        route: label("route"),
-        class: label("class"),
-        pattern: label("pattern"),
-        action: label("action"),
-        hits: count(metric),
     }
 }
 
@@ -603,49 +407,6 @@ fn describe_process(registry: &Registry) {
 
 fn now_seconds() -> i64 {
     saturate(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
-}
-
-fn options(name: &str) -> (Opts, &'static [&'static str]) {
-    let doc = table::find(name).expect("every metric is in the table");
-    (Opts::new(doc.name, doc.meaning), doc.labels)
-}
-
-/// Registers what `made` holds and gives it back.
-fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
-    let metric = made.expect("names and labels in the table are valid");
-    registry.register(Box::new(metric.clone())).expect("a name is registered once");
-    metric
-}
-
-fn counter(registry: &Registry, name: &str) -> IntCounter {
-    register(registry, IntCounter::with_opts(options(name).0))
-}
-
-fn seconds(registry: &Registry, name: &str) -> Counter {
-    register(registry, Counter::with_opts(options(name).0))
-}
-
-fn gauge(registry: &Registry, name: &str) -> IntGauge {
-    register(registry, IntGauge::with_opts(options(name).0))
-}
-
-fn counters(registry: &Registry, name: &str) -> IntCounterVec {
-    let (opts, labels) = options(name);
-    register(registry, IntCounterVec::new(opts, labels))
-}
-
-fn gauges(registry: &Registry, name: &str) -> IntGaugeVec {
-    let (opts, labels) = options(name);
-    register(registry, IntGaugeVec::new(opts, labels))
-}
-
-fn histogram(registry: &Registry, name: &str, buckets: &[f64]) -> Histogram {
-    register(registry, Histogram::with_opts(HistogramOpts::from(options(name).0).buckets(buckets.to_vec())))
-}
-
-fn histograms(registry: &Registry, name: &str, buckets: &[f64]) -> HistogramVec {
-    let (opts, labels) = options(name);
-    register(registry, HistogramVec::new(HistogramOpts::from(opts).buckets(buckets.to_vec()), labels))
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 //! In: what became of a request, as soon as it is known. Out: counts in the families of the registry. A series is made when it is first
 //! needed and there is room for it; past that it is counted under `route="other"`.
 
+use super::GaugeGuard;
+use super::families::{Families, OTHER, REQUEST_BUCKETS, UPSTREAM_BUCKETS, histogram_series};
 use super::label::{CodeClass, Stage};
-use super::{Families, GaugeGuard, OTHER, OWN_RULE, REQUEST_BUCKETS, UPSTREAM_BUCKETS, histogram_series};
 use crate::outcome::{Outcome, Reason};
 use crate::pattern::{Class, DetectorIndex};
 use crate::pipeline::{Count, Summary};
@@ -14,6 +15,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
+
+/// Class label of what no class stands behind: a rule of the policy's own, or a bound.
+const OWN_RULE: &str = "none";
 
 /// What one hit counter of a pattern stands for: a redaction with its class and action, or a hit that was only counted.
 type Redaction = Option<(Option<Class>, Action)>;

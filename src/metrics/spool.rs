@@ -1,6 +1,7 @@
 //! What an operator sees of the spool.
 
-use super::{counter, counters, gauge, histogram, saturate};
+use super::registry::{counter, counters, gauge, histogram};
+use super::saturate;
 use crate::outcome::Reason;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
 

@@ -1,7 +1,11 @@
+use super::families::SERIES_UNROUTED;
 use super::*;
-use crate::pattern::DetectorIndex;
+use crate::outcome::Outcome;
+use crate::pattern::{Class, DetectorIndex};
 use crate::pipeline::{Count, Summary};
-use prometheus::proto::LabelPair;
+use crate::redact::Action;
+use prometheus::core::Collector as _;
+use prometheus::proto::{LabelPair, MetricFamily};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
