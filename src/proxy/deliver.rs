@@ -4,40 +4,38 @@
 //! is a clean answer. A longer one flows: piece by piece from the sender through the pipeline to the
 //! upstream, each waiting for the next. When that breaks, the upstream's request never completes.
 
+mod flow;
+mod sent;
+mod stream;
+
+pub(super) use flow::{room, turn};
+
 use crate::decode::DecodeLimits;
 use crate::inbox::{Arrival, InboxWriter};
 use crate::ledger::{Receipt, framed};
-use crate::memory::{Charge, StepRoom};
 use crate::outcome::Reason;
 use crate::pattern::Class;
-use crate::pipeline::{BodyFormat, Coding, Dialect, Encoding, Pipeline, Signal, Summary};
+use crate::pipeline::{BodyFormat, Coding, Dialect, Encoding, Signal, Summary};
 use crate::proxy::announced::announced;
-use crate::proxy::answer::{self, AnswerBody, Refused, refuse_redirect};
-use crate::proxy::asked::Asked;
-use crate::proxy::body::{Held, Reader};
+use crate::proxy::answer::{self, AnswerBody, Refused};
+use crate::proxy::body::Reader;
 use crate::proxy::intake::Intake;
-use crate::proxy::scrub::{self, Broken, INLINE_BYTES_MAX, Scrub};
-use crate::proxy::see_through::SeeThrough;
+use crate::proxy::scrub::Broken;
 use crate::proxy::spooled::{self, Outgoing};
-use crate::proxy::turns::Turn;
-use crate::proxy::{Exchange, ProxySettings, grpc, headers, inbox_answer, otlp, platform, query_event};
+use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
 use crate::redact::Action;
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
 use crate::trace::Stage;
-use crate::upstream::{FEED_PIECES_MAX, Feed, HttpUpstream, Sending, Stopped, UpstreamBody};
-use bytes::{Bytes, BytesMut};
+use crate::upstream::UpstreamBody;
+use bytes::Bytes;
+use flow::{Flow, begin, gather};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
+use sent::{Sent, call, send};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
-use tokio::time::timeout;
-
-/// How many times `memory_wait` a body waits for its turn on a core; past it its sender may try again.
-const TURN_WAITS: u32 = 5;
-/// Charges that are waited for in one `memory_wait` while others wait for their turn.
-const CHARGES_A_WAIT: u32 = 8;
+use stream::{pump, race};
 
 /// Reads, scrubs and sends one body, and counts how its items ended.
 pub(super) async fn deliver(
@@ -121,180 +119,6 @@ fn throw_away(
     Ok(exchange.readable(answer))
 }
 
-/// A body whose start was scrubbed.
-struct Flow {
-    format: BodyFormat,
-    scrub: Scrub,
-    /// What was read and held: the start of the body, or all of it.
-    came: Bytes,
-    /// The part of it that was not pushed yet.
-    rest: Bytes,
-    /// All of the body is in `came`.
-    complete: bool,
-    charge: Charge,
-    /// When it first asked for a turn.
-    since: Instant,
-}
-
-/// Holds the start of the body, at most `buffer_bytes_max`, and scrubs it.
-async fn begin(exchange: &Exchange<'_>, format: BodyFormat, reader: &mut Reader<'_>) -> Result<Flow, Broken> {
-    let settings = exchange.settings;
-    let limits = &settings.limits;
-    let declared = headers::declared_coding(&exchange.head.headers)?;
-    let bytes_max = limits.streamed(format).body_bytes_max;
-    if reader.bytes_left().zip(bytes_max).is_some_and(|(bytes, max)| bytes > max) {
-        return Err(Reason::BodyTooLarge.into());
-    }
-    let mut charge = settings.budget.nothing();
-    let held = reader.hold(exchange.held_bytes_max(), &mut charge).await?;
-    verify(exchange, &held, declared).await?;
-    exchange.check_upload_coding(format, declared)?;
-    let format = exchange.of_platform(format, declared, &held.bytes);
-    // Its turn comes first: what a body is scrubbed with is larger than most bodies.
-    let is_long = scrub::is_long(scrub::is_coded(declared, &held.bytes), held.bytes.len());
-    let since = Instant::now();
-    let turn = turn(exchange, is_long, since).await?;
-    let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
-    let mut pipeline = Pipeline::new(Arc::clone(&exchange.plan), body_limits, format, declared);
-    pipeline.set_room(room(settings, &charge));
-    match (&exchange.route.upstream, exchange.coding(format)) {
-        (Upstream::Inbox(_), _) => {
-            pipeline.set_coding_out(Coding::Identity);
-            pipeline.set_bare();
-        }
-        (_, UpstreamCoding::Identity) => pipeline.set_coding_out(Coding::Identity),
-        (_, UpstreamCoding::Gzip) => pipeline.set_coding_out(Coding::Gzip),
-        // What came is held: it is what goes on if nothing is found.
-        (_, UpstreamCoding::Same) if held.complete => pipeline.hold_while_unchanged(limits.buffer_bytes_max),
-        (_, UpstreamCoding::Same) => {}
-    }
-    let scrub = Scrub::new(pipeline, declared, &held.bytes, exchange.span.child(Stage::Scan));
-    let out_bytes_max = if exchange.signature().is_some() { usize::MAX } else { limits.buffer_bytes_max };
-    let (scrub, rest, turn) = scrub.step(held.bytes.clone(), held.complete, out_bytes_max, turn).await?;
-    if format == BodyFormat::Tunnel {
-        // The header line is shorter than what is held, so it has been read.
-        let ended = exchange.end_tunnel(scrub.summary().dsn.as_deref());
-        ended.map_err(|reason| scrub.broken(reason))?;
-    }
-    let mut flow = Flow { format, scrub, came: held.bytes, rest, complete: held.complete, charge, since };
-    flow.recharge(exchange, flow.came.len(), turn).await?;
-    Ok(flow)
-}
-
-/// Room for what a step unpacks. Who would give back may wait for its turn, so it does not wait for them as long as others do.
-pub(super) fn room(settings: &ProxySettings, charge: &Charge) -> Box<StepRoom> {
-    Box::new(StepRoom::beside(charge, settings.limits.memory_wait / CHARGES_A_WAIT))
-}
-
-/// Waits for leave to take a step of a body that is under way since `since`, if it is a long one. It is given back once what the step made is charged: so what is held
-/// beyond the budget is what one step makes, on each core.
-pub(super) async fn turn(
-    exchange: &Exchange<'_>,
-    is_long: bool,
-    since: Instant,
-) -> Result<Option<Turn>, Reason> {
-    if !is_long {
-        return Ok(None);
-    }
-    let settings = exchange.settings;
-    let waited = timeout(TURN_WAITS * settings.limits.memory_wait, settings.turns.turn(since)).await;
-    waited.map(Some).map_err(|_| Reason::MemoryExhausted)
-}
-
-/// Refuses a body that is not signed by the platform that the route is for.
-async fn verify(exchange: &Exchange<'_>, held: &Held, declared: Coding) -> Result<(), Reason> {
-    let Some(platform) = exchange.signature() else { return Ok(()) };
-    if !held.complete {
-        return Err(Reason::BodyTooLarge);
-    }
-    let limits = exchange.decode_limits();
-    let (platform, headers, body) = (platform.clone(), exchange.head.headers.clone(), held.bytes.clone());
-    let check = move || platform::verify(&platform, &headers, declared, limits, &body);
-    if held.bytes.len() <= INLINE_BYTES_MAX {
-        return check();
-    }
-    // Cancelled only when the runtime goes down.
-    tokio::task::spawn_blocking(check).await.unwrap_or(Err(Reason::Draining))
-}
-
-/// Reads and scrubs the rest of a body of which nothing is to be sent before all of it was seen, or `bytes_max` of it.
-async fn gather(
-    exchange: &Exchange<'_>,
-    mut flow: Flow,
-    reader: &mut Reader<'_>,
-    receipt: &mut Receipt,
-    bytes_max: usize,
-) -> Result<Flow, Broken> {
-    let mut came = BytesMut::from(&flow.came[..]);
-    let mut ended = flow.complete;
-    while !flow.scrub.finished() && came.len() < bytes_max {
-        if flow.rest.is_empty() && !ended {
-            match reader.next().await.map_err(|reason| flow.scrub.broken(reason))? {
-                Some(piece) => {
-                    came.extend_from_slice(&piece);
-                    flow.rest = piece;
-                }
-                None => ended = true,
-            }
-        }
-        flow = flow.step(exchange, ended, usize::MAX, came.len()).await?;
-        receipt.framed(flow.scrub.summary());
-    }
-    flow.came = came.freeze();
-    flow.complete = ended;
-    Ok(flow)
-}
-
-impl Flow {
-    /// Whether nothing is sent before all of it was seen.
-    fn is_sent_whole(&self) -> bool {
-        matches!(
-            self.format,
-            BodyFormat::Otlp(..)
-                | BodyFormat::OtlpGrpc(..)
-                | BodyFormat::File(_)
-                | BodyFormat::Multipart(Dialect::Sentry | Dialect::SentryCrash, _)
-        )
-    }
-
-    fn is_call(&self) -> bool {
-        matches!(self.format, BodyFormat::OtlpGrpc(..))
-    }
-
-    /// Takes a step and charges what is held then, `beside` bytes of it beside this.
-    async fn step(
-        mut self,
-        exchange: &Exchange<'_>,
-        last: bool,
-        out_bytes_max: usize,
-        beside: usize,
-    ) -> Result<Self, Broken> {
-        let leave = turn(exchange, self.scrub.is_long(self.rest.len(), last), self.since).await;
-        let leave = leave.map_err(|reason| self.scrub.broken(reason))?;
-        let turn;
-        (self.scrub, self.rest, turn) = self.scrub.step(self.rest, last, out_bytes_max, leave).await?;
-        self.recharge(exchange, beside + self.rest.len(), turn).await?;
-        Ok(self)
-    }
-
-    /// Charges what is held now: `came` bytes of input, and what the pipeline and the output hold. Then others have their turn.
-    async fn recharge(
-        &mut self,
-        exchange: &Exchange<'_>,
-        came: usize,
-        turn: Option<Turn>,
-    ) -> Result<(), Broken> {
-        let settings = exchange.settings;
-        let bytes = came + self.scrub.held_bytes();
-        // Who would give back may wait for this turn.
-        let wait = settings.limits.memory_wait / if turn.is_some() { CHARGES_A_WAIT } else { 1 };
-        let charged = self.charge.resize(bytes, wait).await;
-        drop(turn);
-        settings.metrics.memory_bytes(settings.budget.used() as u64);
-        charged.map_err(|_| self.scrub.broken(Reason::MemoryExhausted))
-    }
-}
-
 /// Sends a body that was scrubbed whole.
 async fn whole(
     exchange: &Exchange<'_>,
@@ -329,19 +153,8 @@ async fn whole(
                 copy_coding(&mut headers, &exchange.head.headers);
                 came
             };
-            if body.is_empty() {
-                // The connection says the length of any other body, but some servers insist on this one too.
-                headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-            }
-            if is_call {
-                // SPEC: says that trailers are understood, which no other hop needs to be told.
-                headers.insert(header::TE, HeaderValue::from_static("trailers"));
-            }
-            if let Some(secret) = exchange.signature().and_then(|platform| platform.sign.as_ref()) {
-                headers.insert(platform::X_VERCEL_SIGNATURE, platform::sign(secret.bytes(), &body));
-            }
+            exchange.describe(format, &body, &mut headers);
             let bytes_sent = body.len();
-            exchange.measure_upload(format, bytes_sent, &mut headers);
             if let Some(queue) = exchange.queue(format) {
                 let target = match exchange.target() {
                     Ok(target) => target,
@@ -426,235 +239,6 @@ async fn longer(
             }
         }
     }
-}
-
-/// What came first: the end of the body or an answer that ends it.
-enum Ended {
-    Pumped(Result<Summary, Broken>),
-    Answered(Result<Response<Incoming>, Reason>),
-}
-
-/// Pumps the body into the upstream, which may answer before the end.
-///
-/// An error answer ends the pumping: the upstream does not want the rest, and the feed comes back with it, to be kept until the answer
-/// has come whole. A good one counts only once all was sent.
-async fn race(
-    exchange: &Exchange<'_>,
-    flow: Flow,
-    mut reader: Reader<'_>,
-    (mut feed, mut response): (Feed, Sending),
-    mut receipt: Receipt,
-) -> (Result<Response<Incoming>, Reason>, Option<Feed>) {
-    let mut early = None;
-    let mut asked = exchange.asked();
-    let ended = {
-        let mut pump = std::pin::pin!(pump(exchange, flow, &mut reader, &mut feed, &mut receipt));
-        loop {
-            tokio::select! {
-                biased;
-                answered = &mut response, if early.is_none() => match answered {
-                    Ok(answer) if answer.status().as_u16() < 400 => early = Some(answer),
-                    answered => break Ended::Answered(answered),
-                },
-                pumped = &mut pump => break Ended::Pumped(pumped),
-            }
-        }
-    };
-    let answered = match ended {
-        Ended::Answered(answered) => answered,
-        Ended::Pumped(Ok(summary)) => {
-            asked.body_ended();
-            let sent = Sent { summary, receipt, charge: None, asked };
-            let answered = match early {
-                Some(answer) => sent.settle(Ok(answer)),
-                None => sent.see_through(exchange, response).await,
-            };
-            return (answered, None);
-        }
-        // The connection takes no more; the answer says why.
-        Ended::Pumped(Err(broken)) if broken.reason == Reason::UpstreamBroken && early.is_none() => {
-            let answered = response.within(exchange.settings.limits.first_byte).await;
-            report(exchange, &broken.summary, broken.seconds);
-            match answered {
-                Ok(answer) if answer.status().as_u16() >= 400 => Ok(answer),
-                // It says that it took what it did not read to the end.
-                Ok(_) | Err(Reason::UpstreamTimeout) => Err(Reason::UpstreamBroken),
-                Err(reason) => Err(reason),
-            }
-        }
-        Ended::Pumped(Err(broken)) => {
-            // LEAK: dropping the feed before its end resets the request.
-            drop(feed);
-            if broken.reason == Reason::UpstreamTimeout {
-                asked.ended(Err(Reason::UpstreamTimeout));
-                response.stalled();
-            } else {
-                drop(response);
-            }
-            let reason = refuse(exchange, broken, receipt).reason;
-            reader.discard().await;
-            return (Err(reason), None);
-        }
-    };
-    receipt.lost_as(answered.as_ref().map_or_else(|reason| *reason, |_| Reason::UpstreamStatus));
-    drop(receipt);
-    asked.ended(answer::code(&answered));
-    reader.discard().await;
-    (answered, Some(feed))
-}
-
-/// Takes redacted pieces of a body.
-trait Sink {
-    /// Takes the next piece, waiting while there is no room for it.
-    fn give(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Stopped>> + Send;
-
-    /// Ends the body.
-    fn end(&mut self) -> impl Future<Output = Result<(), Stopped>> + Send;
-}
-
-impl Sink for Feed {
-    async fn give(&mut self, piece: Bytes) -> Result<(), Stopped> {
-        Feed::give(self, piece).await
-    }
-
-    async fn end(&mut self) -> Result<(), Stopped> {
-        Feed::end(self).await
-    }
-}
-
-impl Sink for InboxWriter {
-    async fn give(&mut self, piece: Bytes) -> Result<(), Stopped> {
-        self.write(&piece);
-        Ok(())
-    }
-
-    async fn end(&mut self) -> Result<(), Stopped> {
-        Ok(())
-    }
-}
-
-/// Moves the rest of the body through the pipeline into `sink`, one piece at a time.
-async fn pump(
-    exchange: &Exchange<'_>,
-    mut flow: Flow,
-    reader: &mut Reader<'_>,
-    sink: &mut impl Sink,
-    receipt: &mut Receipt,
-) -> Result<Summary, Broken> {
-    let limits = &exchange.settings.limits;
-    // From here on the sender's bytes are not needed a second time.
-    flow.came = Bytes::new();
-    let mut ended = flow.complete;
-    // Bytes of the pieces that may wait, in the feed and in the connection, while the next one is made.
-    let mut waiting = [0; FEED_PIECES_MAX + 1];
-    loop {
-        let piece = flow.scrub.take_out();
-        if !piece.is_empty() {
-            waiting.rotate_left(1);
-            waiting[FEED_PIECES_MAX] = piece.len();
-            let given = timeout(limits.body_idle, sink.give(piece)).await;
-            let given = given.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
-            given.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
-        }
-        if flow.scrub.finished() {
-            break;
-        }
-        if flow.rest.is_empty() && !ended {
-            match reader.next().await.map_err(|reason| flow.scrub.broken(reason))? {
-                Some(piece) => flow.rest = piece,
-                None => ended = true,
-            }
-        }
-        flow = flow.step(exchange, ended, limits.buffer_bytes_max, waiting.iter().sum()).await?;
-        receipt.framed(flow.scrub.summary());
-    }
-    let ended = timeout(limits.body_idle, sink.end()).await;
-    let ended = ended.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
-    ended.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
-    report(exchange, flow.scrub.summary(), flow.scrub.seconds());
-    Ok(flow.scrub.summary().clone())
-}
-
-/// A body that is on its way to the upstream, until there is an answer.
-struct Sent {
-    summary: Summary,
-    receipt: Receipt,
-    /// Memory of the body, given back once the upstream has it.
-    charge: Option<Charge>,
-    asked: Asked,
-}
-
-impl Sent {
-    /// Waits for the answer's head and settles the items by it, even when the sender has gone.
-    fn see_through(
-        self,
-        exchange: &Exchange<'_>,
-        response: Sending,
-    ) -> SeeThrough<Result<Response<Incoming>, Reason>> {
-        let wait = exchange.settings.limits.first_byte;
-        let work = async move {
-            let answered = response.within(wait).await;
-            self.settle(answered)
-        };
-        SeeThrough::new(work, exchange.settings.ledger.clone())
-    }
-
-    /// The same for a call of gRPC, whose answer says at its end how it went.
-    fn call_through(
-        mut self,
-        exchange: &Exchange<'_>,
-        response: Sending,
-    ) -> SeeThrough<Result<Response<AnswerBody>, Reason>> {
-        let limits = &exchange.settings.limits;
-        let (wait, idle, whole) = (limits.first_byte, limits.body_idle, limits.answer);
-        let ledger = exchange.settings.ledger.clone();
-        let work = async move {
-            let answered = match response.within(wait).await {
-                Ok(answer) => {
-                    self.asked.head_came();
-                    grpc::read_answer(answer, idle, whole).await
-                }
-                Err(reason) => Err(reason),
-            };
-            let end = answered.as_ref().map(|(_, code)| *code).map_err(|reason| *reason);
-            self.asked.ended(end);
-            self.receipt.settle(&self.summary, end);
-            drop(self.charge);
-            answered.map(|(response, _)| response)
-        };
-        SeeThrough::new(work, ledger)
-    }
-
-    fn settle(self, answered: Result<Response<Incoming>, Reason>) -> Result<Response<Incoming>, Reason> {
-        self.asked.ended(answer::code(&answered));
-        let answered = answered.and_then(refuse_redirect);
-        let end = answered.as_ref().map(|answer| answer.status().as_u16()).map_err(|reason| *reason);
-        self.receipt.settle(&self.summary, end);
-        drop(self.charge);
-        answered
-    }
-}
-
-/// Starts the request to the upstream.
-fn send(
-    exchange: &Exchange<'_>,
-    upstream: &HttpUpstream,
-    headers: HeaderMap,
-    body: UpstreamBody,
-) -> Result<Sending, Reason> {
-    let target = exchange.target()?;
-    let method = exchange.head.method.clone();
-    upstream.send(method, target, headers, body)
-}
-
-/// Starts a call of gRPC to the upstream.
-fn call(
-    exchange: &Exchange<'_>,
-    upstream: &HttpUpstream,
-    headers: HeaderMap,
-    body: UpstreamBody,
-) -> Result<Sending, Reason> {
-    upstream.call(exchange.target()?, headers, body)
 }
 
 /// Ends a request at the inbox.
@@ -761,6 +345,22 @@ impl Exchange<'_> {
         if let Some(value) = headers::coding_value(coding).filter(|_| !self.is_unlabelled()) {
             headers.insert(header::CONTENT_ENCODING, value);
         }
+    }
+
+    /// Says what the receiver of a whole body has to know of it beside its coding.
+    fn describe(&self, format: BodyFormat, body: &Bytes, headers: &mut HeaderMap) {
+        if body.is_empty() {
+            // The connection says the length of any other body, but some servers insist on this one too.
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        if matches!(format, BodyFormat::OtlpGrpc(..)) {
+            // SPEC: says that trailers are understood, which no other hop needs to be told.
+            headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        }
+        if let Some(secret) = self.signature().and_then(|platform| platform.sign.as_ref()) {
+            headers.insert(platform::X_VERCEL_SIGNATURE, platform::sign(secret.bytes(), body));
+        }
+        self.measure_upload(format, body.len(), headers);
     }
 
     /// Whether the policy lets pictures, sound and files through.

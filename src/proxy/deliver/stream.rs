@@ -1,0 +1,167 @@
+//! A body that goes on while it comes: piece by piece, each waiting for the next.
+//!
+//! In: a [`Flow`] that has begun, and who takes what comes of it. Out: the counts of the whole body, or why it broke off; for an
+//! upstream, which may answer at any time, its answer as well.
+
+use super::flow::Flow;
+use super::sent::Sent;
+use super::{refuse, report};
+use crate::inbox::InboxWriter;
+use crate::ledger::Receipt;
+use crate::outcome::Reason;
+use crate::pipeline::Summary;
+use crate::proxy::body::Reader;
+use crate::proxy::scrub::Broken;
+use crate::proxy::{Exchange, answer};
+use crate::upstream::{FEED_PIECES_MAX, Feed, Sending, Stopped};
+use bytes::Bytes;
+use hyper::Response;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+/// What came first: the end of the body or an answer that ends it.
+enum Ended {
+    Pumped(Result<Summary, Broken>),
+    Answered(Result<Response<Incoming>, Reason>),
+}
+
+/// Pumps the body into the upstream, which may answer before the end.
+///
+/// An error answer ends the pumping: the upstream does not want the rest, and the feed comes back with it, to be kept until the answer
+/// has come whole. A good one counts only once all was sent.
+pub(super) async fn race(
+    exchange: &Exchange<'_>,
+    flow: Flow,
+    mut reader: Reader<'_>,
+    (mut feed, mut response): (Feed, Sending),
+    mut receipt: Receipt,
+) -> (Result<Response<Incoming>, Reason>, Option<Feed>) {
+    let mut early = None;
+    let mut asked = exchange.asked();
+    let ended = {
+        let mut pump = std::pin::pin!(pump(exchange, flow, &mut reader, &mut feed, &mut receipt));
+        loop {
+            tokio::select! {
+                biased;
+                answered = &mut response, if early.is_none() => match answered {
+                    Ok(answer) if answer.status().as_u16() < 400 => early = Some(answer),
+                    answered => break Ended::Answered(answered),
+                },
+                pumped = &mut pump => break Ended::Pumped(pumped),
+            }
+        }
+    };
+    let answered = match ended {
+        Ended::Answered(answered) => answered,
+        Ended::Pumped(Ok(summary)) => {
+            asked.body_ended();
+            let sent = Sent { summary, receipt, charge: None, asked };
+            let answered = match early {
+                Some(answer) => sent.settle(Ok(answer)),
+                None => sent.see_through(exchange, response).await,
+            };
+            return (answered, None);
+        }
+        // The connection takes no more; the answer says why.
+        Ended::Pumped(Err(broken)) if broken.reason == Reason::UpstreamBroken && early.is_none() => {
+            let answered = response.within(exchange.settings.limits.first_byte).await;
+            report(exchange, &broken.summary, broken.seconds);
+            match answered {
+                Ok(answer) if answer.status().as_u16() >= 400 => Ok(answer),
+                // It says that it took what it did not read to the end.
+                Ok(_) | Err(Reason::UpstreamTimeout) => Err(Reason::UpstreamBroken),
+                Err(reason) => Err(reason),
+            }
+        }
+        Ended::Pumped(Err(broken)) => {
+            // LEAK: dropping the feed before its end resets the request.
+            drop(feed);
+            if broken.reason == Reason::UpstreamTimeout {
+                asked.ended(Err(Reason::UpstreamTimeout));
+                response.stalled();
+            } else {
+                drop(response);
+            }
+            let reason = refuse(exchange, broken, receipt).reason;
+            reader.discard().await;
+            return (Err(reason), None);
+        }
+    };
+    receipt.lost_as(answered.as_ref().map_or_else(|reason| *reason, |_| Reason::UpstreamStatus));
+    drop(receipt);
+    asked.ended(answer::code(&answered));
+    reader.discard().await;
+    (answered, Some(feed))
+}
+
+/// Takes redacted pieces of a body.
+pub(super) trait Sink {
+    /// Takes the next piece, waiting while there is no room for it.
+    fn give(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Stopped>> + Send;
+
+    /// Ends the body.
+    fn end(&mut self) -> impl Future<Output = Result<(), Stopped>> + Send;
+}
+
+impl Sink for Feed {
+    async fn give(&mut self, piece: Bytes) -> Result<(), Stopped> {
+        Feed::give(self, piece).await
+    }
+
+    async fn end(&mut self) -> Result<(), Stopped> {
+        Feed::end(self).await
+    }
+}
+
+impl Sink for InboxWriter {
+    async fn give(&mut self, piece: Bytes) -> Result<(), Stopped> {
+        self.write(&piece);
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), Stopped> {
+        Ok(())
+    }
+}
+
+/// Moves the rest of the body through the pipeline into `sink`, one piece at a time.
+pub(super) async fn pump(
+    exchange: &Exchange<'_>,
+    mut flow: Flow,
+    reader: &mut Reader<'_>,
+    sink: &mut impl Sink,
+    receipt: &mut Receipt,
+) -> Result<Summary, Broken> {
+    let limits = &exchange.settings.limits;
+    // From here on the sender's bytes are not needed a second time.
+    flow.came = Bytes::new();
+    let mut ended = flow.complete;
+    // Bytes of the pieces that may wait, in the feed and in the connection, while the next one is made.
+    let mut waiting = [0; FEED_PIECES_MAX + 1];
+    loop {
+        let piece = flow.scrub.take_out();
+        if !piece.is_empty() {
+            waiting.rotate_left(1);
+            waiting[FEED_PIECES_MAX] = piece.len();
+            let given = timeout(limits.body_idle, sink.give(piece)).await;
+            let given = given.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
+            given.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
+        }
+        if flow.scrub.finished() {
+            break;
+        }
+        if flow.rest.is_empty() && !ended {
+            match reader.next().await.map_err(|reason| flow.scrub.broken(reason))? {
+                Some(piece) => flow.rest = piece,
+                None => ended = true,
+            }
+        }
+        flow = flow.step(exchange, ended, limits.buffer_bytes_max, waiting.iter().sum()).await?;
+        receipt.framed(flow.scrub.summary());
+    }
+    let ended = timeout(limits.body_idle, sink.end()).await;
+    let ended = ended.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
+    ended.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
+    report(exchange, flow.scrub.summary(), flow.scrub.seconds());
+    Ok(flow.scrub.summary().clone())
+}
