@@ -6,14 +6,13 @@ use hyper::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::body::Sent;
 use crate::support::LONG;
-use crate::support::process::{TAMIS, free_port};
+use crate::support::process::{self, TAMIS, logged};
 use crate::support::tls::{self, Authority};
 
 /// What the drains of platforms are signed with.
@@ -35,18 +34,16 @@ pub(crate) enum Port {
     Tls,
 }
 
+/// The process under test, and those who may speak to it.
 pub(crate) struct Served {
-    child: Child,
+    process: process::Served,
     /// Behind TLS: who vouches for it.
     authority: Option<Authority>,
-    ingest: SocketAddr,
-    admin: SocketAddr,
-    dir: PathBuf,
+    spool: PathBuf,
 }
 
 impl Served {
     pub(crate) async fn start(dir: &Path, upstream: SocketAddr, port: Port) -> Self {
-        let (ingest, admin) = (free_port().await, free_port().await);
         std::fs::write(dir.join("secret"), DRAIN_SECRET).expect("writable");
         let authority = (port == Port::Tls).then(Authority::new);
         let pair = authority.as_ref().map_or_else(String::new, |authority| {
@@ -57,10 +54,8 @@ impl Served {
                 files.key_file.display()
             )
         });
-        let mut text = format!(
-            "version = 1\n[listen]\ningest = \"{ingest}\"\nadmin = \"{admin}\"\n{pair}[spool]\ndir = \"{}\"\n",
-            dir.join("spool").display()
-        );
+        let spool = dir.join("spool");
+        let mut text = format!("{pair}[spool]\ndir = \"{}\"\n", spool.display());
         for protocol in
             ["sentry", "otlp", "posthog", "segment", "rudderstack", "langfuse", "langsmith", "generic"]
         {
@@ -78,27 +73,15 @@ impl Served {
         }
         text += "[[routes]]\nname = \"inbox\"\nprotocol = \"sentry\"\nupstream = \"inbox\"\n\
                  match = { host = \"inbox.example.com\" }\n";
-        std::fs::write(dir.join("tamis.toml"), text).expect("writable");
-        let log = std::fs::File::create(dir.join("log")).expect("writable");
-        let mut command = Command::new(TAMIS);
-        command.args(["serve", "--workers", "2", "-c"]).arg(dir.join("tamis.toml")).env("TAMIS_LOG", "trace");
-        command.stderr(log.try_clone().expect("a file")).stdout(log).stdin(Stdio::null());
-        let child = command.spawn().expect("it starts");
-        let served = Self { child, authority, ingest, admin, dir: dir.to_owned() };
-        let accepts = async {
-            for port in [served.ingest, served.admin] {
-                while TcpStream::connect(port).await.is_err() {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            }
-        };
-        assert!(tokio::time::timeout(2 * LONG, accepts).await.is_ok(), "{}", served.log());
-        served
+        let mut command = logged(dir);
+        command.env("TAMIS_LOG", "trace");
+        let process = process::Served::start_with(command, dir, &text).await;
+        Self { process, authority, spool }
     }
 
     /// Sends a whole request that asks for the connection to be closed.
     pub(crate) async fn send(&self, sent: &Sent) -> Answer {
-        let stream = TcpStream::connect(self.ingest).await.expect("it accepts");
+        let stream = TcpStream::connect(self.process.ingest).await.expect("it accepts");
         let Some(authority) = &self.authority else { return say(sent, stream).await };
         let alpn: &[&[u8]] = if sent.is_http2 { &[b"h2"] } else { &[b"http/1.1"] };
         let connector = authority.client(alpn, rustls::ALL_VERSIONS);
@@ -106,55 +89,36 @@ impl Served {
         say(sent, connector.connect(name, stream).await.expect("it vouches for itself")).await
     }
 
+    /// Asks the admin port.
     pub(crate) async fn ask(&self, path: &str) -> Answer {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin);
-        {
-            let stream = TcpStream::connect(self.admin).await.expect("it accepts");
-            exchange(stream, request.as_bytes()).await
-        }
+        let admin = self.process.admin;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n");
+        exchange(TcpStream::connect(admin).await.expect("it accepts"), request.as_bytes()).await
     }
 
-    pub(crate) async fn wait_for(&self, name: &str, value: u64) {
-        let line = format!("\n{name} {value}\n");
-        let reached = async {
-            while !String::from_utf8_lossy(&self.ask("/metrics").await.bytes).contains(&line) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        assert!(tokio::time::timeout(4 * LONG, reached).await.is_ok(), "{name} is not {value}");
+    /// Waits for a sample to have a value.
+    pub(crate) async fn wait_for(&self, sample: &str, value: u64) {
+        self.process.wait_for(sample, value).await;
     }
 
-    /// Every item ended once, or waits.
+    /// Every item ended once, and none waits.
     pub(crate) async fn assert_sum(&self) {
-        let bytes = self.ask("/api/v1/ledger").await.bytes;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let (_, json) = text.split_once("\r\n\r\n").expect("a body");
-        let totals: serde_json::Value = serde_json::from_str(json).expect("JSON");
-        let number = |key: &str| totals[key].as_u64().unwrap_or_else(|| panic!("{key} in {json}"));
-        assert_eq!((number("in_flight"), number("in_spool")), (0, 0), "{json}");
-        let ended: u64 = totals["ended"]
-            .as_object()
-            .map_or(0, |outcomes| outcomes.values().filter_map(serde_json::Value::as_u64).sum());
-        assert_eq!(number("received"), ended, "{json}");
-        assert!(ended > 500, "{json}");
+        let (received, ended) = self.process.ended().await;
+        self.wait_for("tamis_spool_items", 0).await;
+        assert!(received > 500, "{ended}");
     }
 
     pub(crate) fn export(&self, options: &[&str]) -> Vec<u8> {
         let mut command = Command::new(TAMIS);
-        command.args(["spool", "export", "--dir"]).arg(self.dir.join("spool")).args(options);
+        command.args(["spool", "export", "--dir"]).arg(&self.spool).args(options);
         command.output().expect("it runs").stdout
     }
 
     /// Ends it; all that it said.
-    pub(crate) fn terminate(mut self) -> String {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(sent.expect("kill").success());
-        assert_eq!(self.child.wait().expect("it is ours").code(), Some(0), "{}", self.log());
-        self.log()
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.dir.join("log")).expect("text")
+    pub(crate) fn terminate(self) -> String {
+        let (code, log) = self.process.terminate();
+        assert_eq!(code, Some(0), "{log}");
+        log
     }
 }
 

@@ -22,10 +22,7 @@ pub(crate) struct Served {
 impl Served {
     /// Starts it on free ports and waits until it accepts. `config` is what stands behind `[listen]` in `tamis.toml`.
     pub(crate) async fn start(dir: &Path, config: &str) -> Self {
-        let log = log(dir);
-        let mut command = Command::new(TAMIS);
-        command.stderr(log.try_clone().expect("a file")).stdout(log);
-        Self::start_with(command, dir, config).await
+        Self::start_with(logged(dir), dir, config).await
     }
 
     /// The same by a command that takes the arguments, and whose output goes where it says.
@@ -186,6 +183,14 @@ fn spawn(mut command: Command, dir: &Path, ingest: SocketAddr, admin: SocketAddr
     write_config(dir, ingest, admin, config);
     command.args(["serve", "--workers", "2", "-c"]).arg(dir.join("tamis.toml"));
     command.stdin(Stdio::null()).spawn().expect("it starts")
+}
+
+/// The program, with all that it says going into a file of `dir`.
+pub(crate) fn logged(dir: &Path) -> Command {
+    let log = log(dir);
+    let mut command = Command::new(TAMIS);
+    command.stderr(log.try_clone().expect("a file")).stdout(log);
+    command
 }
 
 fn log(dir: &Path) -> std::fs::File {
