@@ -5,6 +5,7 @@
 //! any kind. They are written here a second time, by what the documentation of the format says.
 
 use super::input::Input;
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -130,12 +131,14 @@ struct Record {
 }
 
 impl Written {
-    /// What waits when all up to `ended` has ended: each number once, in order.
+    /// What waits when all up to `ended` has ended: each number once, the first that was written.
     fn waiting(&self, ended: u64) -> Waiting {
-        let (mut waiting, mut last) = (Waiting::default(), ended);
+        let (mut waiting, mut known) = (Waiting::default(), HashSet::new());
         for record in self.files.iter().flat_map(|file| &file.whole) {
-            let Some(items) = record.items.filter(|_| record.number > last) else { continue };
-            last = record.number;
+            let Some(items) = record.items.filter(|_| record.number > ended) else { continue };
+            if !known.insert(record.number) {
+                continue;
+            }
             waiting.records += 1;
             waiting.items += items;
             waiting.bodies.extend(record.body.clone());

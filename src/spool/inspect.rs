@@ -1,7 +1,7 @@
 //! What lies in a spool, read without changing or locking it: for `tamis spool`.
 //!
 //! In: a directory, which a running proxy may be using. Out: counts per queue, and the requests themselves, one at a time.
-//! Holds one file at a time. A file that goes while it is looked for was sent, and is no error.
+//! Holds one file at a time, and the number of each record that waits. A file that goes while it is looked for was sent, and is no error.
 
 use super::clock::{CLOCK_NAME, Mark};
 use super::disk::{Disk, RealDisk};
@@ -10,6 +10,7 @@ use super::request::{Card, StoredRequest};
 use super::segment;
 use super::sent::{Ended, SENT_NAME};
 use super::store::{DEAD_DIR, DEAD_FOR, DEAD_STATUS, queue_dirs};
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -81,7 +82,7 @@ pub fn inspect(dir: &Path, each: &mut dyn FnMut(Letter) -> io::Result<()>) -> io
     Ok(Inspection { queues })
 }
 
-fn queue(
+pub(super) fn queue(
     disk: &dyn Disk,
     dir: PathBuf,
     shift_ms: i64,
@@ -98,7 +99,7 @@ fn queue(
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ended::default(),
         Err(error) => return Err(error),
     };
-    let mut last = 0;
+    let mut known = HashSet::new();
     for name in names {
         let bytes = match read_file(disk, &dir.join(name.to_string())) {
             Ok(bytes) => bytes,
@@ -113,16 +114,16 @@ fn queue(
         report.damaged += scan.damaged.len() as u64;
         report.torn_bytes += scan.torn_bytes as u64;
         report.upstream = scan.upstream.unwrap_or(report.upstream);
-        for found in scan.records.iter().filter(|found| !ended.has(found.number)) {
+        for found in &scan.records {
+            if ended.has(found.number) || known.contains(&found.number) {
+                continue;
+            }
             let payload = &bytes[found.payload.clone()];
             let Some(card) = Card::read(payload) else {
                 report.damaged += 1;
                 continue;
             };
-            if found.number <= last {
-                continue;
-            }
-            last = found.number;
+            known.insert(found.number);
             let time = UNIX_EPOCH + Duration::from_millis(found.time.saturating_add_signed(shift_ms));
             report.records += 1;
             report.items += card.items();

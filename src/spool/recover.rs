@@ -10,6 +10,7 @@ use super::queue::{Name, Now, Queue, Segment, Slot};
 use super::request::Card;
 use super::segment::{self, LaterVersion};
 use super::sent::{Ended, Sent};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -214,13 +215,14 @@ impl Queue {
             self.upstream = upstream;
         }
         let mut last = 0;
-        let mut found_slots: Vec<Slot> = Vec::new();
+        let mut found_slots: BTreeMap<u64, Slot> = BTreeMap::new();
         for found in scan.records {
             last = last.max(found.number);
             self.next = self.next.max(found.number + 1);
-            let is_new = found_slots.last().is_none_or(|slot| slot.number < found.number)
-                && self.slots.binary_search_by_key(&found.number, |slot| slot.number).is_err();
-            if ended.has(found.number) || !is_new {
+            // A file may come from elsewhere, so its numbers may be in any order. Each counts once.
+            let is_known = found_slots.contains_key(&found.number)
+                || self.slots.binary_search_by_key(&found.number, |slot| slot.number).is_ok();
+            if ended.has(found.number) || is_known {
                 continue;
             }
             let Some(card) = Card::read(&bytes[found.payload.clone()]) else {
@@ -233,17 +235,18 @@ impl Queue {
             let payload_bytes = u32::try_from(found.payload.len()).expect("bounded by the format");
             let (place, born_ms) = ((name.number, found.offset as u64), now.born_ms - age_ms);
             let counts = (card.clean, card.redacted, route(&card));
-            found_slots.push(Slot::new(found.number, place, payload_bytes, born_ms, counts));
+            let slot = Slot::new(found.number, place, payload_bytes, born_ms, counts);
+            found_slots.insert(found.number, slot);
         }
         self.seen = self.seen.max(last);
-        self.put_in_order(found_slots);
+        self.put_in_order(found_slots.into_values().collect());
         if let Some(segment) = self.segments.iter_mut().find(|segment| segment.name == name) {
             (segment.bytes, segment.last) = (bytes.len() as u64, last);
         }
         Ok(())
     }
 
-    /// Takes the slots of a file, which come behind all others unless it was set aside for a while.
+    /// Takes the slots of a file, in the order of their numbers. They come behind all others unless it was set aside for a while.
     fn put_in_order(&mut self, found: Vec<Slot>) {
         let Some(first) = found.first().map(|slot| slot.number) else { return };
         self.items += found.iter().map(Slot::items).sum::<u64>();

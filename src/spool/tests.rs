@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const UPSTREAM: &str = "https://o1.ingest.example.com";
+pub(super) const UPSTREAM: &str = "https://o1.ingest.example.com";
 
 /// A store on a disk that outlives it.
 pub(super) struct Rig {
@@ -142,7 +142,7 @@ impl Rig {
 }
 
 /// A request that says which it is.
-fn numbered(id: u32, body_bytes: usize) -> StoredRequest {
+pub(super) fn numbered(id: u32, body_bytes: usize) -> StoredRequest {
     let mut body = id.to_le_bytes().to_vec();
     body.resize(body_bytes.max(4), b'x');
     sample(&body)

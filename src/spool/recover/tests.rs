@@ -5,8 +5,10 @@ use crate::outcome::Outcome;
 use crate::spool::SpoolError;
 use crate::spool::disk::Disk as _;
 use crate::spool::disk::fake::Fault;
-use crate::spool::store::{End, Store};
-use crate::spool::tests::Rig;
+use crate::spool::inspect;
+use crate::spool::segment::{write_head, write_record};
+use crate::spool::store::{End, Store, dir_name};
+use crate::spool::tests::{Rig, UPSTREAM, numbered};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -210,4 +212,25 @@ fn what_a_later_version_wrote_stays() {
     rig.mend();
     assert_eq!(rig.disk.files()[segments[1]], later);
     assert!(rig.says("tamis_spool_unread_files 1"));
+}
+
+/// A file that somebody brings from elsewhere has numbers of its own. Who opened the spool took what goes back from file to file, and
+/// who inspected it did not tell of it.
+#[test]
+fn each_number_is_found_once_by_who_opens_and_by_who_inspects() {
+    let mut rig = Rig::new(1 << 20);
+    let dir = rig.options.dir.join(dir_name(UPSTREAM));
+    for (file, numbers) in [(1, [5, 9]), (2, [3, 9]), (3, [4, 2])] {
+        let mut bytes = write_head(UPSTREAM);
+        for number in numbers {
+            let payload = numbered(number, 10).encode().expect("short");
+            write_record(&mut bytes, file, number.into(), 1_760_000_000_000, &payload);
+        }
+        rig.disk.put(&dir.join(format!("{file:016x}-{file:016x}.seg")), bytes);
+    }
+    let report = inspect::queue(&rig.disk, dir, 0, &mut |_| Ok(())).expect("it is read");
+    assert_eq!((report.records, report.items, report.damaged), (5, 15, 0));
+    rig.start();
+    assert_eq!(rig.assert_sum().in_spool, report.items);
+    assert_eq!(rig.drain(), [2, 3, 4, 5, 9]);
 }
