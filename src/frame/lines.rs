@@ -3,7 +3,7 @@
 //! In: chunks of a decoded body. Out: lines with the line end that they had, as slices of the bytes
 //! held here. A line longer than `item_bytes_max` comes in windows, and the caller says how much of
 //! each it is done with. Holds at most one line or window (`item_bytes_max` + 2) and the last chunk.
-//! Never looks inside a line; a lone carriage return is no line end.
+//! Never looks inside a line. A lone carriage return is no line end, but for the very last byte: a body may have been cut there.
 
 use super::carry::Carry;
 use std::fmt;
@@ -17,7 +17,7 @@ pub enum LinePart<'a> {
     Line {
         /// The line without its end; may be empty.
         bytes: &'a [u8],
-        /// `\n`, `\r\n`, or nothing for a last line without one.
+        /// `\n`, `\r\n`; of a last line nothing, or the `\r` that ends the body.
         ending: &'a [u8],
     },
     /// The next `item_bytes_max` bytes of a line that goes on after them.
@@ -110,7 +110,10 @@ impl LineFramer {
                 (length, at + 1 - length)
             }
             None if self.finished && rest.is_empty() => return self.wait(),
-            None if self.finished => (rest.len(), 0),
+            None if self.finished => {
+                let ending = usize::from(rest.ends_with(b"\r"));
+                (rest.len() - ending, ending)
+            }
             // The last byte at hand may be the first half of `\r\n`: one more decides.
             None if rest.len() < self.item_bytes_max + 2 => return self.wait(),
             None => (rest.len() - 1, 0),
@@ -182,7 +185,8 @@ mod tests {
         check("a\nb\n", &[r"a|\n", r"b|\n"]);
         check("a\r\nb", &[r"a|\r\n", "b|"]);
         check("a\n\n\r\n", &[r"a|\n", r"|\n", r"|\r\n"]);
-        check("a\rb\r", &[r"a\rb\r|"]);
+        check("a\rb\r", &[r"a\rb|\r"]);
+        check("\r", &[r"|\r"]);
         check("a\r\r\n", &[r"a\r|\r\n"]);
     }
 
@@ -195,7 +199,8 @@ mod tests {
         check("abcde\n", &["abc~", r"~de|\n"]);
         check("abcde\r\n", &["abc~", r"~de|\r\n"]);
         check("abcde", &["abc~", "~de|"]);
-        check("abcd\r", &["abc~", r"~d\r|"]);
+        check("abcd\r", &[r"abcd|\r"]);
+        check("abcde\r", &["abc~", r"~de|\r"]);
         check("abcdefghi\njk\n", &["abc~", "def~", r"~ghi|\n", r"jk|\n"]);
     }
 
