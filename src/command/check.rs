@@ -1,12 +1,17 @@
 //! `tamis check`: everything that `serve` checks, and all packs' own examples, without opening a port.
 
+use super::serve::with_process_key;
 use super::setup::{self, tell_problems};
 use super::{Exit, say};
 use crate::pattern::{embedded, from_dirs, probe, selftest};
 use std::path::Path;
 
 pub(super) fn run(path: Option<&Path>) -> Exit {
-    let ready = match setup::ready(path) {
+    // The key that `serve` makes where there is no file: what is told of the routes is then what it does.
+    let compiled = setup::read(path).and_then(|config| {
+        setup::compile(with_process_key(config, path.is_none())).map_err(|wrong| wrong.tell())
+    });
+    let ready = match compiled {
         Ok(ready) => ready,
         Err(exit) => return exit,
     };

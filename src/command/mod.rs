@@ -71,6 +71,9 @@ enum Command {
     ///
     /// Without -c it listens on 127.0.0.1:8080, applies the strict preset, and keeps what would have
     /// left in an inbox at http://127.0.0.1:9464. No file is read and nothing is forwarded.
+    ///
+    /// Log records go to standard error. With TAMIS_LOG=debug in the environment each request is among them: its
+    /// route, status, items and time.
     Serve {
         /// Configuration file.
         #[arg(short, long, value_name = "FILE")]
@@ -81,7 +84,7 @@ enum Command {
     },
     /// Check a configuration and all packs, as `serve` would, without opening a port.
     Check {
-        /// Configuration file; without one, the packs alone are checked.
+        /// Configuration file; without one, what `serve` runs with by default.
         #[arg(short, long, value_name = "FILE")]
         config: Option<PathBuf>,
     },

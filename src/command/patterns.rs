@@ -79,7 +79,7 @@ pub(super) fn test(packs: &Packs) -> Exit {
     let failed = tested.problems.len();
     let mut answer = format!("{} examples, {failed} do not hold\n", tested.examples);
     if !slow.is_empty() {
-        answer.push_str(&format!("{} searches are not linear\n", slow.len()));
+        answer.push_str(&format!("searches that are not linear: {}\n", slow.len()));
     }
     match say(&answer) {
         Exit::Ok if failed > 0 || !slow.is_empty() => Exit::No,

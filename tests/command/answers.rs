@@ -66,7 +66,7 @@ fn packs_are_listed_tested_and_compared() {
     let log = write(dir.path(), "app.log", "see TICKET-123456\n");
     let diff = tamis(&["patterns", "diff", "embedded", &packs, &log]);
     assert_eq!(diff.code, Some(0), "{}", diff.err);
-    assert!(diff.out.ends_with("1 hits more, 0 less, 0 in both\n"), "{}", diff.out);
+    assert!(diff.out.ends_with("hits: 1 more, 0 less, 0 in both\n"), "{}", diff.out);
     assert_eq!(tamis(&["patterns", "diff", "embedded", "embedded", "/no/such.log"]).code, Some(74));
 
     assert_eq!(tamis(&["patterns", "list", "--dir", "/no/such/packs"]).code, Some(78));
@@ -95,6 +95,15 @@ fn a_configuration_that_is_right_is_summed_up() {
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert!(ran.out.starts_with("listen: ingest 127.0.0.1:0"), "{}", ran.out);
     assert!(ran.out.contains("\nroute all: ") && ran.out.ends_with("\nok\n"), "{}", ran.out);
+}
+
+/// Without a file `serve` makes a key, so ids become pseudonyms: it was said that there is none.
+#[test]
+fn without_a_file_check_tells_of_what_serve_runs_with() {
+    let ran = tamis(&["check"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(ran.out.contains("\nroute generic: every request -> inbox  policy default (strict, enforce)\n"));
+    assert!(!ran.out.contains("key"), "{}", ran.out);
 }
 
 #[test]

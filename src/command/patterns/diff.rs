@@ -122,7 +122,7 @@ fn table(hits: &Hits) -> String {
         }
     }
     let same: u64 = hits.values().map(|[old, new]| *old.min(new)).sum();
-    writeln!(text, "{more} hits more, {less} less, {same} in both").expect("a string takes it");
+    writeln!(text, "hits: {more} more, {less} less, {same} in both").expect("a string takes it");
     text
 }
 
@@ -158,7 +158,10 @@ mod tests {
         }
         let squeezed: Vec<String> =
             table(&hits).lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert_eq!(squeezed, ["(text) order 1 -> 2", "a[].n order 1 -> 2", "2 hits more, 0 less, 3 in both"]);
+        assert_eq!(
+            squeezed,
+            ["(text) order 1 -> 2", "a[].n order 1 -> 2", "hits: 2 more, 0 less, 3 in both"]
+        );
     }
 
     /// A pack that replaces a disabled entry under another name was refused as its twin.
