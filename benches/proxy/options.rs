@@ -1,6 +1,7 @@
 //! What the benchmark was asked to do.
 
 use crate::support::event::Density;
+use crate::support::number::number;
 use std::path::PathBuf;
 
 /// Text of `--help`.
@@ -75,11 +76,6 @@ impl Options {
         options.smoke |= !measured;
         Ok(options)
     }
-}
-
-fn number<T: std::str::FromStr + Default + PartialEq>(text: &str) -> Result<T, String> {
-    let number = text.parse().ok().filter(|number| *number != T::default());
-    number.ok_or_else(|| format!("{text:?} is not a whole number above zero"))
 }
 
 fn density(word: &str) -> Result<Density, String> {

@@ -6,6 +6,7 @@
 
 pub(crate) mod event;
 pub(crate) mod lines;
+pub(crate) mod number;
 pub(crate) mod process;
 pub(crate) mod sender;
 pub(crate) mod sink;

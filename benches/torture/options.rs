@@ -1,5 +1,6 @@
 //! What was asked for.
 
+use crate::support::number::number;
 use std::path::PathBuf;
 
 /// Text of `--help`.
@@ -107,7 +108,7 @@ impl Options {
             rounds: or(rounds, 1, 3),
             seconds: or(seconds, 1, 5),
             overload_seconds: or(overload_seconds, 1, 30),
-            connections: connections.map_or(if smoke { 50 } else { 5_000 }, |count| count as usize),
+            connections: connections.unwrap_or(if smoke { 50 } else { 5_000 }),
             outage_seconds: or(outage_seconds, 1, 300),
             fuzz_seconds: or(fuzz_seconds, 1, 20),
             tamis,
@@ -120,11 +121,4 @@ fn part(name: &str) -> Result<Part, String> {
         .into_iter()
         .find(|part| part.name() == name)
         .ok_or_else(|| format!("no part is called {name:?}"))
-}
-
-fn number(text: &str) -> Result<u32, String> {
-    text.parse()
-        .ok()
-        .filter(|number| *number > 0)
-        .ok_or_else(|| format!("{text:?} is no whole number above zero"))
 }
