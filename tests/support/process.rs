@@ -11,6 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 /// The binary under test.
 pub(crate) const TAMIS: &str = env!("CARGO_BIN_EXE_tamis");
 
+/// Starts of one process, each on other ports.
+const STARTS_MAX: usize = 5;
+
 /// A running `tamis serve`.
 pub(crate) struct Served {
     child: Child,
@@ -26,20 +29,38 @@ impl Served {
     }
 
     /// The same by a command that takes the arguments, and whose output goes where it says.
-    pub(crate) async fn start_with(command: Command, dir: &Path, config: &str) -> Self {
-        let (ingest, admin) = (free_port().await, free_port().await);
-        let child = spawn(command, dir, ingest, admin, config);
-        let served = Self { child, ingest, admin, dir: dir.to_owned() };
-        let accepts = async {
+    pub(crate) async fn start_with(mut command: Command, dir: &Path, config: &str) -> Self {
+        command.args(["serve", "--workers", "2", "-c"]).arg(dir.join("tamis.toml")).stdin(Stdio::null());
+        // A port that was free a moment ago may be somebody else's when the process wants it.
+        for _ in 0..STARTS_MAX {
+            let (ingest, admin) = (free_port().await, free_port().await);
+            write_config(dir, ingest, admin, config);
+            let child = command.spawn().expect("it starts");
+            let mut served = Self { child, ingest, admin, dir: dir.to_owned() };
+            if served.accepts().await {
+                return served;
+            }
+        }
+        drop(log(dir));
+        panic!("it ends at once: {}", std::fs::read_to_string(dir.join("log")).expect("text"));
+    }
+
+    /// Waits until it accepts; false if it ended before.
+    async fn accepts(&mut self) -> bool {
+        let opened = async {
             // One port is open a moment before the other.
-            for port in [served.ingest, served.admin] {
+            for port in [self.ingest, self.admin] {
                 while TcpStream::connect(port).await.is_err() {
+                    if !self.runs() {
+                        return false;
+                    }
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             }
+            self.runs()
         };
-        assert!(tokio::time::timeout(2 * LONG, accepts).await.is_ok(), "{}", served.log());
-        served
+        let opened = tokio::time::timeout(2 * LONG, opened).await;
+        opened.unwrap_or_else(|_| panic!("{}", self.log()))
     }
 
     /// Writes another configuration behind the same `[listen]`; nothing reads it before a SIGHUP.
@@ -177,12 +198,6 @@ impl Drop for Served {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-fn spawn(mut command: Command, dir: &Path, ingest: SocketAddr, admin: SocketAddr, config: &str) -> Child {
-    write_config(dir, ingest, admin, config);
-    command.args(["serve", "--workers", "2", "-c"]).arg(dir.join("tamis.toml"));
-    command.stdin(Stdio::null()).spawn().expect("it starts")
 }
 
 /// The program, with all that it says going into a file of `dir`.
