@@ -87,7 +87,7 @@ async fn an_upstream_that_gives_no_answer_is_a_refusal_in_time() {
         assert!(answer.body.contains(reason), "{fault:?}: {}", answer.body);
         Proxy::assert_ended(proxy.settled().await, 0, 1);
         let counted = format!(
-            "tamis_items_total{{outcome=\"rejected\",protocol=\"test\",reason=\"{reason}\",route=\"sentry\"}}"
+            "tamis_items_total{{outcome=\"rejected\",protocol=\"sentry\",reason=\"{reason}\",route=\"sentry\"}}"
         );
         assert_eq!(proxy.metric(&counted), Some(1), "{fault:?}");
         let errors = "tamis_upstream_requests_total{code_class=\"error\",route=\"sentry\"}";

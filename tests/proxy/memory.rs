@@ -58,7 +58,7 @@ async fn without_room_for_what_is_unpacked_the_sender_may_try_again() {
     Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
     let rendered = proxy.settings.metrics.render();
     assert!(
-        rendered.contains(r#"outcome="rejected",protocol="test",reason="memory_exhausted""#),
+        rendered.contains(r#"outcome="rejected",protocol="sentry",reason="memory_exhausted""#),
         "{rendered}"
     );
     assert!(rendered.contains(r#"tamis_shed_requests_total{reason="memory_exhausted"} 1"#), "{rendered}");

@@ -1,8 +1,7 @@
 //! OTLP over gRPC: framing, trailers, statuses, over HTTP/2 on both sides.
 
 use crate::otlp::{check_scrubbed, planted};
-use crate::support::{LONG, Proxy, bare, http, plan};
-use arc_swap::ArcSwap;
+use crate::support::{LONG, Proxy, bare, http, route};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming};
@@ -19,7 +18,7 @@ use tamis::inbox::Inbox;
 use tamis::metrics::Metrics;
 use tamis::outcome::Outcome;
 use tamis::proxy::{Limits, ProxySettings};
-use tamis::route::{Match, Protocol, Route, UpstreamCoding};
+use tamis::route::{Protocol, Route, UpstreamCoding};
 use tamis::upstream::TlsOptions;
 use tokio::net::TcpListener;
 
@@ -252,17 +251,8 @@ async fn the_coding_of_a_route_is_not_for_calls() {
     let (url, calls) = collector(TAKEN).await;
     let metrics = Metrics::default();
     let route = Route {
-        name: "otlp".into(),
-        protocol: Protocol::Otlp,
-        matcher: Match { host: None, path: None },
-        tunnel: Vec::new(),
-        strip_prefix: String::new(),
-        forward_headers: Vec::new(),
-        platform: None,
         coding: UpstreamCoding::Gzip,
-        upstream: http(&url, &TlsOptions::default()),
-        plan: ArcSwap::new(plan()),
-        metrics: metrics.route("otlp", "otlp"),
+        ..route("otlp", Protocol::Otlp, http(&url, &TlsOptions::default()), &metrics)
     };
     let proxy = Proxy::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await;
     for request in [planted().encode_to_vec(), Vec::new()] {

@@ -1,14 +1,13 @@
 //! Drains of Vercel and Cloudflare, over loopback.
 
-use crate::support::{Answer, FakeUpstream, Proxy, Reply, http, packed, plan, post, post_chunked, unpacked};
-use arc_swap::ArcSwap;
+use crate::support::{Answer, FakeUpstream, Proxy, Reply, http, packed, post, post_chunked, route, unpacked};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use tamis::decode::Coding;
 use tamis::metrics::Metrics;
 use tamis::outcome::Outcome;
 use tamis::proxy::{Limits, ProxySettings};
-use tamis::route::{Match, Platform, Protocol, Route, UpstreamCoding};
+use tamis::route::{Platform, Protocol, Route};
 use tamis::upstream::TlsOptions;
 
 pub(crate) const SECRET: &[u8] = b"an-invented-drain-secret";
@@ -18,21 +17,12 @@ const LOGS: &str = r#"[{"id":"1573817187330377061717300000","message":"login of 
 pub(crate) async fn drain(protocol: Protocol, upstream: &FakeUpstream, sign: Option<&[u8]>) -> Proxy {
     let metrics = Metrics::default();
     let route = Route {
-        name: "drain".into(),
-        protocol,
-        matcher: Match::default(),
-        tunnel: Vec::new(),
-        strip_prefix: String::new(),
-        forward_headers: Vec::new(),
         platform: Some(Platform {
             secret: SECRET.to_vec().into(),
             verify: (protocol == Protocol::Vercel).then(|| "c0de".to_owned()),
             sign: sign.map(|secret| secret.to_vec().into()),
         }),
-        coding: UpstreamCoding::Same,
-        upstream: http(&upstream.url(), &TlsOptions::default()),
-        plan: ArcSwap::new(plan()),
-        metrics: metrics.route("drain", protocol.as_str()),
+        ..route("drain", protocol, http(&upstream.url(), &TlsOptions::default()), &metrics)
     };
     Proxy::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await
 }

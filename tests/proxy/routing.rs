@@ -1,7 +1,6 @@
 //! One listener for many services and tenants.
 
-use crate::support::{ENVELOPE, FakeUpstream, Proxy, bare, http, plan, post};
-use arc_swap::ArcSwap;
+use crate::support::{self, ENVELOPE, FakeUpstream, Proxy, bare, http, post};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
@@ -10,7 +9,7 @@ use tamis::config::{HostPattern, PathGlob};
 use tamis::inbox::Inbox;
 use tamis::metrics::Metrics;
 use tamis::proxy::{Limits, ProxySettings};
-use tamis::route::{Match, Protocol, Route, Upstream, UpstreamCoding};
+use tamis::route::{Match, Protocol, Route, Upstream};
 use tamis::upstream::TlsOptions;
 
 fn route(
@@ -21,20 +20,11 @@ fn route(
     metrics: &Metrics,
 ) -> Route {
     Route {
-        name: name.into(),
-        protocol,
         matcher: Match {
             host: host.map(|host| HostPattern::parse(host).expect("a host")),
             path: path.map(|path| PathGlob::parse(path).expect("a path")),
         },
-        tunnel: Vec::new(),
-        strip_prefix: String::new(),
-        forward_headers: Vec::new(),
-        platform: None,
-        coding: UpstreamCoding::Same,
-        upstream,
-        plan: ArcSwap::new(plan()),
-        metrics: metrics.route(name, protocol.as_str()),
+        ..support::route(name, protocol, upstream, metrics)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Sentry's endpoints beside the envelope: tunnels, the crash dialog, browser reports, replays.
 
-use crate::support::{Answer, FakeUpstream, Proxy, bare, http, plan, post};
-use arc_swap::ArcSwap;
+use crate::support::{Answer, FakeUpstream, Proxy, bare, http, post, route};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -13,7 +12,7 @@ use tamis::inbox::Inbox;
 use tamis::metrics::Metrics;
 use tamis::outcome::Outcome;
 use tamis::proxy::{Limits, ProxySettings};
-use tamis::route::{Match, Protocol, Route, Upstream, UpstreamCoding};
+use tamis::route::{Protocol, Route, Upstream};
 use tamis::upstream::TlsOptions;
 
 const DSN: &str = "https://0a1b@o1.ingest.example.com/42";
@@ -23,17 +22,8 @@ const TARGET: &str = "/api/42/envelope/?sentry_key=0a1b&sentry_version=7";
 async fn tunnel(upstream: Upstream) -> Proxy {
     let metrics = Metrics::default();
     let route = Route {
-        platform: None,
-        name: "sentry".into(),
-        protocol: Protocol::Sentry,
-        matcher: Match { host: None, path: None },
-        coding: UpstreamCoding::Same,
-        upstream,
         tunnel: vec![Dsn::parse(DSN).expect("a DSN")],
-        strip_prefix: String::new(),
-        forward_headers: Vec::new(),
-        plan: ArcSwap::new(plan()),
-        metrics: metrics.route("sentry", "sentry"),
+        ..route("sentry", Protocol::Sentry, upstream, &metrics)
     };
     Proxy::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await
 }
@@ -254,7 +244,9 @@ async fn an_item_that_is_dropped_takes_no_other_with_it() {
     let totals = proxy.settled().await;
     let got = [Outcome::Forwarded, Outcome::Redacted, Outcome::Dropped].map(|outcome| totals.of(outcome));
     assert_eq!(got, [1, 1, 1]);
-    assert!(proxy.settings.metrics.render().contains(r#"outcome="dropped",protocol="test",reason="binary""#));
+    assert!(
+        proxy.settings.metrics.render().contains(r#"outcome="dropped",protocol="sentry",reason="binary""#)
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A pattern in shadow counts in the metrics and changes nothing on the wire.
 
-use crate::support::{FakeUpstream, Proxy, http, post};
+use crate::support::{FakeUpstream, Proxy, http, post, route};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use tamis::metrics::Metrics;
@@ -8,7 +8,7 @@ use tamis::outcome::Outcome;
 use tamis::pattern::{PatternSet, pack};
 use tamis::proxy::{Limits, ProxySettings};
 use tamis::redact::{Plan, Policy};
-use tamis::route::{Match, Protocol, Route, UpstreamCoding};
+use tamis::route::{Protocol, Route};
 use tamis::upstream::TlsOptions;
 
 #[tokio::test]
@@ -21,17 +21,8 @@ async fn a_pattern_in_shadow_is_counted_and_forwards_what_came() {
     let upstream = FakeUpstream::ok().await;
     let metrics = Metrics::default();
     let route = Route {
-        name: "logs".into(),
-        protocol: Protocol::Generic,
-        matcher: Match { host: None, path: None },
-        platform: None,
-        coding: UpstreamCoding::Same,
-        tunnel: Vec::new(),
-        strip_prefix: String::new(),
-        forward_headers: Vec::new(),
-        upstream: http(&upstream.url(), &TlsOptions::default()),
         plan: ArcSwap::new(Arc::new(plan)),
-        metrics: metrics.route("logs", "generic"),
+        ..route("logs", Protocol::Generic, http(&upstream.url(), &TlsOptions::default()), &metrics)
     };
     let proxy = Proxy::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await;
     let body = r#"{"note":"ORDER-17 and ORDER-18"}"#;

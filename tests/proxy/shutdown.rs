@@ -98,7 +98,7 @@ async fn some_finish_and_one_hangs() {
     assert_eq!((totals.of(Outcome::Forwarded), totals.of(Outcome::Redacted)), (3, 1), "{totals:?}");
     assert_eq!((totals.of(Outcome::Rejected), totals.received), (1, 5), "{totals:?}");
     let rendered = proxy.settings.metrics.render();
-    assert!(rendered.contains(r#"outcome="rejected",protocol="test",reason="draining""#), "{rendered}");
+    assert!(rendered.contains(r#"outcome="rejected",protocol="sentry",reason="draining""#), "{rendered}");
 }
 
 /// Whoever cannot wait sends a second signal.

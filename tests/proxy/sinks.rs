@@ -1,12 +1,11 @@
 //! Receivers that are told apart by a path and headers of their own, whatever senders ask for.
 
 use crate::platforms::SECRET;
-use crate::support::{FakeUpstream, Proxy, plan, post};
-use arc_swap::ArcSwap;
+use crate::support::{FakeUpstream, Proxy, post, route};
 use hyper::http::uri::PathAndQuery;
 use tamis::metrics::Metrics;
 use tamis::proxy::{Limits, ProxySettings};
-use tamis::route::{Match, Platform, Protocol, Route, Upstream, UpstreamCoding};
+use tamis::route::{Platform, Protocol, Route, Upstream};
 use tamis::upstream::{HttpUpstream, Options};
 
 const LINES: &str = "{\"ClientIP\":\"192.0.2.7\",\"RayID\":\"0a1b\"}\n";
@@ -23,18 +22,10 @@ async fn a_drain_reaches_a_sink_that_wants_a_path_and_a_key_of_its_own() {
             .collect(),
         ..Options::default()
     };
+    let sink = Upstream::Http(HttpUpstream::new(&upstream.url(), &options).expect("a valid upstream"));
     let route = Route {
-        name: "logpush".into(),
-        protocol: Protocol::Logpush,
-        matcher: Match::default(),
-        tunnel: Vec::new(),
-        strip_prefix: String::new(),
-        forward_headers: Vec::new(),
         platform: Some(Platform { secret: SECRET.to_vec().into(), verify: None, sign: None }),
-        coding: UpstreamCoding::Same,
-        upstream: Upstream::Http(HttpUpstream::new(&upstream.url(), &options).expect("a valid upstream")),
-        plan: ArcSwap::new(plan()),
-        metrics: metrics.route("logpush", "logpush"),
+        ..route("logpush", Protocol::Logpush, sink, &metrics)
     };
     let proxy = Proxy::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await;
     let shown = std::str::from_utf8(SECRET).expect("text");

@@ -12,7 +12,7 @@ use tamis::metrics::Metrics;
 use tamis::outcome::Outcome;
 use tamis::proxy::{Limits, ProxySettings};
 use tamis::redact::Plan;
-use tamis::route::{Match, Protocol, Route, Upstream, UpstreamCoding};
+use tamis::route::{Protocol, Route, Upstream};
 use tamis::spool::sender::{FLIGHTS_MAX, Means, run};
 use tamis::spool::{Options, Spool, inspect};
 use tamis::upstream::HttpUpstream;
@@ -46,17 +46,8 @@ impl Spooling {
         let options = tamis::upstream::Options { connect: Duration::from_millis(500), ..Default::default() };
         let client = HttpUpstream::new(&url, &options).expect("a valid upstream");
         let route = Route {
-            name: "test".into(),
-            protocol,
-            matcher: Match::default(),
-            tunnel: Vec::new(),
-            strip_prefix: String::new(),
-            forward_headers: Vec::new(),
-            platform: None,
-            coding: UpstreamCoding::Same,
-            upstream: Upstream::Http(client.clone()),
             plan: ArcSwap::new(plan),
-            metrics: metrics.route("test", protocol.as_str()),
+            ..support::route("test", protocol, Upstream::Http(client.clone()), &metrics)
         };
         let limits = Limits { first_byte: FIRST_BYTE, ..Limits::default() };
         let mut settings = ProxySettings::new(limits, vec![route], metrics.clone());

@@ -54,24 +54,15 @@ impl Proxy {
 
     /// The routes of [`Proxy::to`].
     pub(crate) fn settings(upstream: Upstream, limits: Limits, metrics: Metrics) -> ProxySettings {
-        let route = |name: &str, protocol, path: Option<&str>| Route {
-            name: name.into(),
-            protocol,
-            matcher: Match { host: None, path: path.map(|path| PathGlob::parse(path).expect("a glob")) },
-            platform: None,
-            coding: UpstreamCoding::Same,
-            tunnel: Vec::new(),
-            strip_prefix: String::new(),
-            forward_headers: Vec::new(),
-            upstream: upstream.clone(),
-            plan: ArcSwap::new(plan()),
-            metrics: metrics.route(name, "test"),
+        let below = |name: &str, protocol, path: &str| Route {
+            matcher: Match { host: None, path: Some(PathGlob::parse(path).expect("a glob")) },
+            ..route(name, protocol, upstream.clone(), &metrics)
         };
         let routes = vec![
-            route("sentry", Protocol::Sentry, Some("/api/**")),
-            route("otlp", Protocol::Otlp, Some("/v1/**")),
-            route("calls", Protocol::Otlp, Some("/opentelemetry.proto.collector.trace.v1.TraceService/*")),
-            route("logs", Protocol::Generic, Some("/logs/**")),
+            below("sentry", Protocol::Sentry, "/api/**"),
+            below("otlp", Protocol::Otlp, "/v1/**"),
+            below("calls", Protocol::Otlp, "/opentelemetry.proto.collector.trace.v1.TraceService/*"),
+            below("logs", Protocol::Generic, "/logs/**"),
         ];
         ProxySettings::new(limits, routes, metrics)
     }
@@ -89,19 +80,7 @@ impl Proxy {
         coding: UpstreamCoding,
     ) -> Self {
         let metrics = Metrics::default();
-        let route = Route {
-            name: "test".into(),
-            protocol,
-            matcher: Match::default(),
-            tunnel: Vec::new(),
-            strip_prefix: String::new(),
-            forward_headers: Vec::new(),
-            platform: None,
-            coding,
-            upstream,
-            plan: ArcSwap::new(plan),
-            metrics: metrics.route("test", protocol.as_str()),
-        };
+        let route = Route { coding, plan: ArcSwap::new(plan), ..route("test", protocol, upstream, &metrics) };
         Self::serve(ProxySettings::new(Limits::default(), vec![route], metrics)).await
     }
 
@@ -190,6 +169,23 @@ impl Proxy {
 
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("proxy accepts")
+    }
+}
+
+/// A route for every request, under the strict policy, with nothing that can be left out.
+pub(crate) fn route(name: &str, protocol: Protocol, upstream: Upstream, metrics: &Metrics) -> Route {
+    Route {
+        name: name.into(),
+        protocol,
+        matcher: Match::default(),
+        platform: None,
+        coding: UpstreamCoding::Same,
+        tunnel: Vec::new(),
+        strip_prefix: String::new(),
+        forward_headers: Vec::new(),
+        upstream,
+        plan: ArcSwap::new(plan()),
+        metrics: metrics.route(name, protocol.as_str()),
     }
 }
 
