@@ -5,19 +5,22 @@
 
 #[path = "sdk_rust/otlp.rs"]
 mod otlp;
+#[allow(dead_code, reason = "shared with `command`, which uses all of it")]
+#[path = "command/program.rs"]
+mod program;
 #[path = "corpus/capture/studio.rs"]
 mod studio;
 
+use program::Server;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longer than anything here takes; only a failing test waits for it.
 const LONG: Duration = Duration::from_secs(30);
@@ -79,7 +82,10 @@ fn without_tamis_the_planted_values_arrive() -> Outcome {
 fn through_tamis(scenario: &str) -> Result<Value, Box<dyn Error>> {
     let (upstream, arrived) = record()?;
     let directory = tempfile::tempdir()?;
-    let tamis = Tamis::start(directory.path(), upstream)?;
+    let route = format!(
+        "name = 'sentry'\nprotocol = 'sentry'\nmatch = {{ path = '/api/**' }}\nupstream = 'http://{upstream}'"
+    );
+    let tamis = serve_by(directory.path(), &route);
     studio::run(&format!("http://{DSN_KEY}@{}/42", tamis.ingest), scenario)?;
     let request = arrived.recv_timeout(LONG)?;
     assert_eq!(request.line, "POST /api/42/envelope/ HTTP/1.1");
@@ -110,90 +116,10 @@ fn residue(scenario: &str, body: &[u8]) -> Result<Vec<usize>, Box<dyn Error>> {
     Ok((0..list.len()).filter(|&place| left(&list[place])).collect())
 }
 
-/// The built program with a configuration of its own; ended when dropped.
-struct Tamis {
-    process: Child,
-    ingest: SocketAddr,
-    admin: SocketAddr,
-}
-
-impl Tamis {
-    fn start(directory: &Path, upstream: SocketAddr) -> Result<Self, Box<dyn Error>> {
-        Self::start_with(
-            directory,
-            &format!(
-                r#"name = "sentry"
-protocol = "sentry"
-match = {{ path = "/api/**" }}
-upstream = "http://{upstream}""#
-            ),
-        )
-    }
-
-    /// Starts it with one route.
-    fn start_with(directory: &Path, route: &str) -> Result<Self, Box<dyn Error>> {
-        let (ingest, admin) = (free_address()?, free_address()?);
-        let config = directory.join("tamis.toml");
-        let text = format!(
-            r#"version = 1
-[listen]
-ingest = "{ingest}"
-admin = "{admin}"
-[[routes]]
-{route}
-policy = "default"
-[policies.default]
-preset = "strict"
-"#
-        );
-        std::fs::write(&config, text)?;
-        let process = Command::new(env!("CARGO_BIN_EXE_tamis"))
-            .args(["serve", "-c"])
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()?;
-        let mut tamis = Self { process, ingest, admin };
-        tamis.wait_until_ready(admin)?;
-        Ok(tamis)
-    }
-
-    fn wait_until_ready(&mut self, admin: SocketAddr) -> Outcome {
-        let start = Instant::now();
-        while start.elapsed() < LONG {
-            if let Some(status) = self.process.try_wait()? {
-                return Err(format!("tamis ended before it was ready: {status}").into());
-            }
-            if is_ready(admin).unwrap_or(false) {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Err("tamis did not become ready".into())
-    }
-}
-
-impl Drop for Tamis {
-    fn drop(&mut self) {
-        let ended = self.process.kill().and_then(|()| self.process.wait());
-        if !thread::panicking() {
-            ended.expect("a process that we started can be ended");
-        }
-    }
-}
-
-/// A port that nothing listens on now.
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0")?.local_addr()
-}
-
-fn is_ready(admin: SocketAddr) -> io::Result<bool> {
-    let mut stream = TcpStream::connect(admin)?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-    write!(stream, "GET /ready HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n")?;
-    let mut status = String::new();
-    BufReader::new(stream).read_line(&mut status)?;
-    Ok(status.starts_with("HTTP/1.1 200"))
+/// The built program with one route, under the strict policy.
+fn serve_by(directory: &Path, route: &str) -> Server {
+    let listen = "version = 1\n[listen]\ningest = '127.0.0.1:0'\nadmin = '127.0.0.1:0'";
+    Server::configured(&program::write(directory, "tamis.toml", &format!("{listen}\n[[routes]]\n{route}\n")))
 }
 
 /// A request as it reached the upstream, its body without the chunked framing.

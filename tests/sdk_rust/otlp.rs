@@ -1,6 +1,6 @@
 //! The SDK of OpenTelemetry for Rust in front of the built `tamis`, whose inbox answers as a collector does.
 
-use super::{Outcome, Tamis};
+use super::{Outcome, serve_by};
 use opentelemetry::KeyValue;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::metrics::MeterProvider as _;
@@ -84,8 +84,7 @@ fn over_grpc() -> Outcome {
 /// without what was planted.
 fn through_tamis(exporters: impl FnOnce(SocketAddr) -> Result<Exporters, Box<dyn Error>>) -> Outcome {
     let directory = tempfile::tempdir()?;
-    let tamis =
-        Tamis::start_with(directory.path(), "name = \"otlp\"\nprotocol = \"otlp\"\nupstream = \"inbox\"")?;
+    let tamis = serve_by(directory.path(), "name = 'otlp'\nprotocol = 'otlp'\nupstream = 'inbox'");
     let exporters = exporters(tamis.ingest)?;
     let resource = Resource::builder().with_service_name("shop").build();
     let trace = report_spans(exporters.spans, &resource)?;
