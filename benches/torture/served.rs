@@ -3,6 +3,7 @@
 use super::options::Options;
 use crate::proxy::peer::PROXY_CORE;
 use crate::support::process::{Watched, free_address};
+use crate::support::tamis;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +21,7 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Starts it with one route for Sentry to `upstream`, and `more` in its configuration. `command` makes what it is run by.
+    /// Starts it with one route for Sentry to `upstream`, and the tables `more` in its configuration. `command` makes what it is run by.
     ///
     /// # Errors
     /// It does not come up.
@@ -32,15 +33,8 @@ impl Served {
         more: &str,
     ) -> io::Result<Self> {
         let (ingest, admin) = (free_address()?, free_address()?);
-        let tls = if more.contains("[listen.tls]") { "" } else { "\n" };
         let config = dir.join("tamis.toml");
-        fs::write(
-            &config,
-            format!(
-                "version = 1\n[listen]\ningest = \"{ingest}\"\nadmin = \"{admin}\"\n{tls}{more}\n\
-                 [[routes]]\nname = \"sentry\"\nprotocol = \"sentry\"\nupstream = \"http://{upstream}\"\n"
-            ),
-        )?;
+        fs::write(&config, tamis::config("sentry", ingest, admin, upstream) + more)?;
         let mut command = command(&options.tamis);
         command.args(["serve", "--workers", "1", "-c"]).arg(&config);
         let mut process = Watched::start(&mut command, &dir.join("log"))?;
