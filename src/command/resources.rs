@@ -2,10 +2,12 @@
 //!
 //! In: limits of the process. Out: the same, raised or lowered; how many connections and bytes of payload fit. Holds nothing.
 
+mod allocator;
 mod cgroup;
 
 use super::tell;
 use crate::config::{Limits, Origin};
+pub(super) use allocator::give_back_if_tight;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 
@@ -13,14 +15,11 @@ use std::io;
 /// beside itself: a connection to an upstream, a file of the spool, a look of an operator.
 const CONNECTIONS_SHARE: u64 = 2;
 
-/// What the process takes before it holds any payload, packs and all, and what 200 connections read ahead.
-const REST_BYTES: u64 = 56 << 20;
-/// Of the rest of its control group's memory payloads take two bytes in five: the allocator keeps about as many again, in pieces
-/// that it does not give back.
-///
-/// Found with 200 senders of compressed MiBs, as `docs/runbook.md` tells: with half of the group's memory for payloads the kernel
-/// ended the process in 64 and in 128 MiB within seconds, and it reached 255 of 256.
-const PAYLOAD_FIFTHS: u64 = 2;
+/// Of what its control group has beyond that, payloads take one byte in so many. The rest is for what is not counted: connections, what
+/// the allocator keeps although it is told not to.
+const MEMORY_SHARE: u64 = 2;
+/// What the process takes before it holds any payload, packs and all, with some room.
+const REST_BYTES: u64 = 48 << 20;
 /// What payloads get even in a group that has no room for them.
 const PAYLOAD_BYTES_MIN: usize = 4 << 20;
 /// Items of the default length take at most one part in so many of what all payloads may.
@@ -123,7 +122,7 @@ fn fit(limits: &Limits, group: Option<u64>) -> Limits {
 
 /// Bytes of payload that a control group with so much memory leaves room for.
 fn room(group: u64) -> usize {
-    let room = group.saturating_sub(REST_BYTES) / 5 * PAYLOAD_FIFTHS;
+    let room = group.saturating_sub(REST_BYTES) / MEMORY_SHARE;
     usize::try_from(room).unwrap_or(usize::MAX)
 }
 
@@ -153,17 +152,17 @@ mod tests {
         for (limits, group, fitting) in [
             (&defaults, None, (mib(256), mib(16))),
             (&defaults, Some(mib(4096)), (mib(256), mib(16))),
-            (&defaults, Some(mib(696)), (mib(256), mib(16))),
-            (&defaults, Some(mib(256)), (mib(80), mib(16))),
-            (&defaults, Some(mib(116)), (mib(24), mib(12))),
-            (&defaults, Some(mib(64)), (mib(4), mib(2))),
+            (&defaults, Some(mib(560)), (mib(256), mib(16))),
+            (&defaults, Some(mib(256)), (mib(104), mib(16))),
+            (&defaults, Some(mib(72)), (mib(12), mib(6))),
+            (&defaults, Some(mib(64)), (mib(8), mib(4))),
             (&defaults, Some(0), (mib(4), mib(2))),
             // What is written holds, and all payloads may take as much as one that is.
             (&item(mib(16)), Some(mib(64)), (mib(16), mib(16))),
-            (&item(mib(1)), Some(mib(64)), (mib(4), mib(1))),
+            (&item(mib(1)), Some(mib(64)), (mib(8), mib(1))),
             (&memory(mib(256)), Some(mib(64)), (mib(256), mib(16))),
             (&memory(mib(16)), Some(mib(4096)), (mib(16), mib(16))),
-            (&buffer, Some(mib(64)), (mib(4), mib(3))),
+            (&buffer, Some(mib(56)), (mib(4), mib(3))),
         ] {
             let fitted = fit(limits, group.map(|bytes| bytes as u64));
             assert_eq!((fitted.memory_bytes_max, fitted.item_bytes_max), fitting, "{group:?}");

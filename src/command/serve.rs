@@ -74,6 +74,7 @@ pub(super) fn run(path: Option<&Path>, workers: Option<u16>) -> Exit {
     };
     files.set_dirs(config.pattern.dirs.clone(), PACK_ENDING);
     log_to_stderr(config.log);
+    resources::give_back_if_tight();
     resources::raise_descriptors();
     let ready = match setup::compile(with_process_key(config, path.is_none())) {
         Ok(ready) => ready,
