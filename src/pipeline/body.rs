@@ -5,6 +5,7 @@
 
 use super::binary;
 use super::envelope::envelope;
+use super::key_lines::{self, KeyLines};
 use super::logplex::logplex;
 use super::long::{LongDocument, NotJson};
 use super::multipart::Parts;
@@ -17,6 +18,7 @@ use crate::frame::lines::{LineFramer, LinePart};
 use crate::frame::sentry::{EnvelopeFramer, envelope_event_id};
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope, OnError, Scrubber, Verdict};
+use std::ops::Range;
 
 /// What a body of some format holds between two pieces.
 pub(super) enum Body {
@@ -71,6 +73,7 @@ pub(super) struct Lines {
     framer: LineFramer,
     kind: LineKind,
     long: Option<LongDocument>,
+    key: KeyLines,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,8 +101,14 @@ impl From<FrameError> for Refusal {
 
 impl Body {
     pub(super) fn new(format: BodyFormat, limits: &BodyLimits) -> Self {
-        let lines =
-            |kind| Self::Lines(Lines { framer: LineFramer::new(limits.item_bytes_max), kind, long: None });
+        let lines = |kind| {
+            Self::Lines(Lines {
+                framer: LineFramer::new(limits.item_bytes_max),
+                kind,
+                long: None,
+                key: KeyLines::default(),
+            })
+        };
         match format {
             BodyFormat::Envelope | BodyFormat::Tunnel => Self::Envelope {
                 framer: Box::new(EnvelopeFramer::new(limits.item_bytes_max)),
@@ -349,13 +358,16 @@ fn begins_array(bytes: &[u8]) -> Option<bool> {
 
 impl Lines {
     fn work(&mut self, stage: &mut Stage<'_>) -> Result<(), Refusal> {
-        let Self { framer, kind, long } = self;
+        let Self { framer, kind, long, key } = self;
         let scope = ItemScope::Any;
         loop {
             let taken = match framer.next() {
                 None => return Ok(()),
                 Some(LinePart::Line { bytes, ending }) => {
-                    line(*kind, bytes, stage);
+                    match key.part(bytes).filter(|_| *kind != LineKind::Json) {
+                        Some(part) => key_line(bytes, part, stage),
+                        None => line(*kind, bytes, stage),
+                    }
                     stage.out.extend_from_slice(ending);
                     0
                 }
@@ -409,6 +421,23 @@ fn line(kind: LineKind, bytes: &[u8], stage: &mut Stage<'_>) {
     } else {
         stage.summary.item(verdict.changed);
     }
+}
+
+/// A line of which `part` is one of a private key that began on an earlier line: it meets the pattern of keys, with the beginning of one before
+/// it.
+fn key_line(bytes: &[u8], part: Range<usize>, stage: &mut Stage<'_>) {
+    let written = stage.out.len();
+    let verdict =
+        stage.scrub(ItemFormat::Text, ItemScope::Any, &[key_lines::HEAD, &bytes[part.clone()]].concat());
+    let found = stage.out.split_off(written);
+    let kept = found.strip_prefix(key_lines::HEAD).or(found.strip_prefix(key_lines::FIRST)).unwrap_or(&found);
+    if verdict.drop_item {
+        return stage.summary.drop_item(Reason::Policy);
+    }
+    stage.out.extend_from_slice(&bytes[..part.start]);
+    stage.out.extend_from_slice(kept);
+    stage.out.extend_from_slice(&bytes[part.end..]);
+    stage.summary.item(verdict.changed);
 }
 
 impl Stage<'_> {

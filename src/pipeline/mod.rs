@@ -17,6 +17,7 @@ mod envelope;
 #[cfg(test)]
 mod files_tests;
 mod forms;
+mod key_lines;
 mod logplex;
 mod long;
 mod multipart;

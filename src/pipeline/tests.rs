@@ -221,6 +221,23 @@ fn a_line_that_ends_in_a_long_string_stays_a_line() {
     assert_eq!(refused.reason, Reason::NotJson);
 }
 
+/// A key on its own lines is one to nobody who looks at each of them.
+#[test]
+fn a_private_key_goes_that_is_written_over_lines() {
+    let line = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01";
+    let body = format!(
+        "a\n  -----BEGIN RSA PRIVATE KEY-----\n  {line}\r\n  0a1b==\n  -----END RSA PRIVATE KEY-----\n{line}\n"
+    );
+    let want = format!(
+        "a\n  -----BEGIN RSA PRIVATE KEY-----\n  [credential]\r\n  [credential]\n  -----END RSA PRIVATE KEY-----\n{line}\n"
+    );
+    for format in [BodyFormat::Text, BodyFormat::MixedLines] {
+        let summary = check(format, windows_of(100), body.as_bytes(), want.as_bytes());
+        assert_eq!(summary.counts.iter().map(|count| count.hits).sum::<u64>(), 2);
+        check(format, windows_of(100), want.as_bytes(), want.as_bytes());
+    }
+}
+
 #[test]
 fn a_string_longer_than_a_window_is_replaced_whole() {
     let body = format!(r#"{{"a":"{}jane@example.com\"","b":"192.0.2.7"}}"#, "x".repeat(200));
