@@ -34,6 +34,8 @@ pub struct Pattern {
     pub(crate) matcher: Matcher,
     /// The check of a candidate.
     pub(crate) validate: Option<Validator>,
+    /// What it finds may be a version where a key says so: four numbers with dots.
+    pub(crate) is_dotted: bool,
     /// How a match lies about its trigger.
     pub(crate) reach: Reach,
     /// Bytes that can begin a match.

@@ -391,7 +391,9 @@ fn bare_range(
         rule.class,
         Some(Class::PromptText | Class::CompletionText | Class::ToolIo | Class::Project)
     );
-    let as_string = matches!(joint, Joint::Equals | Joint::Query) && !is_content;
+    // A number under a name that counts other things too, as `pass` does, stays.
+    let counts = is_content || rule.class == Some(Class::Credential);
+    let as_string = matches!(joint, Joint::Equals | Joint::Query) && !counts;
     if is_number(value) && !rule.numbers && !as_string {
         return None;
     }
@@ -412,7 +414,11 @@ fn bare_range(
 
 /// `None`, `null`, `%s`, `${name}`: nothing was printed, or will be.
 fn says_nothing(value: &[u8]) -> bool {
-    let words: [&[u8]; 8] = [b"none", b"null", b"nil", b"undefined", b"true", b"false", b"nan", b"..."];
+    #[rustfmt::skip] // as a paragraph
+    let words: [&[u8]; 17] = [
+        b"none", b"null", b"nil", b"undefined", b"true", b"false", b"nan", b"...", b"str", b"string", b"int", b"bool",
+        b"boolean", b"bytes", b"required", b"missing", b"await",
+    ];
     let ended = value.iter().rposition(|byte| !b"!?.`".contains(byte)).map_or(value, |last| &value[..=last]);
     if words.iter().any(|word| ended.eq_ignore_ascii_case(word)) {
         return true;
@@ -438,7 +444,7 @@ fn is_code(text: &[u8], word: usize, key: Option<&[u8]>) -> bool {
     let root = value.split(|byte| *byte == b'.').next().unwrap_or_default();
     let roots: [&[u8]; 8] = [b"self", b"this", b"os", b"process", b"args", b"req", b"request", b"params"];
     matches!(text.get(word), Some(b'(' | b'['))
-        || key.is_some_and(|key| same_key(last, key))
+        || key.is_some_and(|key| same_key(last, key.rsplit(|byte| *byte == b'.').next().unwrap_or(key)))
         || (root.len() < value.len() && roots.contains(&root))
 }
 

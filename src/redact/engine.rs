@@ -150,7 +150,11 @@ impl<'a> Engine<'a> {
     fn after_break(&mut self, bytes: &[u8], at: usize, broken: Broken) {
         let rules = &self.plan.rules;
         let mut asked = self.rules_for(broken.rule, broken.under).map(|id| &rules[usize::from(id)]);
-        let Some(rule) = asked.find(|rule| takes(rule)) else { return self.plain(bytes, at) };
+        let Some(rule) = asked.find(|rule| takes(rule)) else {
+            let from = text_start(bytes, at);
+            self.pool.edits.list.retain(|edit| edit.range.start < from);
+            return self.plain(bytes, from);
+        };
         let around = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'"';
         let lead = bytes[at..].iter().take_while(around).count();
         let rest = &bytes[at + lead..];
@@ -320,6 +324,13 @@ impl<'a> Engine<'a> {
             if self.nested(text, context) {
                 return true;
             }
+        }
+        // LEAK: the last letter of what colours a text for a terminal stands where the word begins, as in `ESC[1mghp_…`. It is no layer of its
+        // own, and nothing is said by the text as it stands that is not said without it.
+        if layer::holds_colour(text) {
+            self.through(Layer::Colour, text, context);
+            self.correct_lengths(first, text);
+            return false;
         }
         let hidden = match map {
             Some((map, base)) => self.search(text, map, base, context.keys),
@@ -570,6 +581,7 @@ impl<'a> Engine<'a> {
                 // Outside of anything that was encoded, a percent view is the text itself.
                 Layer::Percent | Layer::Html => view.is_escaped(&edit.range),
                 Layer::Form | Layer::Quoted => true,
+                Layer::Colour => false,
             };
             if written {
                 let plain = edits.arena[edit.text.clone()].to_vec();
@@ -808,6 +820,38 @@ impl<'a> Engine<'a> {
 pub(super) fn looks_like_document(text: &[u8]) -> bool {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     matches!(first, Some(b'{' | b'[')) && memchr::memchr(b'"', text).is_some()
+}
+
+/// Where the text begins in which a document stopped being JSON at `at`: what was read as a bracket or a string right before it
+/// may be the beginning of something printed.
+///
+/// LEAK: in `"password" => "x"`, `["password"] => x`, `"password": "x",` and `[password] => x` the key is read before the break, and the value would be
+/// left without it.
+fn text_start(bytes: &[u8], at: usize) -> usize {
+    let mut start = at;
+    let head = bytes[..at].trim_ascii_end();
+    let key = head.strip_suffix(b"]").map_or(head, <[u8]>::trim_ascii_end);
+    if matches!(bytes[at..].trim_ascii_start().first(), Some(b'=' | b':')) && key.ends_with(b"\"") {
+        start = opening_quote(key).unwrap_or(at);
+    }
+    loop {
+        match bytes[..start].trim_ascii_end() {
+            [head @ .., b'[' | b'{'] => start = head.len(),
+            _ => return start,
+        }
+    }
+}
+
+/// The quote that opens the string of JSON at whose end a text ends.
+fn opening_quote(text: &[u8]) -> Option<usize> {
+    let mut end = text.len().checked_sub(1)?;
+    loop {
+        end = memchr::memrchr(b'"', &text[..end])?;
+        let escapes = text[..end].iter().rev().take_while(|byte| **byte == b'\\').count();
+        if escapes % 2 == 0 {
+            return Some(end);
+        }
+    }
 }
 
 /// True if a blank, tab or line break is written out as JSON and source code do.

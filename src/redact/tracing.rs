@@ -39,6 +39,7 @@ impl Engine<'_> {
                 Layer::Form => "form",
                 Layer::Html => "html references",
                 Layer::Quoted => "quoted string",
+                Layer::Colour => "colours",
             });
         }
     }

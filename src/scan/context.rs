@@ -88,6 +88,24 @@ impl<'a> Keys<'a> {
         bytes.get()
     }
 
+    /// True if `is_wanted` says so about the key right before the text.
+    pub(super) fn innermost(&self, is_wanted: impl Fn(&[u8]) -> bool) -> bool {
+        let mut level = Some(self);
+        while let Some(keys) = level {
+            match keys.here {
+                Here::Nothing => {}
+                Here::Name(name) => return is_wanted(cut(name)),
+                Here::Walked(path) => {
+                    if let Some(key) = path.keys().next() {
+                        return is_wanted(&as_read(cut(key)));
+                    }
+                }
+            }
+            level = keys.outer;
+        }
+        false
+    }
+
     /// True if `is_wanted` says so about one of the keys, as their receiver reads them.
     pub(super) fn any(&self, is_wanted: impl Fn(&[u8]) -> bool) -> bool {
         let mut left = KEYS_MAX;

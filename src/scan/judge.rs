@@ -5,6 +5,7 @@
 
 use super::context::{Keys, near};
 use super::is_stand_in;
+use super::validate::{is_small, names_version};
 use crate::pattern::Pattern;
 use std::ops::Range;
 
@@ -63,6 +64,10 @@ fn objection(pattern: &Pattern, text: &[u8], value: &Range<usize>, keys: &Keys<'
         return Some(Objection::StandIn);
     }
     if pattern.validate.is_some_and(|validate| !validate(text, value.clone())) {
+        return Some(Objection::Validator);
+    }
+    let whole = value.len() == text.len() && pattern.is_dotted;
+    if whole && is_small(text) && keys.innermost(names_version) {
         return Some(Objection::Validator);
     }
     let is_near = |words| near(words, text, value.clone(), keys);

@@ -76,7 +76,7 @@ pub(crate) struct Hidden {
     pub(crate) base64: bool,
     /// `data:`.
     pub(crate) data_uri: bool,
-    /// A name and a `=` or `:`.
+    /// A name and a `=`, a `:` or the end of a tag.
     pub(crate) pairs: bool,
 }
 
@@ -139,7 +139,7 @@ pub(crate) fn find_hits(
                 finder.assigned(at);
                 hidden.pairs = true;
             }
-            b';' | b'|' => hidden.pairs = true,
+            b';' | b'|' | b'>' => hidden.pairs = true,
             b'#' if before == Some(b'&') => hidden.html = true,
             b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => finder.word(at, &mut hidden),
             _ => {}

@@ -314,7 +314,7 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
         masks.hex |= bit(byte.is_ascii_hexdigit());
         masks.alnum |= bit(byte.is_ascii_alphanumeric());
         masks.escape |= bit(matches!(byte, b'u' | b'/'));
-        masks.equals |= bit(matches!(byte, b'=' | b';' | b'|'));
+        masks.equals |= bit(matches!(byte, b'=' | b';' | b'|' | b'>'));
         masks.separator |= bit(matches!(byte, b' ' | b'-' | b'.' | b'/'));
         masks.joiner |= bit(matches!(byte, b'+' | b'-' | b'_' | b'/'));
         masks.high |= bit(byte >= 0x80);
@@ -486,7 +486,7 @@ mod avx2 {
             hex: bits(any(digit, between(folded, b'a', 5))),
             alnum: bits(any(digit, between(folded, b'a', 25))),
             escape: bits(any(is(b'u'), slash)),
-            equals: bits(any(is(b'='), any(is(b';'), is(b'|')))),
+            equals: bits(any(any(is(b'='), is(b'>')), any(is(b';'), is(b'|')))),
             separator: bits(any(any(is(b' '), dash), any(dot, slash))),
             joiner: bits(any(any(is(b'+'), is(b'_')), any(dash, slash))),
             high: bits(both),

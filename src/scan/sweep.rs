@@ -260,7 +260,7 @@ impl Finder<'_> {
         stands
     }
 
-    /// True for the colon of a URL with user information, for a `=` or `:` behind a word that a pattern or a field rule
+    /// True for the colon of a URL with user information, for a `=`, `:` or `>` behind a word that a pattern or a field rule
     /// names, and for the colon of `s:5:` in serialised PHP.
     fn is_assigned(&self, at: usize) -> bool {
         let (bytes, ends) = (self.bytes, &self.lookups.ends);
@@ -269,11 +269,32 @@ impl Finder<'_> {
         is_behind_escape(bytes, end)
             || is_behind_escape(bytes, name)
             || self.names.may_end(bytes, name) && self.names.is_likely(bytes, name)
+            || self.names_its_value(at)
             || has_user_info(bytes, at)
             || is_php_string(bytes, at)
             || ends.may_end(bytes, end) && ends.some_at(bytes, end)
     }
+
+    /// True for the `=` of `name="password"` and its like, whether its quotes are escaped or not.
+    #[cold]
+    fn names_its_value(&self, at: usize) -> bool {
+        let bytes = self.bytes;
+        let of_name = |byte: &&u8| byte.is_ascii_alphabetic();
+        let letters = bytes[..at].iter().rev().take(8).take_while(of_name).count();
+        let says = [&b"name"[..], b"key", b"id", b"property", b"itemprop"];
+        if bytes[at] != b'=' || !says.iter().any(|word| bytes[at - letters..at].eq_ignore_ascii_case(word)) {
+            return false;
+        }
+        let rest = &bytes[at + 1..bytes.len().min(at + 1 + NAME_BYTES_MAX)];
+        let lead = rest.iter().take_while(|byte| matches!(byte, b'\\' | b'"' | b'\'')).count();
+        let length = rest[lead..].iter().take_while(|byte| !matches!(byte, b'\\' | b'"' | b'\'')).count();
+        let end = at + 1 + lead + length;
+        lead > 0 && self.names.may_end(bytes, end) && self.names.is_likely(bytes, end)
+    }
 }
+
+/// Longest name in an attribute.
+const NAME_BYTES_MAX: usize = 128;
 
 /// The block that begins at `at` and what follows it; at the end of the bytes filled up with zeros in `room`.
 #[inline(always)]

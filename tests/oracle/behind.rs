@@ -367,7 +367,7 @@ fn bare_range(
     key: Option<&[u8]>,
 ) -> Option<Range<usize>> {
     static NOTHING: LazyLock<Regex> = LazyLock::new(|| {
-        let words = r"(?i:none|null|nil|undefined|true|false|nan|\.\.\.)";
+        let words = r"(?i:none|null|nil|undefined|true|false|nan|\.\.\.|str|string|int|bool|boolean|bytes|required|missing|await)";
         let holders = r"%[srdviqT][^A-Za-z0-9]*|%\+v.*|\$\{.*|%\(|\$|%|\*[*?]*|\?";
         Regex::new(&format!(r"(?s-u)^(?:{words}[!?.`]*|{holders})$")).expect("a regex")
     });
@@ -380,10 +380,11 @@ fn bare_range(
     let value = &text[word.clone()];
     let called = matches!(text.get(word.end), Some(b'(' | b'['));
     let last = value.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
-    let named = key.is_some_and(|key| paths::fold(key) == paths::fold(last));
+    let last_of = |key: &[u8]| paths::fold(key.rsplit(|byte| *byte == b'.').next().unwrap_or_default());
+    let named = key.is_some_and(|key| last_of(key) == paths::fold(last));
     let is_code = NAME.is_match(value) && (called || named || CHAIN.is_match(value));
     static DIRECTORY: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"(?-u)(?:^|[ \t\r\n"']|\\n)PWD=$"#).expect("a regex"));
+        LazyLock::new(|| Regex::new(r#"(?-u)(?:^|[ \t\r\n"']|\\n)(?:OLD)?PWD=$"#).expect("a regex"));
     let is_directory = value.starts_with(b"/") && DIRECTORY.is_match(&text[..word.start]);
     if value.is_empty() || NOTHING.is_match(value) || is_code || is_directory {
         return None;
@@ -392,7 +393,8 @@ fn bare_range(
     let content = matches!(rule.class, Some(C::PromptText | C::CompletionText | C::ToolIo | C::Project));
     let of_person = matches!(rule.class, Some(C::Person | C::PostalAddress));
     let text_joint = matches!(joint, Joint::Equals | Joint::Query);
-    if is_number(value) && !(rule.numbers || (text_joint && !content)) {
+    let counts = content || rule.class == Some(C::Credential);
+    if is_number(value) && !(rule.numbers || (text_joint && !counts)) {
         return None;
     }
     let range = match joint {

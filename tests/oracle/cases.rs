@@ -55,6 +55,20 @@ pub(crate) fn agreed() -> Vec<(ItemFormat, Vec<u8>)> {
 }
 
 const DOCUMENTS: &[&str] = &[
+    // Printed pairs that begin as a document does.
+    r#""db_password" => "x1y2z3", "email": "jane@example.com""#,
+    r#"  "db_password": "x1y2\"z3","#,
+    r#"["db_password"] => x1y2z3"#,
+    "[db_password] => x1y2z3",
+    "{Region:eu DbPassword:x1y2z3}",
+    r#"["a","jane@example.com" => "x", [{"#,
+    r#"{"a":{"b":"jane@example.com"},"c" => "192.0.2.7"}"#,
+    // Colours of a terminal, whole and cut, plain and in a document.
+    "\u{1b}[1mjane@example.com\u{1b}[0m \u{1b}[31;1m192.0.2.7\u{1b}[",
+    r#"{"a":"\u001b[1mjane@example.com\u001b[0m","b":"\u001b[K192.0.2.7"}"#,
+    // Elements that say what they hold, and versions by their key.
+    r#"{"a":"<user><email>jane</email><password>x1y2z3</password></user><input name=\"password\" value='x1'>"}"#,
+    r#"{"version":"1.2.3.4","app":{"osBuild":["10.1.2.3"],"v":"{\"a\":\"1.2.3.4\"}"},"release":"192.0.2.7"}"#,
     // What lies below a rule for sentences.
     r#"{"vars":{"headers":[1,2,3,4,5,6,7,8],"a":{"b":{"c":"a teal fox on a bridge, painted in oil colours"}}}}"#,
     // Printed names that are written in another way.

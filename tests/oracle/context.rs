@@ -44,15 +44,19 @@ impl Context {
             }
         }
         let named = |key: &Key| {
-            let cut = &key.raw[..key.raw.len().min(KEY_BYTES_MAX)];
-            let name = if key.is_json { Decoded::read(Layer::Json, cut).text } else { cut.to_vec() };
-            let name = with_humps(&name);
+            let name = with_humps(&name_of(key));
             holds(&self.before, &name, 0..name.len())
         };
         holds(&self.before, text, from..value.start)
             || holds(&self.after, text, value.end..to)
             || keys.iter().rev().take(KEYS_MAX).any(named)
     }
+}
+
+/// A key as its receiver reads it, as far as it counts.
+pub(crate) fn name_of(key: &Key) -> Vec<u8> {
+    let cut = &key.raw[..key.raw.len().min(KEY_BYTES_MAX)];
+    if key.is_json { Decoded::read(Layer::Json, cut).text } else { cut.to_vec() }
 }
 
 fn regex(word: &str) -> Regex {

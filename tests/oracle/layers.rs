@@ -11,6 +11,7 @@ pub(crate) enum Layer {
     Form,
     Html,
     Quoted,
+    Colour,
 }
 
 /// A decoded text, and for each of its bytes the range of encoded bytes that stands for it.
@@ -32,6 +33,7 @@ impl Decoded {
                 Layer::Form => percent_unit(&encoded[at..]),
                 Layer::Html => html_unit(&encoded[at..]),
                 Layer::Quoted => quoted_unit(&encoded[at..]),
+                Layer::Colour => colour_unit(&encoded[at..]),
             };
             for byte in bytes {
                 decoded.text.push(byte);
@@ -74,6 +76,12 @@ fn json_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
         _ => return (vec![b'\\'], 1),
     };
     (vec![plain], 2)
+}
+
+fn colour_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
+    static SEQUENCE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?-u)^\x1b\[[0-?]{0,64}[mK]").expect("a regex"));
+    SEQUENCE.find(bytes).map_or((vec![bytes[0]], 1), |found| (vec![b' '], found.len()))
 }
 
 fn unicode_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
@@ -279,7 +287,7 @@ pub(crate) fn write(layer: Layer, plain: &[u8]) -> Vec<u8> {
             (Layer::Quoted, b'\r') => out.extend(b"\\r"),
             (Layer::Quoted, b'\t') => out.extend(b"\\t"),
             (Layer::Quoted, 0..=0x1f) => out.extend(format!("\\x{byte:02x}").bytes()),
-            (Layer::Quoted, _) => out.push(byte),
+            (Layer::Quoted | Layer::Colour, _) => out.push(byte),
             (_, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') => out.push(byte),
             (_, _) => out.extend(format!("%{byte:02X}").bytes()),
         }

@@ -29,6 +29,8 @@ const ENUM_BYTES_MAX: usize = 64;
 
 struct Pattern {
     regex: Regex,
+    /// Checked by `ipv4`.
+    is_dotted: bool,
     validate: Option<Validator>,
     context: Option<Context>,
     class: Class,
@@ -133,6 +135,7 @@ impl Oracle {
                 let named = |name: &String| VALIDATORS.iter().find(|(known, _)| known == name);
                 Pattern {
                     regex: RegexBuilder::new(&spec.regex).unicode(false).build().expect("a regex"),
+                    is_dotted: spec.validate.as_deref() == Some("ipv4"),
                     validate: spec.validate.as_ref().map(|name| named(name).expect("a validator").1),
                     context: spec.context.as_ref().map(Context::new),
                     class,
@@ -244,6 +247,20 @@ impl Oracle {
     }
 }
 
+/// Where text is read from that stopped being JSON at `at`: brackets right before it, and a key whose joint is next, belong to it.
+fn text_start(bytes: &[u8], at: usize) -> usize {
+    static KEY: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?s-u)[\[{\s]*"(?:[^"\\]|\\.)*"\s*\]?\s*$"#).expect("a regex"));
+    static BRACKETS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?-u)[\[{\s]*$").expect("a regex"));
+    let is_joint = matches!(bytes[at..].trim_ascii_start().first(), Some(b'=' | b':'));
+    let found = KEY.find(&bytes[..at]).filter(|_| is_joint).or_else(|| BRACKETS.find(&bytes[..at]));
+    let text = found.map(|found| found.as_bytes()).unwrap_or_default();
+    match text.trim_ascii_start() {
+        b"" => at,
+        rest => found.map_or(at, |found| found.end() - rest.len()),
+    }
+}
+
 /// A stand-in without any percent-encoding.
 fn plain(text: &[u8]) -> Vec<u8> {
     let decoded = Decoded::read(Layer::Percent, text).text;
@@ -330,26 +347,31 @@ impl Scan<'_> {
         shift(&mut edits, bom);
         let Err(Broken { at, here }) = read else { return (edits, false) };
         if or_text {
-            edits.extend(self.after_break(bytes, bom + at, &here));
+            let (at, more) = self.after_break(bytes, bom + at, &here);
+            edits.retain(|edit| edit.range.start < at);
+            edits.extend(more);
         }
         (edits, true)
     }
 
     /// What follows the place where a document stopped being JSON: under a rule that takes values away, it
     /// goes whole; else it is text.
-    fn after_break(&mut self, bytes: &[u8], at: usize, here: &Place) -> Vec<Edit> {
+    fn after_break(&mut self, bytes: &[u8], at: usize, here: &Place) -> (usize, Vec<Edit>) {
         let takes = |id: &usize| {
             let rule = &self.oracle.rules[*id];
             rule.redacts() && rule.kind == Kind::Value
         };
-        let Some(id) = self.rules_for(here).into_iter().find(takes) else { return self.plain(bytes, at) };
+        let Some(id) = self.rules_for(here).into_iter().find(takes) else {
+            let from = text_start(bytes, at);
+            return (from, self.plain(bytes, from));
+        };
         let rest = &bytes[at..];
         let lead = rest.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b'"').count();
         let tail = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'"';
         let tail = rest[lead..].iter().rev().take_while(tail).count();
         let value = &rest[lead..rest.len() - tail];
         if value.is_empty() || is_stand_in(value) {
-            return Vec::new();
+            return (bytes.len(), Vec::new());
         }
         let rule = &self.oracle.rules[id];
         let mut edits =
@@ -358,7 +380,7 @@ impl Scan<'_> {
         if !rest[..lead].contains(&b'"') {
             edits.iter_mut().for_each(|edit| edit.text.insert(0, b'"'));
         }
-        edits
+        (bytes.len(), edits)
     }
 
     /// Text from `from` on: a document, or read twice, as it stands and without the escapes of a cut string.
@@ -651,6 +673,10 @@ impl Scan<'_> {
                 return edits;
             }
         }
+        // Colours are no layer, and read as blanks.
+        if Decoded::read(Layer::Colour, text).text != text {
+            return behind::with_lengths(self.through(Layer::Colour, text, place, layers), text);
+        }
         let mut edits = self.patterns(text, &place.keys);
         if text.contains(&b'%') {
             edits.extend(self.through(Layer::Percent, text, place, layers + 1));
@@ -694,7 +720,20 @@ impl Scan<'_> {
                     let valid = pattern.validate.is_none_or(|validate| validate(text, range.clone()));
                     let near =
                         || pattern.context.as_ref().is_none_or(|words| words.is_near(text, range, keys));
-                    !range.is_empty() && !is_stand_in(&text[range.clone()]) && valid && near()
+                    let is_version = || {
+                        static NAMES: LazyLock<Regex> = LazyLock::new(|| {
+                            Regex::new("(?i-u)(?:version|build|revision|firmware|release)$").expect("a regex")
+                        });
+                        let small = text.iter().take_while(|byte| byte.is_ascii_digit()).count() < 3;
+                        let key = keys.last().map(super::context::name_of).unwrap_or_default();
+                        let named = matches!(key.as_slice(), b"v" | b"ver") || NAMES.is_match(&key);
+                        pattern.is_dotted && range.len() == text.len() && small && named
+                    };
+                    !range.is_empty()
+                        && !is_stand_in(&text[range.clone()])
+                        && valid
+                        && near()
+                        && !is_version()
                 };
                 match value.filter(counts) {
                     Some(range) => {

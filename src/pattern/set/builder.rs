@@ -91,6 +91,7 @@ impl Builder {
             name: spec.name.clone(),
             class: class?,
             validate: validate?,
+            is_dotted: spec.validate.as_deref() == Some("ipv4"),
             context: context?,
             reach,
             first: need::first(&hir),

@@ -276,7 +276,7 @@ static VALUES: [u8; 256] = {
 
 /// True if text, gzip or zlib may begin so: no control character, and above ASCII only what UTF-8 allows.
 fn may_begin(three: [u8; 3]) -> bool {
-    let plain = |byte: u8| matches!(byte, 0x20..=0x7e | b'\t' | b'\n' | b'\r');
+    let plain = |byte: u8| matches!(byte, 0x20..=0x7e | b'\t' | b'\n' | b'\r' | 0x1b);
     let goes_on = |byte: u8| byte & 0xc0 == 0x80;
     match three {
         [0x1f, 0x8b, _] | [0x78, _, _] => true,
@@ -368,14 +368,15 @@ fn said(letters: &[u8], url: Option<bool>, room: u64) -> Said {
     Said::Text(Some(plain), Packing::None)
 }
 
-/// How many bytes from the start on are text: UTF-8 without control characters other than blanks. A
+/// How many bytes from the start on are text: UTF-8 without control characters other than blanks and the one that begins a colour. A
 /// character that the end cuts counts if `cut` says so.
 pub(super) fn text_up_to(bytes: &[u8], cut: bool) -> usize {
     let (valid, is_cut) = match std::str::from_utf8(bytes) {
         Ok(_) => (bytes.len(), false),
         Err(error) => (error.valid_up_to(), error.error_len().is_none()),
     };
-    let is_control = |byte: &u8| (*byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7f;
+    let is_control =
+        |byte: &u8| (*byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b)) || *byte == 0x7f;
     match bytes[..valid].iter().position(is_control) {
         Some(control) => control,
         None if cut && is_cut => bytes.len(),

@@ -14,11 +14,16 @@
 //! | Ruby, `inspect` | `{:email=>"x", "n" => "y"}`, `{email: "x"}` |
 //! | Go, `%+v` | `{Email:x Name:y}`, `map[email:x]` |
 //! | PHP, `print_r`, `var_dump` | `[email] => x`, `["email"]=> string(1) "x"` |
+//! | Lua, JavaScript | `["email"] = "x"`, `user["email"] = "x"` |
+//! | XML, HTML | see `written` |
 //! | PHP, `serialize` | `a:1:{s:5:"email";s:1:"x";}`, `email\|s:1:"x";` |
+//!
+//! Pairs that nothing joins, as those of XML, are in `written`.
 //!
 //! PHP writes lengths in front of strings; [`php_strings`] finds them again when a string has changed.
 
 mod php;
+mod written;
 
 pub use php::{PhpString, php_strings};
 
@@ -106,7 +111,7 @@ pub fn may_hold(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
         let end = at - decor;
         let key = text[..end].iter().rev().take(KEY_BYTES_MAX).take_while(|byte| of_key(**byte)).count();
         key > 0 && is_named(&text[end - key..end])
-    })
+    }) || written::may_hold(text, &mut is_named)
 }
 
 /// Letters of a key that is not quoted, brackets of `user[email]` among them.
@@ -197,6 +202,7 @@ impl<'t> Reader<'t> {
                     None
                 }
                 b'"' | b'\'' | b'`' => self.quote(),
+                b'<' => self.element_of_markup(),
                 b',' => {
                     self.at += 1;
                     self.at_element = true;
@@ -238,10 +244,14 @@ impl<'t> Reader<'t> {
         if bracket == b'[' {
             // A printed key may be spelled as a stand-in is: `[email] => x`.
             if key.is_none()
-                && (self.stack.len() > 1 || self.is_first(self.at))
+                && (self.stack.len() > 1
+                    || self.is_first(self.at)
+                    || matches!(self.text.get(self.at + 1), Some(b'"' | b'\'')))
                 && let Some((key, after)) = php::bracketed_key(self.text, self.at)
             {
-                return self.value(key, after, Joint::Line, true);
+                let is_print_r = self.text[after - 1] == b'>';
+                let joint = if is_print_r { Joint::Line } else { Joint::Equals };
+                return self.value(key, after, joint, is_print_r);
             }
             if let Some(end) = stand_in_end(self.text, self.at) {
                 self.at = end;
@@ -292,6 +302,21 @@ impl<'t> Reader<'t> {
         self.at += 1;
         self.at_element = false;
         None
+    }
+
+    /// An element of XML or HTML that says what it holds; a tag without that is read on.
+    fn element_of_markup(&mut self) -> Option<Event> {
+        self.at_element = false;
+        match written::element(self.text, self.at) {
+            Some(pair) => {
+                self.at = pair.after;
+                Some(Event::Value { key: Some(pair.key), value: Value::Raw(pair.value) })
+            }
+            None => {
+                self.at += 1;
+                None
+            }
+        }
     }
 
     /// `'key':`, `"key" =>`: the key and what follows its joint.
@@ -383,8 +408,16 @@ impl<'t> Reader<'t> {
             Some(b'"' | b'\'' | b'`') if typed <= at + prefix => {
                 let (range, after) = self.quoted(typed);
                 self.at = after;
+                if self.text[key.clone()].eq_ignore_ascii_case(b"name")
+                    && let Some(part) = written::part(self.text, range.end)
+                {
+                    self.at = part.end;
+                    return Some(Event::Value { key: Some(range), value: Value::Raw(part) });
+                }
                 return Some(Event::Value { key: Some(key), value: Value::Quoted(range) });
             }
+            // `key: {{ .Values.key }}`: a template, which holds nothing yet.
+            Some(b'{') if self.text[typed..].starts_with(b"{{ ") => return None,
             Some(byte @ (b'{' | b'[' | b'(')) => {
                 self.at = typed;
                 return self.open(*byte, Some(key));
@@ -561,7 +594,9 @@ fn type_prefix(text: &[u8], at: usize) -> Option<usize> {
     let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'\\');
     let name = text[at + pointer..].iter().take(KEY_BYTES_MAX).take_while(of_name).count();
     let end = at + pointer + name;
-    if name > 0 && matches!(text.get(end), Some(b'{' | b'[')) {
+    // What is looked up is a name in source code: `os.environ["X"]`.
+    let is_looked_up = text.get(end) == Some(&b'[') && text[at..end].contains(&b'.');
+    if name > 0 && matches!(text.get(end), Some(b'{' | b'[')) && !is_looked_up {
         return Some(end);
     }
     let starts = |words: &[&[u8]]| words.iter().any(|word| text[at..end].ends_with(word));

@@ -30,6 +30,8 @@ pub(crate) enum Layer {
     Html,
     /// The escapes between the quotes of a printed string.
     Quoted,
+    /// What colours text on a terminal (ECMA-48, 5.4); it reads as a blank.
+    Colour,
 }
 
 /// A decoded text with its way back. Reused between texts.
@@ -63,6 +65,7 @@ impl View {
                 Layer::Percent => memchr::memchr(b'%', rest),
                 Layer::Form => memchr::memchr2(b'%', b'+', rest),
                 Layer::Html => memchr::memchr(b'&', rest),
+                Layer::Colour => memchr::memchr(0x1b, rest),
             };
             let run = plain.unwrap_or(rest.len());
             self.text.extend_from_slice(&rest[..run]);
@@ -76,6 +79,7 @@ impl View {
                 Layer::Percent | Layer::Form => percent(&encoded[at..], &mut self.text),
                 Layer::Html => html::reference(&encoded[at..], &mut self.text),
                 Layer::Quoted => quoted::escape(&encoded[at..], &mut self.text),
+                Layer::Colour => colour(&encoded[at..], &mut self.text),
             };
             let decoded_len = self.text.len() - decoded;
             if self.text[decoded..] != encoded[at..at + encoded_len] {
@@ -181,6 +185,29 @@ fn percent(bytes: &[u8], text: &mut Vec<u8>) -> usize {
     }
 }
 
+/// Longest control sequence that is read: three colours of five numbers each and their punctuation.
+const COLOUR_BYTES_MAX: usize = 64;
+
+/// True if text is coloured for a terminal.
+pub(crate) fn holds_colour(text: &[u8]) -> bool {
+    memchr::memchr_iter(0x1b, text).any(|at| colour_bytes(&text[at..]).is_some())
+}
+
+/// How long the control sequence is that `bytes` begin with: `ESC [`, numbers, and the letter for a colour or a cleared line.
+fn colour_bytes(bytes: &[u8]) -> Option<usize> {
+    let numbers = bytes.strip_prefix(b"\x1b[")?;
+    let numbers =
+        numbers.iter().take(COLOUR_BYTES_MAX).take_while(|byte| matches!(byte, b'0'..=b'?')).count();
+    matches!(bytes.get(2 + numbers), Some(b'm' | b'K')).then_some(numbers + 3)
+}
+
+/// Reads a control sequence at the start of `bytes`, appends a blank, returns how many were used.
+fn colour(bytes: &[u8], text: &mut Vec<u8>) -> usize {
+    let used = colour_bytes(bytes);
+    text.push(if used.is_some() { b' ' } else { 0x1b });
+    used.unwrap_or(1)
+}
+
 /// Writes a stand-in in a layer's spelling.
 pub(crate) fn write(layer: Layer, plain: &[u8], out: &mut Vec<u8>) {
     match layer {
@@ -188,6 +215,7 @@ pub(crate) fn write(layer: Layer, plain: &[u8], out: &mut Vec<u8>) {
         Layer::Percent | Layer::Form => write_percent(plain, out),
         Layer::Html => html::write(plain, out),
         Layer::Quoted => quoted::write(plain, out),
+        Layer::Colour => out.extend_from_slice(plain),
     }
 }
 

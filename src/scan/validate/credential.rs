@@ -23,11 +23,67 @@ const EMPTY_WORDS: &[&[u8]] = &[
     b"expired",
     b"unset",
     b"empty",
+    b"boolean",
+    b"number",
+    b"bytes",
+    b"secretstr",
+    b"punc",
 ];
+
+/// What words of a sentence or of source code follow a name with: `Password: must contain a digit`, `token = await read()`.
+const SENTENCE_WORDS: &[&[u8]] = &[
+    b"await",
+    b"cannot",
+    b"does",
+    b"expected",
+    b"from",
+    b"have",
+    b"must",
+    b"should",
+    b"that",
+    b"this",
+    b"token",
+    b"when",
+    b"will",
+    b"with",
+];
+
+/// What names in source code begin with that say where a value comes from.
+const CODE_ROOTS: &[&[u8]] = &[
+    b"args",
+    b"cfg",
+    b"config",
+    b"ctx",
+    b"env",
+    b"opts",
+    b"options",
+    b"os",
+    b"params",
+    b"process",
+    b"props",
+    b"req",
+    b"request",
+    b"self",
+    b"settings",
+    b"this",
+];
+
+/// Names of schemes that stand before what proves who asks.
+const SCHEMES: &[&[u8]] = &[b"bearer ", b"basic ", b"token ", b"apikey "];
 
 /// True unless the value is a placeholder, a word that says there is none, or a key that is public.
 pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     let value = &text[candidate.clone()];
+    let named =
+        |scheme: &&[u8]| value.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
+    if let Some(scheme) = SCHEMES.iter().find(|scheme| named(scheme)) {
+        let rest = candidate.start + scheme.len()..candidate.end;
+        let rest = text[rest].trim_ascii();
+        return !rest.is_empty() && !is_placeholder(rest);
+    }
+    if is_placeholder(value) || is_code(text, &candidate) {
+        return false;
+    }
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
     let bare = trimmed(bare, b"<>{}$_\\\"'!?.`");
     !(bare.is_empty()
@@ -38,11 +94,72 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
         || crate::scan::is_stand_in(value))
 }
 
+/// `$TOKEN`, `${DB_PASSWORD}`, `<token>`, `{{`: what will be put there, not what was.
+fn is_placeholder(value: &[u8]) -> bool {
+    let is_name =
+        |name: &[u8]| name.len() > 2 && name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    match value {
+        [b'$', b'{', name @ ..] => is_name(name.strip_suffix(b"}").unwrap_or(name)),
+        [b'$', name @ ..] => is_name(name),
+        [b'<', name @ .., b'>'] => name.iter().all(|byte| byte.is_ascii_lowercase() || b"_- ".contains(byte)),
+        [b'{', b'{', ..] => true,
+        _ => false,
+    }
+}
+
+/// A name, call or type of source code: `os.environ[`, `getpass.getpass(`, `token or`, `Option<String>`, `await read()`.
+///
+/// LEAK: only shapes that nobody chooses for a secret: a word that is called, one that begins as programs name their settings, the name of the
+/// key itself, a word of a sentence that goes on.
+fn is_code(text: &[u8], candidate: &Range<usize>) -> bool {
+    let value = &text[candidate.clone()];
+    let (head, rest) = (&text[..candidate.start], &text[candidate.end..]);
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
+    let is_name = !value[0].is_ascii_digit() && value.iter().all(of_name);
+    let root = value.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let is_member = root.len() < value.len() && CODE_ROOTS.contains(&root);
+    let goes_on = matches!(rest, [b' ', next, ..] if next.is_ascii_alphabetic());
+    let name = head.trim_ascii_end();
+    let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name).trim_ascii_end();
+    is_name
+        && (matches!(rest.first(), Some(b'('))
+            || is_member
+            || is_constant(value)
+            || (goes_on && SENTENCE_WORDS.contains(&value))
+            || (goes_on && name.len() > value.len() && name.ends_with(value)))
+        || value[0] == b'$'
+            && is_name
+            && value.get(1..).is_some_and(|value| !value.is_empty() && name.ends_with(value))
+        || is_type(value)
+        || head.trim_ascii_end().ends_with(b"{{")
+}
+
+/// `TokenType.EOF`: a constant of a type.
+fn is_constant(value: &[u8]) -> bool {
+    let Some(dot) = value.iter().position(|byte| *byte == b'.') else { return false };
+    let (kind, name) = (&value[..dot], &value[dot + 1..]);
+    let is_type =
+        kind.first().is_some_and(u8::is_ascii_uppercase) && kind.iter().all(u8::is_ascii_alphabetic);
+    is_type && name.len() > 1 && name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+}
+
+/// `Option<String>`, `Vec<u8`: a type with another one in it.
+fn is_type(value: &[u8]) -> bool {
+    let Some(open) = value.iter().position(|byte| *byte == b'<') else { return false };
+    let inner = value[open + 1..].strip_suffix(b">").unwrap_or(&value[open + 1..]);
+    let of_type = |byte: &u8| byte.is_ascii_alphanumeric() || b"_&".contains(byte);
+    value[0].is_ascii_uppercase()
+        && value[..open].iter().all(u8::is_ascii_alphabetic)
+        && inner.first().is_some_and(|byte| byte.is_ascii_uppercase() || *byte == b'&')
+        && inner.iter().all(of_type)
+}
+
 /// `PWD=/app` in a printed environment. In a connection string `;` stands before it, and then it is a password.
 ///
 /// SPEC: POSIX.1-2017, XBD 8.3: an absolute path.
 pub(crate) fn is_working_directory(head: &[u8], value: &[u8]) -> bool {
     let Some(head) = head.strip_suffix(b"PWD=") else { return false };
+    let head = head.strip_suffix(b"OLD").unwrap_or(head);
     let starts = matches!(head, [] | [.., b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\''] | [.., b'\\', b'n']);
     starts && value.starts_with(b"/")
 }
@@ -66,7 +183,8 @@ pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
     };
     let is_key = user.len() == 32 && user.iter().all(u8::is_ascii_hexdigit);
     let is_anybody = matches!(user, b"git" | b"hg" | b"svn");
-    !crate::scan::is_stand_in(value) && (!password.is_empty() || !(is_key || is_anybody))
+    let is_to_come = is_placeholder(password) && (user.is_empty() || is_placeholder(user));
+    !crate::scan::is_stand_in(value) && !is_to_come && (!password.is_empty() || !(is_key || is_anybody))
 }
 
 fn trimmed<'a>(mut value: &'a [u8], bytes: &[u8]) -> &'a [u8] {
@@ -96,7 +214,13 @@ mod tests {
             ("[credential]", false),
             ("********", false),
             ("None", false),
-            ("${PASSWORD}", true),
+            ("${PASSWORD}", false),
+            ("$DB_PASSWORD", false),
+            ("$ecret1", true),
+            ("<token>", false),
+            ("<T0ken>", true),
+            ("Option<String>", false),
+            ("Pa<Ss1>w", true),
             ("null", false),
             ("false!", false),
             ("null.", false),
@@ -108,16 +232,41 @@ mod tests {
     }
 
     #[test]
+    fn source_code_says_where_a_secret_comes_from() {
+        for (text, value, want) in [
+            ("password = os.environ[\"X\"]", "os.environ", false),
+            ("password = getpass.getpass()", "getpass.getpass", false),
+            ("token = await read()", "await", false),
+            ("token=await", "await", true),
+            ("self.token = token or ''", "token", false),
+            ("token: $token)", "$token", false),
+            ("key: {{ .Values.apiKey }}", ".Values.apiKey", false),
+            ("Authorization: Bearer $TOKEN", "Bearer $TOKEN", false),
+            ("Authorization: Bearer a1b2c3", "Bearer a1b2c3", true),
+            ("Password: must contain", "must", false),
+            ("invalid token: TokenType.EOF", "TokenType.EOF", false),
+            ("password=Correct.horse", "Correct.horse", true),
+            ("Authorization: 'Bearer ' + token", "Bearer ", false),
+            ("password=correct.horse", "correct.horse", true),
+            ("password=self.made1", "self.made1", false),
+        ] {
+            let start = text.rfind(value).expect("the value is part of the text");
+            assert_eq!(secret_value(text.as_bytes(), start..start + value.len()), want, "{text}");
+        }
+    }
+
+    #[test]
     fn a_working_directory_is_no_password() {
         for (text, want) in [
             ("PWD=/app", false),
             ("LANG=C\nPWD=/srv/app", false),
             ("LANG=C\\nPWD=/srv/app", false),
+            ("PWD=/app\nOLDPWD=/srv/app", false),
             ("PWD=app1", true),
             ("pwd=/app", true),
             ("UID=app;PWD=/x1y2", true),
         ] {
-            let start = text.find("/").or(text.find("app1")).expect("a value is there");
+            let start = text.rfind("=/").map(|at| at + 1).or(text.find("app1")).expect("a value is there");
             assert_eq!(secret_value(text.as_bytes(), start..text.len()), want, "{text}");
         }
     }
@@ -128,6 +277,9 @@ mod tests {
         for (value, want) in [
             (key.to_owned(), false),
             (format!("{key}:s3cret"), true),
+            ("$USER:${DB_PASS}".to_owned(), false),
+            ("jane:$ecret1".to_owned(), true),
+            ("jane:$PASS".to_owned(), true),
             ("jane:pw".to_owned(), true),
             ("git".to_owned(), false),
             ("git:pw".to_owned(), true),

@@ -27,6 +27,9 @@ const NUMBERED: &[&[u8]] = &[
     b"driver",
     b"oid",
     b"snmp",
+    b"jdk",
+    b"jre",
+    b"sdk",
     b"assemblyversion",
     b"fileversion",
 ];
@@ -49,6 +52,22 @@ const STAGES: &[&[u8]] = &[
     b"node",
 ];
 
+/// Words that a key ends in whose value is a version, if it can be one.
+const VERSIONED: &[&[u8]] = &[b"version", b"build", b"revision", b"firmware", b"release"];
+
+/// True for a key that says that its value is a version: `app.version`, `osBuild`, `v`.
+pub(crate) fn names_version(key: &[u8]) -> bool {
+    let ends = |word: &&[u8]| {
+        key.len().checked_sub(word.len()).is_some_and(|start| key[start..].eq_ignore_ascii_case(word))
+    };
+    matches!(key, b"v" | b"ver") || VERSIONED.iter().any(|word| ends(&word))
+}
+
+/// True for numbers with dots of which the first is as small as those of versions.
+pub(crate) fn is_small(text: &[u8]) -> bool {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count() < 3
+}
+
 /// True for four octets that are somebody's address.
 ///
 /// Refused: an octet over 255; `n.0.0.0`, `0.n.n.n` and loopback, which name nobody (RFC 1122, 3.2.1.3); a number announced as a
@@ -64,6 +83,7 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
         || is_joined(text, &candidate)
         || is_numbered(word_before(text, candidate.start), octets)
         || is_staged(&text[candidate.end..])
+        || is_packaged(text, &candidate, octets)
         || is_product_version(text, candidate.start, octets)
         || is_object_identifier(text, &candidate))
 }
@@ -120,6 +140,63 @@ fn octets(text: &[u8]) -> Option<[u8; 4]> {
     parts.next().is_none().then_some(octets)
 }
 
+/// Ends of files that are named after their version.
+const PACKAGES: &[&[u8]] = &[
+    b".jar",
+    b".war",
+    b".deb",
+    b".rpm",
+    b".apk",
+    b".ipa",
+    b".whl",
+    b".gem",
+    b".tgz",
+    b".tar",
+    b".zip",
+    b".dll",
+    b".exe",
+    b".msi",
+    b".dmg",
+    b".pkg",
+    b".so",
+    b".nupkg",
+    b"-py2",
+    b"-py3",
+    b"-cp3",
+    b"-SNAPSHOT",
+];
+
+/// `foo-1.2.3.4.jar`, `libfoo.so.1.2.3.4`, `foo>=1.2.3.4`, `foo==1.2.3.4`, `release-1.2.3.4`: what a package and its file are called.
+///
+/// LEAK: only small first numbers, and no `==` behind a name that an address may have.
+fn is_packaged(text: &[u8], candidate: &Range<usize>, octets: [u8; 4]) -> bool {
+    let (head, rest) = (&text[..candidate.start], &text[candidate.end..]);
+    let is_file = head.ends_with(b"-") || head.ends_with(b"_");
+    let ends = |end: &&[u8]| {
+        let next = rest.strip_prefix(*end);
+        next.is_some_and(|next| end[0] == b'-' || !next.first().is_some_and(u8::is_ascii_alphanumeric))
+    };
+    let named = |word: &&[u8]| head.strip_suffix(b"-").is_some_and(|head| ends_in(head, word));
+    let compared = [&b">="[..], b"<=", b"~="].iter().any(|sign| head.ends_with(sign));
+    let is_pinned = || {
+        let name = head.strip_suffix(b"==").unwrap_or_default();
+        let letters =
+            name.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte)).count();
+        let name = &name[name.len() - letters..];
+        letters > 2 && !JOINED.iter().any(|known| ends_in(name, known))
+    };
+    octets[0] < 100
+        && (is_file && PACKAGES.iter().any(ends)
+            || head.ends_with(b".so.")
+            || compared
+            || is_pinned()
+            || [&b"release"[..], b"version", b"build"].iter().any(named))
+}
+
+fn ends_in(text: &[u8], word: &[u8]) -> bool {
+    text.len().checked_sub(word.len()).is_some_and(|start| text[start..].eq_ignore_ascii_case(word))
+}
+
 /// `-dev` and the like behind the candidate, as a word of its own.
 fn is_staged(behind: &[u8]) -> bool {
     let Some(rest) = behind.strip_prefix(b"-") else { return false };
@@ -143,7 +220,13 @@ fn is_product_version(text: &[u8], start: usize, octets: [u8; 4]) -> bool {
         && !name.contains(&b'.')
         && octets[0] < 10
         && octets.iter().all(|octet| *octet < 100);
-    (octets[3] == 0 || is_release)
+    // `Electron/31.0.2.1`: what is built on a browser counts as it does, and writes no minor number.
+    let is_built = name.first().is_some_and(u8::is_ascii_uppercase)
+        && name.iter().all(u8::is_ascii_alphabetic)
+        && octets[0] < 100
+        && octets[1] == 0
+        && led_by.is_none_or(|byte| byte == b' ');
+    (octets[3] == 0 || is_release || is_built)
         && name.first().is_some_and(u8::is_ascii_alphabetic)
         && led_by.is_none_or(|byte| b" \t\n\"'([{<>;,:=|`".contains(&byte))
 }
@@ -207,6 +290,16 @@ mod tests {
             ("100%192.0.2.7", "192.0.2.7", false),
             ("% 192.0.2.7", "192.0.2.7", true),
             ("Shop/4.12.0.3 (Android 14)", "4.12.0.3", false),
+            ("Chrome/126.0.0.0 Electron/31.0.2.1", "31.0.2.1", false),
+            ("gw/31.0.2.1", "31.0.2.1", true),
+            ("foo-1.2.3.4.jar", "1.2.3.4", false),
+            ("pkg-1.2.3.4-py3-none-any.whl", "1.2.3.4", false),
+            ("libfoo.so.1.2.3.4", "1.2.3.4", false),
+            ("pkg>=1.2.3.4,<2", "1.2.3.4", false),
+            ("pkg==1.2.3.4", "1.2.3.4", false),
+            ("ip.addr==10.1.2.3", "10.1.2.3", true),
+            ("a-10.1.2.3.example.com", "10.1.2.3", true),
+            ("release-1.2.3.4", "1.2.3.4", false),
             ("{Shop/4.12.0.3}", "4.12.0.3", false),
             ("Shop/192.0.2.7", "192.0.2.7", true),
             ("example.com/10.1.2.3:80", "10.1.2.3", true),

@@ -13,6 +13,7 @@ mod home;
 mod iban;
 mod identity;
 mod ipv4;
+pub(crate) use ipv4::{is_small, names_version};
 mod ipv6;
 mod phone;
 mod public_key;

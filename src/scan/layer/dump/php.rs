@@ -130,15 +130,22 @@ pub(super) fn bracketed_key(text: &[u8], at: usize) -> Option<(Range<usize>, usi
     let close = inside.iter().position(|byte| *byte == b']')?;
     let after = at + 2 + close;
     let blanks = text[after..].iter().take(GAP_BYTES_MAX).take_while(|byte| **byte == b' ').count();
-    text[after + blanks..].strip_prefix(b"=>")?;
+    // `["email"] = "x"` is Lua, and JavaScript behind the name of an object.
+    let assigns = matches!(text[after + blanks..], [b'=', next, ..] if next != b'=')
+        && matches!(inside[0], b'"' | b'\'');
+    let joint = if text[after + blanks..].starts_with(b"=>") { 2 } else { usize::from(assigns) };
+    if joint == 0 {
+        return None;
+    }
     let (mut start, mut end) = (at + 1, at + 1 + close);
-    if text[start] == b'"' {
+    if matches!(text[start], b'"' | b'\'') {
+        let quote = text[start];
         start += 1;
-        end = start + text[start..end].iter().position(|byte| *byte == b'"')?;
+        end = start + text[start..end].iter().position(|byte| *byte == quote)?;
     } else if let Some(colon) = text[start..end].iter().position(|byte| *byte == b':') {
         end = start + colon;
     }
-    Some((start..end, after + blanks + 2))
+    Some((start..end, after + blanks + joint))
 }
 
 /// `string(5) "email"` of `var_dump`: the bytes between the quotes.

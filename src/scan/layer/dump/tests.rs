@@ -79,6 +79,21 @@ fn printed_structures_are_read() {
         ("email|s:1:\"x\";n|i:4;user|s:3:\"y;z\";", "email=x user=y;z"),
         // Elements without keys, where they are asked for.
         ("{all: [a, 'b', c]} all=[d e]", "{ all[ =a =b =c } } all[ =d }"),
+        // Lua and JavaScript.
+        ("{ [\"email\"] = \"x\", ['n'] = 4 }", "{ email=x n=4 }"),
+        ("window.user[\"email\"] = \"x\"; a[\"b\"] == 1", "email=x [ } }"),
+        // XML and HTML.
+        ("<row><email>x</email><n>3</n></row>", "email=x n=3"),
+        ("<m:Email a=\"b\"> x y </m:Email>", "Email=x y"),
+        ("<add key=\"email\" value=\"x\" /> n=1", "email=x n=1"),
+        ("<input value='x' type=text name='email'>", "email=x"),
+        ("<key>email</key>\n<string>x</string>", "email=x"),
+        ("<entry key=\"email\">x</entry><setting name=\"n\"><value>4</value></setting>", "email=x n=4"),
+        ("<br/>a < b, c > d <a href=\"x\"> <b></b>", "href=x"),
+        ("form-data; name=\"email\"\r\n\r\nx y\r\n--z", "email=x y"),
+        ("form-data; name=\"email\"; filename=\"a\"\r\n\r\nx", "name=email filename=a"),
+        ("key: {{ .Values.key }}", "{ { } }"),
+        ("secret = os.environ[\"X\"]", "secret=os.environ"),
         // What is redacted is passed over.
         ("prompt=[prompt chars=2 words=1] n=1", "n=1"),
         ("[email] [x=1]", "[ x=1 }"),
