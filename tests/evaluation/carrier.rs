@@ -131,6 +131,12 @@ const LINES: &[Line] = &[
     ("JSON spaced", "{\n  \"n\": 3,\n  \"ref\": \"", &[JsonUnicode], "\"\n}"),
     ("HTML text", "<p>Ref <b>", &[Html], "</b> open</p>"),
     ("template", "Hello ${ref:-", &[], "}"),
+    ("terminal", "\u{1b}[31mrefused\u{1b}[0m \u{1b}[1m", &[], "\u{1b}[0m again"),
+    ("JSON member", "\"ref\": \"", &[Json], "\","),
+    ("Ruby pair", "\"ref\" => \"", &[Json], "\","),
+    ("Lua", "[\"ref\"] = \"", &[Json], "\";"),
+    ("property list", "<key>ref</key>\n<string>", &[Html], "</string>"),
+    ("form part", "Content-Disposition: form-data; name=\"ref\"\r\n\r\n", &[], "\r\n--x--"),
     ("comment", "// see ", &[], " for why"),
     ("at the end", "last seen at host ", &[], ""),
 ];

@@ -301,7 +301,9 @@ pub(crate) fn readings(text: &[u8], depth: usize) -> Vec<Vec<u8>> {
 
 /// Of random bytes one in eight is a control character; of a text hardly any.
 fn is_text(bytes: &[u8]) -> bool {
-    let controls = bytes.iter().filter(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()).count();
+    // A terminal's colours begin with one.
+    let is_control = |byte: &&u8| byte.is_ascii_control() && !byte.is_ascii_whitespace() && **byte != 0x1b;
+    let controls = bytes.iter().filter(is_control).count();
     controls * 16 <= bytes.len()
 }
 
