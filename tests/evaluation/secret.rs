@@ -218,7 +218,7 @@ pub(crate) fn secret(random: &mut Random) -> Plant {
     }
 }
 
-/// A token that its own first characters tell; of Airtable's there are three, which the packs do not look for alone.
+/// A token that its own first characters tell; of Airtable's there are three, which events leave out.
 pub(crate) fn prefixed(random: &mut Random) -> Plant {
     loop {
         let plant = token(random);
