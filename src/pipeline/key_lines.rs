@@ -78,7 +78,7 @@ fn trimmed(line: &[u8]) -> Range<usize> {
 /// `Proc-Type: 4,ENCRYPTED`, `Comment: k`.
 fn is_header(text: &[u8]) -> bool {
     let name = text.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'-').count();
-    (4..=20).contains(&name) && text[name..].starts_with(b": ")
+    (4..=20).contains(&name) && text[0].is_ascii_uppercase() && text[name..].starts_with(b": ")
 }
 
 fn last_word(line: &[u8], text: Range<usize>) -> Range<usize> {

@@ -322,7 +322,7 @@ mod tests {
             [Scope::Any, Scope::Sentry, Scope::EnvelopeHeader, Scope::UserReport, Scope::Replay, Scope::Query]
         {
             let bytes = plan.fields(scope).table_bytes();
-            assert!(bytes < 640 << 10, "{scope:?}: {bytes} bytes");
+            assert!(bytes < 768 << 10, "{scope:?}: {bytes} bytes");
         }
     }
 

@@ -81,7 +81,7 @@ fn printed_structures_are_read() {
         ("{all: [a, 'b', c]} all=[d e]", "{ all[ =a =b =c } } all[ =d }"),
         // Lua and JavaScript.
         ("{ [\"email\"] = \"x\", ['n'] = 4 }", "{ email=x n=4 }"),
-        ("window.user[\"email\"] = \"x\"; a[\"b\"] == 1", "email=x [ } }"),
+        ("window.user[\"email\"] = \"x\"; a[\"b\"] == 1", "email=x [ =b }"),
         // XML and HTML.
         ("<row><email>x</email><n>3</n></row>", "email=x n=3"),
         ("<m:Email a=\"b\"> x y </m:Email>", "Email=x y"),
