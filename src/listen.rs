@@ -22,11 +22,14 @@ use hyper_util::server::conn::auto;
 use peers::Peers;
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::coop::unconstrained;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Bound of the buffer that an HTTP/1.1 connection reads and writes through. The longest head that the gate
@@ -49,12 +52,29 @@ const H2_OWN_RESETS_MAX: usize = 500;
 const H2_SEND_BUFFER_BYTES_MAX: usize = 64 << 10;
 /// HTTP/2 PING after this much silence; the connection is closed if none comes back in half of it.
 const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
+/// Connections that the kernel accepts for us while we are busy. The kernel's own bound (`net.core.somaxconn`, mostly as much) holds as well.
+const BACKLOG: u32 = 4_096;
+/// Connections that are accepted in one turn: more than come between two, also when there is more to do than can be done. Left to the
+/// runtime it would be some 60, and the others would not get as far as to be told that there is too much.
+const ACCEPTS_A_TURN: u32 = 1_024;
 /// Pause after a failed accept, above all when file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often the end of a shutdown is looked for.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
 /// In which what was broken off at the end of a shutdown is counted.
 const COUNT_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// Opens a port.
+///
+/// # Errors
+/// It is taken, or may not be.
+pub fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of the process before us may still be ending.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves connections until `drain` begins, then finishes what is in flight.
 ///
@@ -106,11 +126,18 @@ async fn accept_all(
 ) {
     let peers = Peers::new(settings.limits.connections_per_peer_max);
     let mut fails = false;
+    let mut accepted = 0;
     loop {
-        let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
-        match listener.port.accept().await {
+        if accepted == ACCEPTS_A_TURN {
+            yield_now().await;
+            accepted = 0;
+        }
+        let slot = unconstrained(Arc::clone(slots).acquire_owned()).await;
+        let slot = slot.expect("the semaphore is never closed");
+        match unconstrained(listener.port.accept()).await {
             Ok((stream, peer)) => {
                 fails = false;
+                accepted += 1;
                 let peer = peers.as_ref().map(|peers| peers.enter(peer.ip()));
                 if let Some(None) = peer {
                     // The socket closes here: an answer would cost a handshake of TLS first.

@@ -182,8 +182,8 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
     let has_inbox = routes.iter().any(|route| matches!(route.upstream, Upstream::Inbox(_)));
     let listen = &ready.config.listen;
     let mut inherited = ListenFd::from_env();
-    let ingest = bind(listen.ingest, "listen.ingest", inherit(&mut inherited, INHERITED_INGEST)?).await?;
-    let admin = bind(listen.admin, "listen.admin", inherit(&mut inherited, INHERITED_ADMIN)?).await?;
+    let ingest = bind(listen.ingest, "listen.ingest", inherit(&mut inherited, INHERITED_INGEST)?)?;
+    let admin = bind(listen.admin, "listen.admin", inherit(&mut inherited, INHERITED_ADMIN)?)?;
     let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
     let mut infos: Vec<RouteInfo> = ready.config.routes.iter().map(route_info).collect();
     // Without a file, each path of OTLP is a route of the same name.
@@ -335,7 +335,7 @@ fn inherit(inherited: &mut ListenFd, nth: usize) -> Result<Option<std::net::TcpL
 }
 
 /// Takes the inherited socket, whatever its address is, or opens one.
-async fn bind(
+fn bind(
     address: SocketAddr,
     key: &str,
     inherited: Option<std::net::TcpListener>,
@@ -347,7 +347,7 @@ async fn bind(
             Exit::Io
         });
     }
-    TcpListener::bind(address).await.map_err(|error| {
+    listen::open(address).map_err(|error| {
         tell(&match error.kind() {
             io::ErrorKind::AddrInUse => {
                 format!("{address} is in use by another process; end it, or set `{key}` to another port")
