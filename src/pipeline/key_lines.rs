@@ -56,7 +56,14 @@ fn begins(line: &[u8]) -> bool {
     let rest = &line[at + b"PRIVATE KEY".len()..];
     let rest = rest.strip_prefix(b" BLOCK").unwrap_or(rest);
     memmem::find(&line[..at], b"--BEGIN ").or(memmem::find(&line[..at], b"- BEGIN ")).is_some()
-        && rest.iter().all(|byte| byte.is_ascii_whitespace() || b"-\"'\\+,".contains(byte))
+        && ends_line(rest)
+}
+
+/// True for what may stand behind the beginning of a key: dashes, and how a string of source code ends.
+fn ends_line(rest: &[u8]) -> bool {
+    let is_break = |at: usize| matches!(rest[..=at], [.., b'\\', b'n' | b'r']);
+    let mut places = rest.iter().enumerate();
+    places.all(|(at, byte)| byte.is_ascii_whitespace() || b"-\"'\\+,".contains(byte) || is_break(at))
 }
 
 /// `Private-Lines: 14` of PuTTY.

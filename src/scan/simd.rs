@@ -41,7 +41,7 @@ pub(crate) struct Masks {
     pub(crate) alnum: u64,
     /// `u`, `/`: behind a backslash, what hides a byte that a literal may hold.
     pub(crate) escape: u64,
-    /// `=`, `;`, `|`: what stands behind a name in some printed structure.
+    /// `=`, `;`, `|`, `>`: what stands behind a name in some printed structure.
     pub(crate) equals: u64,
     /// A blank, `-`, `.` or `/`: what may part the digits of a number.
     pub(crate) separator: u64,
@@ -653,7 +653,7 @@ mod avx512 {
             hex: digit | between(folded, b'a', 5),
             alnum: digit | between(folded, b'a', 25),
             escape: is(b'u') | slash,
-            equals: is(b'=') | is(b';') | is(b'|'),
+            equals: is(b'=') | is(b';') | is(b'|') | is(b'>'),
             separator: is(b' ') | dash | dot | slash,
             joiner: is(b'+') | is(b'_') | dash | slash,
             high: _mm512_movepi8_mask(bytes),

@@ -93,7 +93,7 @@ fn printed_structures_are_read() {
         ("form-data; name=\"email\"\r\n\r\nx y\r\n--z", "email=x y"),
         ("form-data; name=\"email\"; filename=\"a\"\r\n\r\nx", "name=email filename=a"),
         ("key: {{ .Values.key }}", "{ { } }"),
-        ("secret = os.environ[\"X\"]", "secret=os.environ"),
+        ("secret = os.environ[\"X\"]", "secret=os.environ [ =X }"),
         // What is redacted is passed over.
         ("prompt=[prompt chars=2 words=1] n=1", "n=1"),
         ("[email] [x=1]", "[ x=1 }"),
