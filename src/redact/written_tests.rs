@@ -1,4 +1,4 @@
-//! Line breaks and tabs that a text writes out, as logs and printed strings do: the embedded packs, through the whole engine.
+//! Line breaks and tabs that a text writes out, and colours of terminals: the embedded packs, through the whole engine.
 
 use super::{ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber};
 use crate::pattern::{PatternSet, embedded};
@@ -57,4 +57,20 @@ fn what_only_looks_like_a_line_break_stays() {
         r#"{"m":"version\\n1.2.3"}"#,
     ];
     check(ItemFormat::Json, &same.map(|item| (item, item)));
+}
+
+/// A control character may stand in a string as it is, above all in a document that a layer hides: nothing else in the string was a place
+/// to look, since no word begins behind a colour's last letter.
+#[test]
+fn what_stands_behind_a_colour_is_found_however_it_is_written() {
+    let token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    let case = |head: &str, tail: &str| (format!("{head}{token}{tail}"), format!("{head}[credential]{tail}"));
+    let cases = [
+        case("{\"m\":\"a \x1b[1m", "\x1b[0m b\"}"),
+        case(r#"{"m":"a \u001b[1m"#, r#"\u001b[0m b"}"#),
+        case(r#"{"m":"{\"n\":\"&#27;&#91;1m"#, r#"&#27;&#91;0m\"}"}"#),
+        case(r#"{"m":"&#123;&#34;n&#34;:&#34;&#x1b;&#91;1m"#, r#"&#27;&#91;0m&#34;&#125;"}"#),
+    ];
+    let cases = cases.each_ref().map(|(item, want)| (item.as_str(), want.as_str()));
+    check(ItemFormat::Json, &cases);
 }

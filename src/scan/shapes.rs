@@ -21,7 +21,7 @@ pub(crate) struct Batch {
     backslash: Row,
     colon: Row,
     dot: Row,
-    at: Row,
+    alone: Row,
     percent: Row,
     digit: Row,
     hex: Row,
@@ -125,7 +125,7 @@ impl Batch {
         self.backslash[i] = masks.backslash;
         self.colon[i] = masks.colon;
         self.dot[i] = masks.dot;
-        self.at[i] = masks.at;
+        self.alone[i] = masks.alone;
         self.percent[i] = masks.percent;
         self.digit[i] = masks.digit;
         self.hex[i] = masks.hex;
@@ -187,7 +187,7 @@ impl Batch {
             .or(L::before::<1>(&self.ampersand, i).and(L::at(&self.hash, i)));
         // The third dot of `1.22.333.`.
         let dotted = L::at(&self.dot, i).and(led::<L>(&self.digit, &self.dot_pair, i, 3));
-        let sure = L::at(&self.at, i).or(hidden).or(dotted).or(self.colons(i));
+        let sure = L::at(&self.alone, i).or(hidden).or(dotted).or(self.colons(i));
         sure.put(&mut self.sure, i);
 
         // A letter behind a backslash is an escape, and the next byte begins a word whatever it was.

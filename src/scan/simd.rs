@@ -29,8 +29,8 @@ pub(crate) struct Masks {
     pub(crate) colon: u64,
     /// `.`
     pub(crate) dot: u64,
-    /// `@`
-    pub(crate) at: u64,
+    /// `@`, and the byte that begins what colours a text: looked at wherever they stand.
+    pub(crate) alone: u64,
     /// `%`
     pub(crate) percent: u64,
     /// `0`-`9`
@@ -308,7 +308,7 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
         masks.backslash |= bit(byte == b'\\');
         masks.colon |= bit(byte == b':');
         masks.dot |= bit(byte == b'.');
-        masks.at |= bit(byte == b'@');
+        masks.alone |= bit(matches!(byte, b'@' | 0x1b));
         masks.percent |= bit(byte == b'%');
         masks.digit |= bit(byte.is_ascii_digit());
         masks.hex |= bit(byte.is_ascii_hexdigit());
@@ -480,7 +480,7 @@ mod avx2 {
             backslash: bits(is(b'\\')),
             colon: bits(is(b':')),
             dot: bits(dot),
-            at: bits(is(b'@')),
+            alone: bits(any(is(b'@'), is(0x1b))),
             percent: bits(is(b'%')),
             digit: bits(digit),
             hex: bits(any(digit, between(folded, b'a', 5))),
@@ -647,7 +647,7 @@ mod avx512 {
             backslash: is(b'\\'),
             colon: is(b':'),
             dot,
-            at: is(b'@'),
+            alone: is(b'@') | is(0x1b),
             percent: is(b'%'),
             digit,
             hex: digit | between(folded, b'a', 5),
@@ -711,7 +711,8 @@ mod tests {
 
     /// Bytes of which most have a meaning, over three batches.
     fn telling_bytes() -> impl Strategy<Value = Vec<u8>> {
-        let telling = proptest::sample::select(b"\"\\:.@%0a9fzu/=;| -+_&#\xc2\xa0 foobarEYJ://".to_vec());
+        let telling =
+            proptest::sample::select(b"\"\\:.@\x1b%0a9fzu/=;|> -+_&#\xc2\xa0 foobarEYJ://".to_vec());
         proptest::collection::vec(prop_oneof![3 => telling, 1 => any::<u8>()], 0..3 * BATCH * BLOCK)
     }
 

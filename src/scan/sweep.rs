@@ -3,7 +3,7 @@
 //! In: a whole buffer. Out: two bitmaps, one bit per byte. *Quotes* marks where strings of JSON begin and end.
 //! *Triggers* mark what no hit can do without: `@`, three dots with digits between, colons as in an IPv6 address,
 //! a long run of digits, a literal that some pattern needs, and the marks of a hidden layer (`%40`, `\u`, `\"`, `&#`,
-//! a run of base64 that decodes to text). Holds the bitmaps (a quarter of the buffer), reused between buffers.
+//! a terminal's colour, a run of base64 that decodes to text). Holds the bitmaps (a quarter of the buffer), reused between buffers.
 //! Never decides anything: a trigger is a place to look, and the cost does not depend on the patterns.
 //!
 //! Literals come in three kinds. Those that begin a word and those that end one before a `=` or `:` are looked up in
