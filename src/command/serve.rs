@@ -41,8 +41,9 @@ use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Bytes of items that the inbox keeps; the oldest go first.
+/// Bytes of items that the inbox keeps, the oldest go first; at most half of what payloads may take, so that it fits a small container.
 const INBOX_BYTES_MAX: usize = 16 << 20;
+const INBOX_SHARE: usize = 2;
 /// Bytes of a pseudonym key that is made at start.
 const KEY_BYTES: usize = 32;
 
@@ -160,7 +161,8 @@ async fn drain_on_signal(drain: Drain, delay: std::time::Duration) {
 pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Exit> {
     let metrics = Metrics::new();
     metrics.pattern_set(ready.set.generation(), ready.set.hash());
-    let inbox = Inbox::new(INBOX_BYTES_MAX);
+    let fitted = resources::fitted(&ready.config.limits);
+    let inbox = Inbox::new(INBOX_BYTES_MAX.min(fitted.memory_bytes_max / INBOX_SHARE));
     let mut problems = Vec::new();
     let mut routes = Vec::new();
     for route in &ready.config.routes {
@@ -200,7 +202,7 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
             vec!["User ids become pseudonyms under a random key that ends with this process.".to_owned()]
         },
     };
-    let mut limits = limits(&resources::fitted(&ready.config.limits), &ready.config.timeouts);
+    let mut limits = limits(&fitted, &ready.config.timeouts);
     limits.connections_max = resources::connections(limits.connections_max);
     let mut settings = ProxySettings::new(limits, routes, metrics);
     let spool = spooled::open(ready, &mut settings)?;
