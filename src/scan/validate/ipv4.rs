@@ -60,7 +60,7 @@ pub(crate) fn names_version(key: &[u8]) -> bool {
     let ends = |word: &&[u8]| {
         key.len().checked_sub(word.len()).is_some_and(|start| key[start..].eq_ignore_ascii_case(word))
     };
-    matches!(key, b"v" | b"ver") || VERSIONED.iter().any(|word| ends(&word))
+    matches!(key, b"v" | b"ver") || VERSIONED.iter().any(ends)
 }
 
 /// True for numbers with dots of which the first is as small as those of versions.
