@@ -58,8 +58,9 @@ async fn until_ready(served: &Served) {
 
 async fn until_empty(served: &Served) {
     let empty = async {
-        while served.metric("tamis_spool_items").await != Some(0)
-            || served.metric("tamis_spool_unread_files").await != Some(0)
+        // In this order: what a file holds is counted from when it can be read.
+        while served.metric("tamis_spool_unread_files").await != Some(0)
+            || served.metric("tamis_spool_items").await != Some(0)
         {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
