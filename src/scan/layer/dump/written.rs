@@ -48,7 +48,11 @@ pub(super) struct Pair {
 pub(super) fn may_hold(text: &[u8], is_named: &mut impl FnMut(&[u8]) -> bool) -> bool {
     let element =
         |at: usize| name_at(text, at + 2).map(|name| local(text, name)).filter(|name| !name.is_empty());
-    if memmem::find_iter(text, b"</").any(|at| element(at).is_some_and(|name| is_named(&text[name]))) {
+    // PERF: making two searchers takes longer than most texts, of which few hold markup.
+    let has_markup = memchr::memchr(b'<', text).is_some();
+    if has_markup
+        && memmem::find_iter(text, b"</").any(|at| element(at).is_some_and(|name| is_named(&text[name])))
+    {
         return true;
     }
     let next = |at: usize| {
@@ -56,7 +60,7 @@ pub(super) fn may_hold(text: &[u8], is_named: &mut impl FnMut(&[u8]) -> bool) ->
         let content = text[..at].iter().rev().take(KEY_BYTES_MAX).take_while(|byte| **byte != b'>').count();
         NEXT.contains(&&text[name]).then(|| at - content..at)
     };
-    if memmem::find_iter(text, b"</").filter_map(next).any(|name| is_named(&text[name])) {
+    if has_markup && memmem::find_iter(text, b"</").filter_map(next).any(|name| is_named(&text[name])) {
         return true;
     }
     let attribute = |at: &usize| NAMES.iter().any(|name| ends_in(&text[..*at], name));
