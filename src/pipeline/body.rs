@@ -364,8 +364,11 @@ impl Lines {
             let taken = match framer.next() {
                 None => return Ok(()),
                 Some(LinePart::Line { bytes, ending }) => {
-                    match key.part(bytes).filter(|_| *kind != LineKind::Json) {
-                        Some(part) => key_line(bytes, part, stage),
+                    match key.part(bytes).filter(|_| *kind != LineKind::Json || !is_json(bytes)) {
+                        Some(part) => {
+                            stage.summary.not_json += u64::from(*kind == LineKind::Json);
+                            key_line(bytes, part, stage);
+                        }
                         None => line(*kind, bytes, stage),
                     }
                     stage.out.extend_from_slice(ending);
@@ -400,6 +403,11 @@ impl Lines {
             }
         }
     }
+}
+
+/// True for a JSON document, as a number is one that might be a line of a key.
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 /// One line without its end. A line is never lost: what the policy drops leaves an empty one.

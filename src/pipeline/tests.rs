@@ -231,11 +231,15 @@ fn a_private_key_goes_that_is_written_over_lines() {
     let want = format!(
         "a\n  -----BEGIN RSA PRIVATE KEY-----\n  [credential]\r\n  [credential]\n  -----END RSA PRIVATE KEY-----\n{line}\n"
     );
-    for format in [BodyFormat::Text, BodyFormat::MixedLines] {
+    for format in [BodyFormat::Text, BodyFormat::MixedLines, BodyFormat::Ndjson] {
         let summary = check(format, windows_of(100), body.as_bytes(), want.as_bytes());
         assert_eq!(summary.counts.iter().map(|count| count.hits).sum::<u64>(), 2);
+        assert_eq!(summary.not_json, if format == BodyFormat::Ndjson { 6 } else { 0 });
         check(format, windows_of(100), want.as_bytes(), want.as_bytes());
     }
+    // A line that is JSON is no line of a key.
+    let numbers = b"-----BEGIN PRIVATE KEY-----\n12345678901234567890\n";
+    check(BodyFormat::Ndjson, windows_of(100), numbers, numbers);
 }
 
 #[test]
