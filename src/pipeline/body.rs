@@ -435,17 +435,21 @@ fn line(kind: LineKind, bytes: &[u8], stage: &mut Stage<'_>) {
 /// it.
 fn key_line(bytes: &[u8], part: Range<usize>, stage: &mut Stage<'_>) {
     let written = stage.out.len();
-    let verdict =
-        stage.scrub(ItemFormat::Text, ItemScope::Any, &[key_lines::HEAD, &bytes[part.clone()]].concat());
-    let found = stage.out.split_off(written);
+    let scrub = |bytes: &[u8], stage: &mut Stage<'_>| stage.scrub(ItemFormat::Text, ItemScope::Any, bytes);
+    // LEAK: a log's own words stand before the key's.
+    let before = scrub(&bytes[..part.start], stage);
+    let at = stage.out.len();
+    let key = scrub(&[key_lines::HEAD, &bytes[part.clone()]].concat(), stage);
+    let found = stage.out.split_off(at);
     let kept = found.strip_prefix(key_lines::HEAD).or(found.strip_prefix(key_lines::FIRST)).unwrap_or(&found);
-    if verdict.drop_item {
+    stage.out.extend_from_slice(kept);
+    let behind = scrub(&bytes[part.end..], stage);
+    let verdicts = [before, key, behind];
+    if verdicts.iter().any(|verdict| verdict.drop_item) {
+        stage.out.truncate(written);
         return stage.summary.drop_item(Reason::Policy);
     }
-    stage.out.extend_from_slice(&bytes[..part.start]);
-    stage.out.extend_from_slice(kept);
-    stage.out.extend_from_slice(&bytes[part.end..]);
-    stage.summary.item(verdict.changed);
+    stage.summary.item(verdicts.iter().any(|verdict| verdict.changed));
 }
 
 impl Stage<'_> {

@@ -237,6 +237,10 @@ fn a_private_key_goes_that_is_written_over_lines() {
         assert_eq!(summary.not_json, if format == BodyFormat::Ndjson { 6 } else { 0 });
         check(format, windows_of(100), want.as_bytes(), want.as_bytes());
     }
+    // What a log puts before it is looked at too.
+    let led = format!("-----BEGIN PRIVATE KEY-----\njane@example.com 192.0.2.7 {line}\n");
+    let want = b"-----BEGIN PRIVATE KEY-----\n[email] [ip] [credential]\n";
+    check(BodyFormat::Text, windows_of(128), led.as_bytes(), want);
     // A line that is JSON is no line of a key.
     let numbers = b"-----BEGIN PRIVATE KEY-----\n12345678901234567890\n";
     check(BodyFormat::Ndjson, windows_of(100), numbers, numbers);
