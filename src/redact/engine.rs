@@ -13,6 +13,7 @@ use super::decision::{
     Decision, address_decision, asks_server, is_identity, is_kept, redacts, takes, yields,
 };
 use super::edit::{Edit, gravity};
+use super::known::Abridged;
 use super::plan::{Plan, Rule};
 use super::pool::Pool;
 use super::scrubber::{Alike, Found, ItemFormat, ScanLimits};
@@ -80,6 +81,8 @@ pub(super) struct Engine<'a> {
     pub(super) kept: Vec<Kept>,
     /// Keys that were replaced so far: the suffix that keeps each unique.
     pub(super) keys: usize,
+    /// Sections of the document are noted; these are left out of it.
+    pub(super) sections: Option<&'a Abridged>,
     /// Told why, if somebody asks.
     pub(super) trace: Option<&'a mut Trace>,
 }
@@ -106,6 +109,7 @@ impl<'a> Engine<'a> {
             only_leaves: false,
             kept: Vec::new(),
             keys: 0,
+            sections: None,
             trace: None,
         }
     }
@@ -127,6 +131,13 @@ impl<'a> Engine<'a> {
         Found { drop_item: self.drop_item, kept: std::mem::take(&mut self.kept) }
     }
 
+    /// How much was found, let by, taught and decoded so far: what is found in a value changes one of them.
+    #[inline]
+    pub(super) fn found_so_far(&self) -> [usize; 4] {
+        let Pool { edits, learnt, .. } = &*self.pool;
+        [edits.list.len(), self.kept.len(), learnt.len(), learnt.spelled_bytes()]
+    }
+
     /// A whole JSON document. Where it is none: true text from there on if `or_text`. True if it is JSON.
     pub(super) fn document(&mut self, bytes: &[u8], or_text: bool) -> bool {
         let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
@@ -134,6 +145,9 @@ impl<'a> Engine<'a> {
         walker.begin(self.fields.start(), None);
         if self.plan.teaches {
             walker.keep_trail();
+        }
+        if let Some(abridged) = self.sections {
+            walker.tell_sections(abridged.places());
         }
         let walked = self.walk(&mut walker, &bytes[bom..], true, 0, &Keys::NONE);
         self.pool.walkers.push(walker);
@@ -243,8 +257,17 @@ impl<'a> Engine<'a> {
         let everywhere = !self.plan.set.everywhere.is_empty() || self.pool.learnt.is_sought();
         let (fields, depth_max) = (self.fields, self.limits.depth_max);
         let map = sweep.triggers();
-        let mut visitor =
-            Strings { engine: self, triggers, next_trigger, map, first, depth, outer, everywhere };
+        let mut visitor = Strings {
+            engine: self,
+            triggers,
+            next_trigger,
+            map,
+            first,
+            depth,
+            outer,
+            everywhere,
+            found_to: 0,
+        };
         walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor)
     }
 

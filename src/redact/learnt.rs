@@ -28,6 +28,7 @@ use super::action::Action;
 use super::decision::same_key;
 use super::edit::{Edit, gravity, rank};
 use super::engine::Engine;
+use super::known::Abridged;
 use super::plan::Rule;
 use super::pool::is_trail_of;
 use super::stand_in;
@@ -123,6 +124,16 @@ impl Learnt {
 
     pub(super) fn len(&self) -> usize {
         self.values.len()
+    }
+
+    /// Bytes of decoded texts that are kept for the quick pass.
+    pub(super) fn spelled_bytes(&self) -> usize {
+        self.spelled.len()
+    }
+
+    /// True if some decoded text was not kept.
+    pub(super) fn spelled_too_much(&self) -> bool {
+        self.spelled_too_much
     }
 
     /// Goes back to the first `len` values: what came since stood in what turned out to be no document.
@@ -274,6 +285,17 @@ impl Engine<'_> {
         if self.plan.teaches && !self.pool.learnt.is_second_walk {
             self.pool.learnt.keep_spelled(text);
         }
+    }
+
+    /// True if something that the document taught may stand in what is left out of it; then all of it is to be walked.
+    pub(super) fn is_taught_of(&mut self, abridged: &Abridged, whole: &[u8]) -> bool {
+        let learnt = &mut self.pool.learnt;
+        if learnt.values.is_empty() {
+            return false;
+        }
+        learnt.seek();
+        let mut work = Work::for_item(whole.len(), 0);
+        learnt.any_near(whole, &mut work, |near, _| abridged.leaves_out(near.at))
     }
 
     /// After the first walk: looks again at the strings of a document in which a value stands. True if the whole item must

@@ -15,6 +15,7 @@ mod dumped;
 mod edit;
 mod engine;
 mod head;
+mod known;
 mod learnt;
 #[cfg(test)]
 mod pairs_tests;
@@ -30,6 +31,7 @@ mod trace;
 mod tracing;
 #[cfg(test)]
 mod twice_tests;
+mod whole;
 #[cfg(test)]
 mod written_tests;
 
@@ -37,6 +39,7 @@ pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey
 pub use binary::BinaryKind;
 pub use head::Head;
 pub(crate) use head::spelled_as_url;
+pub use known::KnownSections;
 #[doc(hidden)] // for the tests' own writing of the engine
 pub use learnt::common::{COMMON as COMMON_WORDS, COMMON_NAMES};
 pub use plan::Plan;

@@ -6,6 +6,7 @@
 use super::action::{Action, Mode, OnError, Policy};
 use super::decision::{folded, only_spares, redacts, takes};
 use super::head::Head;
+use super::known::KnownSections;
 use super::pool::Pools;
 use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
 use crate::scan::fields::{Conditional, FieldAutomaton, FieldPath};
@@ -13,7 +14,11 @@ use crate::scan::names::Names;
 use crate::scan::sweep::Sought;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+
+/// Plans so far.
+static PLANS: AtomicU64 = AtomicU64::new(0);
 
 /// Everything that one item needs to be scrubbed. Immutable; shared by all threads.
 #[derive(Debug)]
@@ -45,6 +50,10 @@ pub struct Plan {
     langfuse: FieldAutomaton,
     langsmith: FieldAutomaton,
     pub(super) pools: Pools,
+    /// Tells it from every other plan of the process.
+    pub(super) number: u64,
+    /// Sections of documents in which nothing was found before, if somebody keeps them.
+    pub(super) known: Option<Arc<KnownSections>>,
     /// The plan for what a service keeps for its users, once it was asked for; `None` within if this one is it.
     stored: OnceLock<Option<Arc<Plan>>>,
 }
@@ -210,8 +219,16 @@ impl Plan {
             policy,
             set,
             pools: Pools::default(),
+            number: PLANS.fetch_add(1, Ordering::Relaxed),
+            known: None,
             stored: OnceLock::new(),
         })
+    }
+
+    /// The same, scanning no section of a document again that `known` holds ([`KnownSections`]).
+    #[must_use]
+    pub fn with_known(self, known: Arc<KnownSections>) -> Self {
+        Self { known: Some(known), ..self }
     }
 
     /// The plan for what a service keeps for its users and gives back to them: its policy is [`Policy::for_stored`].

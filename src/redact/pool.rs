@@ -1,6 +1,7 @@
 //! Buffers that outlive an item, and the place where they wait for the next scrubber.
 
 use super::edit::Edits;
+use super::known::Abridged;
 use super::learnt::Learnt;
 use super::plan::Plan;
 use crate::scan::Work;
@@ -33,6 +34,10 @@ pub(super) struct Pool {
     pub(super) printed: Option<KeyCache>,
     /// What the fields of the item at hand taught.
     pub(super) learnt: Learnt,
+    /// The document at hand without its known sections.
+    pub(super) abridged: Abridged,
+    /// What became of it.
+    pub(super) spliced: Vec<u8>,
 }
 
 impl Pool {
@@ -48,13 +53,20 @@ impl Pool {
             scratch: Vec::new(),
             printed: None,
             learnt: Learnt::default(),
+            abridged: Abridged::default(),
+            spliced: Vec::new(),
         })
     }
 
     fn view_bytes(&self) -> usize {
         let views: usize = self.views.iter().map(|view| view.text.capacity()).sum();
         let trails: usize = self.walkers.iter().map(|walker| walker.trail().held_bytes()).sum();
-        views + trails + self.learnt.held_bytes() + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
+        let abridged = self.abridged.text.capacity() + self.spliced.capacity();
+        views
+            + trails
+            + abridged
+            + self.learnt.held_bytes()
+            + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
     }
 }
 

@@ -35,6 +35,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
+/// The member of an event that holds them.
+pub(super) const MEMBER: &[u8] = b"_meta";
 /// Texts that are noted; an event that lost more shows it without.
 const NOTED_MAX: usize = 1_000;
 
@@ -45,36 +47,45 @@ static META: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder
 static NO_RULES: LazyLock<FieldAutomaton> =
     LazyLock::new(|| FieldAutomaton::new(&[], &[]).expect("no rules are not too many"));
 
-/// Adds the remarks to `out`, whose bytes from `start` on are the event as it leaves.
+/// Adds the remarks to `out`, whose bytes from `start` on are the event as it leaves. Returns which bytes of the event they stand for,
+/// and how many they are.
 ///
 /// Of the event that `came` only its keys and the lengths of what went are read.
-pub(super) fn note(came: &[u8], pool: &mut Pool, sought: Sought<'_>, out: &mut Vec<u8>, start: usize) {
+pub(super) fn note(
+    came: &[u8],
+    pool: &mut Pool,
+    sought: Sought<'_>,
+    out: &mut Vec<u8>,
+    start: usize,
+) -> Option<(Range<usize>, usize)> {
     let event = &out[start..];
     let edits = &pool.edits;
     if !edits.list.iter().any(is_content) {
-        return;
+        return None;
     }
-    let Some(before) = Before::read(event) else { return };
-    let Some(end) = event.iter().rposition(|byte| !byte.is_ascii_whitespace()) else { return };
+    let before = Before::read(event)?;
+    let end = event.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
     if event[end] != b'}' {
-        return;
+        return None;
     }
     let list = written(came, edits);
     let root = by_trail(came, event, pool, &list).or_else(|| by_walk(event, pool, sought, list));
-    let Some(root) = root.filter(|root| !root.is_empty()) else { return };
+    let root = root.filter(|root| !root.is_empty())?;
     let (at, said) = match before {
         Before::Nothing => {
             let mut said = b",\"_meta\":".to_vec();
-            let Ok(()) = serde_json::to_writer(&mut said, &root) else { return };
+            serde_json::to_writer(&mut said, &root).ok()?;
             (end..end, said)
         }
         Before::Said(range, mut said) => {
-            let Ok(Value::Object(root)) = serde_json::to_value(root) else { return };
+            let Ok(Value::Object(root)) = serde_json::to_value(root) else { return None };
             merge(&mut said, root);
             (range, Value::Object(said).to_string().into_bytes())
         }
     };
+    let length = said.len();
     out.splice(start + at.start..start + at.end, said);
+    Some((at, length))
 }
 
 /// What was noted of a member or an element, or of the text itself that it is.
@@ -299,6 +310,10 @@ impl Visitor for Notes {
     fn array(&mut self, _: &[u8], _: Range<usize>, _: u16) {}
 
     fn numbered(&mut self, _: &[u8], _: Range<usize>) {}
+
+    fn found_to(&self) -> usize {
+        usize::MAX
+    }
 
     fn too_deep(&mut self, _: Range<usize>, _: Option<u8>) {}
 }

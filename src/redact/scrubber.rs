@@ -9,7 +9,6 @@ use super::edit::{Edit, Edits};
 use super::engine::{Engine, Kept};
 use super::plan::Plan;
 use super::pool::{Lent, Pool};
-use super::remarks;
 use super::trace::{Event, Trace};
 use crate::pattern::{Class, DetectorIndex, Scope};
 use crate::pipeline::Count;
@@ -142,13 +141,15 @@ impl Default for ScanLimits {
 /// Scrubs items one after another, reusing its buffers.
 pub struct Scrubber {
     pub(super) plan: Arc<Plan>,
-    limits: ScanLimits,
+    pub(super) limits: ScanLimits,
     pub(super) pool: Lent,
     counts: Vec<Count>,
     /// The walk of a document that comes in windows.
     long: Option<Walker>,
+    /// Bytes of items that were known, and not scanned again.
+    pub(super) bytes_known: u64,
     /// Told why, if somebody asks.
-    trace: Option<Box<Trace>>,
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 impl Scrubber {
@@ -157,7 +158,15 @@ impl Scrubber {
     pub fn new(plan: Arc<Plan>, limits: ScanLimits) -> Self {
         let mut pool = plan.pools.take().unwrap_or_else(|| Pool::new(&plan));
         pool.credit = Work::CREDIT;
-        Self { plan, limits, pool: Lent::new(pool), counts: Vec::new(), long: None, trace: None }
+        Self {
+            plan,
+            limits,
+            pool: Lent::new(pool),
+            counts: Vec::new(),
+            long: None,
+            bytes_known: 0,
+            trace: None,
+        }
     }
 
     /// The plan that this scrubber follows.
@@ -182,38 +191,15 @@ impl Scrubber {
         &self.counts
     }
 
+    /// Bytes of the items so far that were not scanned again, since they were [known](super::KnownSections).
+    #[must_use]
+    pub fn bytes_known(&self) -> u64 {
+        self.bytes_known
+    }
+
     /// Takes back what was counted since `counts` was.
     pub(super) fn recount(&mut self, counts: Vec<Count>) {
         self.counts = counts;
-    }
-
-    /// Scrubs a whole item and appends the result to `out`.
-    pub fn item(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8], out: &mut Vec<u8>) -> Verdict {
-        self.pool.learnt.clear();
-        let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), bytes.len());
-        engine.trace = self.trace.as_deref_mut();
-        engine.trace_item();
-        let mark = engine.trace_mark();
-        let broken = engine.item(format, bytes);
-        let given_up = broken && format == ItemFormat::Json;
-        let is_document = matches!(format, ItemFormat::Json | ItemFormat::JsonOrText) && !broken;
-        if !given_up && engine.begins_again(bytes, is_document) {
-            engine.trace_undo(mark);
-            engine.item(format, bytes);
-        }
-        engine.pool.learnt.clear();
-        let found = engine.found();
-        self.finish(bytes, found, given_up, broken, out)
-    }
-
-    /// Scrubs a whole Sentry event, and notes in it what content was taken out.
-    pub fn event(&mut self, scope: ItemScope, bytes: &[u8], out: &mut Vec<u8>) -> Verdict {
-        let start = out.len();
-        let verdict = self.item(ItemFormat::Json, scope, bytes, out);
-        if verdict.changed && out.len() > start {
-            remarks::note(bytes, &mut self.pool, self.plan.sought(), out, start);
-        }
-        verdict
     }
 
     /// Scrubs a JSON document that stands for a body of another form, or for an item of it: what is to be replaced, in order
@@ -340,7 +326,7 @@ impl Scrubber {
         (used, self.finish(&window[..used], found, false, false, out))
     }
 
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         bytes: &[u8],
         found: Found,

@@ -22,6 +22,8 @@ pub(super) struct Strings<'v, 'a> {
     pub(super) outer: &'v Keys<'v>,
     /// Some pattern has no trigger, so every string is looked at.
     pub(super) everywhere: bool,
+    /// End of the last value in which anything was found, taught or let by.
+    pub(super) found_to: usize,
 }
 
 impl<'v, 'a> Strings<'v, 'a> {
@@ -30,7 +32,17 @@ impl<'v, 'a> Strings<'v, 'a> {
         let triggers = Places::from(&[], 0);
         let next_trigger = usize::MAX;
         let first = engine.pool.edits.list.len();
-        Self { engine, triggers, next_trigger, map, first, depth: 0, outer: &Keys::NONE, everywhere: true }
+        Self {
+            engine,
+            triggers,
+            next_trigger,
+            map,
+            first,
+            depth: 0,
+            outer: &Keys::NONE,
+            everywhere: true,
+            found_to: 0,
+        }
     }
 
     /// True if a trigger lies in the range. Ranges come in order.
@@ -63,6 +75,14 @@ impl<'v, 'a> Strings<'v, 'a> {
         false
     }
 
+    /// Notes whether anything was found since `before` in the value that ends at `end`.
+    #[inline]
+    fn note_found(&mut self, before: [usize; 4], end: usize) {
+        if self.engine.found_so_far() != before {
+            self.found_to = end;
+        }
+    }
+
     /// A whole string that is a hit of a pattern with `null_when_whole` becomes null, quotes and all.
     fn null_if_whole(&mut self, first: usize, content: &Range<usize>) {
         let edits = &mut self.engine.pool.edits;
@@ -88,6 +108,7 @@ impl Visitor for Strings<'_, '_> {
 
     fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>, under: Option<u16>) {
         let first = self.engine.pool.edits.list.len();
+        let before = self.engine.found_so_far();
         let keys = Keys::walked(path, self.outer);
         let state = self.engine.fields.start();
         let context = Context { state, under: None, depth: self.depth, keys: &keys };
@@ -96,6 +117,7 @@ impl Visitor for Strings<'_, '_> {
             self.engine.string(bytes, range.clone(), self.map, context);
         }
         self.engine.key_suffix(first, bytes, range.end, "#");
+        self.note_found(before, range.end);
     }
 
     #[inline]
@@ -120,9 +142,12 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {
+        let before = self.engine.found_so_far();
+        let end = site.range.end;
         if site.rule.or(site.under).is_some() {
             let map = self.has_trigger(&site.range).then_some(self.map);
-            return self.engine.ruled(bytes, &site, map, self.depth, self.outer);
+            self.engine.ruled(bytes, &site, map, self.depth, self.outer);
+            return self.note_found(before, end);
         }
         let first = self.engine.pool.edits.list.len();
         let keys = Keys::walked(site.path, self.outer);
@@ -130,6 +155,7 @@ impl Visitor for Strings<'_, '_> {
         self.engine.trace_at(|| keys);
         self.engine.string(bytes, site.range.clone(), self.map, context);
         self.null_if_whole(first, &site.range);
+        self.note_found(before, end);
     }
 
     #[inline]
@@ -142,6 +168,8 @@ impl Visitor for Strings<'_, '_> {
         if !number || bytes[site.range.clone()] == *b"0" {
             return;
         }
+        let before = self.engine.found_so_far();
+        let end = site.range.end;
         let rules = &self.engine.plan.rules;
         let mut asked = self.engine.rules_for(site.rule, site.under).map(|id| (id, &rules[usize::from(id)]));
         if let Some((id, rule)) = asked.find(|(_, rule)| rule.numbers && redacts(rule)) {
@@ -155,6 +183,7 @@ impl Visitor for Strings<'_, '_> {
             self.engine.trace_at(|| keys);
             self.engine.number(bytes, site.range, self.map, &keys);
         }
+        self.note_found(before, end);
     }
 
     fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16> {
@@ -173,16 +202,23 @@ impl Visitor for Strings<'_, '_> {
 
     fn numbered(&mut self, bytes: &[u8], range: Range<usize>) {
         let around = Around { first: self.first, depth: self.depth, outer: self.outer };
+        self.found_to = range.end;
         self.engine.byte_dump_goes(bytes, range, around);
     }
 
     fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16) {
         let around = Around { first: self.first, depth: self.depth, outer: self.outer };
+        self.found_to = range.end;
         self.engine.numbers_go(bytes, range, under, around);
+    }
+
+    fn found_to(&self) -> usize {
+        self.found_to
     }
 
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {
         self.engine.trace_at(|| *self.outer);
+        self.found_to = range.end;
         self.engine.unscanned_container(range, open, DetectorIndex::UNSCANNED_DEPTH);
     }
 }

@@ -11,8 +11,8 @@ mod states;
 mod table;
 
 pub(crate) use beside::{
-    Beside, Candidate, Conditional, Conditions, Facts, Mark, Member, Part, is_byte_map, is_of_numbers,
-    is_prose, is_vector,
+    Beside, Candidate, Conditional, Conditions, Facts, Mark, Member, Part, Taking, is_byte_map,
+    is_of_numbers, is_prose, is_vector,
 };
 pub(crate) use keys::{KeyCache, KeyScratch};
 use keys::{Symbols, printed_path};

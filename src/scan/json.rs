@@ -13,13 +13,16 @@
 
 mod claims;
 mod pairs;
+mod sections;
 mod trail;
 
-use super::fields::{Candidate, Facts, FieldAutomaton, KeyCache, KeyScratch, Part, State};
+use super::fields::{Candidate, Facts, FieldAutomaton, KeyCache, KeyScratch, Part, State, Taking};
 use super::sweep::Unpacked;
 pub(crate) use claims::Claimed;
 use claims::Claims;
 use pairs::Pair;
+use sections::Sections;
+pub(crate) use sections::{SECTION_BYTES, Section, Standing};
 use std::fmt;
 use std::ops::Range;
 pub(crate) use trail::Trail;
@@ -131,6 +134,8 @@ pub(crate) trait Visitor {
     fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16);
     /// An object whose first key is `0` has ended. Not in a document that comes in windows.
     fn numbered(&mut self, bytes: &[u8], range: Range<usize>);
+    /// End of the last value in which anything was found, taught or let by.
+    fn found_to(&self) -> usize;
     /// A container that lies too deep, or the part of it in this window. `open` is its bracket where it begins.
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>);
 }
@@ -199,6 +204,8 @@ pub(crate) struct Frame {
     pair: Pair,
     /// It is the value of such an object, or what is wrapped around it.
     is_wrapped: bool,
+    /// As what it lies in, what stands further out may still take it.
+    taking: Taking,
 }
 
 impl Frame {
@@ -218,6 +225,7 @@ impl Frame {
             claims: 0,
             pair: Pair::default(),
             is_wrapped: false,
+            taking: Taking::Nothing,
         }
     }
 }
@@ -236,6 +244,7 @@ pub(crate) struct Walker {
     carried: Vec<u8>,
     trail: Trail,
     claims: Claims,
+    sections: Sections,
     /// Where the document began.
     root: (State, Option<u16>),
 }
@@ -259,6 +268,7 @@ impl Walker {
             carried: Vec::new(),
             trail: Trail::default(),
             claims: Claims::default(),
+            sections: Sections::default(),
             root: (root, None),
         }
     }
@@ -272,6 +282,7 @@ impl Walker {
         self.skipping = 0;
         self.trail.forget();
         self.claims.forget();
+        self.sections.forget();
         self.root = (root, under);
     }
 
@@ -301,6 +312,23 @@ impl Walker {
     /// From here to the end of the document, notes what leads to each string that is looked at or that a rule names.
     pub(crate) fn keep_trail(&mut self) {
         self.trail.keep();
+    }
+
+    /// From here to the end of the document, notes its sections ([`Section`]), for which it keeps the trail. At each of the places
+    /// `left_out`, in order, an empty container stands for one that is noted however short it is.
+    pub(crate) fn tell_sections(&mut self, left_out: impl DoubleEndedIterator<Item = usize>) {
+        self.trail.keep();
+        self.sections.tell(left_out);
+    }
+
+    /// The sections that were noted, in the order of their ends.
+    pub(crate) fn take_sections(&mut self) -> Vec<Section> {
+        self.sections.take()
+    }
+
+    /// Gives back what [`Walker::take_sections`] returned.
+    pub(crate) fn reuse_sections(&mut self, sections: Vec<Section>) {
+        self.sections.reuse(sections);
     }
 
     /// What was noted.
@@ -564,16 +592,25 @@ impl Run<'_> {
         let is_wrapped =
             self.rules.conditions().is_held(top.mark) || top.is_wrapped && top.kind == Kind::Array;
         let rule = if top.mark == 0 { rule } else { self.marked_container(place, rule) };
+        let mut taking = top.taking;
+        if top.mark != 0 {
+            let conditions = self.rules.conditions();
+            taking = taking.max(conditions.taking(conditions.mark(top.mark).slots));
+        }
         let under = visitor.enter(rule, top.under);
         let (kind, next, expect) = match self.bytes[place] {
-            b'{' => (Kind::Object, state, Expect::KeyOrEnd),
+            b'{' => {
+                // What holds an object is no array of numbers.
+                taking = if taking == Taking::Numbers { Taking::Nothing } else { taking };
+                (Kind::Object, state, Expect::KeyOrEnd)
+            }
             _ => (Kind::Array, self.rules.element(state), Expect::ValueOrEnd),
         };
         let outer = (kind == Kind::Array && top.kind == Kind::Array).then_some(top.state);
         let link = self.walker.trail.link(&self.walker.top);
         let claims = self.walker.claims.waiting();
         let frame = Frame::root(state, under);
-        let inner = Frame { kind, next, outer, link, opened: place, claims, is_wrapped, ..frame };
+        let inner = Frame { kind, next, outer, link, opened: place, claims, is_wrapped, taking, ..frame };
         self.walker.stack.push(std::mem::replace(&mut self.walker.top, inner));
         self.walker.expect = expect;
         Step::Done(place + 1)
@@ -602,6 +639,10 @@ impl Run<'_> {
         }
         if self.walker.top.mark != 0 {
             self.marked_container_ended(ended.opened..place + 1, ended.under, visitor);
+        }
+        let Walker { stack, top, claims, sections, .. } = &mut *self.walker;
+        if claims.waiting() <= ended.claims {
+            sections.ended(&ended, place + 1, top, stack.len(), visitor.found_to());
         }
         self.value_ended();
         Step::Done(place + 1)

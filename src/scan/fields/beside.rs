@@ -204,6 +204,17 @@ pub(crate) struct Mark {
     pub(crate) part: Option<Part>,
 }
 
+/// Which containers a rule may take for what stands beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Taking {
+    /// None.
+    Nothing,
+    /// Arrays of numbers and of arrays of them.
+    Numbers,
+    /// Any.
+    All,
+}
+
 /// The conditional rules of one automaton.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Conditions {
@@ -218,6 +229,10 @@ pub(crate) struct Conditions {
     /// PERF: `type` and `name` are asked for a score of facts each, and stand in every object.
     told_by_first: Vec<Facts>,
     rules: Vec<(u16, Beside, Facts)>,
+    /// Those that may take a container whatever lies in it.
+    of_containers: u64,
+    /// Those that may take one of numbers alone.
+    of_numbers: u64,
 }
 
 impl Conditions {
@@ -255,6 +270,11 @@ impl Conditions {
             }
             for name in &rule.names {
                 of_symbol[usize::from(names[name].0)].slots |= 1 << nth;
+            }
+            match (rule.beside.prose, rule.beside.vector) {
+                (true, _) => {}
+                (false, true) => conditions.of_numbers |= 1 << nth,
+                (false, false) => conditions.of_containers |= 1 << nth,
             }
             conditions.rules.push((rule.rule, rule.beside.clone(), mask));
         }
@@ -300,6 +320,15 @@ impl Conditions {
     #[inline]
     pub(crate) fn mark(&self, place: u16) -> Mark {
         self.marks[usize::from(place)]
+    }
+
+    /// Which containers one of the rules `slots` may take.
+    pub(crate) fn taking(&self, slots: u64) -> Taking {
+        match (slots & self.of_containers, slots & self.of_numbers) {
+            (0, 0) => Taking::Nothing,
+            (0, _) => Taking::Numbers,
+            _ => Taking::All,
+        }
     }
 
     /// Those of the facts `asks` that a string tells.

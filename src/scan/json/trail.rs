@@ -163,6 +163,12 @@ impl Trail {
         self.strings.push(Noted { start, rule, under, state, step });
     }
 
+    /// For each step from the container `link` outwards, its key if it has one.
+    pub(super) fn keys_to(&self, link: Link) -> impl Iterator<Item = Option<&Range<usize>>> {
+        let to = |link: Link| self.containers.get(link.0 as usize);
+        std::iter::successors(to(link), move |step| to(step.container)).map(|step| step.key.as_ref())
+    }
+
     /// Where the string stands that begins at `start`: with no rule and no way to it if it was not noted.
     pub(crate) fn place(&self, start: usize, root: State) -> Place {
         self.noted(start, root).unwrap_or(Place { rule: None, under: None, state: root, frames: Vec::new() })

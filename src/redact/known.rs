@@ -1,0 +1,425 @@
+//! Sections of documents that were scanned before, byte for byte, at the same place, and in which nothing was found.
+//!
+//! In: JSON documents, and the sections of each as its scan noted them. Out: for the next document the same with its known sections left
+//! out, an empty container in the place of each, and what is left out in order. Holds sections that came at least twice, up to a number of bytes
+//! ([`KnownSections::new`]); those that have not come for longest go first. Holds nothing in which anything was found, taught or let by.
+//!
+//! An error storm is one stack trace many times, and what an SDK says of its runtime, its modules and its settings is in every event of
+//! a release. Such sections are most of a large event, and nothing can be found in them that was not found the time before.
+//!
+//! LEAK: what a scan finds in a section depends on more than its bytes: on the plan, on the keys and the state of the rules that lead to it,
+//! on how deep it lies ([`Standing`]), and on values that the rest of the document teaches. The first of these are compared once the
+//! rest was walked, and the last are looked for in all that was left out; if one of them differs the document is scanned whole. Bytes are
+//! compared as they are: hashes only lead to them. What is left out is a container and where it stood another one stands, so the
+//! rest is read as it would have been.
+//!
+//! PERF: two designs were weighed. To remember whole payloads takes one look and never helps where a time or an id differs, which is in
+//! every event. To ask at each container of the walk whether it is known comes when the sweep has read all of it, and the sweep is a third of the
+//! cost. So the sections are looked for before the sweep, by the first bytes behind each bracket, and the scan never sees them. A document
+//! of which nothing is known pays for these looks, and for a checksum of each of its sections: `benches/README.md` says how much.
+
+use super::edit::Edits;
+use super::plan::Plan;
+use super::remarks;
+use super::scrubber::ScanLimits;
+use crate::pattern::Scope;
+use crate::scan::context::as_read;
+use crate::scan::json::{SECTION_BYTES, Section, Standing, Trail};
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+/// Where one section is known to stand: of further places nothing is kept.
+const PLACES_MAX: usize = 4;
+/// Sections that begin alike and are compared.
+const ALIKE_MAX: usize = 8;
+/// Bytes by which a section is found; those of the frames of one file begin alike, so longer sections have more of them.
+const HEAD_BYTES: [usize; 2] = [96, *SECTION_BYTES.start()];
+/// What a section takes beside its bytes and its keys.
+const SECTION_COST: usize = 256;
+/// Of its bytes the store takes one in so many for checksums of what came once.
+const SEEN_SHARE: usize = 16;
+/// Of a document at least one byte in so many must be known, or it is scanned whole.
+const WORTH_SHARE: usize = 16;
+
+/// Sections that are known to all plans of a process.
+pub struct KnownSections {
+    store: Mutex<Store>,
+}
+
+/// Shows nothing of what is kept.
+impl fmt::Debug for KnownSections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KnownSections")
+    }
+}
+
+/// By which scan a section was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Terms {
+    plan: u64,
+    scope: Scope,
+    limits: (usize, usize),
+}
+
+impl Terms {
+    pub(super) fn new(plan: &Plan, scope: Scope, limits: ScanLimits) -> Self {
+        Self { plan: plan.number, scope, limits: (limits.depth_max, limits.layers_max) }
+    }
+}
+
+/// A section, and where it stood when nothing was found in it.
+struct Known {
+    text: Box<[u8]>,
+    places: Vec<Place>,
+}
+
+#[derive(Clone, PartialEq)]
+struct Place {
+    terms: Terms,
+    standing: Standing,
+    /// As [`Section::keys`] gives them.
+    keys: Box<[u8]>,
+}
+
+impl Known {
+    fn cost(&self) -> usize {
+        self.text.len() + self.places.iter().map(|place| place.keys.len()).sum::<usize>() + SECTION_COST
+    }
+
+    fn stands(&self, terms: Terms, standing: Standing, keys: &[u8]) -> bool {
+        self.places
+            .iter()
+            .any(|place| place.terms == terms && place.standing == standing && *place.keys == *keys)
+    }
+}
+
+/// A document without its known sections.
+///
+/// LEAK: has no `Debug`.
+#[derive(Default)]
+pub(super) struct Abridged {
+    /// The document, with `{}` or `[]` where a section is left out.
+    pub(super) text: Vec<u8>,
+    left_out: Vec<LeftOut>,
+}
+
+struct LeftOut {
+    /// Where the empty container stands.
+    at: usize,
+    /// What it stands for, in the document.
+    range: Range<usize>,
+    section: Arc<Known>,
+}
+
+/// Length of the container that stands for a section.
+const EMPTY: usize = 2;
+
+impl Abridged {
+    /// Forgets the document.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.left_out.clear();
+    }
+
+    /// True if nothing was left out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left_out.is_empty()
+    }
+
+    /// Bytes of the document that are in no text that is scanned.
+    pub(super) fn bytes_left_out(&self) -> usize {
+        self.left_out.iter().map(|left_out| left_out.range.len()).sum()
+    }
+
+    /// Where sections are left out of [`Abridged::text`].
+    pub(super) fn places(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.left_out.iter().map(|left_out| left_out.at)
+    }
+
+    /// True if the byte at `place` of the whole document is left out.
+    pub(super) fn leaves_out(&self, place: usize) -> bool {
+        let after = self.left_out.partition_point(|left_out| left_out.range.start <= place);
+        after > 0 && place < self.left_out[after - 1].range.end
+    }
+
+    /// True if an edit of the text touches what stands for a section.
+    pub(super) fn is_touched(&self, edits: &Edits) -> bool {
+        self.left_out.iter().any(|LeftOut { at, .. }| {
+            let first = edits.list.partition_point(|edit| edit.range.end <= *at);
+            edits.list.get(first).is_some_and(|edit| edit.range.start < at + EMPTY)
+        })
+    }
+
+    /// Appends what became of the text to `out`, with the sections of the whole `document` back in their places. `spliced` is the text with
+    /// `edits`, and then with `len` bytes for those of `range`.
+    pub(super) fn restore(
+        &self,
+        document: &[u8],
+        spliced: &[u8],
+        edits: &Edits,
+        splice: Option<(Range<usize>, usize)>,
+        out: &mut Vec<u8>,
+    ) {
+        out.reserve(spliced.len() + document.len() - self.text.len());
+        let (mut copied, mut nth, mut gone, mut come) = (0, 0, 0, 0);
+        for LeftOut { at, range, .. } in &self.left_out {
+            while let Some(edit) = edits.list.get(nth).filter(|edit| edit.range.end <= *at) {
+                gone += edit.range.len();
+                come += edit.text.len();
+                nth += 1;
+            }
+            let mut here = at + come - gone;
+            if let Some((replaced, len)) = &splice
+                && replaced.end <= here
+            {
+                here = here + len - replaced.len();
+            }
+            out.extend_from_slice(&spliced[copied..here]);
+            out.extend_from_slice(&document[range.clone()]);
+            copied = here + EMPTY;
+        }
+        out.extend_from_slice(&spliced[copied..]);
+    }
+}
+
+impl KnownSections {
+    /// Keeps up to `bytes_max` bytes.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
+        Self { store: Mutex::new(Store::new(bytes_max)) }
+    }
+
+    /// Leaves the known sections out of a document. False, and the document is to be scanned whole, if they are too few, or somebody else
+    /// asks at the moment.
+    pub(super) fn abridge(&self, document: &[u8], into: &mut Abridged) -> bool {
+        into.clear();
+        let mut guard = match self.store.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        let (mut at, mut copied, mut known) = (0, 0, 0);
+        while let Some(next) = memchr::memchr2(b'{', b'[', &document[at..]) {
+            let start = at + next;
+            let Some(section) = guard.find(&document[start..]) else {
+                at = start + 1;
+                continue;
+            };
+            let end = start + section.text.len();
+            into.text.extend_from_slice(&document[copied..start]);
+            into.text.extend_from_slice(if document[start] == b'{' { b"{}" } else { b"[]" });
+            into.left_out.push(LeftOut { at: into.text.len() - EMPTY, range: start..end, section });
+            (at, copied) = (end, end);
+            known += end - start;
+        }
+        into.text.extend_from_slice(&document[copied..]);
+        known > 0 && known >= document.len() / WORTH_SHARE
+    }
+
+    /// True if each section that was left out stands where it did before: `sections` are those that the walk of the rest, `text`, noted. One
+    /// that does not is forgotten.
+    pub(super) fn stand(
+        &self,
+        terms: Terms,
+        abridged: &Abridged,
+        text: &[u8],
+        sections: &[Section],
+        trail: &Trail,
+        keys: &mut Vec<u8>,
+    ) -> bool {
+        let mut rest = sections.iter();
+        for left_out in &abridged.left_out {
+            let stands = rest.find(|section| section.range.start == left_out.at).is_some_and(|section| {
+                keys.clear();
+                section.keys(text, trail, keys) && left_out.section.stands(terms, section.standing, keys)
+            });
+            if !stands {
+                self.store.lock().unwrap_or_else(PoisonError::into_inner).forget(&left_out.section);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Keeps those sections of a text that came before, and notes that the others came once. `edits` are all that was found in it.
+    #[allow(clippy::too_many_arguments)] // what a walk left behind
+    pub(super) fn keep(
+        &self,
+        terms: Terms,
+        abridged: &Abridged,
+        text: &[u8],
+        sections: &[Section],
+        trail: &Trail,
+        edits: &Edits,
+        keys: &mut Vec<u8>,
+    ) {
+        let Ok(mut store) = self.store.try_lock() else { return };
+        let left_out = &abridged.left_out;
+        let mut kept = 0..0;
+        // The outermost ends last.
+        for section in sections.iter().rev() {
+            let Range { start, end } = section.range;
+            let within = left_out.partition_point(|left_out| left_out.at < start);
+            let is_whole = left_out.get(within).is_none_or(|left_out| left_out.at >= end);
+            let first = edits.list.partition_point(|edit| edit.range.end <= start);
+            let is_clean = edits.list.get(first).is_none_or(|edit| edit.range.start >= end);
+            if !is_whole || !is_clean || kept.start <= start && end <= kept.end {
+                continue;
+            }
+            if store.came_before(&text[start..end]) {
+                keys.clear();
+                if section.keys(text, trail, keys) && !is_remark(keys) {
+                    let place = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
+                    store.keep(&text[start..end], place);
+                    kept = start..end;
+                }
+            }
+        }
+    }
+}
+
+/// True for the keys of what an event says of its own texts, which is written anew where more is to be said.
+fn is_remark(keys: &[u8]) -> bool {
+    let outermost = keys.strip_suffix(b"\"").unwrap_or(keys);
+    let start = memchr::memrchr(b'"', outermost).map_or(0, |quote| quote + 1);
+    *as_read(&outermost[start..]) == *remarks::MEMBER
+}
+
+struct Store {
+    /// Bytes of one generation.
+    half: usize,
+    young: Generation,
+    old: Generation,
+    /// Checksums of sections that came once.
+    seen: Vec<u32>,
+}
+
+impl Store {
+    fn new(bytes_max: usize) -> Self {
+        let seen = vec![0; (bytes_max / SEEN_SHARE / size_of::<u32>()).max(1)];
+        let half = (bytes_max - bytes_max / SEEN_SHARE) / 2;
+        Self { half, young: Generation::new(half), old: Generation::new(half), seen }
+    }
+
+    /// The section that a text begins with.
+    fn find(&mut self, text: &[u8]) -> Option<Arc<Known>> {
+        for length in 0..HEAD_BYTES.len() {
+            let Some(head) = head(text, length) else { continue };
+            if let Some(section) = self.young.find(head, text) {
+                return Some(section);
+            }
+            if let Some(section) = self.old.find(head, text) {
+                self.put(head, Arc::clone(&section));
+                return Some(section);
+            }
+        }
+        None
+    }
+
+    /// True if the same bytes came before. May be wrong about what came, which costs a copy of them.
+    fn came_before(&mut self, text: &[u8]) -> bool {
+        let sum = crc32c::crc32c(text);
+        let at = sum as usize % self.seen.len();
+        std::mem::replace(&mut self.seen[at], sum) == sum
+    }
+
+    fn keep(&mut self, text: &[u8], place: Place) {
+        let length = usize::from(text.len() < HEAD_BYTES[0]);
+        let Some(head) = head(text, length) else { return };
+        let before = self.find(text).filter(|before| *before.text == *text);
+        let mut places = before.as_ref().map_or_else(Vec::new, |before| before.places.clone());
+        if places.len() < PLACES_MAX && !places.iter().any(|known| *known == place) {
+            places.push(place);
+            before.inspect(|before| self.forget(before));
+            self.put(head, Arc::new(Known { text: text.into(), places }));
+        }
+    }
+
+    fn put(&mut self, head: u32, section: Arc<Known>) {
+        if self.young.bytes + section.cost() > self.half {
+            let empty = Generation::new(self.half);
+            self.old = std::mem::replace(&mut self.young, empty);
+        }
+        self.young.put(head, section);
+    }
+
+    fn forget(&mut self, section: &Arc<Known>) {
+        self.young.forget(section);
+        self.old.forget(section);
+    }
+}
+
+/// Sections that were kept, or came again, at about the same time.
+struct Generation {
+    /// By their heads, the last one that has it: its place in the list, counted from 1.
+    last: Vec<u32>,
+    list: Vec<Kept>,
+    bytes: usize,
+}
+
+struct Kept {
+    head: u32,
+    /// `None` once it is forgotten.
+    section: Option<Arc<Known>>,
+    /// The one before it of the same head, counted from 1.
+    before: u32,
+}
+
+impl Generation {
+    fn new(bytes_max: usize) -> Self {
+        let heads = (bytes_max / SECTION_COST).next_power_of_two();
+        Self { last: vec![0; heads], list: Vec::new(), bytes: 0 }
+    }
+
+    fn place(&self, head: u32) -> usize {
+        head as usize & (self.last.len() - 1)
+    }
+
+    fn find(&self, head: u32, text: &[u8]) -> Option<Arc<Known>> {
+        let mut at = self.last[self.place(head)];
+        for _ in 0..ALIKE_MAX {
+            let kept = self.list.get((at as usize).checked_sub(1)?)?;
+            // No container begins with another one, so there is only one.
+            if let Some(section) = &kept.section
+                && kept.head == head
+                && text.starts_with(&section.text)
+            {
+                return Some(Arc::clone(section));
+            }
+            at = kept.before;
+        }
+        None
+    }
+
+    fn put(&mut self, head: u32, section: Arc<Known>) {
+        let at = self.place(head);
+        self.bytes += section.cost();
+        self.list.push(Kept { head, section: Some(section), before: self.last[at] });
+        self.last[at] = u32::try_from(self.list.len()).unwrap_or(0);
+    }
+
+    fn forget(&mut self, section: &Arc<Known>) {
+        let is_it = |kept: &&mut Kept| kept.section.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, section));
+        if let Some(kept) = self.list.iter_mut().find(is_it) {
+            kept.section = None;
+        }
+    }
+}
+
+/// What the first bytes of a text lead to, if there are as many; one bit of it is the `length` that was asked for.
+fn head(text: &[u8], length: usize) -> Option<u32> {
+    const WORD: usize = size_of::<u64>();
+    // Odd, and its bits are as those of a random number: the golden ratio, as in Knuth, volume 3, 6.4.
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+    let bytes = text.get(..HEAD_BYTES[length])?;
+    let (words, _) = bytes.as_chunks::<WORD>();
+    let sum = words
+        .iter()
+        .fold(length as u64, |sum, word| (sum.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(MIX));
+    Some((sum >> 32) as u32)
+}
+
+#[cfg(test)]
+#[path = "known/tests.rs"]
+mod tests;

@@ -1,0 +1,434 @@
+use super::*;
+use crate::pattern::{PatternSet, embedded};
+use crate::redact::{ItemScope, Policy, Scrubber, Verdict};
+use std::sync::LazyLock;
+
+/// Without a rule that keeps remarks from being known for a reason of its own.
+static SET: LazyLock<Arc<PatternSet>> = LazyLock::new(|| {
+    let without = ["object.comfy_node".to_owned()];
+    Arc::new(PatternSet::compile(&embedded().expect("embedded packs"), &without).expect("a set"))
+});
+
+/// One that remembers beside one that does not: whatever came before, both must say the same.
+struct Pair {
+    known: Arc<KnownSections>,
+    warm: Scrubber,
+    cold: Scrubber,
+    /// Documents so far.
+    nth: usize,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let known = Arc::new(KnownSections::new(1 << 20));
+        let plan = || Plan::compile(Arc::clone(&SET), Policy::default()).expect("a plan");
+        let warm = Arc::new(plan().with_known(Arc::clone(&known)));
+        let scrubber = |plan| Scrubber::new(plan, ScanLimits::default());
+        Self { known, warm: scrubber(warm), cold: scrubber(Arc::new(plan())), nth: 0 }
+    }
+
+    /// What both made of an event, and how many of its bytes the one that remembers did not scan. Each `#` is another number each
+    /// time, so that no section with one of its own is known.
+    #[track_caller]
+    fn event(&mut self, event: &str) -> (String, u64) {
+        self.nth += 1;
+        let event = event.replace('#', &self.nth.to_string());
+        let before = self.warm.bytes_known();
+        let scrub = |scrubber: &mut Scrubber| -> (String, Verdict) {
+            let mut out = b"before".to_vec();
+            let verdict = scrubber.event(ItemScope::Sentry, event.as_bytes(), &mut out);
+            (String::from_utf8(out).expect("text"), verdict)
+        };
+        let (warm, cold) = (scrub(&mut self.warm), scrub(&mut self.cold));
+        assert_eq!(warm, cold, "{event}");
+        assert_eq!(self.warm.counts(), self.cold.counts(), "{event}");
+        (warm.0.strip_prefix("before").expect("what was there").to_owned(), self.warm.bytes_known() - before)
+    }
+
+    /// Forgets all that came: plans take longer to compile than all else here.
+    fn forget(&mut self) {
+        *self.known.store.lock().expect("nobody panicked") = Store::new(1 << 20);
+    }
+
+    /// Shows an event so often that all of it is known that can be.
+    #[track_caller]
+    fn learn(&mut self, event: &str) {
+        for _ in 0..2 {
+            assert_eq!(self.event(event).1, 0, "nothing is known that did not come twice: {event}");
+        }
+    }
+}
+
+const FRAME: &str =
+    r#"{"filename":"shop/orders.py","function":"pay","lineno":12,"context_line":"    total = sum(lines)"}"#;
+const CALLER: &str =
+    r#"{"filename":"shop/views.py","function":"post","lineno":7,"context_line":"    return pay(cart)"}"#;
+
+/// An event with an id of its own, and with what is beside its frames.
+fn event(id: u32, frames: &str) -> String {
+    format!(
+        r#"{{"event_id":"{id:032x}","user":{{"email":"jane.roe@example.com"}},"exception":{{"values":[{{"type":"E","value":"no answer from 192.0.2.7","stacktrace":{{"frames":[{frames}]}}}}]}}}}"#
+    )
+}
+
+#[test]
+fn what_came_twice_is_not_scanned_again() {
+    let frames = format!("{CALLER},{FRAME}");
+    let mut pair = Pair::new();
+    pair.learn(&event(1, &frames));
+    let (out, left_out) = pair.event(&event(2, &frames));
+    // Both frames are one section with what is around them.
+    let trace = format!(r#"{{"frames":[{frames}]}}"#);
+    assert_eq!(left_out, trace.len() as u64);
+    assert!(out.contains(&trace) && !out.contains("192.0.2.7") && !out.contains("example.com"), "{out}");
+    // Another one beside it: each of them alone is known once it came again alone.
+    let other = FRAME.replace("12", "13");
+    let frames = format!("{CALLER},{other}");
+    assert_eq!(pair.event(&event(3, &frames)).1, 0);
+    assert_eq!(pair.event(&event(4, &frames.replace("13", "14"))).1, CALLER.len() as u64);
+}
+
+/// A document that is the same but for one place, at which something stands that decides what is found in the section.
+#[test]
+fn a_section_elsewhere_is_another() {
+    let note = r#"{"note":"teal fox on a bridge","number":"4111","more":"nothing at all"}"#;
+    let mut pair = Pair::new();
+    for (known, other) in [
+        // A rule for what lies below the key.
+        (r#"{"extra":{"n":#,"state":%}}"#, r#"{"extra":{"prompt":%}}"#),
+        (r#"{"extra":{"n":#,"state":%}}"#, r#"{"extra":{"password":%}}"#),
+        (r#"{"extra":{"n":#,"state":[#,%]}}"#, r#"{"extra":{"messages":[{"role":"user","content":[%]}]}}"#),
+        // What stands beside an object further out takes all of it.
+        (r#"{"extra":{"n":#,"data":%}}"#, r#"{"extra":{"data":%,"position":{"x":1}}}"#),
+        (r#"{"extra":{"n":#,"data":%}}"#, r#"{"extra":{"position":{"x":1},"data":%}}"#),
+        (r#"{"extra":{"n":#,"value":%}}"#, r#"{"extra":{"name":"password","value":%}}"#),
+        (r#"{"extra":{"n":#,"value":[#,%]}}"#, r#"{"extra":{"key":"prompt","value":[%]}}"#),
+        (r#"{"extra":[["a",%],#]}"#, r#"{"extra":[["password",%]]}"#),
+        (r#"{"extra":[["a",%],#]}"#, r#"{"password":[["a",%]]}"#),
+        // No part of the document's structure at all.
+        (r#"{"extra":{"n":#,"state":%}}"#, r#"{"extra":{"state":"{"#),
+        (r#"{"extra":{"n":#,"state":%}}"#, r#"{"extra":{"state":% "x"}}"#),
+        (r#"{"extra":{"n":#,"state":%}}"#, r#"{"extra":{"state":{"password":%}}}"#),
+        (r#"{"extra":{"n":#,"state":%}}"#, r#"{"extra":{"state":["password",%]}}"#),
+    ] {
+        pair.forget();
+        let known = known.replace('%', note);
+        pair.learn(&known);
+        let may_be_taken = known.contains("data") || known.contains("value");
+        assert_eq!(pair.event(&known).1 > 0, !may_be_taken, "{known}");
+        for _ in 0..4 {
+            pair.event(&other.replace('%', note));
+            pair.event(&known);
+        }
+    }
+}
+
+/// What stands beside an object further out decides of what lies in it.
+#[test]
+fn what_may_still_be_taken_is_not_known() {
+    let call = r#"{"input":"mic one of the table","n":1,"more":true}"#;
+    let numbers = "[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.11,0.12,0.13,0.14]";
+    let mut pair = Pair::new();
+    for (section, known, other) in [
+        (
+            call,
+            r#"{"extra":{"n":#,"op":"http.client","state":%}}"#,
+            r#"{"extra":{"op":"gen_ai.chat","state":%}}"#,
+        ),
+        (
+            call,
+            r#"{"extra":{"n":#,"state":%,"op":"http.client"}}"#,
+            r#"{"extra":{"state":%,"op":"gen_ai.chat"}}"#,
+        ),
+        (
+            numbers,
+            r#"{"extra":{"n":#,"title":"e","input":[#,%]}}"#,
+            r#"{"extra":{"model":"e","input":[0,%]}}"#,
+        ),
+        (numbers, r#"{"extra":{"n":#,"title":"e","input":%}}"#, r#"{"extra":{"model":"e","input":%}}"#),
+    ] {
+        pair.forget();
+        for _ in 0..3 {
+            pair.event(&known.replace('%', section));
+        }
+        let (out, left_out) = pair.event(&other.replace('%', section));
+        assert!(!out.contains(section) && left_out == 0, "{out}");
+    }
+}
+
+/// What stands in a key leads to what is found below it.
+#[test]
+fn words_in_keys_are_part_of_where_a_section_stands() {
+    let known = r#"{"extra":{"order":{"n":#,"lines":["the number is 536 22 6726 here"]}}}"#;
+    let mut pair = Pair::new();
+    pair.learn(known);
+    assert!(pair.event(known).1 > 0);
+    let (out, _) = pair.event(&known.replace("order", "our_social_security_desk"));
+    assert!(!out.contains("536 22 6726"), "{out}");
+}
+
+/// A value that another field teaches is replaced wherever it stands: in what is known too.
+#[test]
+fn what_the_rest_teaches_is_looked_for_in_what_is_known() {
+    let event = |name: &str| {
+        format!(
+            r#"{{"user":{{"username":"{name}"}},"extra":{{"state":{{"seen":"by orinoco-42 today","more":"nothing at all"}}}}}}"#
+        )
+    };
+    let mut pair = Pair::new();
+    pair.learn(&event("someone-else"));
+    assert!(pair.event(&event("nobody-else")).1 > 0);
+    for _ in 0..3 {
+        let (out, left_out) = pair.event(&event("Orinoco-42"));
+        assert!(!out.contains("orinoco") && left_out == 0, "{out}");
+        assert!(pair.event(&event("nobody-else")).1 > 0, "it is clean for others");
+    }
+}
+
+/// The same where only a look through what hides the value shows it.
+#[test]
+fn what_was_decoded_is_not_known() {
+    for hidden in [
+        r"by \u006frinoco-42 today",
+        "by %6frinoco-42 today",
+        "YnkgdGhlIG9yaW5vY28tNDIgb2YgdG9kYXksIGFzIGl0IHNheXM=",
+    ] {
+        let event = |name: &str| {
+            format!(
+                r#"{{"user":{{"username":"{name}"}},"extra":{{"state":{{"seen":"{hidden}","more":"nothing"}}}}}}"#
+            )
+        };
+        let mut pair = Pair::new();
+        pair.learn(&event("someone-else"));
+        pair.event(&event("someone-else"));
+        let (out, _) = pair.event(&event("orinoco-42"));
+        assert!(!out.contains(hidden), "{out}");
+    }
+}
+
+/// Past a depth containers go unread, whatever was known of them further out.
+#[test]
+fn how_deep_a_section_lies_is_part_of_where_it_stands() {
+    let section = r#"{"note":[[["nothing at all, but some words"]]]}"#;
+    let mut pair = Pair::new();
+    let known = format!(r#"{{"extra":[#,{section}]}}"#);
+    pair.learn(&known);
+    assert!(pair.event(&known).1 > 0);
+    let depth = ScanLimits::default().depth_max - 3;
+    let (out, _) = pair.event(&format!(r#"{{"extra":{}{section}{}}}"#, "[".repeat(depth), "]".repeat(depth)));
+    assert!(!out.contains("some words"), "{out}");
+}
+
+/// Remarks stand in the event, before and behind which sections come back.
+#[test]
+fn remarks_and_sections_keep_their_places() {
+    let trace = format!(r#"{{"frames":[{FRAME}]}}"#);
+    let said = r#"{"contexts":{"":{"len":9,"rem":[["!limit","s",0,9]]}}}"#;
+    let mut pair = Pair::new();
+    for shape in [
+        format!(r#"{{"a":{trace},"extra":{{"prompt":"a teal fox ID"}},"b":{trace}}}"#),
+        format!(r#"{{"a":{trace},"extra":{{"prompt":"a teal fox ID"}},"_meta":{said},"b":{trace}}}"#),
+        format!(r#"{{"_meta":{said},"extra":{{"prompt":"a teal fox ID"}},"b":{trace},"c":{trace}}}"#),
+        format!(r#"{{"_me\u0074a":{said},"x":"_meta","extra":{{"prompt":"a teal fox ID"}},"b":{trace}}}"#),
+        format!(r#"{{"b":{trace},"_meta":{said},"extra":{{"prompt":"a teal fox ID"}}}}"#),
+    ] {
+        pair.forget();
+        for id in 0..5 {
+            let (out, left_out) = pair.event(&shape.replace("ID", &id.to_string()));
+            assert!(out.contains("_meta") && out.contains(&trace), "{out}");
+            assert!(id < 3 || left_out >= trace.len() as u64, "{left_out} of {out}");
+        }
+    }
+}
+
+/// Nothing in which anything was found is kept, whatever became of it.
+#[test]
+fn only_what_is_clean_is_known() {
+    let mut pair = Pair::new();
+    for dirty in [
+        r#"{"note":"ask jane.roe@example.com about it, please"}"#,
+        r#"{"note":"%6aane.roe%40example.com and much more text"}"#,
+        r#"{"note":"[email] was here before, as it says itself"}"#,
+        r#"{"user":{"username":"orinoco-42","more":"nothing at all"}}"#,
+        r#"{"jane.roe@example.com":"a key with an address in it"}"#,
+        r#"{"prompt":"a teal fox on a bridge, painted in oil"}"#,
+        r#"{"messages":[{"role":"user","content":"a teal fox"}]}"#,
+        r#"{"embedding":[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.11,0.12,0.13,0.14,0.15,0.16,0.17,0.18,0.19,0.21,0.22,0.23]}"#,
+    ] {
+        pair.forget();
+        for id in 0..4 {
+            pair.event(&format!(r#"{{"event_id":"{id}","extra":{{"state":{dirty}}}}}"#));
+        }
+        pair.event(&format!(r#"{{"extra":{{"state":{dirty},"user":{{"username":"orinoco-43"}}}}}}"#));
+    }
+}
+
+#[test]
+fn what_is_no_document_is_read_as_before() {
+    let frames = format!("{CALLER},{FRAME}");
+    let event = event(1, &frames);
+    let mut pair = Pair::new();
+    pair.learn(&event);
+    assert!(pair.event(&event).1 > 0);
+    for end in 0..event.len() {
+        pair.event(&event[..end]);
+    }
+    for at in 0..=event.len() {
+        let mut longer = event.clone();
+        longer.insert_str(at, "\"");
+        pair.event(&longer);
+    }
+    pair.event(&format!("\u{feff}{event}"));
+    assert!(pair.event(&event).1 > 0, "it is still known");
+}
+
+/// Two plans find different things, and a store may serve both.
+#[test]
+fn what_one_plan_knows_is_nothing_to_another() {
+    let mut pair = Pair::new();
+    let event = r#"{"extra":{"state":{"note":"order 17 of the shop","more":"nothing at all"}}}"#;
+    pair.learn(event);
+    assert!(pair.event(event).1 > 0);
+    let plan = Plan::compile(Arc::clone(&SET), Policy::default()).expect("a plan");
+    let plan = Arc::new(plan.with_known(Arc::clone(&pair.known)));
+    let mut other = Scrubber::new(plan, ScanLimits::default());
+    other.event(ItemScope::Sentry, event.as_bytes(), &mut Vec::new());
+    other.event(ItemScope::Any, event.as_bytes(), &mut Vec::new());
+    assert_eq!(other.bytes_known(), 0);
+}
+
+/// Whatever comes, no more is kept than the store may hold.
+#[test]
+fn old_sections_go_when_new_ones_come() {
+    const BYTES_MAX: usize = 16 << 10;
+    let plan = Plan::compile(Arc::clone(&SET), Policy::default()).expect("a plan");
+    for known in [64 << 10, BYTES_MAX] {
+        let mut store = Store::new(known);
+        let place = Place {
+            terms: Terms::new(&plan, Scope::Any, ScanLimits::default()),
+            standing: Standing::of_root(plan.fields(Scope::Any).start()),
+            keys: Box::default(),
+        };
+        let text = |nth: usize| format!(r#"{{"filename":"shop/orders.py","lineno":{nth:09}}}"#);
+        for nth in 0..1_000 {
+            store.keep(text(nth).as_bytes(), place.clone());
+            assert!(store.find(text(nth).as_bytes()).is_some(), "{nth}: what came last is known");
+            assert!(store.young.bytes + store.old.bytes <= known, "{nth}");
+        }
+        assert!(store.find(text(0).as_bytes()).is_none());
+    }
+}
+
+/// Documents of the same few sections in any order, at any place, beside anything: what came before never changes what comes out.
+#[test]
+fn random_documents_come_out_as_if_nothing_had_come_before() {
+    const DOCUMENTS: usize = 1_500;
+    const KEYS: &[&str] = &[
+        "note",
+        "data",
+        "position",
+        "content",
+        "role",
+        "text",
+        "type",
+        "name",
+        "value",
+        "key",
+        "prompt",
+        "messages",
+        "from",
+        "password",
+        "user",
+        "username",
+        "_meta",
+        "contexts",
+        "frames",
+        "vars",
+        "social_security",
+        "id",
+        "0",
+        "1",
+        "values",
+        "embedding",
+        "input",
+        "output",
+        "usage",
+        "score",
+        "headers",
+        "kwargs",
+        "lc",
+        "class_type",
+        "inputs",
+        "ip_address",
+    ];
+    const PLAIN_KEYS: &[&str] = &["note", "state", "order", "page", "frames", "vars"];
+    const PLAIN_VALUES: &[&str] = &[
+        "17",
+        r#""nothing at all""#,
+        r#""by orinoco-42 today""#,
+        r#""    return pay(cart[0], {\"id\": cart})""#,
+        "true",
+    ];
+    const VALUES: &[&str] = &[
+        r#""jane.roe@example.com""#,
+        r#""from 192.0.2.7 again""#,
+        r#""by orinoco-42 today""#,
+        r#""orinoco-42""#,
+        r#""the number is 536 22 6726 here""#,
+        r#""user""#,
+        r#""prompt""#,
+        r#""password""#,
+        r#""text""#,
+        r#""nothing at all, but some words of no matter""#,
+        r#""    return pay(cart[0], {\"id\": cart})""#,
+        r#""{\"note\":\"teal fox\"}""#,
+        r#""aGVsbG8gdGVhbCBmb3gsIGhvdyBhcmUgeW91Pw==""#,
+        r#""\u006frinoco-42 is spelled""#,
+        "17",
+        "4111111111111111",
+        "null",
+        "[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.11,0.12,0.13,0.14,0.15,0.16,0.17,0.18]",
+    ];
+    struct Dice(u64);
+    impl Dice {
+        fn below(&mut self, end: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % end
+        }
+
+        fn of<'t>(&mut self, list: &[&'t str]) -> &'t str {
+            list[self.below(list.len())]
+        }
+
+        fn container(&mut self, depth: usize, ready: &[String]) -> String {
+            let is_array = self.below(3) == 0;
+            let members: Vec<String> = (0..1 + self.below(4))
+                .map(|_| {
+                    let value = match self.below(6) {
+                        0..=1 if depth > 0 => self.container(depth - 1, ready),
+                        2..=3 if !ready.is_empty() => ready[self.below(ready.len())].clone(),
+                        _ if self.below(8) == 0 => self.of(VALUES).to_owned(),
+                        _ => self.of(PLAIN_VALUES).to_owned(),
+                    };
+                    let key = if self.below(8) == 0 { self.of(KEYS) } else { self.of(PLAIN_KEYS) };
+                    if is_array { value } else { format!(r#""{key}":{value}"#) }
+                })
+                .collect();
+            let inside = members.join(",");
+            if is_array { format!("[{inside}]") } else { format!("{{{inside}}}") }
+        }
+    }
+    let mut dice = Dice(7);
+    let sections: Vec<String> = (0..24).map(|_| dice.container(1, &[])).collect();
+    let places: Vec<String> = (0..16).map(|_| dice.container(2, &["%".to_owned()])).collect();
+    let mut pair = Pair::new();
+    for _ in 0..DOCUMENTS {
+        let name = dice.of(&["orinoco-42", "someone-else", "nobody-else", "who-ever"]);
+        let mut extra = places[dice.below(places.len())].clone();
+        while let Some(at) = extra.find('%') {
+            extra.replace_range(at..=at, &sections[dice.below(sections.len())]);
+        }
+        pair.event(&format!(r#"{{"user":{{"username":"{name}"}},"extra":{extra}}}"#));
+    }
+    assert!(pair.warm.bytes_known() > 50_000, "{} bytes were known", pair.warm.bytes_known());
+}

@@ -1,0 +1,182 @@
+//! Scrubs an item that is held whole: without its known sections where there are some, and all of it where those do not stand.
+//!
+//! In: the bytes of an item and how they are to be read. Out: the bytes to send on, with remarks on what content went if it is a
+//! Sentry event. What is found is `engine`'s work, which sections are known is [`super::known`]'s.
+
+use super::action::Mode;
+use super::engine::Engine;
+use super::known::{Abridged, KnownSections, Terms};
+use super::pool::Pool;
+use super::remarks;
+use super::scrubber::{Found, ItemFormat, ItemScope, Scrubber, Verdict};
+use crate::scan::json::Walker;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Whether an event says what content was taken out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remarks {
+    Unsaid,
+    Noted,
+}
+
+/// What a scan says of an item.
+struct Scanned {
+    found: Found,
+    given_up: bool,
+    broken: bool,
+}
+
+impl Scrubber {
+    /// Scrubs a whole item and appends the result to `out`.
+    pub fn item(&mut self, format: ItemFormat, scope: ItemScope, bytes: &[u8], out: &mut Vec<u8>) -> Verdict {
+        self.whole(format, scope, bytes, Remarks::Unsaid, out)
+    }
+
+    /// Scrubs a whole Sentry event, and notes in it what content was taken out.
+    pub fn event(&mut self, scope: ItemScope, bytes: &[u8], out: &mut Vec<u8>) -> Verdict {
+        self.whole(ItemFormat::Json, scope, bytes, Remarks::Noted, out)
+    }
+
+    fn whole(
+        &mut self,
+        format: ItemFormat,
+        scope: ItemScope,
+        bytes: &[u8],
+        said: Remarks,
+        out: &mut Vec<u8>,
+    ) -> Verdict {
+        let Some(known) = self.known(format, bytes) else {
+            let scanned = self.scan(format, scope, bytes, bytes, None);
+            return self.finished(bytes, scanned.expect("nothing was left out"), said, out).0;
+        };
+        let mut abridged = std::mem::take(&mut self.pool.abridged);
+        let mut verdict = None;
+        if known.abridge(bytes, &mut abridged) {
+            verdict = self.rest(format, scope, bytes, (&known, &abridged), said, out);
+        }
+        abridged.clear();
+        let verdict = verdict.unwrap_or_else(|| {
+            let scanned = self.scan(format, scope, bytes, bytes, Some((&known, &abridged)));
+            self.finished(bytes, scanned.expect("nothing was left out"), said, out).0
+        });
+        self.pool.abridged = abridged;
+        verdict
+    }
+
+    /// The sections that may be left out of an item: only what every scan of it would leave as it is, and for nobody who asks why.
+    fn known(&self, format: ItemFormat, bytes: &[u8]) -> Option<Arc<KnownSections>> {
+        let may_be_short = matches!(format, ItemFormat::Json | ItemFormat::JsonOrText)
+            && self.plan.mode() == Mode::Enforce
+            && self.trace.is_none()
+            && !bytes.starts_with(b"\xef\xbb\xbf");
+        self.plan.known.as_ref().filter(|_| may_be_short).map(Arc::clone)
+    }
+
+    /// Scrubs an item of which only the rest is scanned. `None`, and nothing done, if what was left out must be looked at again.
+    fn rest(
+        &mut self,
+        format: ItemFormat,
+        scope: ItemScope,
+        bytes: &[u8],
+        known: (&KnownSections, &Abridged),
+        said: Remarks,
+        out: &mut Vec<u8>,
+    ) -> Option<Verdict> {
+        let abridged = known.1;
+        let scanned = self.scan(format, scope, &abridged.text, bytes, Some(known))?;
+        let mut spliced = std::mem::take(&mut self.pool.spliced);
+        spliced.clear();
+        let (verdict, splice) = self.finished(&abridged.text, scanned, said, &mut spliced);
+        if !verdict.changed {
+            out.extend_from_slice(bytes);
+        } else if !verdict.drop_item {
+            abridged.restore(bytes, &spliced, &self.pool.edits, splice, out);
+        }
+        self.pool.spliced = spliced;
+        self.bytes_known += abridged.bytes_left_out() as u64;
+        Some(verdict)
+    }
+
+    /// Scans `text`: all of an item, or what is left of the `document` without its known sections. `None` if those do not stand.
+    fn scan(
+        &mut self,
+        format: ItemFormat,
+        scope: ItemScope,
+        text: &[u8],
+        document: &[u8],
+        known: Option<(&KnownSections, &Abridged)>,
+    ) -> Option<Scanned> {
+        self.pool.learnt.clear();
+        let terms = Terms::new(&self.plan, scope.into(), self.limits);
+        let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), document.len());
+        engine.sections = known.map(|(_, abridged)| abridged);
+        engine.trace = self.trace.as_deref_mut();
+        engine.trace_item();
+        let mark = engine.trace_mark();
+        let broken = engine.item(format, text);
+        if let Some((known, abridged)) = known
+            && !engine.sections_stand(known, terms, abridged, (text, document), broken)
+        {
+            return None;
+        }
+        engine.sections = None;
+        let given_up = broken && format == ItemFormat::Json;
+        let is_document = matches!(format, ItemFormat::Json | ItemFormat::JsonOrText) && !broken;
+        if !given_up && engine.begins_again(text, is_document) {
+            engine.trace_undo(mark);
+            engine.item(format, text);
+        }
+        engine.pool.learnt.clear();
+        Some(Scanned { found: engine.found(), given_up, broken })
+    }
+
+    /// Ends an item: what became of it, and where remarks were put, with their length.
+    fn finished(
+        &mut self,
+        text: &[u8],
+        Scanned { found, given_up, broken }: Scanned,
+        said: Remarks,
+        out: &mut Vec<u8>,
+    ) -> (Verdict, Option<(Range<usize>, usize)>) {
+        let start = out.len();
+        let verdict = self.finish(text, found, given_up, broken, out);
+        let mut noted = None;
+        if said == Remarks::Noted && verdict.changed && out.len() > start {
+            noted = remarks::note(text, &mut self.pool, self.plan.sought(), out, start);
+        }
+        (verdict, noted)
+    }
+}
+
+impl Engine<'_> {
+    /// After the first walk of an item: keeps the sections that it noted. False if something was left out that does not stand where it did,
+    /// or in which something may be found this time.
+    fn sections_stand(
+        &mut self,
+        known: &KnownSections,
+        terms: Terms,
+        abridged: &Abridged,
+        (text, document): (&[u8], &[u8]),
+        broken: bool,
+    ) -> bool {
+        let mut keys = std::mem::take(&mut self.pool.scratch);
+        let sections = self.pool.walkers.last_mut().map(Walker::take_sections).unwrap_or_default();
+        let Pool { walkers, edits, learnt, .. } = &*self.pool;
+        let Some(trail) = walkers.last().map(Walker::trail) else { return abridged.is_empty() };
+        let mut stand = !broken
+            && known.stand(terms, abridged, text, &sections, trail, &mut keys)
+            && !abridged.is_touched(edits);
+        if stand && !self.work.is_exhausted() && !learnt.spelled_too_much() {
+            known.keep(terms, abridged, text, &sections, trail, edits, &mut keys);
+        }
+        if let Some(walker) = self.pool.walkers.last_mut() {
+            walker.reuse_sections(sections);
+        }
+        self.pool.scratch = keys;
+        if !abridged.is_empty() {
+            stand = stand && !self.is_taught_of(abridged, document);
+        }
+        stand || abridged.is_empty()
+    }
+}
