@@ -22,6 +22,8 @@ const MEMORY_SHARE: u64 = 2;
 const REST_BYTES: u64 = 48 << 20;
 /// What payloads get even in a group that has no room for them.
 const PAYLOAD_BYTES_MIN: usize = 4 << 20;
+/// Known sections take at most one byte in so many of the group's memory: they save time, and payloads need room.
+const KNOWN_SHARE: u64 = 64;
 /// Items of the default length take at most one part in so many of what all payloads may.
 const ITEM_SHARE: usize = 2;
 
@@ -99,6 +101,16 @@ pub(super) fn fitted(limits: &Limits) -> Limits {
     fitted
 }
 
+/// How many bytes of sections in which nothing was found may be kept: those of the configuration, or what suits the control group.
+pub(super) fn known_bytes(limits: &Limits) -> usize {
+    suiting(limits.known_bytes_max, cgroup::memory_limit())
+}
+
+fn suiting(wanted: usize, group: Option<u64>) -> usize {
+    let share = group.map_or(u64::MAX, |group| group / KNOWN_SHARE);
+    wanted.min(usize::try_from(share).unwrap_or(usize::MAX))
+}
+
 /// `group`: bytes of memory of the control group; `None`: without a limit.
 fn fit(limits: &Limits, group: Option<u64>) -> Limits {
     let mut fitted = limits.clone();
@@ -129,6 +141,16 @@ fn room(group: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn known_sections_take_a_small_part_of_a_small_container() {
+        const MIB: usize = 1 << 20;
+        for (group, bytes) in [(None, 4 * MIB), (Some(1 << 30), 4 * MIB), (Some(64 << 20), MIB), (Some(0), 0)]
+        {
+            assert_eq!(suiting(4 * MIB, group), bytes, "{group:?}");
+        }
+        assert_eq!(suiting(0, None), 0, "switched off");
+    }
 
     /// Of the whole test process, which has no use for core dumps either.
     #[test]

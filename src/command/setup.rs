@@ -1,9 +1,9 @@
 //! From a configuration file to what runs: packs compiled, policies planned, every problem told.
 
-use super::{Exit, tell};
+use super::{Exit, resources, tell};
 use crate::config::{self, Config, LoadError};
 use crate::pattern::{self, PatternSet};
-use crate::redact::{Plan, Policy};
+use crate::redact::{KnownSections, Plan, Policy};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
@@ -71,9 +71,15 @@ pub(super) fn compile(config: Config) -> Result<Ready, Wrong> {
     let set = Arc::new(set);
     let mut plans = BTreeMap::new();
     let mut problems = Vec::new();
+    let known_bytes_max = resources::known_bytes(&config.limits);
+    let known = (known_bytes_max > 0).then(|| Arc::new(KnownSections::new(known_bytes_max)));
     for (name, policy) in &config.policies {
         match Plan::compile(Arc::clone(&set), Policy::clone(policy)) {
             Ok(plan) => {
+                let plan = match &known {
+                    Some(known) => plan.with_known(Arc::clone(known)),
+                    None => plan,
+                };
                 plans.insert(name.clone(), Arc::new(plan));
             }
             Err(found) => {

@@ -41,6 +41,7 @@ pub(super) static STREAM_RATIO_MAX: Number = Number::count("stream_ratio_max", 1
 pub(super) static DEPTH_MAX: Number = Number::count("depth_max", 128, 1, 1_024);
 pub(super) static LAYERS_MAX: Number = Number::count("layers_max", 4, 1, 16);
 pub(super) static MEMORY_BYTES_MAX: Number = Number::bytes("memory_bytes_max", 256 * MIB, 1, TIB);
+pub(super) static KNOWN_BYTES_MAX: Number = Number::bytes("known_bytes_max", 4 * MIB, 0, GIB);
 pub(super) static CONNECTIONS_MAX: Number = Number::count("connections_max", 5_000, 1, 1_000_000);
 pub(super) static CONNECTIONS_PER_PEER_MAX: Number =
     Number::count("connections_per_peer_max", 0, 0, 1_000_000);
@@ -67,7 +68,7 @@ pub(super) static SPOOL_BYTES_MAX: Number = Number::bytes("bytes_max", GIB, MIB,
 pub(super) static SPOOL_AGE_MAX: Number = Number::millis("age_max", 24 * HOUR, SECOND, 365 * 24 * HOUR);
 
 /// The numbers of `[limits]`, in documentation order.
-pub(super) static LIMITS: [&Number; 18] = [
+pub(super) static LIMITS: [&Number; 19] = [
     &BUFFER_BYTES_MAX,
     &ITEM_BYTES_MAX,
     &BODY_BYTES_MAX,
@@ -76,6 +77,7 @@ pub(super) static LIMITS: [&Number; 18] = [
     &DEPTH_MAX,
     &LAYERS_MAX,
     &MEMORY_BYTES_MAX,
+    &KNOWN_BYTES_MAX,
     &CONNECTIONS_MAX,
     &CONNECTIONS_PER_PEER_MAX,
     &HEADERS_MAX,

@@ -153,6 +153,9 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// Where that number is from, as of `item_bytes_max`.
     pub memory_origin: Origin,
+    /// Bytes of sections of documents that are kept because nothing was found in them, for all routes together; those that have
+    /// not come for longest go first. 0: none are.
+    pub known_bytes_max: usize,
     /// Open connections on the ingest port; past it new ones wait to be accepted.
     pub connections_max: usize,
     /// Open connections of one address (IPv6: of one /64); past it new ones are closed. 0: no such bound.
@@ -199,6 +202,7 @@ impl Limits {
             depth_max: size(read(&number::DEPTH_MAX)),
             layers_max: size(read(&number::LAYERS_MAX)),
             memory_bytes_max: size(read(&number::MEMORY_BYTES_MAX)),
+            known_bytes_max: size(read(&number::KNOWN_BYTES_MAX)),
             memory_origin: Origin::Default,
             item_origin: Origin::Default,
             connections_max: size(read(&number::CONNECTIONS_MAX)),

@@ -53,6 +53,7 @@ pub(super) static LIMITS: Section = Section {
         "depth_max",
         "layers_max",
         "memory_bytes_max",
+        "known_bytes_max",
         "connections_max",
         "connections_per_peer_max",
         "headers_max",

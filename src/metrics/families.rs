@@ -45,9 +45,9 @@ pub(super) const fn histogram_series(buckets: &[f64]) -> usize {
     buckets.len() + 3
 }
 
-/// What every route has from the start: `forwarded` and `redacted`, bytes by stage, scanned bytes, the scan
+/// What every route has from the start: `forwarded` and `redacted`, bytes by stage, scanned bytes and known ones, the scan
 /// histogram, requests in flight and the gauge of unscanned passes.
-pub(super) const ROUTE_SERIES: usize = 2 + Stage::ALL.len() + 1 + histogram_series(SCAN_BUCKETS) + 1 + 1;
+pub(super) const ROUTE_SERIES: usize = 2 + Stage::ALL.len() + 2 + histogram_series(SCAN_BUCKETS) + 1 + 1;
 
 /// What an upstream adds: connections, circuit, retries, and the end of its certificate.
 pub(super) const UPSTREAM_SERIES: usize = 4;
@@ -59,6 +59,7 @@ pub(super) struct Families {
     pub(super) shadow_hits: IntCounterVec,
     pub(super) body_bytes: IntCounterVec,
     pub(super) scan_bytes: IntCounterVec,
+    pub(super) known_bytes: IntCounterVec,
     pub(super) scan_seconds: HistogramVec,
     pub(super) request_seconds: HistogramVec,
     pub(super) in_flight: IntGaugeVec,
@@ -80,6 +81,7 @@ impl Families {
             shadow_hits: counters(registry, "tamis_shadow_hits_total"),
             body_bytes: counters(registry, "tamis_body_bytes_total"),
             scan_bytes: counters(registry, "tamis_scan_bytes_total"),
+            known_bytes: counters(registry, "tamis_known_bytes_total"),
             scan_seconds: histograms(registry, "tamis_scan_seconds", SCAN_BUCKETS),
             request_seconds: histograms(registry, "tamis_request_seconds", REQUEST_BUCKETS),
             in_flight: gauges(registry, "tamis_requests_in_flight"),

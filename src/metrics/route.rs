@@ -38,6 +38,7 @@ struct RouteInner {
     hits: RwLock<HashMap<String, Vec<(Redaction, IntCounter)>>>,
     body_bytes: [IntCounter; Stage::ALL.len()],
     scan_bytes: IntCounter,
+    known_bytes: IntCounter,
     scan_seconds: Histogram,
     requests: [OnceLock<Histogram>; CodeClass::ALL.len()],
     upstream: [OnceLock<IntCounter>; CodeClass::ALL.len()],
@@ -57,6 +58,7 @@ impl RouteMetrics {
             body_bytes: Stage::ALL
                 .map(|stage| families.body_bytes.with_label_values(&[route, stage.as_str()])),
             scan_bytes: families.scan_bytes.with_label_values(&[route]),
+            known_bytes: families.known_bytes.with_label_values(&[route]),
             scan_seconds: families.scan_seconds.with_label_values(&[route]),
             requests: std::array::from_fn(|_| OnceLock::new()),
             upstream: std::array::from_fn(|_| OnceLock::new()),
@@ -106,9 +108,10 @@ impl RouteMetrics {
         }
     }
 
-    /// Counts the bytes of one body that were scanned, and the time it took.
-    pub fn scanned(&self, bytes: u64, seconds: f64) {
+    /// Counts the bytes of one body that were scanned, those of them that were known from an earlier scan, and the time it took.
+    pub fn scanned(&self, bytes: u64, known: u64, seconds: f64) {
         self.inner.scan_bytes.inc_by(bytes);
+        self.inner.known_bytes.inc_by(known);
         self.inner.scan_seconds.observe(seconds);
     }
 

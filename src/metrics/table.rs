@@ -69,6 +69,8 @@ metrics! {
         "Hits that were counted and forwarded unchanged: of patterns with `stability = \"shadow\"`, and all of a route in shadow mode.";
     Counter "tamis_scan_bytes_total", "bytes", ["route"],
         "Decoded bytes of items that were scanned.";
+    Counter "tamis_known_bytes_total", "bytes", ["route"],
+        "Of these, bytes of sections that were scanned before, at the same place, with nothing found (`limits.known_bytes_max`).";
     Counter "tamis_body_bytes_total", "bytes", ["route", "stage"],
         "Bytes of request bodies that ended: `received` as they came, `decoded`, and `forwarded` (decoded bytes of what was taken).";
     Histogram "tamis_scan_seconds", "seconds", ["route"],

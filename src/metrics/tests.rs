@@ -30,7 +30,7 @@ fn exercise(metrics: &Metrics, routes: usize, patterns: u16) {
         [None, Some(200), Some(302), Some(404), Some(500)]
             .iter()
             .for_each(|code| route.upstream(*code, Duration::from_millis(20)));
-        route.scanned(10, 0.001);
+        route.scanned(10, 5, 0.001);
         route.body_bytes(&Summary::default(), true);
         for (action, pattern) in Action::ALL.iter().flat_map(|a| (0..patterns).map(|p| (*a, p))) {
             let class = Class::ALL[usize::from(pattern) % Class::ALL.len()];

@@ -259,6 +259,8 @@ pub struct Summary {
     pub bytes_out: u64,
     /// Bytes of items that were looked at.
     pub bytes_scanned: u64,
+    /// Of these, bytes that were known to hold nothing, and not scanned again.
+    pub bytes_known: u64,
     /// Lines that were meant to be JSON and were scanned as text.
     pub not_json: u64,
     /// Strings too long to be held, which were replaced.
@@ -514,6 +516,7 @@ impl Pipeline {
     }
 
     fn sum_up(&mut self) {
+        self.summary.bytes_known = self.scrubber.bytes_known();
         self.summary.counts.clear();
         self.summary.counts.extend_from_slice(self.scrubber.counts());
         if self.summary.unscanned > 0 {

@@ -286,7 +286,7 @@ pub(super) fn refuse(exchange: &Exchange<'_>, broken: Broken, receipt: Receipt) 
 /// Counts what the pipeline found.
 pub(super) fn report(exchange: &Exchange<'_>, summary: &Summary, seconds: f64) {
     if summary.bytes_scanned > 0 {
-        exchange.route.metrics.scanned(summary.bytes_scanned, seconds);
+        exchange.route.metrics.scanned(summary.bytes_scanned, summary.bytes_known, seconds);
     }
     exchange.count(&summary.counts);
     exchange.items.store(framed(summary), Ordering::Relaxed);
