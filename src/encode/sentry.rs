@@ -7,6 +7,9 @@
 use crate::frame::sentry::{Ending, ItemHeader};
 use std::ops::Range;
 
+/// Bytes by which an item may grow beside its payload: a number that becomes longer, or is new with its name.
+const ADDED_BYTES: usize = 32;
+
 /// Appends the header line, without a line feed.
 ///
 /// `length` becomes `payload_bytes`, if the header has one. `item_count` and `meta_length` become what
@@ -35,6 +38,8 @@ pub fn write_item(
     item_count: Option<usize>,
     meta_length: Option<usize>,
 ) {
+    // PERF: room at once: a digit more here or there, and one for a `length` that is added.
+    out.reserve(header.line.len() + payload.len() + ADDED_BYTES);
     let needs_length = header.length_value.is_some() || memchr::memchr(b'\n', payload).is_some();
     splice_header(out, header, needs_length.then_some(payload.len()), item_count, meta_length);
     if ending != Ending::EndOfHeader || !payload.is_empty() {

@@ -25,6 +25,7 @@ pub(crate) mod tests;
 mod video;
 
 pub use dsn::Dsn;
+pub(crate) use header::framed_event_id;
 pub use header::{ItemHeader, envelope_dsn, envelope_event_id, parse_item_header};
 pub use kind::{Content, ItemKind};
 pub use media::{begins_as, kinds_begun, media_label};

@@ -10,7 +10,7 @@ use super::recording::recording;
 use super::reference::reference;
 use crate::encode::sentry::write_item;
 use crate::frame::sentry::{
-    Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, ItemKind, envelope_dsn, envelope_event_id,
+    Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, ItemKind, envelope_dsn, framed_event_id,
     parse_item_header,
 };
 use crate::outcome::Reason;
@@ -26,7 +26,7 @@ pub(super) fn envelope(
     while let Some(part) = framer.next()? {
         match part {
             EnvelopePart::Header { line, ending } => {
-                stage.summary.event_id = envelope_event_id(line);
+                stage.summary.event_id = framed_event_id(line);
                 if tunnel {
                     stage.summary.dsn = envelope_dsn(line).map(Box::new);
                 }
@@ -89,8 +89,13 @@ fn envelope_item(
         }
         (Err(reason), _) => return stage.fail(reason),
     };
-    let Ok(rewritten) = parse_item_header(&line) else { return stage.fail(Reason::EnvelopeMalformed) };
-    write_item(stage.out, &rewritten, scrubbed, ending, None, meta_length);
+    if of_header.changed {
+        let Ok(rewritten) = parse_item_header(&line) else { return stage.fail(Reason::EnvelopeMalformed) };
+        write_item(stage.out, &rewritten, scrubbed, ending, None, meta_length);
+    } else {
+        // PERF: what was read of it when it was framed holds for the line as it leaves.
+        write_item(stage.out, header, scrubbed, ending, None, meta_length);
+    }
     stage.summary.item(changed || of_header.changed);
     Ok(())
 }

@@ -74,7 +74,7 @@ pub(super) fn read_members(line: &[u8]) -> Result<ItemHeader<'static>, FrameErro
     check_object(line)?;
     let mut members = Known::default();
     for (key, value) in Members::of(line) {
-        let Some(slot) = unescape(line, &key).and_then(|name| members.slot(&name)) else { continue };
+        let Some(slot) = name(line, &key).and_then(|name| members.slot(&name)) else { continue };
         if slot.replace(value).is_some() {
             return Err(FrameError::HeaderKeyTwice { offset: 0, column: key.start });
         }
@@ -103,8 +103,13 @@ pub(super) fn read_members(line: &[u8]) -> Result<ItemHeader<'static>, FrameErro
 #[must_use]
 pub fn envelope_event_id(header_line: &[u8]) -> Option<[u8; 32]> {
     check_object(header_line).ok()?;
+    framed_event_id(header_line)
+}
+
+/// As [`envelope_event_id`], of a line that the framer gave out: it has been checked.
+pub(crate) fn framed_event_id(header_line: &[u8]) -> Option<[u8; 32]> {
     let (_, value) = Members::of(header_line)
-        .filter(|(key, _)| unescape(header_line, key).as_deref() == Some("event_id"))
+        .filter(|(key, _)| name(header_line, key).as_deref() == Some(b"event_id"))
         .last()?;
     let text = unescape(header_line, &inside_quotes(header_line, value)?)?;
     let mut id = [0; 32];
@@ -121,7 +126,7 @@ pub fn envelope_event_id(header_line: &[u8]) -> Option<[u8; 32]> {
 pub fn envelope_dsn(header_line: &[u8]) -> Option<Dsn> {
     check_object(header_line).ok()?;
     let mut named = Members::of(header_line)
-        .filter(|(key, _)| unescape(header_line, key).as_deref() == Some("dsn"))
+        .filter(|(key, _)| name(header_line, key).as_deref() == Some(b"dsn"))
         .map(|(_, value)| value);
     let value = named.next().filter(|_| named.next().is_none())?;
     Dsn::parse(&unescape(header_line, &inside_quotes(header_line, value)?)?)
@@ -157,15 +162,15 @@ struct Known {
 }
 
 impl Known {
-    fn slot(&mut self, name: &str) -> Option<&mut Option<Range<usize>>> {
+    fn slot(&mut self, name: &[u8]) -> Option<&mut Option<Range<usize>>> {
         match name {
-            "type" => Some(&mut self.kind),
-            "length" => Some(&mut self.length),
-            "item_count" => Some(&mut self.item_count),
-            "meta_length" => Some(&mut self.meta_length),
-            "content_type" => Some(&mut self.content_type),
-            "attachment_type" => Some(&mut self.attachment_type),
-            "filename" => Some(&mut self.filename),
+            b"type" => Some(&mut self.kind),
+            b"length" => Some(&mut self.length),
+            b"item_count" => Some(&mut self.item_count),
+            b"meta_length" => Some(&mut self.meta_length),
+            b"content_type" => Some(&mut self.content_type),
+            b"attachment_type" => Some(&mut self.attachment_type),
+            b"filename" => Some(&mut self.filename),
             _ => None,
         }
     }
@@ -195,6 +200,15 @@ fn digits(line: &[u8], value: &Range<usize>) -> Option<u64> {
 /// The range inside the quotes of a string; `None` for any other value.
 fn inside_quotes(line: &[u8], value: Range<usize>) -> Option<Range<usize>> {
     (line.get(value.start) == Some(&b'"')).then(|| value.start + 1..value.end - 1)
+}
+
+/// The name of a member whose key is `inside`. The line has been checked, so what needs no unescaping is compared as it stands.
+fn name<'a>(line: &'a [u8], inside: &Range<usize>) -> Option<Cow<'a, [u8]>> {
+    let raw = &line[inside.clone()];
+    if memchr::memchr(b'\\', raw).is_none() {
+        return Some(Cow::Borrowed(raw));
+    }
+    unescape(line, inside).map(|name| Cow::Owned(name.into_owned().into_bytes()))
 }
 
 /// The text of the string whose inside is `inside`.
