@@ -6,7 +6,7 @@
 //! What else is fetched with a query, Sentry's dialog for a report among it, brings no event; its query is scrubbed all the same.
 
 use super::answer::{AnswerBody, Refused};
-use super::scrub::Scrub;
+use super::scrub::{Scrub, is_coded};
 use super::spooled::{self, Outgoing};
 use super::{Exchange, deliver, intake};
 use crate::decode::Coding;
@@ -78,7 +78,8 @@ pub(super) async fn forward(
     if let Upstream::Inbox(_) = exchange.route.upstream {
         pipeline.set_bare();
     }
-    let scrub = Scrub::new(pipeline, Coding::Identity, query.as_bytes(), exchange.span.child(Stage::Scan));
+    let is_coded = is_coded(Coding::Identity, query.as_bytes());
+    let scrub = Scrub::new(pipeline, is_coded, exchange.span.child(Stage::Scan));
     let turn = match deliver::turn(exchange, scrub.is_long(query.len(), true), Instant::now()).await {
         Ok(turn) => turn,
         Err(reason) => return Err(deliver::refuse(exchange, scrub.broken(reason), receipt)),

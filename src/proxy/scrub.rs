@@ -7,7 +7,9 @@ use crate::outcome::Reason;
 use crate::pipeline::{Coding, Pipeline, Refusal, Summary};
 use crate::trace::{Span, Stage};
 use bytes::Bytes;
+use memchr::memmem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
 use std::time::Instant;
 
 /// Plain bytes that are scanned on an async thread at once: well below a millisecond.
@@ -28,6 +30,9 @@ pub(crate) const PANICS_ON: &str = "tamis-test-panics-on-this";
 
 /// Bytes of an envelope in which its header and that of its first item are looked for.
 const RECORDING_TOLD_BYTES: usize = 1 << 10;
+
+/// PERF: made once; making it takes as long as to look through those bytes with it.
+static REPLAY: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"replay_"));
 
 /// A body on its way through the pipeline.
 pub(crate) struct Scrub {
@@ -56,19 +61,12 @@ impl From<Reason> for Broken {
 }
 
 impl Scrub {
-    /// `start` is the start of the body as it came.
-    pub(crate) fn new(mut pipeline: Pipeline, declared: Coding, start: &[u8], span: Span) -> Self {
+    /// `coded` is what [`is_coded`] says of the body.
+    pub(crate) fn new(mut pipeline: Pipeline, coded: bool, span: Span) -> Self {
         if span.is_traced() {
             pipeline.time_decoding(Instant::now);
         }
-        Self {
-            pipeline: Box::new(pipeline),
-            coded: is_coded(declared, start),
-            out: Vec::new(),
-            finished: false,
-            seconds: 0.0,
-            span,
-        }
+        Self { pipeline: Box::new(pipeline), coded, out: Vec::new(), finished: false, seconds: 0.0, span }
     }
 
     /// Pushes `input` until it is used up or more than `out_bytes_max` wait to be taken. With `last`
@@ -144,7 +142,7 @@ impl Scrub {
             let slice = if self.coded { input.len().min(CODED_SLICE_BYTES) } else { input.len() };
             let slice = input.split_to(slice);
             #[cfg(test)]
-            if memchr::memmem::find(&slice, PANICS_ON.as_bytes()).is_some() {
+            if memmem::find(&slice, PANICS_ON.as_bytes()).is_some() {
                 panic!("{}", String::from_utf8_lossy(&slice));
             }
             self.pipeline.push(&slice, &mut self.out)?;
@@ -211,7 +209,7 @@ pub(crate) fn is_long(coded: bool, bytes: usize) -> bool {
 /// header of the first item tells: a replay's event comes before its recording, and both before anything else.
 fn holds_recording(start: &[u8]) -> bool {
     let near = &start[..start.len().min(RECORDING_TOLD_BYTES)];
-    memchr::memmem::find(near, b"\"replay_").is_some()
+    REPLAY.find(near).is_some()
 }
 
 /// Runs `work`; a panic in it becomes a reason. Its message, which may quote the payload, is not kept.
@@ -257,7 +255,7 @@ mod tests {
         let plan = Plan::compile(Arc::new(set), crate::redact::Policy::default()).expect("no rules");
         let plan = Arc::new(plan);
         let pipeline = Pipeline::new(plan, BodyLimits::default(), BodyFormat::Text, Coding::Identity);
-        let scrub = Scrub::new(pipeline, Coding::Identity, &body, Span::default());
+        let scrub = Scrub::new(pipeline, is_coded(Coding::Identity, &body), Span::default());
         let stepped = scrub.step(body.clone(), true, CODED_SLICE_BYTES, None).await;
         let (mut scrub, rest, _) = stepped.unwrap_or_else(|broken| panic!("{}", broken.reason));
         assert!(!scrub.finished());

@@ -57,7 +57,8 @@ pub(super) async fn begin(
     exchange.check_upload_coding(format, declared)?;
     let format = exchange.of_platform(format, declared, &held.bytes);
     // Its turn comes first: what a body is scrubbed with is larger than most bodies.
-    let is_long = scrub::is_long(scrub::is_coded(declared, &held.bytes), held.bytes.len());
+    let is_coded = scrub::is_coded(declared, &held.bytes);
+    let is_long = scrub::is_long(is_coded, held.bytes.len());
     let since = Instant::now();
     let turn = turn(exchange, is_long, since).await?;
     let body_limits = if held.complete { limits.buffered } else { limits.streamed(format) };
@@ -74,7 +75,7 @@ pub(super) async fn begin(
         (_, UpstreamCoding::Same) if held.complete => pipeline.hold_while_unchanged(limits.buffer_bytes_max),
         (_, UpstreamCoding::Same) => {}
     }
-    let scrub = Scrub::new(pipeline, declared, &held.bytes, exchange.span.child(Stage::Scan));
+    let scrub = Scrub::new(pipeline, is_coded, exchange.span.child(Stage::Scan));
     let out_bytes_max = if exchange.signature().is_some() { usize::MAX } else { limits.buffer_bytes_max };
     let (scrub, rest, turn) = scrub.step(held.bytes.clone(), held.complete, out_bytes_max, turn).await?;
     if format == BodyFormat::Tunnel {
