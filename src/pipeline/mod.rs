@@ -32,7 +32,7 @@ mod service_tests;
 #[cfg(test)]
 mod tests;
 
-use crate::decode::{DecodeError, DecodeLimits, Decoder, Progress};
+use crate::decode::{DecodeError, DecodeLimits, Decoder, PIECE_BYTES_MAX, Progress};
 use crate::encode::Encoder;
 use crate::frame::sentry::Dsn;
 use crate::outcome::Reason;
@@ -54,6 +54,9 @@ pub use room::Room;
 
 /// Room for scrubbed bytes that is kept from one step to the next; more is handed back.
 const SPARE_BYTES_MAX: usize = 64 << 10;
+
+/// Scrubbed bytes are handed on with the room behind them where that is no more than one part in so many of them.
+const UNUSED_PART: usize = 8;
 
 /// What a decoded body consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -428,6 +431,8 @@ impl Pipeline {
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
         let mut rest = chunk;
         self.summary.bytes_received += chunk.len() as u64;
+        // PERF: what is in no coding has its room at once; the decoder gives out its first byte before the others.
+        self.piece.reserve(chunk.len().min(PIECE_BYTES_MAX));
         loop {
             let progress = self.decode(|decoder, piece| decoder.step(&mut rest, piece))?;
             self.body_piece(out)?;
@@ -510,8 +515,15 @@ impl Pipeline {
         self.lazy_bytes_max = 0;
         self.summary.bytes_out += self.scrubbed.len() as u64;
         let coding = self.coding_out();
-        self.encoder.get_or_insert_with(|| Encoder::new(coding)).write(&self.scrubbed, out);
-        self.scrubbed.clear();
+        // The output waits as long as the upstream takes, and is charged by its length.
+        let is_tight = self.scrubbed.capacity() - self.scrubbed.len() <= self.scrubbed.len() / UNUSED_PART;
+        if coding == Coding::Identity && out.is_empty() && is_tight {
+            // PERF: what leaves in no coding is handed on, not copied.
+            std::mem::swap(&mut self.scrubbed, out);
+        } else {
+            self.encoder.get_or_insert_with(|| Encoder::new(coding)).write(&self.scrubbed, out);
+            self.scrubbed.clear();
+        }
         self.scrubbed.shrink_to(SPARE_BYTES_MAX);
     }
 
