@@ -17,6 +17,7 @@ mod engine;
 mod head;
 mod known;
 mod learnt;
+mod noted;
 #[cfg(test)]
 mod pairs_tests;
 mod plan;

@@ -19,19 +19,19 @@
 
 use super::action::Action;
 use super::edit::{Edit, Edits};
+use super::noted::{self, Noted, Remark};
 use super::pool::{Pool, is_trail_of};
 use crate::pattern::Class;
 use crate::scan::context::as_read;
 use crate::scan::fields::FieldAutomaton;
 use crate::scan::json::{Path, PathStep, Site, Visitor, Walker};
-use crate::scan::layer::{Layer, View};
+use crate::scan::layer::json_escape;
 use crate::scan::sweep::{Reading, Sought, Sweep};
 use memchr::memmem;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -68,55 +68,29 @@ pub(super) fn note(
     if event[end] != b'}' {
         return None;
     }
-    let list = written(came, edits);
-    let root = by_trail(came, event, pool, &list).or_else(|| by_walk(event, pool, sought, list));
-    let root = root.filter(|root| !root.is_empty())?;
-    let (at, said) = match before {
-        Before::Nothing => {
-            let mut said = b",\"_meta\":".to_vec();
-            serde_json::to_writer(&mut said, &root).ok()?;
-            (end..end, said)
-        }
+    let list = written(edits);
+    let notes = by_trail(came, event, pool, &list).or_else(|| by_walk(came, event, pool, sought, list));
+    let notes = notes.filter(|notes| !notes.is_empty())?;
+    let noted = noted::object(notes).ok()?;
+    let (name, at, said): (&[u8], _, _) = match before {
+        Before::Nothing => (b",\"_meta\":", end..end, noted),
         Before::Said(range, mut said) => {
-            let Ok(Value::Object(root)) = serde_json::to_value(root) else { return None };
-            merge(&mut said, root);
-            (range, Value::Object(said).to_string().into_bytes())
+            let Ok(Value::Object(noted)) = serde_json::from_slice(&noted) else { return None };
+            merge(&mut said, noted);
+            (b"", range, Value::Object(said).to_string().into_bytes())
         }
     };
-    let length = said.len();
-    out.splice(start + at.start..start + at.end, said);
-    Some((at, length))
-}
-
-/// What was noted of a member or an element, or of the text itself that it is.
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-enum Note<'e> {
-    Within(Tree<'e>),
-    Text { len: usize, rem: Vec<Remark> },
-}
-
-/// Notes by the next step of their paths; those on a text itself stand under no step.
-type Tree<'e> = BTreeMap<Cow<'e, str>, Note<'e>>;
-
-/// `["@prompt", "s", 0, 25]`: class, way, and from which character to which the stand-in lies.
-#[derive(Debug, PartialEq)]
-struct Remark {
-    class: &'static str,
-    way: &'static str,
-    shown: Range<usize>,
-}
-
-impl Serialize for Remark {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let class = format_args!("@{}", self.class);
-        (class, self.way, self.shown.start, self.shown.end).serialize(serializer)
+    let behind = out.split_off(start + at.end);
+    out.truncate(start + at.start);
+    for part in [name, &said, &behind] {
+        out.extend_from_slice(part);
     }
+    Some((at, name.len() + said.len()))
 }
 
 /// The remarks, by what the scan of the event that `came` noted on its way; `None` if a key on the way to one was replaced, or
 /// content went with more than a string, or was noted otherwise.
-fn by_trail<'e>(came: &'e [u8], event: &[u8], pool: &Pool, list: &[Written]) -> Option<Tree<'e>> {
+fn by_trail<'e>(came: &'e [u8], event: &[u8], pool: &Pool, list: &[Written]) -> Option<Vec<Noted<'e>>> {
     let edits = &pool.edits.list;
     let (sweep, walker) = (pool.sweeps.last()?, pool.walkers.last()?);
     if !is_trail_of(came, sweep, walker) {
@@ -129,7 +103,7 @@ fn by_trail<'e>(came: &'e [u8], event: &[u8], pool: &Pool, list: &[Written]) -> 
     };
     let content: Vec<usize> =
         edits.iter().filter(|edit| is_content(edit)).map(|edit| edit.range.start).collect();
-    let mut root = Tree::new();
+    let mut notes = Vec::new();
     let mut next = 0;
     for string in sweep.values_around(came, &content)?.into_iter().take(NOTED_MAX) {
         let place = walker.trail().noted(string.start, NO_RULES.start())?;
@@ -142,14 +116,21 @@ fn by_trail<'e>(came: &'e [u8], event: &[u8], pool: &Pool, list: &[Written]) -> 
         }
         let left = list[0].range.start - (first.range.start - string.start)
             ..list[count - 1].range.end + (string.end - last.range.end);
-        note_at(&mut root, place.steps(came, stays)?.into_iter().map(spelled), remarks(event, &left, list));
+        let steps = place.steps(came, stays)?.into_iter().map(spelled).collect();
+        notes.push(noted(steps, (came, event), &left, list));
     }
-    Some(root)
+    Some(notes)
 }
 
 /// The remarks, by another walk of the event as it leaves; `None` if it cannot be walked whole.
-fn by_walk(event: &[u8], pool: &mut Pool, sought: Sought<'_>, list: Vec<Written>) -> Option<Tree<'static>> {
-    let mut notes = Notes { list, next: 0, root: Tree::new(), noted: 0 };
+fn by_walk(
+    came: &[u8],
+    event: &[u8],
+    pool: &mut Pool,
+    sought: Sought<'_>,
+    list: Vec<Written>,
+) -> Option<Vec<Noted<'static>>> {
+    let mut notes = Notes { came, list, next: 0, notes: Vec::new() };
     let mut sweep = pool.sweeps.pop().unwrap_or_else(Sweep::new);
     sweep.run(event, sought, Reading::Json);
     let mut walker = pool.walkers.pop().unwrap_or_else(|| Walker::new(NO_RULES.start()));
@@ -157,19 +138,7 @@ fn by_walk(event: &[u8], pool: &mut Pool, sought: Sought<'_>, list: Vec<Written>
     let walked = walker.walk(&NO_RULES, usize::MAX, event, sweep.quotes(), true, &mut notes);
     pool.sweeps.push(sweep);
     pool.walkers.push(walker);
-    walked.ok().map(|_| notes.root)
-}
-
-/// Puts the note on one text where `steps` lead to.
-fn note_at<'e>(root: &mut Tree<'e>, steps: impl Iterator<Item = Cow<'e, str>>, note: Note<'e>) {
-    let mut here = root;
-    for step in steps {
-        let Note::Within(inner) = here.entry(step).or_insert_with(|| Note::Within(Tree::new())) else {
-            return;
-        };
-        here = inner;
-    }
-    here.insert(Cow::Borrowed(""), note);
+    walked.ok().map(|_| notes.notes)
 }
 
 /// A step as the event's reader reads it.
@@ -229,21 +198,21 @@ fn merge(into: &mut Map<String, Value>, notes: Map<String, Value>) {
 /// An edit where it stands in the event that leaves.
 struct Written {
     range: Range<usize>,
-    /// Characters that went for it.
-    went: usize,
+    /// What went for it, in the event that came.
+    came: Range<usize>,
     class: Option<Class>,
     action: Action,
     is_content: bool,
 }
 
-fn written(event: &[u8], edits: &Edits) -> Vec<Written> {
+fn written(edits: &Edits) -> Vec<Written> {
     let (mut old, mut new) = (0, 0);
     let place = |edit: &Edit| {
         let start = edit.range.start + new - old;
         (old, new) = (old + edit.range.len(), new + edit.text.len());
         let (class, action) = (edit.class, edit.action);
-        let went = chars(&event[edit.range.clone()]);
-        Written { range: start..start + edit.text.len(), went, class, action, is_content: is_content(edit) }
+        let came = edit.range.clone();
+        Written { range: start..start + edit.text.len(), came, class, action, is_content: is_content(edit) }
     };
     edits.list.iter().map(place).collect()
 }
@@ -256,15 +225,15 @@ fn is_content(edit: &Edit) -> bool {
 }
 
 /// The walk's visitor.
-struct Notes {
+struct Notes<'e> {
+    came: &'e [u8],
     list: Vec<Written>,
     /// The first edit that may lie in a string to come.
     next: usize,
-    root: Tree<'static>,
-    noted: usize,
+    notes: Vec<Noted<'static>>,
 }
 
-impl Notes {
+impl Notes<'_> {
     /// The edits that lie in a string, by their places in the list.
     fn within(&mut self, range: &Range<usize>) -> Range<usize> {
         let list = &self.list;
@@ -277,7 +246,7 @@ impl Notes {
     }
 }
 
-impl Visitor for Notes {
+impl Visitor for Notes<'_> {
     fn wants_key(&mut self, _: &[u8], _: &Range<usize>, _: Option<u16>) -> bool {
         false
     }
@@ -286,15 +255,14 @@ impl Visitor for Notes {
 
     fn wants_string(&mut self, _: &[u8], range: &Range<usize>, _: Option<u16>, _: Option<u16>) -> bool {
         let within = self.within(range);
-        self.noted < NOTED_MAX && self.list[within].iter().any(|edit| edit.is_content)
+        self.notes.len() < NOTED_MAX && self.list[within].iter().any(|edit| edit.is_content)
     }
 
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {
         let within = self.within(&site.range);
         let mut steps = Vec::new();
         site.path.each(|step| steps.push(Cow::Owned(spelled(step).into_owned())));
-        note_at(&mut self.root, steps.into_iter(), remarks(bytes, &site.range, &self.list[within]));
-        self.noted += 1;
+        self.notes.push(noted(steps, (self.came, bytes), &site.range, &self.list[within]));
     }
 
     fn wants_scalar(&mut self, _: &Range<usize>, _: Option<u16>, _: Option<u16>) -> bool {
@@ -319,9 +287,14 @@ impl Visitor for Notes {
 }
 
 /// What is noted of a string that lost what `edits` say: a remark for each, and how many characters it had.
-fn remarks(event: &[u8], string: &Range<usize>, edits: &[Written]) -> Note<'static> {
-    let (mut at, mut shown, mut length) = (string.start, 0, 0);
-    let mut rem = Vec::with_capacity(edits.len());
+fn noted<'e>(
+    steps: Vec<Cow<'e, str>>,
+    (came, event): (&[u8], &[u8]),
+    string: &Range<usize>,
+    edits: &[Written],
+) -> Noted<'e> {
+    let (mut at, mut shown, mut len) = (string.start, 0, 0);
+    let mut remarks = Vec::with_capacity(edits.len());
     for edit in edits {
         let class = edit.class.map_or("redacted", Class::word);
         let way = match edit.action {
@@ -332,12 +305,12 @@ fn remarks(event: &[u8], string: &Range<usize>, edits: &[Written]) -> Note<'stat
         };
         let between = chars(&event[at..edit.range.start.max(at)]);
         let stand_in = chars(&event[edit.range.clone()]);
-        (shown, length) = (shown + between, length + between + edit.went);
-        rem.push(Remark { class, way, shown: shown..shown + stand_in });
+        (shown, len) = (shown + between, len + between + chars(&came[edit.came.clone()]));
+        remarks.push(Remark { class, way, shown: shown..shown + stand_in });
         shown += stand_in;
         at = edit.range.end;
     }
-    Note::Text { rem, len: length + chars(&event[at.min(string.end)..string.end]) }
+    Noted { steps, remarks, len: len + chars(&event[at.min(string.end)..string.end]) }
 }
 
 /// Characters of a JSON string as its receiver reads it.
@@ -347,17 +320,20 @@ fn chars(raw: &[u8]) -> usize {
         Ok(text) => text.chars().count(),
         Err(_) => String::from_utf8_lossy(text).chars().count(),
     };
-    if memchr::memchr(b'\\', raw).is_none() {
-        return count(raw);
+    let (mut chars, mut rest, mut spelled) = (0, raw, Vec::new());
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        // An escape is one character, whatever it spells; so is a backslash that begins none.
+        let escape = json_escape(&rest[at..], &mut spelled);
+        spelled.clear();
+        chars += count(&rest[..at]) + 1;
+        rest = &rest[at + escape..];
     }
-    let mut view = View::default();
-    view.read(Layer::JsonString, raw);
-    count(&view.text)
+    chars + count(rest)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Tree, by_trail, by_walk, written};
+    use super::{Noted, by_trail, by_walk, chars, written};
     use crate::pattern::{PatternSet, embedded};
     use crate::redact::{ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber, Verdict};
     use serde_json::{Value, json};
@@ -390,13 +366,13 @@ mod tests {
     }
 
     /// The remarks by the trail, if it tells them, and by a walk of the event as it left. Both are the same.
-    fn both<'e>(scrubber: &mut Scrubber, event: &'e [u8]) -> [Option<Tree<'e>>; 2] {
+    fn both<'e>(scrubber: &mut Scrubber, event: &'e [u8]) -> [Option<Vec<Noted<'e>>>; 2] {
         let mut out = Vec::new();
         scrubber.item(ItemFormat::Json, ItemScope::Sentry, event, &mut out);
-        let list = || written(event, &scrubber.pool.edits);
+        let list = || written(&scrubber.pool.edits);
         let by_trail = by_trail(event, &out, &scrubber.pool, &list());
         let list = list();
-        let by_walk = by_walk(&out, &mut scrubber.pool, scrubber.plan.sought(), list);
+        let by_walk = by_walk(event, &out, &mut scrubber.pool, scrubber.plan.sought(), list);
         assert!(by_trail.is_none() || by_trail == by_walk, "{}", String::from_utf8_lossy(event));
         [by_trail, by_walk]
     }
@@ -410,7 +386,7 @@ mod tests {
             let is_event = |line: &&[u8]| line.starts_with(b"{") && line.ends_with(b"}");
             for event in body.split(|byte| *byte == b'\n').filter(is_event) {
                 let [by_trail, by_walk] = both(&mut scrubber, event);
-                let has_content = by_walk.is_some_and(|root| !root.is_empty());
+                let has_content = by_walk.is_some_and(|notes| !notes.is_empty());
                 events += usize::from(has_content);
                 told += usize::from(has_content && by_trail.is_some());
             }
@@ -444,6 +420,20 @@ mod tests {
         assert!(out.contains("\"rem\"") && !out.contains("jane") && !out.contains("192.0.2"), "{out}");
         let got: Value = serde_json::from_str(&out).expect("JSON");
         assert!(got["_meta"]["extra"]["[email]#1"]["prompt"].is_object(), "{out}");
+    }
+
+    #[test]
+    fn characters_are_those_that_a_reader_sees() {
+        for (raw, want) in [
+            ("", 0),
+            ("caf\u{e9} \u{1f98a}", 6),
+            (r#"a \"b\" \\ \n\/"#, 10),
+            (r"caf\u00e9 \ud83e\udd8a \ud83e!", 9),
+            (r"\u00 \q \", 9),
+        ] {
+            assert_eq!(chars(raw.as_bytes()), want, "{raw}");
+        }
+        assert_eq!(chars(b"caf\xe9"), 4);
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl View {
 }
 
 /// Reads one JSON escape at the start of `bytes`, appends what it stands for, returns its length.
-fn json_escape(bytes: &[u8], text: &mut Vec<u8>) -> usize {
+pub(crate) fn json_escape(bytes: &[u8], text: &mut Vec<u8>) -> usize {
     let plain = match bytes.get(1) {
         Some(b'n') => b'\n',
         Some(b't') => b'\t',
