@@ -18,10 +18,14 @@ use allowed::{Fate, fate};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 
+/// Headers that there is room for from the start.
+const HEADERS_AT_ONCE: usize = 16;
+
 /// The headers of the request to the upstream. `Host`, the framing and `Content-Encoding` are added
 /// where they are known.
 pub(crate) fn upstream(route: &Route, came: &HeaderMap, head: &mut Head) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(16);
+    // What is added later stands for what came and is not passed: host and length.
+    let mut headers = HeaderMap::with_capacity(came.len().min(HEADERS_AT_ONCE));
     for (name, value) in came {
         let fate = match fate(route.protocol, name.as_str()) {
             Fate::Drop if route.forward_headers.contains(name) => Fate::Named,
@@ -101,12 +105,16 @@ fn sentry_auth(value: &HeaderValue, head: &mut Head) -> Option<HeaderValue> {
     let (_, parameters) = text.split_once(' ').filter(|_| scheme(value) == b"sentry")?;
     let is_key =
         |parameter: &&str| ["sentry_key=", "sentry_secret="].iter().any(|key| parameter.starts_with(key));
-    let (keys, told): (Vec<&str>, Vec<&str>) = parameters.split(',').map(str::trim).partition(is_key);
-    let told = told.join(", ");
+    let parameters = || parameters.split(',').map(str::trim);
+    let mut told = String::with_capacity(text.len());
+    for parameter in parameters().filter(|parameter| !is_key(parameter)) {
+        told.extend([if told.is_empty() { "" } else { ", " }, parameter]);
+    }
     match head.value(told.as_bytes())? {
         Cow::Borrowed(_) => Some(value.clone()),
         Cow::Owned(scrubbed) => {
             let scrubbed = String::from_utf8(scrubbed).ok()?;
+            let keys: Vec<&str> = parameters().filter(is_key).collect();
             HeaderValue::try_from(format!("Sentry {}, {scrubbed}", keys.join(", "))).ok()
         }
     }

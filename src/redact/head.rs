@@ -53,12 +53,10 @@ impl Head {
     pub fn value<'v>(&mut self, value: &'v [u8]) -> Option<Cow<'v, [u8]>> {
         // LEAK: patterns read UTF-8; in another charset they would look past what it says.
         std::str::from_utf8(value).ok()?;
-        let mut out = Vec::with_capacity(value.len());
-        let verdict = self.scrubber.item(ItemFormat::Text, ItemScope::Any, value, &mut out);
-        match (verdict.drop_item, verdict.changed) {
-            (true, _) => None,
-            (false, true) => Some(Cow::Owned(out)),
-            (false, false) => Some(Cow::Borrowed(value)),
+        match self.changed(ItemFormat::Text, ItemScope::Any, value) {
+            None => Some(Cow::Borrowed(value)),
+            Some(Changed::Left(out)) => Some(Cow::Owned(out)),
+            Some(Changed::Dropped) => None,
         }
     }
 
@@ -83,13 +81,43 @@ impl Head {
     }
 
     fn address<'t>(&mut self, format: ItemFormat, scope: ItemScope, text: &'t str) -> Cow<'t, str> {
-        let mut out = Vec::with_capacity(text.len());
-        let verdict = self.scrubber.item(format, scope, text.as_bytes(), &mut out);
-        if !verdict.changed {
-            return Cow::Borrowed(text);
+        match self.changed(format, scope, text.as_bytes()) {
+            None => Cow::Borrowed(text),
+            Some(Changed::Left(out)) => Cow::Owned(spelled_as_url(&out)),
+            Some(Changed::Dropped) => Cow::Owned(String::new()),
         }
-        Cow::Owned(if verdict.drop_item { String::new() } else { spelled_as_url(&out) })
     }
+
+    /// What becomes of a text; `None` if it stays as it is.
+    fn changed(&mut self, format: ItemFormat, scope: ItemScope, text: &[u8]) -> Option<Changed> {
+        let read_as = (format, scope);
+        if self.scrubber.pool.clean.holds(read_as, text) {
+            return None;
+        }
+        let hits = |counts: &[Count]| -> u64 { counts.iter().map(|count| count.hits).sum() };
+        let before = hits(self.counts());
+        let mut out = Vec::with_capacity(text.len());
+        let verdict = self.scrubber.item(format, scope, text, &mut out);
+        if verdict.drop_item {
+            return Some(Changed::Dropped);
+        }
+        if verdict.changed {
+            return Some(Changed::Left(out));
+        }
+        // What was found and kept, or found in shadow mode, is to be counted the next time too.
+        if hits(self.counts()) == before {
+            self.scrubber.pool.clean.hold(read_as, text);
+        }
+        None
+    }
+}
+
+/// What becomes of a text in which something was found.
+enum Changed {
+    /// This leaves in its place.
+    Left(Vec<u8>),
+    /// The policy says to leave it out.
+    Dropped,
 }
 
 /// What was scrubbed of a URL, as one: the brackets of a stand-in do not belong in it.
@@ -167,6 +195,33 @@ mod tests {
         assert!(head.counts().len() > 1);
     }
 
+    /// Of another request as well: its head works with the same pool.
+    #[test]
+    fn what_was_clean_before_is_clean_and_what_was_not_is_found_again() {
+        let plan = plan(Policy::default());
+        for _ in 0..3 {
+            let mut head = Head::new(&plan);
+            assert_eq!(head.value(b"app/2.1").as_deref(), Some(&b"app/2.1"[..]));
+            assert_eq!(head.path("/app/2.1"), "/app/2.1");
+            assert_eq!(head.counts(), &[]);
+            assert_eq!(head.value(b"by jane@example.com").as_deref(), Some(&b"by [email]"[..]));
+            assert_eq!(head.counts().iter().map(|count| count.hits).sum::<u64>(), 1);
+        }
+        let head = Head::new(&plan);
+        let held = |text: &[u8]| head.scrubber.pool.clean.holds((ItemFormat::Text, ItemScope::Any), text);
+        assert!(held(b"app/2.1") && !held(b"by jane@example.com") && !held(b"by [email]"));
+    }
+
+    #[test]
+    fn what_is_found_and_kept_is_counted_each_time() {
+        let plan = plan(Policy { actions: vec![(Class::Email, Action::Keep)], ..Policy::default() });
+        let mut head = Head::new(&plan);
+        for want in 1..=3 {
+            assert_eq!(head.value(b"by jane@example.com").as_deref(), Some(&b"by jane@example.com"[..]));
+            assert_eq!(head.counts().iter().map(|count| count.hits).sum::<u64>(), want);
+        }
+    }
+
     #[test]
     fn in_shadow_mode_a_value_is_counted_and_stays() {
         let policy = Policy { mode: Mode::Shadow, ..Policy::default() };
@@ -175,6 +230,8 @@ mod tests {
         let value = b"crawler (jane@example.com)";
         assert_eq!(head.value(value).as_deref(), Some(&value[..]));
         assert_eq!(head.counts().len(), 1);
+        assert_eq!(head.value(value).as_deref(), Some(&value[..]));
+        assert_eq!(head.counts()[0].hits, 2);
     }
 
     const AGENTS: [&str; 36] = [

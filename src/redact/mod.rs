@@ -8,6 +8,7 @@ mod behind;
 mod beside_tests;
 mod binary;
 mod claimed;
+mod clean;
 #[cfg(test)]
 mod context_tests;
 mod decision;

@@ -1,5 +1,6 @@
 //! Buffers that outlive an item, and the place where they wait for the next scrubber.
 
+use super::clean::Clean;
 use super::edit::Edits;
 use super::known::Abridged;
 use super::learnt::Learnt;
@@ -38,6 +39,8 @@ pub(super) struct Pool {
     pub(super) abridged: Abridged,
     /// What became of it.
     pub(super) spliced: Vec<u8>,
+    /// Texts of heads that need no second look.
+    pub(super) clean: Clean,
 }
 
 impl Pool {
@@ -55,6 +58,7 @@ impl Pool {
             learnt: Learnt::default(),
             abridged: Abridged::default(),
             spliced: Vec::new(),
+            clean: Clean::default(),
         })
     }
 
