@@ -15,7 +15,6 @@ use crate::drain::{Drain, Phase};
 use crate::gate::{ByteReader, Rule};
 use crate::proxy::{self, Limits, ProxySettings};
 use activity::{Activity, Bounds, Due};
-use hyper::Version;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -197,8 +196,8 @@ fn builder(limits: &Limits) -> Builder {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.keep_alive)
+        // The gate has a clock for heads, and the time between requests is `activity`'s.
+        .header_read_timeout(None)
         .max_headers(limits.headers_max)
         .max_buf_size(H1_BUFFER_BYTES_MAX);
     builder
@@ -254,7 +253,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let activity = Activity::new();
     let service = service_fn(|request| {
         let settings = Arc::clone(&settings);
-        let exchange = activity.begin(request.version() == Version::HTTP_2);
+        let exchange = activity.begin();
         // PERF: the library keeps room for this future as long as the connection is open; in a box, that is a pointer.
         Box::pin(async move {
             let answer = proxy::handle(&settings, request).await;

@@ -133,7 +133,7 @@ async fn connection(stream: TcpStream, state: Arc<AdminState>, own: IpAddr, mut 
     let activity = Activity::new();
     let asked = activity.clone();
     let service = service_fn(move |request| {
-        let (state, exchange) = (Arc::clone(&state), asked.begin(false));
+        let (state, exchange) = (Arc::clone(&state), asked.begin());
         async move {
             let answer = answer::answer(&state, own, request).await;
             Ok::<_, Infallible>(answer.map(|body| exchange.answer(body)))

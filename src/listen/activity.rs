@@ -3,9 +3,11 @@
 //! In: each request as it begins, each answer as it begins and ends. Out: when somebody has to look, and what is to become of
 //! the connection then. Holds an entry for each answer that is not yet taken.
 //!
-//! The library has such limits for HTTP/1.1 alone. On HTTP/2 a sender that acknowledges pings would keep a connection
-//! for ever, and one that lends an answer no window would keep the answer, and the upstream's connection behind it: nothing waits
-//! for the socket then, so the gate's clock for writes does not run either.
+//! The library has such limits for HTTP/1.1 alone, and arms a timer anew for each request. On HTTP/2 a sender that acknowledges pings
+//! would keep a connection for ever, and one that lends an answer no window would keep the answer, and the upstream's connection
+//! behind it: nothing waits for the socket then, so the gate's clock for writes does not run either.
+//!
+//! PERF: one timer for a connection, which looks when something may be due; a request moves none.
 
 use hyper::body::{Body, Frame, SizeHint};
 use std::collections::BTreeSet;
@@ -18,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 /// How long a connection may go without.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// Without a request, where nothing else bounds that.
+    /// Without a request.
     pub(crate) idle: Duration,
     /// From the head of an answer until its sender has taken all of it.
     pub(crate) answer: Duration,
@@ -36,8 +38,6 @@ struct Doing {
     next: u64,
     /// Since when nothing is open.
     idle_since: Instant,
-    /// Whether nothing else bounds the time between requests: HTTP/2, or no request so far.
-    is_unbounded: bool,
 }
 
 /// What is to become of a connection.
@@ -58,15 +58,12 @@ impl Activity {
             answers: BTreeSet::new(),
             next: 0,
             idle_since: Instant::now(),
-            is_unbounded: true,
         })))
     }
 
     /// A request begins.
-    pub(crate) fn begin(&self, is_http2: bool) -> Exchange {
-        let mut doing = self.doing();
-        doing.open += 1;
-        doing.is_unbounded = is_http2;
+    pub(crate) fn begin(&self) -> Exchange {
+        self.doing().open += 1;
         Exchange { activity: self.clone(), answer: None }
     }
 
@@ -91,7 +88,7 @@ impl Activity {
             }
             look = look.min(*since + bounds.answer);
         }
-        if doing.open == 0 && doing.is_unbounded {
+        if doing.open == 0 {
             if now >= doing.idle_since + bounds.idle {
                 return Due::Leave;
             }
@@ -178,21 +175,18 @@ mod tests {
         let activity = Activity::new();
         assert!(matches!(due(&activity, 29), Due::Look(_)));
         assert_eq!(due(&activity, 30), Due::Leave);
-        let exchange = activity.begin(true);
+        let exchange = activity.begin();
         assert!(matches!(due(&activity, 300), Due::Look(_)), "a body is on its way");
         drop(exchange);
         assert!(matches!(due(&activity, 29), Due::Look(_)));
         assert_eq!(due(&activity, 30), Due::Leave);
-        // The library sees to HTTP/1.1 itself.
-        drop(activity.begin(false));
-        assert!(matches!(due(&activity, 300), Due::Look(_)));
     }
 
     #[test]
     fn an_answer_has_a_time_to_be_taken_in() {
         let activity = Activity::new();
-        let first = activity.begin(true).answer(());
-        let second = activity.begin(true).answer(());
+        let first = activity.begin().answer(());
+        let second = activity.begin().answer(());
         assert!(matches!(due(&activity, 69), Due::Look(_)));
         assert_eq!(due(&activity, 70), Due::CutOff);
         drop(first);
@@ -208,7 +202,7 @@ mod tests {
         let begun = Instant::now();
         let Due::Look(next) = activity.due(begun, BOUNDS) else { panic!("nothing is due yet") };
         assert!(next <= begun + BOUNDS.idle);
-        let _answer = activity.begin(true).answer(());
+        let _answer = activity.begin().answer(());
         let late = begun + Duration::from_secs(65);
         let Due::Look(next) = activity.due(late, BOUNDS) else { panic!("nothing is due yet") };
         assert!(next > late && next <= Instant::now() + Duration::from_secs(70));
