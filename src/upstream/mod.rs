@@ -29,7 +29,7 @@ use crate::watch::{self, Files, Reread as _};
 use address::{Reach, reach};
 use circuit::Circuit;
 use connect::{Connector, Distrust};
-use hyper::header::HeaderValue;
+use hyper::header::{self, HeaderValue};
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{HeaderMap, Method, Request, Uri};
 use hyper_util::client::legacy::Client;
@@ -55,6 +55,8 @@ const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const H2_STREAM_WINDOW_BYTES: u32 = 256 << 10;
 /// Bytes of answers that one HTTP/2 connection may have on its way.
 const H2_CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+/// The port of `http://` where none is named.
+const HTTP_PORT: u16 = 80;
 /// Bound of the buffer that an HTTP/1.1 connection reads and writes through.
 const H1_BUFFER_BYTES_MAX: usize = 64 << 10;
 
@@ -149,6 +151,10 @@ struct Remote {
     metrics: UpstreamMetrics,
     scheme: Scheme,
     authority: Authority,
+    /// What `Host` says; `None` behind TLS, where HTTP/2 may be spoken, which has none.
+    ///
+    /// PERF: the library spells it anew for each request that has none.
+    host: Option<HeaderValue>,
     /// Path of the configured address without a slash at the end; often empty.
     base_path: String,
     /// What is asked for, whatever the request says.
@@ -215,6 +221,7 @@ impl HttpUpstream {
             metrics: options.metrics.clone(),
             scheme: scheme.clone(),
             authority: authority.clone(),
+            host: host_header(&uri),
             base_path: uri.path().trim_end_matches('/').to_owned(),
             path: options.path.clone(),
             headers: options.headers.clone(),
@@ -251,7 +258,11 @@ impl HttpUpstream {
         headers: HeaderMap<HeaderValue>,
         body: UpstreamBody,
     ) -> Result<Sending, Reason> {
-        self.start(Pool::All, self.request(method, target, headers, body)?)
+        let mut request = self.request(method, target, headers, body)?;
+        if let Some(host) = &self.0.host {
+            request.headers_mut().entry(header::HOST).or_insert_with(|| host.clone());
+        }
+        self.start(Pool::All, request)
     }
 
     /// Sends a call of gRPC, over HTTP/2 whatever the address says.
@@ -304,6 +315,16 @@ impl HttpUpstream {
     }
 }
 
+/// The `Host` of requests to an `http://` address: its port is said unless it is the usual one.
+fn host_header(url: &Uri) -> Option<HeaderValue> {
+    if url.scheme() != Some(&Scheme::HTTP) {
+        return None;
+    }
+    let host = url.host()?;
+    let port = url.port_u16().filter(|port| *port != HTTP_PORT);
+    HeaderValue::try_from(port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))).ok()
+}
+
 fn client(
     options: &Options,
     (resolver, tls, distrust): (&Resolver, &Arc<Tls>, &Distrust),
@@ -346,6 +367,22 @@ mod tests {
         check("https://example.com/base/", None, "/x?y", "https://example.com/base/x?y");
         check("https://example.com", Some("/in?a=b"), "/x?y", "https://example.com/in?a=b");
         check("https://example.com/base/", Some("/in"), "/x?y", "https://example.com/base/in");
+    }
+
+    #[test]
+    fn a_request_in_clear_says_its_host() {
+        for (url, want) in [
+            ("http://example.com", Some("example.com")),
+            ("http://example.com:80/base", Some("example.com")),
+            ("http://example.com:8080", Some("example.com:8080")),
+            ("http://[2001:db8::7]:9000", Some("[2001:db8::7]:9000")),
+            ("http://[2001:db8::7]", Some("[2001:db8::7]")),
+            ("https://example.com", None),
+        ] {
+            let upstream = HttpUpstream::new(url, &Options::default()).expect("valid");
+            let host = upstream.0.host.as_ref().map(|host| host.to_str().expect("ascii"));
+            assert_eq!(host, want, "{url}");
+        }
     }
 
     #[test]
