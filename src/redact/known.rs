@@ -39,6 +39,13 @@ const HEAD_BYTES: [usize; 2] = [96, *SECTION_BYTES.start()];
 const SECTION_COST: usize = 256;
 /// Of its bytes the store takes one in so many for checksums of what came once.
 const SEEN_SHARE: usize = 16;
+/// Bytes of sections that are compared for each byte of a document, whatever it is made of: past them the rest of it is scanned.
+const COMPARED_SHARE: usize = 8;
+/// What a look by a head takes, in such bytes.
+const LOOK_COST: usize = 32;
+/// First bytes of a section, by which most places are passed over, and how many bits tell which of these there are.
+const START_BYTES: usize = size_of::<u64>();
+const STARTS: usize = 1 << 14;
 /// Of a document at least one byte in so many must be known, or it is scanned whole.
 const WORTH_SHARE: usize = 16;
 
@@ -200,9 +207,10 @@ impl KnownSections {
             Err(TryLockError::WouldBlock) => return false,
         };
         let (mut at, mut copied, mut known) = (0, 0, 0);
+        let mut work = document.len() * COMPARED_SHARE;
         while let Some(next) = memchr::memchr2(b'{', b'[', &document[at..]) {
             let start = at + next;
-            let Some(section) = guard.find(&document[start..]) else {
+            let Some(section) = guard.find(&document[start..], &mut work) else {
                 at = start + 1;
                 continue;
             };
@@ -293,23 +301,36 @@ struct Store {
     old: Generation,
     /// Checksums of sections that came once.
     seen: Vec<u32>,
+    /// Which first bytes there are, one bit for each that they lead to.
+    starts: Vec<u64>,
 }
 
 impl Store {
     fn new(bytes_max: usize) -> Self {
         let seen = vec![0; (bytes_max / SEEN_SHARE / size_of::<u32>()).max(1)];
         let half = (bytes_max - bytes_max / SEEN_SHARE) / 2;
-        Self { half, young: Generation::new(half), old: Generation::new(half), seen }
+        Self {
+            half,
+            young: Generation::new(half),
+            old: Generation::new(half),
+            seen,
+            starts: vec![0; STARTS / 64],
+        }
     }
 
-    /// The section that a text begins with.
-    fn find(&mut self, text: &[u8]) -> Option<Arc<Known>> {
+    /// The section that a text begins with, as far as there is `work` left to look for it.
+    fn find(&mut self, text: &[u8], work: &mut usize) -> Option<Arc<Known>> {
+        let (word, bit) = start(text)?;
+        if self.starts[word] & bit == 0 {
+            return None;
+        }
         for length in 0..HEAD_BYTES.len() {
             let Some(head) = head(text, length) else { continue };
-            if let Some(section) = self.young.find(head, text) {
+            *work = work.checked_sub(LOOK_COST)?;
+            if let Some(section) = self.young.find(head, text, work) {
                 return Some(section);
             }
-            if let Some(section) = self.old.find(head, text) {
+            if let Some(section) = self.old.find(head, text, work) {
                 self.put(head, Arc::clone(&section));
                 return Some(section);
             }
@@ -327,7 +348,7 @@ impl Store {
     fn keep(&mut self, text: &[u8], place: Place) {
         let length = usize::from(text.len() < HEAD_BYTES[0]);
         let Some(head) = head(text, length) else { return };
-        let before = self.find(text).filter(|before| *before.text == *text);
+        let before = self.find(text, &mut { usize::MAX }).filter(|before| *before.text == *text);
         let mut places = before.as_ref().map_or_else(Vec::new, |before| before.places.clone());
         if places.len() < PLACES_MAX && !places.iter().any(|known| *known == place) {
             places.push(place);
@@ -340,7 +361,12 @@ impl Store {
         if self.young.bytes + section.cost() > self.half {
             let empty = Generation::new(self.half);
             self.old = std::mem::replace(&mut self.young, empty);
+            self.starts.fill(0);
+            for section in self.old.list.iter().filter_map(|kept| kept.section.as_ref()) {
+                note_start(&mut self.starts, &section.text);
+            }
         }
+        note_start(&mut self.starts, &section.text);
         self.young.put(head, section);
     }
 
@@ -376,16 +402,18 @@ impl Generation {
         head as usize & (self.last.len() - 1)
     }
 
-    fn find(&self, head: u32, text: &[u8]) -> Option<Arc<Known>> {
+    fn find(&self, head: u32, text: &[u8], work: &mut usize) -> Option<Arc<Known>> {
         let mut at = self.last[self.place(head)];
         for _ in 0..ALIKE_MAX {
             let kept = self.list.get((at as usize).checked_sub(1)?)?;
             // No container begins with another one, so there is only one.
             if let Some(section) = &kept.section
                 && kept.head == head
-                && text.starts_with(&section.text)
             {
-                return Some(Arc::clone(section));
+                *work = work.checked_sub(section.text.len())?;
+                if text.starts_with(&section.text) {
+                    return Some(Arc::clone(section));
+                }
             }
             at = kept.before;
         }
@@ -407,11 +435,26 @@ impl Generation {
     }
 }
 
+/// Where in [`Store::starts`] the first bytes of a text stand.
+#[inline]
+fn start(text: &[u8]) -> Option<(usize, u64)> {
+    let first = u64::from_le_bytes(*text.first_chunk::<START_BYTES>()?);
+    let place = (first.wrapping_mul(MIX) >> 32) as usize % STARTS;
+    Some((place / 64, 1 << (place % 64)))
+}
+
+fn note_start(starts: &mut [u64], text: &[u8]) {
+    if let Some((word, bit)) = start(text) {
+        starts[word] |= bit;
+    }
+}
+
+// Odd, and its bits are as those of a random number: the golden ratio, as in Knuth, volume 3, 6.4.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// What the first bytes of a text lead to, if there are as many; one bit of it is the `length` that was asked for.
 fn head(text: &[u8], length: usize) -> Option<u32> {
     const WORD: usize = size_of::<u64>();
-    // Odd, and its bits are as those of a random number: the golden ratio, as in Knuth, volume 3, 6.4.
-    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
     let bytes = text.get(..HEAD_BYTES[length])?;
     let (words, _) = bytes.as_chunks::<WORD>();
     let sum = words

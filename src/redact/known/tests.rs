@@ -312,10 +312,13 @@ fn old_sections_go_when_new_ones_come() {
         let text = |nth: usize| format!(r#"{{"filename":"shop/orders.py","lineno":{nth:09}}}"#);
         for nth in 0..1_000 {
             store.keep(text(nth).as_bytes(), place.clone());
-            assert!(store.find(text(nth).as_bytes()).is_some(), "{nth}: what came last is known");
+            assert!(
+                store.find(text(nth).as_bytes(), &mut { usize::MAX }).is_some(),
+                "{nth}: what came last is known"
+            );
             assert!(store.young.bytes + store.old.bytes <= known, "{nth}");
         }
-        assert!(store.find(text(0).as_bytes()).is_none());
+        assert!(store.find(text(0).as_bytes(), &mut { usize::MAX }).is_none());
     }
 }
 
@@ -431,4 +434,30 @@ fn random_documents_come_out_as_if_nothing_had_come_before() {
         pair.event(&format!(r#"{{"user":{{"username":"{name}"}},"extra":{extra}}}"#));
     }
     assert!(pair.warm.bytes_known() > 50_000, "{} bytes were known", pair.warm.bytes_known());
+}
+
+/// Sections that begin alike, and a document that begins one at each of its bytes: what is compared has a bound.
+#[test]
+fn what_is_compared_has_a_bound() {
+    let known = KnownSections::new(1 << 20);
+    let plan = Plan::compile(Arc::clone(&SET), Policy::default()).expect("a plan");
+    let place = Place {
+        terms: Terms::new(&plan, Scope::Any, ScanLimits::default()),
+        standing: Standing::of_root(plan.fields(Scope::Any).start()),
+        keys: Box::default(),
+    };
+    let text = |tail: usize| format!("{}{tail}", "[".repeat(8_000));
+    for tail in 0..ALIKE_MAX {
+        known.store.lock().expect("nobody panicked").keep(text(tail).as_bytes(), place.clone());
+    }
+    let document = "[".repeat(1 << 20);
+    let mut work = document.len() * COMPARED_SHARE;
+    let mut store = known.store.lock().expect("nobody panicked");
+    let looks = (0..document.len()).take_while(|at| {
+        store.find(&document.as_bytes()[*at..], &mut work);
+        work >= 8_000
+    });
+    assert!(looks.count() < 1_000, "eight comparisons of 8,000 bytes each, of eight for each byte");
+    drop(store);
+    assert!(!known.abridge(document.as_bytes(), &mut Abridged::default()));
 }

@@ -13,8 +13,10 @@ use std::ops::Range;
 
 /// Sections of one document; past them only those are noted that were left out.
 const SECTIONS_MAX: usize = 4 << 10;
+/// Bytes of all keys that lead to a section, with their quotes: there are few longer paths, and each section has its own copy.
+const KEYS_BYTES_MAX: usize = 1 << 10;
 /// Length of a section, brackets and all. Shorter ones are walked sooner than recognised; of what is longer, its sections are told.
-pub(crate) const SECTION_BYTES: std::ops::RangeInclusive<usize> = 32..=8 << 10;
+pub(crate) const SECTION_BYTES: std::ops::RangeInclusive<usize> = 32..=32 << 10;
 
 /// Where a container stands, but for the keys that lead to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,12 +110,15 @@ impl Sections {
 
 impl Section {
     /// Appends the keys that lead to the section, innermost first, each with a quote behind it, as no key holds one. False if the trail
-    /// does not tell them all.
+    /// does not tell them all, or they are longer than [`KEYS_BYTES_MAX`].
     pub(crate) fn keys(&self, bytes: &[u8], trail: &Trail, into: &mut Vec<u8>) -> bool {
         let mut steps = 0;
         for key in trail.keys_to(self.link) {
             steps += 1;
             if let Some(key) = key {
+                if into.len() + key.len() > KEYS_BYTES_MAX {
+                    return false;
+                }
                 into.extend_from_slice(&bytes[key.clone()]);
                 into.push(b'"');
             }
