@@ -17,7 +17,7 @@ pub(crate) struct Load {
     pub(crate) p99_ms: f64,
 }
 
-/// Posts the bytes of `body` to `to` over `connections` connections for `seconds`.
+/// Posts the bytes of the files that begin with `body` and go on with a number from 0, in turn, to `to` over `connections` connections for `seconds`.
 ///
 /// wrk is closed-loop: a connection waits for its answer, so its percentiles are those of a server that is
 /// exactly busy, and no promise about a slower one.

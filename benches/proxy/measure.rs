@@ -76,9 +76,14 @@ pub(crate) fn measure_size(
     report: &mut Report,
 ) -> io::Result<()> {
     let dir = tempfile::tempdir()?;
-    let body = envelope(&event_json(size_kb * 1000, 1, options.density));
-    let body_file = dir.path().join("body");
-    fs::write(&body_file, &body)?;
+    let mut bodies = Vec::new();
+    for nth in 0..options.events.max(1) {
+        let body = envelope(&event_json(size_kb * 1000, nth + 1, options.density));
+        fs::write(dir.path().join(format!("body-{nth}")), &body)?;
+        bodies.push(body);
+    }
+    let body_bytes = bodies.iter().map(Vec::len).sum::<usize>() / bodies.len();
+    let body_file = dir.path().join("body-");
     // New processes for each size: peak memory is that of this size.
     let mut running = Vec::new();
     for contender in contenders {
@@ -89,10 +94,9 @@ pub(crate) fn measure_size(
             dir.path(),
             Cores::One,
         )?;
-        check::arrives(contender.peer, &proxy, sink, &body)?;
+        check::arrives(contender.peer, &proxy, sink, &bodies[0])?;
         load::run(wrk, proxy.address, &body_file, options.connections, options.warm_up_seconds)?;
-        let row =
-            Row { peer: contender.peer, size_kb, body_bytes: body.len(), rounds: Vec::new(), peak_mib: None };
+        let row = Row { peer: contender.peer, size_kb, body_bytes, rounds: Vec::new(), peak_mib: None };
         running.push((proxy, row));
     }
     for number in 1..=options.rounds {

@@ -14,7 +14,8 @@ cargo bench --bench proxy -- [options]
   --connections N     connections of wrk (32)
   --sizes A,B         bodies in KB of 1,000 bytes (2,32,200)
   --density WORD      personal data in the bodies: none, few, dense (few)
-  --only A,B          of direct, nginx, envoy, tamis
+  --events N          different events, one after another, over and over (1)
+  --only A,B          of direct, nginx, envoy, tamis, tamis-anew (which scans all of every event)
   --tamis PATH        another binary than the one that was just built";
 
 /// The options, with their defaults filled in.
@@ -30,6 +31,7 @@ pub(crate) struct Options {
     pub(crate) connections: u32,
     pub(crate) sizes_kb: Vec<usize>,
     pub(crate) density: Density,
+    pub(crate) events: u64,
     pub(crate) only: Option<Vec<String>>,
     pub(crate) tamis: PathBuf,
 }
@@ -51,6 +53,7 @@ impl Options {
             connections: 32,
             sizes_kb: vec![2, 32, 200],
             density: Density::Few,
+            events: 1,
             only: None,
             tamis: PathBuf::from(env!("CARGO_BIN_EXE_tamis")),
         };
@@ -67,6 +70,7 @@ impl Options {
                 "--connections" => options.connections = number(&value()?)?,
                 "--sizes" => options.sizes_kb = value()?.split(',').map(number).collect::<Result<_, _>>()?,
                 "--density" => options.density = density(&value()?)?,
+                "--events" => options.events = number(&value()?)?,
                 "--only" => options.only = Some(value()?.split(',').map(str::to_owned).collect()),
                 "--tamis" => options.tamis = PathBuf::from(value()?),
                 word if word.starts_with('-') => return Err(format!("unknown option {word}\n{HELP}")),

@@ -1,7 +1,8 @@
 //! The proxies that are measured, each with one worker in front of the same sink.
 //!
 //! In: a program and the sink's address. Out: a running proxy and where it listens.
-//! nginx and Envoy pass through what comes; Tamis scrubs with the default policy (`strict`).
+//! nginx and Envoy pass through what comes; Tamis scrubs with the default policy (`strict`), as it is started by default and with nothing
+//! known of what came before.
 
 use crate::support::process::{Watched, free_address};
 use crate::support::tamis;
@@ -23,11 +24,13 @@ pub(crate) enum Peer {
     Nginx,
     Envoy,
     Tamis,
+    /// The same without known sections: every event is scanned whole.
+    TamisAnew,
 }
 
 impl Peer {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 4] = [Self::Direct, Self::Nginx, Self::Envoy, Self::Tamis];
+    pub(crate) const ALL: [Self; 5] = [Self::Direct, Self::Nginx, Self::Envoy, Self::Tamis, Self::TamisAnew];
 
     /// As it is written in the table and in `--only`.
     pub(crate) fn name(self) -> &'static str {
@@ -36,7 +39,13 @@ impl Peer {
             Self::Nginx => "nginx",
             Self::Envoy => "envoy",
             Self::Tamis => "tamis",
+            Self::TamisAnew => "tamis-anew",
         }
+    }
+
+    /// Whether it scrubs.
+    pub(crate) fn is_tamis(self) -> bool {
+        matches!(self, Self::Tamis | Self::TamisAnew)
     }
 
     /// Its program, where this machine has it; `Direct` has none and needs none.
@@ -45,7 +54,7 @@ impl Peer {
             Self::Direct => None,
             Self::Nginx => find_program("nginx"),
             Self::Envoy => find_program("envoy").or_else(envoy_of_setup),
-            Self::Tamis => Some(tamis.to_owned()),
+            Self::Tamis | Self::TamisAnew => Some(tamis.to_owned()),
         }
     }
 }
@@ -101,8 +110,12 @@ pub(crate) fn start(
     let (config, text) = match peer {
         Peer::Nginx => (dir.join("nginx.conf"), nginx_config(address, sink)),
         Peer::Envoy => (dir.join("envoy.yaml"), envoy_config(address, sink)),
-        Peer::Tamis | Peer::Direct => {
-            (dir.join("tamis.toml"), tamis::config("sentry", address, free_address()?, sink))
+        Peer::Tamis | Peer::TamisAnew | Peer::Direct => {
+            let mut text = tamis::config("sentry", address, free_address()?, sink);
+            if peer == Peer::TamisAnew {
+                text.push_str("[limits]\nknown_bytes_max = 0\n");
+            }
+            (dir.join("tamis.toml"), text)
         }
     };
     fs::write(&config, text)?;
@@ -119,7 +132,9 @@ pub(crate) fn start(
         Peer::Envoy => command
             .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warn", "-c"])
             .arg(&config),
-        Peer::Tamis | Peer::Direct => command.args(["serve", "--workers", "1", "-c"]).arg(&config),
+        Peer::Tamis | Peer::TamisAnew | Peer::Direct => {
+            command.args(["serve", "--workers", "1", "-c"]).arg(&config)
+        }
     };
     let mut process = Watched::start(&mut command, &dir.join("log"))?;
     process.wait_until_open(address)?;

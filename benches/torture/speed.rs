@@ -32,18 +32,24 @@ pub(crate) fn run(options: &Options) -> io::Result<Vec<Line>> {
         measure_size(&proxy, &wrk, &contenders, &sink, size_kb, &mut report)?;
     }
     println!("\n{}", markdown(&report.rows));
-    let mut lines: Vec<Line> =
-        SIZES_KB.into_iter().flat_map(|size_kb| beside_envoy(&report.rows, size_kb)).collect();
+    let mut lines = Vec::new();
+    for size_kb in SIZES_KB {
+        for (peer, event) in
+            [(Peer::Tamis, "the same event again"), (Peer::TamisAnew, "nothing known of an event")]
+        {
+            lines.extend(beside_envoy(&report.rows, size_kb, peer, event));
+        }
+    }
     let said = report.complaints.first().map_or("0", String::as_str);
     let is_clean = report.complaints.is_empty();
     lines.push(Line::new(PART, "rounds with a failed or lost request", "0", said, Verdict::floor(is_clean)));
     Ok(lines)
 }
 
-fn beside_envoy(rows: &[Row], size_kb: usize) -> Option<Line> {
+fn beside_envoy(rows: &[Row], size_kb: usize, tamis: Peer, event: &str) -> Option<Line> {
     let rate =
         |peer| rows.iter().find(|row| row.peer == peer && row.size_kb == size_kb)?.requests_per_second();
-    let (tamis, envoy) = (rate(Peer::Tamis)?, rate(Peer::Envoy)?);
+    let (tamis, envoy) = (rate(tamis)?, rate(Peer::Envoy)?);
     let ratio = tamis / envoy;
     let others: Vec<String> = [(Peer::Nginx, "nginx"), (Peer::Direct, "no proxy")]
         .into_iter()
@@ -51,7 +57,7 @@ fn beside_envoy(rows: &[Row], size_kb: usize) -> Option<Line> {
         .collect();
     Some(Line::new(
         PART,
-        format!("scrubbing {size_kb} KB beside Envoy's pass-through, one core each"),
+        format!("scrubbing {size_kb} KB beside Envoy's pass-through, one core each, {event}"),
         format!(">= {AIM:.2} of Envoy"),
         format!("{ratio:.2}: {tamis:.0}/s, Envoy {envoy:.0}{}", others.concat()),
         Verdict::aim(ratio >= AIM),
