@@ -27,10 +27,13 @@ use crate::scan::context::as_read;
 use crate::scan::json::{SECTION_BYTES, Section, Standing, Trail};
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 /// Where one section is known to stand: of further places nothing is kept.
-const PLACES_MAX: usize = 4;
+const PLACES_MAX: usize = 8;
+/// So often a section may be met where it is not known to stand, and where the scan that follows finds something in it.
+const MISSES_MAX: u8 = 3;
 /// Sections that begin alike and are compared.
 const ALIKE_MAX: usize = 8;
 /// Bytes by which a section is found; those of the frames of one file begin alike, so longer sections have more of them.
@@ -79,6 +82,8 @@ impl Terms {
 struct Known {
     text: Box<[u8]>,
     places: Vec<Place>,
+    /// How often it was met elsewhere since the last place came.
+    misses: AtomicU8,
 }
 
 #[derive(Clone, PartialEq)]
@@ -226,7 +231,7 @@ impl KnownSections {
     }
 
     /// True if each section that was left out stands where it did before: `sections` are those that the walk of the rest, `text`, noted. One
-    /// that does not is forgotten.
+    /// that does not, and again and again, is forgotten: the scan that follows did not make this place known.
     pub(super) fn stand(
         &self,
         terms: Terms,
@@ -243,7 +248,9 @@ impl KnownSections {
                 section.keys(text, trail, keys) && left_out.section.stands(terms, section.standing, keys)
             });
             if !stands {
-                self.store.lock().unwrap_or_else(PoisonError::into_inner).forget(&left_out.section);
+                if left_out.section.misses.fetch_add(1, Ordering::Relaxed) >= MISSES_MAX {
+                    self.store.lock().unwrap_or_else(PoisonError::into_inner).forget(&left_out.section);
+                }
                 return false;
             }
         }
@@ -353,7 +360,7 @@ impl Store {
         if places.len() < PLACES_MAX && !places.iter().any(|known| *known == place) {
             places.push(place);
             before.inspect(|before| self.forget(before));
-            self.put(head, Arc::new(Known { text: text.into(), places }));
+            self.put(head, Arc::new(Known { text: text.into(), places, misses: AtomicU8::new(0) }));
         }
     }
 

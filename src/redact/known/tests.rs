@@ -88,6 +88,34 @@ fn what_came_twice_is_not_scanned_again() {
     assert_eq!(pair.event(&event(4, &frames.replace("13", "14"))).1, CALLER.len() as u64);
 }
 
+/// Some sections stand at two places of every other event, and each is known.
+#[test]
+fn a_section_may_be_known_at_more_than_one_place() {
+    let mut pair = Pair::new();
+    let here = format!(r#"{{"n":#,"extra":{{"n":#,"state":{FRAME}}}}}"#);
+    let there = format!(r#"{{"n":#,"contexts":{{"n":#,"last":[#,{FRAME}]}}}}"#);
+    for round in 0..4 {
+        for event in [&here, &there] {
+            let (_, left_out) = pair.event(event);
+            assert!(round < 2 || left_out == FRAME.len() as u64, "{left_out} in round {round} of {event}");
+        }
+    }
+}
+
+/// One that is met where something is found in it costs a second scan, and not for ever.
+#[test]
+fn a_section_that_is_met_elsewhere_again_and_again_is_forgotten() {
+    let mut pair = Pair::new();
+    let known = r#"{"n":#,"extra":{"n":#,"state":{"note":"teal fox on a bridge","more":"nothing"}}}"#;
+    pair.learn(known);
+    assert!(pair.event(known).1 > 0);
+    for _ in 0..=MISSES_MAX + 1 {
+        pair.event(&known.replace("state", "prompt"));
+    }
+    assert_eq!(pair.event(known).1, 0, "it has to come again");
+    assert!(pair.event(known).1 > 0);
+}
+
 /// A document that is the same but for one place, at which something stands that decides what is found in the section.
 #[test]
 fn a_section_elsewhere_is_another() {
