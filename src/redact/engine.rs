@@ -165,7 +165,8 @@ impl<'a> Engine<'a> {
         let rules = &self.plan.rules;
         let mut asked = self.rules_for(broken.rule, broken.under).map(|id| &rules[usize::from(id)]);
         let Some(rule) = asked.find(|rule| takes(rule)) else {
-            let from = text_start(bytes, at);
+            let found_to = self.pool.edits.list.iter().map(|edit| edit.range.end).max().unwrap_or(0);
+            let from = text_start(bytes, at, found_to);
             self.pool.edits.list.retain(|edit| edit.range.start < from);
             return self.plain(bytes, from);
         };
@@ -849,14 +850,20 @@ pub(super) fn looks_like_document(text: &[u8]) -> bool {
 /// may be the beginning of something printed.
 ///
 /// LEAK: in `"password" => "x"`, `["password"] => x`, `"password": "x",` and `[password] => x` the key is read before the break, and the value would be
-/// left without it.
-fn text_start(bytes: &[u8], at: usize) -> usize {
-    let mut start = at;
+/// left without it; in `4111 1111 1111 1111` and `[4111 1111 1111 1111]` so is a number.
+/// One in which something was found stays found: `found_to` is where the last edit ends.
+fn text_start(bytes: &[u8], at: usize, found_to: usize) -> usize {
     let head = bytes[..at].trim_ascii_end();
     let key = head.strip_suffix(b"]").map_or(head, <[u8]>::trim_ascii_end);
-    if matches!(bytes[at..].trim_ascii_start().first(), Some(b'=' | b':')) && key.ends_with(b"\"") {
-        start = opening_quote(key).unwrap_or(at);
-    }
+    let is_joined = matches!(bytes[at..].trim_ascii_start().first(), Some(b'=' | b':'));
+    let of_number = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.');
+    let number = head.iter().rev().take_while(of_number).count();
+    let mut start = match number {
+        0 if is_joined && key.ends_with(b"\"") => opening_quote(key).unwrap_or(at),
+        0 => at,
+        _ if head.len() - number < found_to => at,
+        _ => head.len() - number,
+    };
     loop {
         match bytes[..start].trim_ascii_end() {
             [head @ .., b'[' | b'{'] => start = head.len(),

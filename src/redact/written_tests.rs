@@ -38,6 +38,21 @@ fn what_stands_behind_a_written_line_break_is_found() {
     check(ItemFormat::Text, &[(r"a\n192.0.2.44 b", r"a\n[ip] b"), (r"a\\n192.0.2.44 b", r"a\\n[ip] b")]);
 }
 
+/// What begins as a number of JSON and goes on as text: the digits before the break were left.
+#[test]
+fn a_number_before_the_break_belongs_to_the_text() {
+    let cases = [
+        ("4111 1111 1111 1111 was refused", "[payment] was refused"),
+        ("[4111 1111 1111 1111]", "[[payment]]"),
+        (r#"{"a":4111 1111 1111 1111}"#, r#"{"a":[payment]}"#),
+        ("192.0.2.44 - - [x]", "[ip] - - [x]"),
+        // What was found in the number stays found.
+        ("4111111111111111 and more", "0 and more"),
+        ("2026 11 22 and more", "2026 11 22 and more"),
+    ];
+    check(ItemFormat::JsonOrText, &cases);
+}
+
 /// As deep as anything is looked at, the text goes on to be looked at: a line break is no layer.
 #[test]
 fn written_line_breaks_cost_no_layer() {

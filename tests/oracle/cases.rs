@@ -63,6 +63,11 @@ const DOCUMENTS: &[&str] = &[
     "{Region:eu DbPassword:x1y2z3}",
     r#"["a","jane@example.com" => "x", [{"#,
     r#"{"a":{"b":"jane@example.com"},"c" => "192.0.2.7"}"#,
+    // Numbers that text follows: a document breaks behind the first group.
+    "4111 1111 1111 1111 was refused",
+    "[4111 1111 1111 1111] {\"a\": 4111 1111 1111 1111}",
+    "4111111111111111 4111 1111 1111 1111",
+    "{\"a\":[{\"b\":-4111-1111-1111-1111",
     // Colours of a terminal, whole and cut, plain and in a document.
     "\u{1b}[1mjane@example.com\u{1b}[0m \u{1b}[31;1m192.0.2.7\u{1b}[",
     r#"{"a":"\u001b[1mjane@example.com\u001b[0m","b":"\u001b[K192.0.2.7"}"#,

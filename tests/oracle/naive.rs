@@ -247,13 +247,23 @@ impl Oracle {
     }
 }
 
-/// Where text is read from that stopped being JSON at `at`: brackets right before it, and a key whose joint is next, belong to it.
-fn text_start(bytes: &[u8], at: usize) -> usize {
+/// Where text is read from that stopped being JSON at `at`: brackets right before it, a number, and a key whose joint is next,
+/// belong to it. Not a number in which something was found.
+fn text_start(bytes: &[u8], at: usize, edits: &[Edit]) -> usize {
     static KEY: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"(?s-u)[\[{\s]*"(?:[^"\\]|\\.)*"\s*\]?\s*$"#).expect("a regex"));
     static BRACKETS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?-u)[\[{\s]*$").expect("a regex"));
+    static NUMBER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?-u)[\[{\s]*?([0-9.+-]+)\s*$").expect("a regex"));
     let is_joint = matches!(bytes[at..].trim_ascii_start().first(), Some(b'=' | b':'));
-    let found = KEY.find(&bytes[..at]).filter(|_| is_joint).or_else(|| BRACKETS.find(&bytes[..at]));
+    let key = KEY.find(&bytes[..at]).filter(|_| is_joint);
+    let number = NUMBER.captures(&bytes[..at]);
+    let digits = number.as_ref().map_or(at, |number| number.get(1).expect("its digits").start());
+    if number.is_some() && edits.iter().any(|edit| edit.range.end > digits) {
+        return at;
+    }
+    let number = number.and_then(|number| number.get(0));
+    let found = number.or(key).or_else(|| BRACKETS.find(&bytes[..at]));
     let text = found.map(|found| found.as_bytes()).unwrap_or_default();
     match text.trim_ascii_start() {
         b"" => at,
@@ -347,7 +357,7 @@ impl Scan<'_> {
         shift(&mut edits, bom);
         let Err(Broken { at, here }) = read else { return (edits, false) };
         if or_text {
-            let (at, more) = self.after_break(bytes, bom + at, &here);
+            let (at, more) = self.after_break(bytes, bom + at, &here, &edits);
             edits.retain(|edit| edit.range.start < at);
             edits.extend(more);
         }
@@ -356,13 +366,13 @@ impl Scan<'_> {
 
     /// What follows the place where a document stopped being JSON: under a rule that takes values away, it
     /// goes whole; else it is text.
-    fn after_break(&mut self, bytes: &[u8], at: usize, here: &Place) -> (usize, Vec<Edit>) {
+    fn after_break(&mut self, bytes: &[u8], at: usize, here: &Place, edits: &[Edit]) -> (usize, Vec<Edit>) {
         let takes = |id: &usize| {
             let rule = &self.oracle.rules[*id];
             rule.redacts() && rule.kind == Kind::Value
         };
         let Some(id) = self.rules_for(here).into_iter().find(takes) else {
-            let from = text_start(bytes, at);
+            let from = text_start(bytes, at, edits);
             return (from, self.plain(bytes, from));
         };
         let rest = &bytes[at..];
