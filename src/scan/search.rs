@@ -36,14 +36,14 @@ const CONTEXT_COST: usize = 128;
 /// Bytes before a run of digits in which a match that holds it may begin: an IBAN with its blanks has 42.
 const NUMBER_LEAD_BYTES_MAX: usize = 48;
 
-/// A digit, or what may part two: behind one a blank, `-`, `.` or `/`, or up to three bytes beyond ASCII.
+/// A digit, or what may part two: behind one a blank, `+`, `-`, `.` or `/`, or up to three bytes beyond ASCII.
 fn is_number_part(text: &[u8], at: usize) -> bool {
     let is_digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
     let is_high = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|byte| *byte >= 0x80);
     let before = |k: usize| at.checked_sub(k);
     match text.get(at) {
         Some(b'0'..=b'9') => true,
-        Some(b' ' | b'-' | b'.' | b'/') => is_digit(before(1)),
+        Some(b' ' | b'+' | b'-' | b'.' | b'/') => is_digit(before(1)),
         Some(0x80..) => {
             let third = is_high(before(2)) && is_digit(before(3));
             is_digit(before(1)) || is_high(before(1)) && (is_digit(before(2)) || third)
@@ -151,7 +151,7 @@ pub(crate) fn find_hits(
             Some(b':') => finder.around_all(&set.colons, at),
             _ => {}
         }
-        if matches!(byte, b'0'..=b'9' | b' ' | b'-' | b'.' | b'/' | 0x80..) {
+        if matches!(byte, b'0'..=b'9' | b' ' | b'+' | b'-' | b'.' | b'/' | 0x80..) {
             finder.number(at);
         }
         hidden.base64 = hidden.base64 || is_wrapped_text(text, at);

@@ -39,7 +39,7 @@ pub(crate) struct Masks {
     pub(crate) hex: u64,
     /// `0`-`9`, `a`-`z`, `A`-`Z`
     pub(crate) alnum: u64,
-    /// `u`, `/`: behind a backslash, what hides a byte that a literal may hold.
+    /// `u`, `x`, `/`: behind a backslash, what hides a byte that a literal may hold.
     pub(crate) escape: u64,
     /// `=`, `;`, `|`, `>`: what stands behind a name in some printed structure.
     pub(crate) equals: u64,
@@ -315,7 +315,7 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
         masks.alnum |= bit(byte.is_ascii_alphanumeric());
         masks.escape |= bit(matches!(byte, b'u' | b'/'));
         masks.equals |= bit(matches!(byte, b'=' | b';' | b'|' | b'>'));
-        masks.separator |= bit(matches!(byte, b' ' | b'-' | b'.' | b'/'));
+        masks.separator |= bit(matches!(byte, b' ' | b'+' | b'-' | b'.' | b'/'));
         masks.joiner |= bit(matches!(byte, b'+' | b'-' | b'_' | b'/'));
         masks.high |= bit(byte >= 0x80);
         masks.hash |= bit(byte == b'#');
@@ -469,7 +469,8 @@ mod avx2 {
         };
         let between =
             |[a, b]: [__m256i; 2], first: u8, span: u8| [within(a, first, span), within(b, first, span)];
-        let (dot, slash, dash) = (is(b'.'), is(b'/'), is(b'-'));
+        let (dot, slash) = (is(b'.'), is(b'/'));
+        let parted = any(any(is(b'+'), is(b'-')), slash);
         let digit = between(both, b'0', 9);
         let starts = || {
             let (a, b) = (literal(|k| load(0, k), tables), literal(|k| load(1, k), tables));
@@ -487,8 +488,8 @@ mod avx2 {
             alnum: bits(any(digit, between(folded, b'a', 25))),
             escape: bits(any(is(b'u'), slash)),
             equals: bits(any(any(is(b'='), is(b'>')), any(is(b';'), is(b'|')))),
-            separator: bits(any(any(is(b' '), dash), any(dot, slash))),
-            joiner: bits(any(any(is(b'+'), is(b'_')), any(dash, slash))),
+            separator: bits(any(any(is(b' '), dot), parted)),
+            joiner: bits(any(is(b'_'), parted)),
             high: bits(both),
             hash: bits(is(b'#')),
             ampersand: bits(is(b'&')),
@@ -640,7 +641,8 @@ mod avx512 {
             _mm512_cmple_epu8_mask(distance, _mm512_set1_epi8(span.cast_signed()))
         };
         let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
-        let (dot, slash, dash) = (is(b'.'), is(b'/'), is(b'-'));
+        let (dot, slash) = (is(b'.'), is(b'/'));
+        let parted = is(b'+') | is(b'-') | slash;
         let digit = between(bytes, b'0', 9);
         Masks {
             quote: is(b'"'),
@@ -654,8 +656,8 @@ mod avx512 {
             alnum: digit | between(folded, b'a', 25),
             escape: is(b'u') | slash,
             equals: is(b'=') | is(b';') | is(b'|') | is(b'>'),
-            separator: is(b' ') | dash | dot | slash,
-            joiner: is(b'+') | is(b'_') | dash | slash,
+            separator: is(b' ') | dot | parted,
+            joiner: is(b'_') | parted,
             high: _mm512_movepi8_mask(bytes),
             hash: is(b'#'),
             ampersand: is(b'&'),

@@ -30,7 +30,7 @@ pub(crate) enum Trigger {
     Dotted,
     /// `::` beside a hex digit, or the third colon of `1:22:4444:`.
     Colons,
-    /// The seventh byte of a run of digits that single blanks, `-`, `.` or `/` may part.
+    /// The seventh byte of a run of digits that single blanks, `+`, `-`, `.` or `/` may part.
     Number,
     /// The colon of `://` in a URL with user information.
     UserInfo,
@@ -314,7 +314,8 @@ fn window_at<'b>(bytes: &'b [u8], at: usize, room: &'b mut [u8; WINDOW_BYTES]) -
 fn is_number(bytes: &[u8], at: usize) -> bool {
     let Some(start) = at.checked_sub(6) else { return false };
     let run = &bytes[start..bytes.len().min(start + NUMBER_PROBE_BYTES)];
-    let part = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'.' | b'/' | 0x80..);
+    let part =
+        |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'+' | b'-' | b'.' | b'/' | 0x80..);
     let digits = run.iter().take_while(part).filter(|byte| byte.is_ascii_digit()).count();
     let is_date = matches!(
         run,
@@ -328,7 +329,7 @@ fn is_number(bytes: &[u8], at: usize) -> bool {
 fn is_second(before: &[u8], run: &[u8]) -> bool {
     let [b'0'..=b'5', b'0'..=b'9', b'.', fraction @ ..] = run else { return false };
     let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    // LEAK: what goes on behind a blank, or is longer than nanoseconds, may be a number of its own.
+    // LEAK: what goes on behind a blank, or is longer than nanoseconds, may be a number of its own. Behind a `+` comes the time zone.
     let goes_on = matches!(fraction.get(digits), Some(b' ' | b'-' | b'.' | b'/' | 0x80..));
     (1..=NANOSECOND_DIGITS).contains(&digits)
         && !goes_on
@@ -615,6 +616,8 @@ mod tests {
             ("x +1 202 555", vec![9]),
             ("41\u{a0}1111\u{a0}111111", vec![6]),
             ("411111 1111111", vec![6]),
+            ("4111+1111+1111", vec![6]),
+            ("+4111++1111", vec![]),
             ("41  11111", vec![]),
             ("2026-11-22", vec![6]),
             ("cXV1eEBmb28=", vec![]),
@@ -631,6 +634,7 @@ mod tests {
             ("1234567", vec![6]),
             ("ab2026-11-22T10:00", vec![]),
             ("T10:00:07.001237Z", vec![]),
+            ("T10:00:07.001237+00:00 T10:00:07+00:00", vec![]),
             ("T10:00:77.001237Z", vec![13]),
             (":7:00.12345", vec![9]),
             ("T10:00:07.4111111111111111", vec![13]),

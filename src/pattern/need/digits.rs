@@ -7,7 +7,7 @@ use super::alphabet;
 use crate::scan::bytes::ByteSet;
 use regex_syntax::hir::{Hir, HirKind};
 
-/// Most digits that are known to stand in one run of every match: with at most one blank, `-`, `.` or `/` between two.
+/// Most digits that are known to stand in one run of every match: with at most one blank, `+`, `-`, `.` or `/` between two.
 pub(in crate::pattern) fn run_digits(hir: &Hir) -> usize {
     let mut most = 0;
     let open = run_of_digits(hir, 0, &mut most);
@@ -16,7 +16,7 @@ pub(in crate::pattern) fn run_digits(hir: &Hir) -> usize {
 
 /// Goes on with a run of `so_far` digits; returns the digits of the run at the end of the part, and notes the longest.
 fn run_of_digits(hir: &Hir, so_far: usize, most: &mut usize) -> usize {
-    let may_part = |byte: u8| b" -./".contains(&byte) || byte >= 0x80;
+    let may_part = |byte: u8| b" +-./".contains(&byte) || byte >= 0x80;
     let only = |set: &ByteSet, is: &dyn Fn(u8) -> bool| (0..=u8::MAX).all(|byte| !set.has(byte) || is(byte));
     let is_digit = |byte: u8| byte.is_ascii_digit();
     let ended = |run: usize, most: &mut usize| {
@@ -116,6 +116,7 @@ mod tests {
             (r"\d{8}|\d{3}x\d{7}", 7),
             (r"\d{5}(?:x|y)\d{2}", 5),
             (r"\d{4}(?:-|\.)\d{4}", 8),
+            (r"\d{4}[ +]\d{4}", 8),
             (r"[a-f0-9]{32}", 0),
         ] {
             assert_eq!(run_digits(&hir(regex)), want, "{regex}");
