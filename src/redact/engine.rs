@@ -367,7 +367,13 @@ impl<'a> Engine<'a> {
                 hidden
             }
         };
-        for (is_there, layer) in [(hidden.percent, Layer::Percent), (hidden.escape, Layer::JsonString)] {
+        let layers = [
+            (hidden.percent, Layer::Percent),
+            (hidden.escape, Layer::JsonString),
+            // LEAK: `jane\x40example.com`, as Python, JavaScript and nginx write bytes; JSON has no such escape.
+            (hidden.hex, Layer::Quoted),
+        ];
+        for (is_there, layer) in layers {
             if is_there && !self.work.is_exhausted() {
                 self.through(layer, text, Context { depth: context.depth + 1, ..context });
             }

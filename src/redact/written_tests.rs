@@ -38,6 +38,20 @@ fn what_stands_behind_a_written_line_break_is_found() {
     check(ItemFormat::Text, &[(r"a\n192.0.2.44 b", r"a\n[ip] b"), (r"a\\n192.0.2.44 b", r"a\\n[ip] b")]);
 }
 
+/// Bytes as programming languages write them out.
+#[test]
+fn what_is_written_in_hex_is_found() {
+    check(
+        ItemFormat::Json,
+        &[
+            (r#"{"m":"to jane\\x40example.com b"}"#, r#"{"m":"to [email] b"}"#),
+            (r#"{"m":"jane\\x40example\\x2ecom"}"#, r#"{"m":"[email]"}"#),
+            (r#"{"m":"C:\\xampp\\x64\\xyz"}"#, r#"{"m":"C:\\xampp\\x64\\xyz"}"#),
+        ],
+    );
+    check(ItemFormat::Text, &[(r"peer 192\x2e0\x2e2\x2e44 gone", r"peer [ip] gone")]);
+}
+
 /// What begins as a number of JSON and goes on as text: the digits before the break were left.
 #[test]
 fn a_number_before_the_break_belongs_to_the_text() {

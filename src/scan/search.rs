@@ -52,6 +52,11 @@ fn is_number_part(text: &[u8], at: usize) -> bool {
     }
 }
 
+/// True for the letter of `\x40`.
+fn is_hex_escape(text: &[u8], letter: usize) -> bool {
+    text.get(letter + 1..letter + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// What one pattern found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hit {
@@ -70,6 +75,8 @@ pub(crate) struct Hidden {
     pub(crate) percent: bool,
     /// `\u`, `\/`: an escape of JSON or JavaScript in what should be read by now.
     pub(crate) escape: bool,
+    /// `\x` and two hex digits: an escape of a programming language.
+    pub(crate) hex: bool,
     /// A reference of HTML.
     pub(crate) html: bool,
     /// Base64 of text.
@@ -147,6 +154,7 @@ pub(crate) fn find_hits(
         match before {
             Some(b'%') => hidden.percent = true,
             Some(b'\\') if matches!(byte, b'u' | b'/') => hidden.escape = true,
+            Some(b'\\') if byte == b'x' => hidden.hex |= is_hex_escape(text, at),
             // The hex digit behind `::`.
             Some(b':') => finder.around_all(&set.colons, at),
             _ => {}

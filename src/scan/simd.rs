@@ -313,7 +313,7 @@ pub(crate) fn classify_portable(block: &[u8; BLOCK + AHEAD], literals: &Fingerpr
         masks.digit |= bit(byte.is_ascii_digit());
         masks.hex |= bit(byte.is_ascii_hexdigit());
         masks.alnum |= bit(byte.is_ascii_alphanumeric());
-        masks.escape |= bit(matches!(byte, b'u' | b'/'));
+        masks.escape |= bit(matches!(byte, b'u' | b'x' | b'/'));
         masks.equals |= bit(matches!(byte, b'=' | b';' | b'|' | b'>'));
         masks.separator |= bit(matches!(byte, b' ' | b'+' | b'-' | b'.' | b'/'));
         masks.joiner |= bit(matches!(byte, b'+' | b'-' | b'_' | b'/'));
@@ -486,7 +486,7 @@ mod avx2 {
             digit: bits(digit),
             hex: bits(any(digit, between(folded, b'a', 5))),
             alnum: bits(any(digit, between(folded, b'a', 25))),
-            escape: bits(any(is(b'u'), slash)),
+            escape: bits(any(any(is(b'u'), is(b'x')), slash)),
             equals: bits(any(any(is(b'='), is(b'>')), any(is(b';'), is(b'|')))),
             separator: bits(any(any(is(b' '), dot), parted)),
             joiner: bits(any(is(b'_'), parted)),
@@ -654,7 +654,7 @@ mod avx512 {
             digit,
             hex: digit | between(folded, b'a', 5),
             alnum: digit | between(folded, b'a', 25),
-            escape: is(b'u') | slash,
+            escape: is(b'u') | is(b'x') | slash,
             equals: is(b'=') | is(b';') | is(b'|') | is(b'>'),
             separator: is(b' ') | dot | parted,
             joiner: is(b'_') | parted,

@@ -68,6 +68,9 @@ const DOCUMENTS: &[&str] = &[
     "[4111 1111 1111 1111] {\"a\": 4111 1111 1111 1111}",
     "4111111111111111 4111 1111 1111 1111",
     "{\"a\":[{\"b\":-4111-1111-1111-1111",
+    // Bytes that a programming language writes out.
+    r#"{"a":"jane\\x40example\\x2ecom","b":"\\x4 \\xzz C:\\xampp jane\\x40example.com\\u0021"}"#,
+    r"192\x2e0.2.7 jane\x40example.com \x1b[31mjane@example.org\x1b[0m",
     // Colours of a terminal, whole and cut, plain and in a document.
     "\u{1b}[1mjane@example.com\u{1b}[0m \u{1b}[31;1m192.0.2.7\u{1b}[",
     r#"{"a":"\u001b[1mjane@example.com\u001b[0m","b":"\u001b[K192.0.2.7"}"#,

@@ -697,6 +697,11 @@ impl Scan<'_> {
             // Written line breaks are no layer.
             edits.extend(self.through(Layer::Json, text, place, layers));
         }
+        static HEX: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(?-u)\\x[0-9a-fA-F]{2}").expect("a regex"));
+        if HEX.is_match(text) {
+            edits.extend(self.through(Layer::Quoted, text, place, layers + 1));
+        }
         edits.extend(self.behind(text, place, layers));
         behind::with_lengths(settled(edits), text)
     }
