@@ -112,6 +112,26 @@ fn a_name_that_no_rule_knows_changes_nothing() {
     }
 }
 
+/// What a program was called with: an option names the element behind it.
+#[test]
+fn an_option_in_a_list_is_the_key_of_the_next_element() {
+    for (item, want) in [
+        (
+            r#"{"argv":["run","--prompt","ab","cd","--n","ef"]}"#,
+            r#"{"argv":["run","--prompt","[prompt chars=2 words=1]","cd","--n","ef"]}"#,
+        ),
+        (
+            r#"["--prompt" , {"a":"b"},"cd","--prompt"]"#,
+            r#"["--prompt" , {"a":"[prompt chars=1 words=1]"},"cd","--prompt"]"#,
+        ),
+    ] {
+        check(item, want);
+    }
+    for item in [r#"["-prompt","ab","prompt","cd","--prompts","cd"]"#, r#"{"a":"--prompt","b":"cd"}"#] {
+        check(item, item);
+    }
+}
+
 /// The name came with an earlier window.
 #[test]
 fn a_name_holds_from_window_to_window() {

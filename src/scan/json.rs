@@ -190,6 +190,8 @@ pub(crate) struct Frame {
     index: u32,
     /// For an array in an array: the path of the outer one, for `[["name", "value"], …]`.
     outer: Option<State>,
+    /// For an array: the element that an option before it names, for `["--name", "value"]`.
+    option: Option<u32>,
     /// What leads to it, in the trail.
     link: trail::Link,
     /// Place of the mark of the key of the value that comes next.
@@ -218,6 +220,7 @@ impl Frame {
             key: None,
             index: 0,
             outer: None,
+            option: None,
             link: trail::Link::ROOT,
             mark: 0,
             facts: 0,
@@ -497,6 +500,8 @@ impl Run<'_> {
         }
         if self.walker.top.outer.is_some() {
             self.note_pair_key(range);
+        } else if self.bytes[open + 1] == b'-' {
+            self.note_option(range);
         }
         self.value_ended();
         // PERF: taken here it costs no turn of the loop. Behind a document that is a string, the comma breaks it there.
@@ -557,6 +562,19 @@ impl Run<'_> {
         }
     }
 
+    /// An element such as `--password` names the next one: a list of what a program was called with.
+    #[cold]
+    fn note_option(&mut self, range: Range<usize>) {
+        let Walker { keys, scratch, top, .. } = &mut *self.walker;
+        let Some(name) = self.bytes[range].strip_prefix(b"--").filter(|_| top.kind == Kind::Array) else {
+            return;
+        };
+        let (named, _) = keys.step(self.rules, top.state, name, scratch);
+        if self.rules.rule(named).is_some() {
+            (top.next, top.option) = (named, Some(top.index + 1));
+        }
+    }
+
     #[inline]
     fn value_ended(&mut self) {
         let top = &mut self.walker.top;
@@ -574,6 +592,10 @@ impl Run<'_> {
         };
         // The name of a pair holds for its second element only.
         if top.outer.is_some() && top.index > 1 {
+            top.next = self.rules.element(top.state);
+        }
+        if top.option.is_some_and(|nth| top.index > nth) {
+            top.option = None;
             top.next = self.rules.element(top.state);
         }
         Step::Done(place + 1)

@@ -71,6 +71,9 @@ const DOCUMENTS: &[&str] = &[
     // Bytes that a programming language writes out.
     r#"{"a":"jane\\x40example\\x2ecom","b":"\\x4 \\xzz C:\\xampp jane\\x40example.com\\u0021"}"#,
     r"192\x2e0.2.7 jane\x40example.com \x1b[31mjane@example.org\x1b[0m",
+    // What a program was called with.
+    r#"{"argv":["a","--db-password","x1y2z3","b","--db_password","--email","jane",["--db-password","x1"],"--db-password",{"a":"x1"},"b"]}"#,
+    r#"{"argv":["--db-password",1234,5678,"--db-password=x1","-db-password","x1","db_password","x1","--db-p\u0061ssword","x1"]}"#,
     // Colours of a terminal, whole and cut, plain and in a document.
     "\u{1b}[1mjane@example.com\u{1b}[0m \u{1b}[31;1m192.0.2.7\u{1b}[",
     r#"{"a":"\u001b[1mjane@example.com\u001b[0m","b":"\u001b[K192.0.2.7"}"#,

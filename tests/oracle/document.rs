@@ -274,12 +274,19 @@ impl Reader<'_, '_> {
                     self.here = named;
                 }
             }
+            // An option names the next element, and no other.
+            let raw = first.filter(|(_, byte)| around.is_none() && *byte == b'"');
+            let option = raw.and_then(|(at, _)| self.bytes[at + 1..self.at - 1].strip_prefix(b"--"));
+            let option =
+                option.map(|name| super::layers::Decoded::read(super::layers::Layer::Json, name).text);
+            let named = option.map(|name| Place { path: joined(&path, &name), ..element.clone() });
+            let named = named.filter(|named| self.scan.own_rule(named).is_some());
             if self.punctuation(b",]")? == b']' {
                 break;
             }
             // The name of a pair holds for its second element only.
-            if index > 0 {
-                self.here = element.clone();
+            if index > 0 || around.is_none() {
+                self.here = named.unwrap_or_else(|| element.clone());
             }
         }
         self.open -= 1;
