@@ -135,10 +135,12 @@ impl Engine<'_> {
         }
     }
 
-    /// Of the walk's own edits, those in a container that has just ended.
+    /// Of the walk's own edits, those in a container that has just ended. Its keys, which go with it, are numbered no more.
     fn forget_within(&mut self, range: &Range<usize>, first: usize) {
         let own = &self.pool.edits.list[first..];
         let found = own.iter().rev().take_while(|edit| edit.range.start >= range.start).count();
+        let is_suffix = |edit: &&Edit| !edit.counted && edit.range.is_empty();
+        self.keys -= own[own.len() - found..].iter().filter(is_suffix).count();
         self.pool.edits.list.truncate(first + own.len() - found);
     }
 

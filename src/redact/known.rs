@@ -46,6 +46,8 @@ const SEEN_SHARE: usize = 16;
 const COMPARED_SHARE: usize = 8;
 /// What a look by a head takes, in such bytes.
 const LOOK_COST: usize = 32;
+/// Bytes before a section that are looked at for its key: a word, its quote, and a colon with a blank behind it.
+const NAME_BYTES: usize = 11;
 /// First bytes of a section, by which most places are passed over, and how many bits tell which of these there are.
 const START_BYTES: usize = size_of::<u64>();
 const STARTS: usize = 1 << 14;
@@ -215,7 +217,7 @@ impl KnownSections {
         let mut work = document.len() * COMPARED_SHARE;
         while let Some(next) = memchr::memchr2(b'{', b'[', &document[at..]) {
             let start = at + next;
-            let Some(section) = guard.find(&document[start..], &mut work) else {
+            let Some(section) = guard.find(&document[start..], named(document, start), &mut work) else {
                 at = start + 1;
                 continue;
             };
@@ -286,7 +288,7 @@ impl KnownSections {
                 keys.clear();
                 if section.keys(text, trail, keys) && !is_remark(keys) {
                     let place = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
-                    store.keep(&text[start..end], place);
+                    store.keep(&text[start..end], named(text, start), place);
                     kept = start..end;
                 }
             }
@@ -326,13 +328,13 @@ impl Store {
     }
 
     /// The section that a text begins with, as far as there is `work` left to look for it.
-    fn find(&mut self, text: &[u8], work: &mut usize) -> Option<Arc<Known>> {
+    fn find(&mut self, text: &[u8], named: u64, work: &mut usize) -> Option<Arc<Known>> {
         let (word, bit) = start(text)?;
         if self.starts[word] & bit == 0 {
             return None;
         }
         for length in 0..HEAD_BYTES.len() {
-            let Some(head) = head(text, length) else { continue };
+            let Some(head) = head(text, length, named) else { continue };
             *work = work.checked_sub(LOOK_COST)?;
             if let Some(section) = self.young.find(head, text, work) {
                 return Some(section);
@@ -352,12 +354,12 @@ impl Store {
         std::mem::replace(&mut self.seen[at], sum) == sum
     }
 
-    fn keep(&mut self, text: &[u8], place: Place) {
+    fn keep(&mut self, text: &[u8], named: u64, place: Place) {
         let length = usize::from(text.len() < HEAD_BYTES[0]);
-        let Some(head) = head(text, length) else { return };
-        let before = self.find(text, &mut { usize::MAX }).filter(|before| *before.text == *text);
+        let Some(head) = head(text, length, named) else { return };
+        let before = self.find(text, named, &mut { usize::MAX }).filter(|before| *before.text == *text);
         let mut places = before.as_ref().map_or_else(Vec::new, |before| before.places.clone());
-        if places.len() < PLACES_MAX && !places.iter().any(|known| *known == place) {
+        if places.len() < PLACES_MAX && !places.contains(&place) {
             places.push(place);
             before.inspect(|before| self.forget(before));
             self.put(head, Arc::new(Known { text: text.into(), places, misses: AtomicU8::new(0) }));
@@ -442,6 +444,17 @@ impl Generation {
     }
 }
 
+/// The last letters of the key that the container at `start` stands behind; 0 if it stands behind none.
+///
+/// PERF: the same variables are one time those of a frame, and one time the `data` of a message, in which nothing is known. Told apart
+/// only after the walk, such events were scanned twice.
+fn named(document: &[u8], start: usize) -> u64 {
+    let before = document[start.saturating_sub(NAME_BYTES)..start].trim_ascii_end();
+    let key = before.strip_suffix(b":").map(<[u8]>::trim_ascii_end).and_then(|key| key.strip_suffix(b"\""));
+    let letters = key.unwrap_or_default().iter().rev().take_while(|byte| **byte != b'"');
+    letters.fold(0, |named, byte| named << 8 | u64::from(*byte))
+}
+
 /// Where in [`Store::starts`] the first bytes of a text stand.
 #[inline]
 fn start(text: &[u8]) -> Option<(usize, u64)> {
@@ -459,14 +472,14 @@ fn note_start(starts: &mut [u64], text: &[u8]) {
 // Odd, and its bits are as those of a random number: the golden ratio, as in Knuth, volume 3, 6.4.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// What the first bytes of a text lead to, if there are as many; one bit of it is the `length` that was asked for.
-fn head(text: &[u8], length: usize) -> Option<u32> {
+/// What the first bytes of a text lead to, if there are as many, for the `length` that is asked for and behind the key that it is `named` by.
+fn head(text: &[u8], length: usize, named: u64) -> Option<u32> {
     const WORD: usize = size_of::<u64>();
     let bytes = text.get(..HEAD_BYTES[length])?;
     let (words, _) = bytes.as_chunks::<WORD>();
-    let sum = words
-        .iter()
-        .fold(length as u64, |sum, word| (sum.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(MIX));
+    let sum = words.iter().fold(length as u64 ^ named << 1, |sum, word| {
+        (sum.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(MIX)
+    });
     Some((sum >> 32) as u32)
 }
 

@@ -102,6 +102,17 @@ fn a_section_may_be_known_at_more_than_one_place() {
     }
 }
 
+/// The same bytes stand behind a key below which nothing is known too.
+#[test]
+fn a_section_is_known_beside_one_that_cannot_be() {
+    let mut pair = Pair::new();
+    let event = format!(r#"{{"n":#,"vars":{FRAME},"extra":[#,{{"n":#,"data":{FRAME}}}]}}"#);
+    pair.learn(&event);
+    for _ in 0..4 {
+        assert_eq!(pair.event(&event).1, FRAME.len() as u64);
+    }
+}
+
 /// One that is met where something is found in it costs a second scan, and not for ever.
 #[test]
 fn a_section_that_is_met_elsewhere_again_and_again_is_forgotten() {
@@ -110,7 +121,7 @@ fn a_section_that_is_met_elsewhere_again_and_again_is_forgotten() {
     pair.learn(known);
     assert!(pair.event(known).1 > 0);
     for _ in 0..=MISSES_MAX + 1 {
-        pair.event(&known.replace("state", "prompt"));
+        pair.event(&known.replace("extra", "prompt"));
     }
     assert_eq!(pair.event(known).1, 0, "it has to come again");
     assert!(pair.event(known).1 > 0);
@@ -303,7 +314,7 @@ fn what_is_no_document_is_read_as_before() {
     }
     for at in 0..=event.len() {
         let mut longer = event.clone();
-        longer.insert_str(at, "\"");
+        longer.insert(at, '"');
         pair.event(&longer);
     }
     pair.event(&format!("\u{feff}{event}"));
@@ -339,14 +350,14 @@ fn old_sections_go_when_new_ones_come() {
         };
         let text = |nth: usize| format!(r#"{{"filename":"shop/orders.py","lineno":{nth:09}}}"#);
         for nth in 0..1_000 {
-            store.keep(text(nth).as_bytes(), place.clone());
+            store.keep(text(nth).as_bytes(), 0, place.clone());
             assert!(
-                store.find(text(nth).as_bytes(), &mut { usize::MAX }).is_some(),
+                store.find(text(nth).as_bytes(), 0, &mut { usize::MAX }).is_some(),
                 "{nth}: what came last is known"
             );
             assert!(store.young.bytes + store.old.bytes <= known, "{nth}");
         }
-        assert!(store.find(text(0).as_bytes(), &mut { usize::MAX }).is_none());
+        assert!(store.find(text(0).as_bytes(), 0, &mut { usize::MAX }).is_none());
     }
 }
 
@@ -476,13 +487,13 @@ fn what_is_compared_has_a_bound() {
     };
     let text = |tail: usize| format!("{}{tail}", "[".repeat(8_000));
     for tail in 0..ALIKE_MAX {
-        known.store.lock().expect("nobody panicked").keep(text(tail).as_bytes(), place.clone());
+        known.store.lock().expect("nobody panicked").keep(text(tail).as_bytes(), 0, place.clone());
     }
     let document = "[".repeat(1 << 20);
     let mut work = document.len() * COMPARED_SHARE;
     let mut store = known.store.lock().expect("nobody panicked");
     let looks = (0..document.len()).take_while(|at| {
-        store.find(&document.as_bytes()[*at..], &mut work);
+        store.find(&document.as_bytes()[*at..], 0, &mut work);
         work >= 8_000
     });
     assert!(looks.count() < 1_000, "eight comparisons of 8,000 bytes each, of eight for each byte");
