@@ -24,6 +24,8 @@ mod framing;
 mod header_names;
 #[path = "proxy/headers.rs"]
 mod headers;
+#[path = "proxy/known.rs"]
+mod known;
 #[path = "proxy/langfuse.rs"]
 mod langfuse;
 #[path = "proxy/memory.rs"]
