@@ -51,6 +51,8 @@ const NAME_BYTES: usize = 11;
 /// First bytes of a section, by which most places are passed over, and how many bits tell which of these there are.
 const START_BYTES: usize = size_of::<u64>();
 const STARTS: usize = 1 << 14;
+/// Longest document of which something is left out: what is left is a copy that no budget counts.
+const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 /// Of a document at least one byte in so many must be known, or it is scanned whole.
 const WORTH_SHARE: usize = 16;
 
@@ -77,6 +79,12 @@ pub(super) struct Terms {
 impl Terms {
     pub(super) fn new(plan: &Plan, scope: Scope, limits: ScanLimits) -> Self {
         Self { plan: plan.number, scope, limits: (limits.depth_max, limits.layers_max) }
+    }
+
+    /// What leads to the container at `start` beside its own bytes. Policies and kinds of documents do not crowd each other out: many hold
+    /// the same sections.
+    fn behind(self, document: &[u8], start: usize) -> u64 {
+        (self.plan << 8 | self.scope as u64).wrapping_mul(MIX) ^ named(document, start)
     }
 }
 
@@ -206,8 +214,11 @@ impl KnownSections {
 
     /// Leaves the known sections out of a document. False, and the document is to be scanned whole, if they are too few, or somebody else
     /// asks at the moment.
-    pub(super) fn abridge(&self, document: &[u8], into: &mut Abridged) -> bool {
+    pub(super) fn abridge(&self, terms: Terms, document: &[u8], into: &mut Abridged) -> bool {
         into.clear();
+        if document.len() > DOCUMENT_BYTES_MAX {
+            return false;
+        }
         let mut guard = match self.store.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -217,7 +228,8 @@ impl KnownSections {
         let mut work = document.len() * COMPARED_SHARE;
         while let Some(next) = memchr::memchr2(b'{', b'[', &document[at..]) {
             let start = at + next;
-            let Some(section) = guard.find(&document[start..], named(document, start), &mut work) else {
+            let Some(section) = guard.find(&document[start..], terms.behind(document, start), &mut work)
+            else {
                 at = start + 1;
                 continue;
             };
@@ -288,7 +300,7 @@ impl KnownSections {
                 keys.clear();
                 if section.keys(text, trail, keys) && !is_remark(keys) {
                     let place = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
-                    store.keep(&text[start..end], named(text, start), place);
+                    store.keep(&text[start..end], terms.behind(text, start), place);
                     kept = start..end;
                 }
             }
@@ -328,13 +340,13 @@ impl Store {
     }
 
     /// The section that a text begins with, as far as there is `work` left to look for it.
-    fn find(&mut self, text: &[u8], named: u64, work: &mut usize) -> Option<Arc<Known>> {
+    fn find(&mut self, text: &[u8], behind: u64, work: &mut usize) -> Option<Arc<Known>> {
         let (word, bit) = start(text)?;
         if self.starts[word] & bit == 0 {
             return None;
         }
         for length in 0..HEAD_BYTES.len() {
-            let Some(head) = head(text, length, named) else { continue };
+            let Some(head) = head(text, length, behind) else { continue };
             *work = work.checked_sub(LOOK_COST)?;
             if let Some(section) = self.young.find(head, text, work) {
                 return Some(section);
@@ -354,10 +366,10 @@ impl Store {
         std::mem::replace(&mut self.seen[at], sum) == sum
     }
 
-    fn keep(&mut self, text: &[u8], named: u64, place: Place) {
+    fn keep(&mut self, text: &[u8], behind: u64, place: Place) {
         let length = usize::from(text.len() < HEAD_BYTES[0]);
-        let Some(head) = head(text, length, named) else { return };
-        let before = self.find(text, named, &mut { usize::MAX }).filter(|before| *before.text == *text);
+        let Some(head) = head(text, length, behind) else { return };
+        let before = self.find(text, behind, &mut { usize::MAX }).filter(|before| *before.text == *text);
         let mut places = before.as_ref().map_or_else(Vec::new, |before| before.places.clone());
         if places.len() < PLACES_MAX && !places.contains(&place) {
             places.push(place);
@@ -472,12 +484,12 @@ fn note_start(starts: &mut [u64], text: &[u8]) {
 // Odd, and its bits are as those of a random number: the golden ratio, as in Knuth, volume 3, 6.4.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// What the first bytes of a text lead to, if there are as many, for the `length` that is asked for and behind the key that it is `named` by.
-fn head(text: &[u8], length: usize, named: u64) -> Option<u32> {
+/// What the first bytes of a text lead to, if there are as many, for the `length` that is asked for, `behind` as [`Terms::behind`] says.
+fn head(text: &[u8], length: usize, behind: u64) -> Option<u32> {
     const WORD: usize = size_of::<u64>();
     let bytes = text.get(..HEAD_BYTES[length])?;
     let (words, _) = bytes.as_chunks::<WORD>();
-    let sum = words.iter().fold(length as u64 ^ named << 1, |sum, word| {
+    let sum = words.iter().fold(length as u64 ^ behind << 1, |sum, word| {
         (sum.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(MIX)
     });
     Some((sum >> 32) as u32)

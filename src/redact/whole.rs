@@ -52,7 +52,8 @@ impl Scrubber {
         };
         let mut abridged = std::mem::take(&mut self.pool.abridged);
         let mut verdict = None;
-        if known.abridge(bytes, &mut abridged) {
+        let terms = Terms::new(&self.plan, scope.into(), self.limits);
+        if known.abridge(terms, bytes, &mut abridged) {
             verdict = self.rest(format, scope, bytes, (&known, &abridged), said, out);
         }
         abridged.clear();

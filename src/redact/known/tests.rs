@@ -302,6 +302,19 @@ fn only_what_is_clean_is_known() {
     }
 }
 
+/// What is left of a document is a copy of it, which has a bound.
+#[test]
+fn a_long_document_is_scanned_whole() {
+    let mut pair = Pair::new();
+    let frames = format!("{FRAME},").repeat(DOCUMENT_BYTES_MAX / FRAME.len() / 8);
+    let bare = format!(r#"{{"n":1,"more":[{frames}0]}}"#);
+    let event = |length: usize| format!("{bare}{}", " ".repeat(length - bare.len()));
+    pair.event(&bare);
+    for (length, is_known) in [(DOCUMENT_BYTES_MAX, true), (DOCUMENT_BYTES_MAX + 1, false)] {
+        assert_eq!(pair.event(&event(length)).1 > 0, is_known, "{length}");
+    }
+}
+
 #[test]
 fn what_is_no_document_is_read_as_before() {
     let frames = format!("{CALLER},{FRAME}");
@@ -334,6 +347,7 @@ fn what_one_plan_knows_is_nothing_to_another() {
     other.event(ItemScope::Sentry, event.as_bytes(), &mut Vec::new());
     other.event(ItemScope::Any, event.as_bytes(), &mut Vec::new());
     assert_eq!(other.bytes_known(), 0);
+    assert!(pair.event(event).1 > 0, "and takes nothing from it");
 }
 
 /// Whatever comes, no more is kept than the store may hold.
@@ -498,5 +512,5 @@ fn what_is_compared_has_a_bound() {
     });
     assert!(looks.count() < 1_000, "eight comparisons of 8,000 bytes each, of eight for each byte");
     drop(store);
-    assert!(!known.abridge(document.as_bytes(), &mut Abridged::default()));
+    assert!(!known.abridge(place.terms, document.as_bytes(), &mut Abridged::default()));
 }
