@@ -86,6 +86,10 @@ impl Scrubber {
     ) -> Option<Verdict> {
         let abridged = known.1;
         let scanned = self.scan(format, scope, &abridged.text, bytes, Some(known))?;
+        // LEAK: what stands for a section has to be there still, after the second walk of the rest as well.
+        if abridged.is_touched(&self.pool.edits) {
+            return None;
+        }
         let mut spliced = std::mem::take(&mut self.pool.spliced);
         spliced.clear();
         let (verdict, splice) = self.finished(&abridged.text, scanned, said, &mut spliced);
@@ -165,9 +169,7 @@ impl Engine<'_> {
         let sections = self.pool.walkers.last_mut().map(Walker::take_sections).unwrap_or_default();
         let Pool { walkers, edits, learnt, .. } = &*self.pool;
         let Some(trail) = walkers.last().map(Walker::trail) else { return abridged.is_empty() };
-        let mut stand = !broken
-            && known.stand(terms, abridged, text, &sections, trail, &mut keys)
-            && !abridged.is_touched(edits);
+        let mut stand = !broken && known.stand(terms, abridged, text, &sections, trail, &mut keys);
         if stand && !self.work.is_exhausted() && !learnt.spelled_too_much() {
             known.keep(terms, abridged, text, &sections, trail, edits, &mut keys);
         }
