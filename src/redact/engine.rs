@@ -5,13 +5,11 @@
 //! A string's escapes are undone, and then, up to `layers_max` deep, the JSON document, percent-encoding
 //! or further escapes that it holds. Every layer is one recursion of [`Engine::text`], which leaves its
 //! edits in the coordinates of its caller's text. Where a bound does not let us look (layers, depth,
-//! work), what lies behind it is replaced whole.
+//! work), what lies behind it is replaced whole. What a rule does to a value that it names is `ruled`'s to say.
 
 use super::action::Action;
 use super::claimed::takes_numbers;
-use super::decision::{
-    Decision, address_decision, asks_server, is_identity, is_kept, redacts, takes, yields,
-};
+use super::decision::{Decision, asks_server, takes};
 use super::edit::{Edit, gravity};
 use super::known::Abridged;
 use super::plan::{Plan, Rule};
@@ -20,15 +18,15 @@ use super::scrubber::{Alike, Found, ItemFormat, ScanLimits};
 use super::stand_in;
 use super::strings::Strings;
 use super::trace::Trace;
-use crate::pattern::{Class, DetectorIndex, FieldKind, Scope, Stability};
-use crate::scan::context::{Keys, as_read};
-use crate::scan::fields::{FieldAutomaton, State, is_prose};
-use crate::scan::json::{Broken, Site, Walker};
+use crate::pattern::{Class, DetectorIndex, Scope, Stability};
+use crate::scan::context::Keys;
+use crate::scan::fields::{FieldAutomaton, State};
+use crate::scan::json::{Broken, Walker};
 use crate::scan::judge::Judge;
 use crate::scan::layer::{self, Layer, View, data_uri};
 use crate::scan::search::find_hits;
 use crate::scan::sweep::{Places, Reading, Sweep};
-use crate::scan::{Work, is_public_key, is_stand_in};
+use crate::scan::{Work, is_stand_in};
 use std::ops::Range;
 
 /// What stands for something that a bound kept us from looking at.
@@ -75,7 +73,7 @@ pub(super) struct Engine<'a> {
     /// How stand-ins of the action `token` are written.
     pub(super) alike: Alike,
     /// The string at hand is one that errors are grouped by.
-    groups: bool,
+    pub(super) groups: bool,
     /// Containers stay, whatever goes of what they hold: the document stands for another that has none.
     pub(super) only_leaves: bool,
     pub(super) kept: Vec<Kept>,
@@ -621,147 +619,6 @@ impl<'a> Engine<'a> {
             }
             edit.range = view.encoded(edit.range.clone());
         }
-    }
-
-    /// What a rule says about a value, which it names itself or (`inherited`) by a container around it.
-    pub(super) fn decide(
-        &self,
-        rule: &Rule,
-        value: &[u8],
-        key: Option<&[u8]>,
-        inherited: bool,
-        depth: usize,
-    ) -> Decision {
-        if !rule.rewrite.is_empty()
-            && let Some(other) = std::str::from_utf8(value).ok().and_then(|value| rule.rewrite.get(value))
-        {
-            return Decision::Exchange(other.clone().into_bytes());
-        }
-        match rule.kind {
-            FieldKind::Exempt if is_identity(value) => Decision::Leave,
-            FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan => Decision::Look,
-            FieldKind::Address => match address_decision(rule, value, inherited) {
-                // A receiver takes an address there or nothing; what tells series apart is a text.
-                Decision::Null
-                    if self.alike == Alike::Told && self.told(rule.action) == Action::Pseudonym =>
-                {
-                    Decision::Replace
-                }
-                decision => decision,
-            },
-            FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
-            FieldKind::Value if rule.prose && !is_prose(value) => Decision::Look,
-            FieldKind::Value if value.is_empty() || is_stand_in(value) => Decision::Leave,
-            // What ingest is authenticated by, in the body of some protocols: under `api_key`, and no secret.
-            FieldKind::Value if rule.class == Some(Class::Credential) && is_public_key(value) => {
-                Decision::Leave
-            }
-            FieldKind::Value if depth < self.limits.layers_max && looks_like_document(value) => {
-                Decision::Inside
-            }
-            FieldKind::Value => Decision::Replace,
-        }
-    }
-
-    /// The rules to ask about a value, in order: its own, then its container's, which alone counts if its
-    /// own takes nothing away or is a fallback.
-    pub(super) fn rules_for(
-        &self,
-        own: Option<u16>,
-        under: Option<u16>,
-    ) -> impl Iterator<Item = u16> + use<> {
-        let spares = |id: u16| under.is_some() && yields(&self.plan.rules[usize::from(id)]);
-        own.filter(|id| !spares(*id)).into_iter().chain(under)
-    }
-
-    /// A string that a rule names. Without a `map` it has no trigger, and is looked at no further.
-    ///
-    /// LEAK: a rule that has nothing to say about this value, as one for addresses about a sentence, does not
-    /// end the reach of the container's rule.
-    pub(super) fn ruled(
-        &mut self,
-        bytes: &[u8],
-        site: &Site<'_>,
-        map: Option<&[u64]>,
-        depth: usize,
-        outer: &Keys<'_>,
-    ) {
-        let groups = site.rule.is_some_and(|id| self.plan.rules[usize::from(id)].kind == FieldKind::Grouping);
-        let before = self.groups;
-        self.groups |= groups;
-        self.ruled_string(bytes, site, map, depth, outer);
-        self.groups = before;
-    }
-
-    fn ruled_string(
-        &mut self,
-        bytes: &[u8],
-        site: &Site<'_>,
-        map: Option<&[u64]>,
-        depth: usize,
-        outer: &Keys<'_>,
-    ) {
-        let plan = self.plan;
-        let raw = &bytes[site.range.clone()];
-        let mut view = self.pool.views.pop().unwrap_or_default();
-        let escaped = memchr::memchr(b'\\', raw).is_some();
-        if escaped {
-            view.read(Layer::JsonString, raw);
-        }
-        let value = if escaped { view.text.as_slice() } else { raw };
-        let key = site.path.key().map(as_read);
-        self.trace_at(|| Keys::walked(site.path, outer));
-        // An element stands under the key of its array.
-        let near = site.path.keys().next().map(as_read);
-        let decided = self.rules_for(site.rule, site.under).find_map(|id| {
-            let rule = &plan.rules[usize::from(id)];
-            match self.decide(rule, value, near.as_deref(), site.rule != Some(id), depth) {
-                Decision::Look => None,
-                decision => Some((id, decision)),
-            }
-        });
-        let Some((id, decision)) = decided else {
-            self.trace_spared(site.rule, site.under, near.as_deref(), value);
-            self.pool.views.push(view);
-            let keys = Keys::walked(site.path, outer);
-            let context = Context { state: site.state, under: None, depth, keys: &keys };
-            if let Some(map) = map {
-                self.string(bytes, site.range.clone(), map, context);
-            }
-            return;
-        };
-        let rule = &plan.rules[usize::from(id)];
-        self.trace_left(&decision, rule, value);
-        let quoted = site.range.start - 1..site.range.end + 1;
-        let first = self.pool.edits.list.len();
-        let under = if redacts(rule) { Some(id) } else { site.under };
-        let is_own = site.rule == Some(id);
-        let keys = Keys::walked(site.path, outer);
-        let context = Context { state: site.state, under: None, depth, keys: &keys };
-        match decision {
-            Decision::Leave | Decision::Look => {}
-            Decision::Null => {
-                self.learn(rule, value, is_own, key.as_deref());
-                self.push_void(quoted, b"null", rule, value);
-            }
-            Decision::Exchange(other) => self.push_text(site.range.clone(), &other, rule),
-            Decision::Inside if self.nested(value, Context { under, ..context }) => {
-                if escaped {
-                    self.note_decoded(&view);
-                    self.map_back(first, &view, Layer::JsonString);
-                }
-                self.shift(first, site.range.start);
-            }
-            Decision::Inside | Decision::Replace => {
-                self.learn(rule, value, is_own, key.as_deref());
-                self.replace_ruled(rule, value);
-                if escaped {
-                    self.map_back(first, &view, Layer::JsonString);
-                }
-                self.shift(first, site.range.start);
-            }
-        }
-        self.pool.views.push(view);
     }
 
     /// A url-encoded form: names and values, each through its own layer.

@@ -24,6 +24,7 @@ mod pairs_tests;
 mod plan;
 mod pool;
 mod remarks;
+mod ruled;
 mod scrubber;
 #[cfg(test)]
 mod shadow_tests;
