@@ -1,12 +1,14 @@
 //! Accepts senders' connections, in clear or behind TLS, and speaks HTTP/1.1 or HTTP/2 with them, whichever they begin with.
 //!
 //! Bounds: connections (`connections_max`, more wait in the kernel's queue) and those of one peer
-//! (`connections_per_peer_max`), time between requests and for an answer, streams,
-//! resets and windows per HTTP/2 connection. Every byte comes in through [`ByteReader`], which bounds heads and
+//! (`connections_per_peer_max`), those that are read at a time when there is too much (`admission`), time
+//! between requests and for an answer, streams, resets and windows per HTTP/2 connection. Every byte comes in through [`ByteReader`], which bounds heads and
 //! refuses what is ambiguous. Never looks at a request; that is `proxy`'s work.
 
 pub(crate) mod activity;
+mod admission;
 mod peers;
+mod socket;
 mod tls;
 
 pub use tls::Tls;
@@ -15,17 +17,19 @@ use crate::drain::{Drain, Phase};
 use crate::gate::{ByteReader, Rule};
 use crate::proxy::{self, Limits, ProxySettings};
 use activity::{Activity, Bounds, Due};
+use admission::Admission;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use peers::Peers;
+use socket::Socket;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::coop::unconstrained;
 use tokio::task::yield_now;
@@ -124,6 +128,7 @@ async fn accept_all(
     (slots, builder): (&Arc<Semaphore>, &Arc<Builder>),
 ) {
     let peers = Peers::new(settings.limits.connections_per_peer_max);
+    let admission = Admission::new(settings.limits.headers_timeout, drain, &settings.metrics);
     let mut fails = false;
     let mut accepted = 0;
     loop {
@@ -145,8 +150,9 @@ async fn accept_all(
                 }
                 let tls = listener.tls.clone();
                 let (settings, builder, drain) = (Arc::clone(settings), Arc::clone(builder), drain.clone());
+                let socket = Socket { stream, activity: Activity::among(admission.seat()) };
                 tokio::spawn(async move {
-                    connection((stream, tls), settings, builder, drain).await;
+                    connection((socket, tls), settings, builder, drain).await;
                     drop((slot, peer));
                 });
             }
@@ -217,31 +223,32 @@ fn builder(limits: &Limits) -> Builder {
 
 /// Serves one connection to its end, behind TLS if there is a certificate.
 async fn connection(
-    (stream, tls): (TcpStream, Option<Arc<Tls>>),
+    (socket, tls): (Socket, Option<Arc<Tls>>),
     settings: Arc<ProxySettings>,
     builder: Arc<Builder>,
     drain: Drain,
 ) {
     let _open = settings.metrics.connection_opened();
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = socket.stream.set_nodelay(true) {
         tracing::debug!(kind = %error.kind(), "connection closed at once");
         return;
     }
-    let Some(tls) = tls else { return speak(stream, settings, builder, drain).await };
+    let activity = socket.activity.clone();
+    let Some(tls) = tls else { return speak((socket, activity), settings, builder, drain).await };
     // PERF: in boxes, for what is large here is room that the task of the connection keeps until it ends.
     let shaken = tokio::select! {
         biased;
-        shaken = Box::pin(tls.accept(stream, settings.limits.headers_timeout)) => shaken.map(Box::new),
+        shaken = Box::pin(tls.accept(socket, settings.limits.headers_timeout)) => shaken.map(Box::new),
         () = drain.reached(Phase::Finish) => None,
     };
     if let Some(stream) = shaken {
-        speak(stream, settings, builder, drain).await;
+        speak((stream, activity), settings, builder, drain).await;
     }
 }
 
 /// Speaks HTTP until the connection ends.
 async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
+    (stream, activity): (S, Activity),
     settings: Arc<ProxySettings>,
     builder: Arc<Builder>,
     drain: Drain,
@@ -250,7 +257,6 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let io = TokioIo::new(Box::new(reader));
     let limits = &settings.limits;
     let bounds = Bounds { idle: limits.keep_alive, answer: limits.answer + limits.write_timeout };
-    let activity = Activity::new();
     let service = service_fn(|request| {
         let settings = Arc::clone(&settings);
         let exchange = activity.begin();

@@ -56,6 +56,7 @@ struct Inner {
     families: Arc<Families>,
     connections_open: IntGauge,
     connections_max: IntGauge,
+    connections_waiting: IntGauge,
     connections_total: IntCounter,
     accept_failures: IntCounter,
     gate_refused: IntCounterVec,
@@ -132,6 +133,7 @@ impl Metrics {
             families,
             connections_open: gauge(&registry, "tamis_connections_open"),
             connections_max: gauge(&registry, "tamis_connections_max"),
+            connections_waiting: gauge(&registry, "tamis_connections_waiting"),
             connections_total: counter(&registry, "tamis_connections_total"),
             accept_failures: counter(&registry, "tamis_accept_failures_total"),
             gate_refused: counters(&registry, "tamis_gate_refused_total"),
@@ -207,6 +209,11 @@ impl Metrics {
     pub fn connection_opened(&self) -> GaugeGuard {
         self.inner.connections_total.inc();
         GaugeGuard::raise(&self.inner.connections_open)
+    }
+
+    /// Says how many connections wait to be read.
+    pub fn connections_waiting(&self, count: usize) {
+        self.inner.connections_waiting.set(saturate(count as u64));
     }
 
     /// Counts a time that no sender connection could be accepted.

@@ -8,6 +8,8 @@ mod addresses;
 mod answers;
 #[path = "proxy/bombs.rs"]
 mod bombs;
+#[path = "proxy/crowds.rs"]
+mod crowds;
 #[path = "proxy/faults.rs"]
 mod faults;
 #[path = "proxy/floods.rs"]

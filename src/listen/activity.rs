@@ -9,12 +9,15 @@
 //!
 //! PERF: one timer for a connection, which looks when something may be due; a request moves none.
 
+use crate::listen::admission::Seat;
 use hyper::body::{Body, Frame, SizeHint};
 use std::collections::BTreeSet;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 /// How long a connection may go without.
@@ -38,6 +41,8 @@ struct Doing {
     next: u64,
     /// Since when nothing is open.
     idle_since: Instant,
+    /// Its place among all connections of the listener; `None` where nobody waits.
+    seat: Option<Seat>,
 }
 
 /// What is to become of a connection.
@@ -52,18 +57,48 @@ pub(crate) enum Due {
 }
 
 impl Activity {
+    /// Of a connection that waits for nobody.
     pub(crate) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// Of one among many.
+    pub(super) fn among(seat: Seat) -> Self {
+        Self::with(Some(seat))
+    }
+
+    fn with(seat: Option<Seat>) -> Self {
         Self(Arc::new(Mutex::new(Doing {
             open: 0,
             answers: BTreeSet::new(),
             next: 0,
             idle_since: Instant::now(),
+            seat,
         })))
+    }
+
+    /// Waits until a connection that has nothing under way may be read.
+    pub(super) fn poll_enter(&self, stream: &TcpStream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut doing = self.doing();
+        let is_idle = doing.open == 0;
+        let Some(seat) = doing.seat.as_mut().filter(|_| is_idle) else { return Poll::Ready(Ok(())) };
+        if !seat.is_known() {
+            ready!(stream.poll_read_ready(context))?;
+        }
+        seat.poll_enter(context).map(Ok)
+    }
+
+    /// Nothing came, or not enough for a request.
+    pub(super) fn step_back(&self) {
+        self.doing().seat.iter_mut().for_each(Seat::step_back);
     }
 
     /// A request begins.
     pub(crate) fn begin(&self) -> Exchange {
-        self.doing().open += 1;
+        let mut doing = self.doing();
+        doing.open += 1;
+        doing.seat.iter_mut().for_each(Seat::begin);
+        drop(doing);
         Exchange { activity: self.clone(), answer: None }
     }
 
@@ -88,7 +123,7 @@ impl Activity {
             }
             look = look.min(*since + bounds.answer);
         }
-        if doing.open == 0 {
+        if doing.open == 0 && !doing.seat.as_ref().is_some_and(Seat::is_waiting) {
             if now >= doing.idle_since + bounds.idle {
                 return Due::Leave;
             }
@@ -126,6 +161,8 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let mut doing = self.activity.doing();
         doing.open -= 1;
+        let is_last = doing.open == 0;
+        doing.seat.iter_mut().for_each(|seat| seat.end(is_last));
         doing.idle_since = Instant::now();
         if let Some(entry) = &self.answer {
             doing.answers.remove(entry);

@@ -5,6 +5,7 @@
 //! leaves the one before in its place. No early data, which can be replayed; tickets are sealed under keys that change
 //! every six hours and with the certificate. No client certificates: senders are told apart by their services' own keys.
 
+use super::socket::Socket;
 use crate::certificate::{CertificateError, Pair, PairFiles, provider};
 use crate::metrics::{Handshake, Metrics};
 use crate::watch::{self, Files, Reread};
@@ -75,9 +76,9 @@ impl Tls {
     }
 
     /// Shakes hands within `within`. `None`: there is nothing to serve; it has been counted.
-    pub(super) async fn accept(&self, stream: TcpStream, within: Duration) -> Option<TlsStream<TcpStream>> {
+    pub(super) async fn accept(&self, socket: Socket, within: Duration) -> Option<TlsStream<Socket>> {
         let acceptor = TlsAcceptor::from(self.current.load_full());
-        let (end, stream) = match timeout(within, shake(acceptor, stream)).await {
+        let (end, stream) = match timeout(within, shake(acceptor, socket)).await {
             Ok(Ok(stream)) => (Handshake::Done, Some(stream)),
             Ok(Err(end)) => (end, None),
             Err(_) => (Handshake::Timeout, None),
@@ -98,17 +99,17 @@ impl Reread for Tls {
     }
 }
 
-async fn shake(acceptor: TlsAcceptor, stream: TcpStream) -> Result<TlsStream<TcpStream>, Handshake> {
+async fn shake(acceptor: TlsAcceptor, socket: Socket) -> Result<TlsStream<Socket>, Handshake> {
     let mut first = [0];
-    match stream.peek(&mut first).await {
+    match socket.stream.peek(&mut first).await {
         // A load balancer that looks whether the port is open.
         Ok(0) | Err(_) => Err(Handshake::Closed),
         // A record of TLS begins with a small number, a request of HTTP with a letter.
         Ok(_) if first[0].is_ascii_alphabetic() => {
-            answer_in_clear(stream).await;
+            answer_in_clear(socket.stream).await;
             Err(Handshake::Plain)
         }
-        Ok(_) => acceptor.accept(stream).await.map_err(|error| match error.kind() {
+        Ok(_) => acceptor.accept(socket).await.map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Handshake::Closed,
             _ => Handshake::Failed,
         }),

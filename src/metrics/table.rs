@@ -97,6 +97,8 @@ metrics! {
         "Sender connections that are open.";
     Gauge "tamis_connections_max", "connections", [],
         "How many may be open (`limits.connections_max`); more wait in the kernel's queue.";
+    Gauge "tamis_connections_waiting", "connections", [],
+        "Those of them that have something to say and wait because there is more to do than can be done.";
     Counter "tamis_connections_total", "connections", [],
         "Sender connections accepted.";
     Counter "tamis_accept_failures_total", "failures", [],
