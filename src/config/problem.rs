@@ -4,6 +4,7 @@
 //! LEAK: a message may quote a key, a name or a value from a closed set (a preset, a class). It never
 //! quotes a URL, a path or the name of a variable: people paste secrets into exactly those.
 
+use super::schema::{ROOT, Section};
 use std::fmt;
 
 /// Longest piece of the file that a message quotes, in characters.
@@ -101,9 +102,15 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Notes an unknown key, with a key that may have been meant.
-    pub(super) fn unknown_key(&mut self, at: usize, given: &str, suggestion: Option<String>) {
-        self.list.push((at, format!("unknown key `{}`", quoted(given)), suggestion));
+    /// Notes a key that `schema` does not have, with the key or the place that may have been meant.
+    pub(super) fn unknown_key(&mut self, at: usize, given: &str, schema: &Section) {
+        let message = format!("unknown key `{}`", quoted(given));
+        match schema.suggest(given) {
+            None if ROOT.keys.contains(&given) => {
+                self.note(at, format!("{message} of `{}`: it stands outside of it", schema.path));
+            }
+            suggestion => self.list.push((at, message, suggestion)),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -408,7 +408,7 @@ impl<'d> Reader<'d> {
         for (key, _) in table {
             let name: &str = key.get_ref();
             if !schema.keys.contains(&name) {
-                findings.unknown_key(key.span().start, name, schema.suggest(name));
+                findings.unknown_key(key.span().start, name, schema);
             }
         }
         Self { schema, table, at }

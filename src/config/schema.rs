@@ -17,8 +17,12 @@ impl Section {
         if let Some(near) = nearest(given, self.keys) {
             return Some(near.to_owned());
         }
+        // `[admin] listen`, as other programs have it, is `[listen] admin`.
+        if SECTIONS.iter().any(|section| section.path == given && section.keys.contains(&self.path)) {
+            return Some(format!("{given}.{}", self.path));
+        }
         let elsewhere = SECTIONS.iter().find(|section| section.keys.contains(&given))?;
-        Some(format!("{}.{given}", elsewhere.path).trim_start_matches('.').to_owned())
+        (!elsewhere.path.is_empty()).then(|| format!("{}.{given}", elsewhere.path))
     }
 }
 

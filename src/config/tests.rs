@@ -340,6 +340,14 @@ fn listening() {
     let config = good("version = 1\n[spool]\ndir = '/x'\nage_max = '1 h'");
     let spool = config.spool.expect("written");
     assert_eq!((spool.bytes_max, spool.age_max.as_secs()), (1 << 30, 3_600));
+    bad(
+        "[admin]\nlisten = '127.0.0.1:9464'\nreload = 'signal'\ndepth_max = 3",
+        &[
+            "3:1: unknown key `listen`; did you mean `listen.admin`?",
+            "4:1: unknown key `reload` of `admin`: it stands outside of it",
+            "5:1: unknown key `depth_max`; did you mean `limits.depth_max`?",
+        ],
+    );
     bad("reload = 'signl'", &["2:10: unknown kind of reload `signl`; did you mean `signal`?"]);
     bad(
         "[admin]\ntoken_file = 'short'\n[log]\nformat = 'jsn'",
