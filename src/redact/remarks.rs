@@ -9,7 +9,7 @@
 //!
 //! Only content (prompts, answers, what tools got, projects, media) is noted: an address of an e-mail says in its stand-in all that a
 //! remark would. SDKs send a `_meta` of their own, of what they cut: it stays but for the remarks on texts that have new ones, since
-//! their places count in what is gone. An event whose `_meta` is no object, or that cannot be read whole, is left as it is.
+//! their places count in what is gone. An event whose `_meta` is no object, or that has two, is left as it is.
 //!
 //! PERF: the scan's own trail knows where each string stood that lost something. Only where it does not, as past replaced keys, the
 //! event is swept and walked a second time; always done, that was a sixth of what a body of 32 KB costs in the proxy.
@@ -28,8 +28,6 @@ use crate::scan::json::{Path, PathStep, Site, Visitor, Walker};
 use crate::scan::layer::json_escape;
 use crate::scan::sweep::{Reading, Sought, Sweep};
 use memchr::memmem;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -50,9 +48,11 @@ static NO_RULES: LazyLock<FieldAutomaton> =
 /// Adds the remarks to `out`, whose bytes from `start` on are the event as it leaves. Returns which bytes of the event they stand for,
 /// and how many they are.
 ///
-/// Of the event that `came` only its keys and the lengths of what went are read.
+/// Of the event that `came` only its keys and the lengths of what went are read. It is the `document` or, of one that has known sections,
+/// what was left of it.
 pub(super) fn note(
     came: &[u8],
+    document: &[u8],
     pool: &mut Pool,
     sought: Sought<'_>,
     out: &mut Vec<u8>,
@@ -63,7 +63,10 @@ pub(super) fn note(
     if !edits.list.iter().any(is_content) {
         return None;
     }
-    let before = Before::read(event)?;
+    let before = match META.find(document) {
+        Some(_) => Before::read(event)?,
+        None => Before::Nothing,
+    };
     let end = event.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
     if event[end] != b'}' {
         return None;
@@ -162,18 +165,62 @@ enum Before {
 impl Before {
     /// `None` if it said what cannot be added to.
     fn read(event: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Event<'e> {
-            #[serde(borrow, rename = "_meta")]
-            meta: Option<&'e RawValue>,
+        let mut said = members(event).filter(|(key, _)| *as_read(&event[key.clone()]) == *MEMBER);
+        match (said.next(), said.next()) {
+            (None, _) => Some(Self::Nothing),
+            (Some((_, value)), None) => {
+                let said: Option<Map<String, Value>> = serde_json::from_slice(&event[value.clone()]).ok()?;
+                Some(Self::Said(value, said.unwrap_or_default()))
+            }
+            _ => None,
         }
-        if META.find(event).is_none() {
-            return Some(Self::Nothing);
+    }
+}
+
+/// The keys of an object that was walked, without their quotes, and their values.
+///
+/// What other members hold is passed over, whatever it is: a reader that takes all of it or nothing would find none where a number is `NaN`.
+fn members(object: &[u8]) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let mut at = memchr::memchr(b'{', object).map(|open| open + 1);
+    std::iter::from_fn(move || {
+        let open = at? + memchr::memchr(b'"', &object[at?..])?;
+        let close = string_end(object, open)? - 1;
+        let colon = close + memchr::memchr(b':', &object[close..])?;
+        let end = value_end(object, colon + 1)?;
+        at = Some(end);
+        let value = object[colon + 1..end].trim_ascii_start();
+        let from = end - value.len();
+        Some((open + 1..close, from..from + value.trim_ascii_end().len()))
+    })
+}
+
+/// Where a value ends, up to the comma or bracket behind it.
+fn value_end(object: &[u8], from: usize) -> Option<usize> {
+    let (mut at, mut depth) = (from, 0_usize);
+    loop {
+        match object.get(at)? {
+            b'"' => {
+                at = string_end(object, at)?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b',' | b'}' | b']' if depth == 0 => return Some(at),
+            b'}' | b']' => depth -= 1,
+            _ => {}
         }
-        let event_read: Event<'_> = serde_json::from_slice(event).ok()?;
-        let Some(meta) = event_read.meta.map(RawValue::get) else { return Some(Self::Nothing) };
-        let from = meta.as_ptr().addr() - event.as_ptr().addr();
-        Some(Self::Said(from..from + meta.len(), serde_json::from_str(meta).ok()?))
+        at += 1;
+    }
+}
+
+/// The end of the string whose quote stands at `open`, with its quotes.
+fn string_end(object: &[u8], open: usize) -> Option<usize> {
+    let mut at = open + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', object.get(at..)?)?;
+        match object[at] {
+            b'"' => return Some(at + 1),
+            _ => at += 2,
+        }
     }
 }
 
@@ -468,12 +515,30 @@ mod tests {
         assert_eq!(scrubbed(&once), once, "a second time");
     }
 
+    /// What Python writes for a number that is none, and what no reader takes beside it, is no matter of the remarks.
+    #[test]
+    fn what_an_event_said_of_itself_is_read_beside_anything() {
+        for (event, want) in [
+            (
+                r#"{"a":NaN,"b":{"_meta":1,"c":"}\""},"_meta" : {"n":{"":{"len":9}}} ,"prompt":"a teal fox"}"#,
+                r#"{"a":NaN,"b":{"_meta":1,"c":"}\""},"_meta" : {"n":{"":{"len":9}},"prompt":{"":{"len":10,"rem":[["@prompt","s",0,25]]}}} ,"prompt":"[prompt chars=10 words=3]"}"#,
+            ),
+            (
+                r#"{"prompt":"a teal fox","_meta":null}"#,
+                r#"{"prompt":"[prompt chars=10 words=3]","_meta":{"prompt":{"":{"len":10,"rem":[["@prompt","s",0,25]]}}}}"#,
+            ),
+        ] {
+            assert_eq!(scrubbed(event), want);
+        }
+    }
+
     #[test]
     fn an_event_is_left_alone_that_lost_no_content_or_whose_remarks_cannot_be_read() {
         for event in [
             r#"{"user":{"email":"jane@example.com"}}"#,
             r#"{"prompt":"a teal fox","_meta":[{"extra":{"":{"len":9}}}]}"#,
             r#"{"prompt":"a teal fox","_meta":{},"_meta":{}}"#,
+            r#"{"prompt":"a teal fox","_meta":{},"_m\u0065ta":{}}"#,
             "{}",
         ] {
             assert!(!scrubbed(event).contains("\"rem\""), "{event}");

@@ -48,7 +48,7 @@ impl Scrubber {
     ) -> Verdict {
         let Some(known) = self.known(format, bytes) else {
             let scanned = self.scan(format, scope, bytes, bytes, None);
-            return self.finished(bytes, scanned.expect("nothing was left out"), said, out).0;
+            return self.finished((bytes, bytes), scanned.expect("nothing was left out"), said, out).0;
         };
         let mut abridged = std::mem::take(&mut self.pool.abridged);
         let mut verdict = None;
@@ -59,7 +59,7 @@ impl Scrubber {
         abridged.clear();
         let verdict = verdict.unwrap_or_else(|| {
             let scanned = self.scan(format, scope, bytes, bytes, Some((&known, &abridged)));
-            self.finished(bytes, scanned.expect("nothing was left out"), said, out).0
+            self.finished((bytes, bytes), scanned.expect("nothing was left out"), said, out).0
         });
         self.pool.abridged = abridged;
         verdict
@@ -92,7 +92,7 @@ impl Scrubber {
         }
         let mut spliced = std::mem::take(&mut self.pool.spliced);
         spliced.clear();
-        let (verdict, splice) = self.finished(&abridged.text, scanned, said, &mut spliced);
+        let (verdict, splice) = self.finished((&abridged.text, bytes), scanned, said, &mut spliced);
         if !verdict.changed {
             out.extend_from_slice(bytes);
         } else if !verdict.drop_item {
@@ -139,7 +139,7 @@ impl Scrubber {
     /// Ends an item: what became of it, and where remarks were put, with their length.
     fn finished(
         &mut self,
-        text: &[u8],
+        (text, document): (&[u8], &[u8]),
         Scanned { found, given_up, broken }: Scanned,
         said: Remarks,
         out: &mut Vec<u8>,
@@ -148,7 +148,7 @@ impl Scrubber {
         let verdict = self.finish(text, found, given_up, broken, out);
         let mut noted = None;
         if said == Remarks::Noted && verdict.changed && out.len() > start {
-            noted = remarks::note(text, &mut self.pool, self.plan.sought(), out, start);
+            noted = remarks::note(text, document, &mut self.pool, self.plan.sought(), out, start);
         }
         (verdict, noted)
     }

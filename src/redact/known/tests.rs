@@ -270,6 +270,13 @@ fn remarks_and_sections_keep_their_places() {
         format!(r#"{{"_meta":{said},"extra":{{"prompt":"a teal fox ID"}},"b":{trace},"c":{trace}}}"#),
         format!(r#"{{"_me\u0074a":{said},"x":"_meta","extra":{{"prompt":"a teal fox ID"}},"b":{trace}}}"#),
         format!(r#"{{"b":{trace},"_meta":{said},"extra":{{"prompt":"a teal fox ID"}}}}"#),
+        // No reader takes all of these, and one that takes the rest may not depend on what was left out.
+        format!(r#"{{"b":[{{"ratio":NaN}},{trace}],"_meta":{said},"extra":{{"prompt":"a teal fox ID"}}}}"#),
+        format!(r#"{{"a":NaN,"b":[{{"_meta":"none"}},{trace}],"extra":{{"prompt":"a teal fox ID"}}}}"#),
+        format!(
+            r#"{{"_m\u0065ta":{said},"b":[{{"_meta":"none"}},{trace}],"extra":{{"prompt":"a teal fox ID"}}}}"#
+        ),
+        format!(r#"{{"_meta":null,"b":{trace},"extra":{{"prompt":"a teal fox ID"}}}}"#),
     ] {
         pair.forget();
         for id in 0..5 {
