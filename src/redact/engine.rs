@@ -69,6 +69,8 @@ pub(super) struct Engine<'a> {
     pub(super) limits: ScanLimits,
     pub(super) pool: &'a mut Pool,
     pub(super) work: Work,
+    /// Bytes of the item, with what is left out of it.
+    pub(super) bytes: usize,
     pub(super) drop_item: bool,
     /// How stand-ins of the action `token` are written.
     pub(super) alike: Alike,
@@ -101,6 +103,7 @@ impl<'a> Engine<'a> {
             limits,
             pool,
             work,
+            bytes,
             drop_item: false,
             alike: Alike::Constant,
             groups: false,
@@ -145,7 +148,7 @@ impl<'a> Engine<'a> {
             walker.keep_trail();
         }
         if let Some(abridged) = self.sections {
-            walker.tell_sections(abridged.places());
+            walker.tell_sections(abridged.left_out());
         }
         let walked = self.walk(&mut walker, &bytes[bom..], true, 0, &Keys::NONE);
         self.pool.walkers.push(walker);

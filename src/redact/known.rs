@@ -11,7 +11,8 @@
 //! on how deep it lies ([`Standing`]), and on values that the rest of the document teaches. The first of these are compared once the
 //! rest was walked, and the last are looked for in all that was left out; if one of them differs the document is scanned whole. Bytes are
 //! compared as they are: hashes only lead to them. What is left out is a container and where it stood another one stands, so the
-//! rest is read as it would have been.
+//! rest is read as it would have been. It pays for what is left out where that stands, so that its budget ends where it would have; a
+//! document whose budget ends, or that has to be walked twice, is scanned whole as well.
 //!
 //! PERF: two designs were weighed. To remember whole payloads takes one look and never helps where a time or an id differs, which is in
 //! every event. To ask at each container of the walk whether it is known comes when the sweep has read all of it, and the sweep is a third of the
@@ -24,7 +25,7 @@ use super::remarks;
 use super::scrubber::ScanLimits;
 use crate::pattern::Scope;
 use crate::scan::context::as_read;
-use crate::scan::json::{SECTION_BYTES, Section, Standing, Trail};
+use crate::scan::json::{self, SECTION_BYTES, Section, Standing, Trail};
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -91,6 +92,8 @@ impl Terms {
 /// A section, and where it stood when nothing was found in it.
 struct Known {
     text: Box<[u8]>,
+    /// As [`Section::work`], the same at each of its places.
+    work: usize,
     places: Vec<Place>,
     /// How often it was met elsewhere since the last place came.
     misses: AtomicU8,
@@ -154,9 +157,9 @@ impl Abridged {
         self.left_out.iter().map(|left_out| left_out.range.len()).sum()
     }
 
-    /// Where sections are left out of [`Abridged::text`].
-    pub(super) fn places(&self) -> impl DoubleEndedIterator<Item = usize> {
-        self.left_out.iter().map(|left_out| left_out.at)
+    /// What is left out of [`Abridged::text`], and where.
+    pub(super) fn left_out(&self) -> impl DoubleEndedIterator<Item = json::LeftOut> {
+        self.left_out.iter().map(|LeftOut { at, section, .. }| json::LeftOut { at: *at, work: section.work })
     }
 
     /// True if the byte at `place` of the whole document is left out.
@@ -210,6 +213,11 @@ impl KnownSections {
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
         Self { store: Mutex::new(Store::new(bytes_max)) }
+    }
+
+    /// Forgets all of them, as if none had come.
+    pub fn clear(&self) {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Leaves the known sections out of a document. False, and the document is to be scanned whole, if they are too few, or somebody else
@@ -300,7 +308,7 @@ impl KnownSections {
                 keys.clear();
                 if section.keys(text, trail, keys) && !is_remark(keys) {
                     let place = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
-                    store.keep(&text[start..end], terms.behind(text, start), place);
+                    store.keep(&text[start..end], section.work, terms.behind(text, start), place);
                     kept = start..end;
                 }
             }
@@ -339,6 +347,13 @@ impl Store {
         }
     }
 
+    fn clear(&mut self) {
+        let Self { half, young, old, seen, starts } = self;
+        (*young, *old) = (Generation::new(*half), Generation::new(*half));
+        seen.fill(0);
+        starts.fill(0);
+    }
+
     /// The section that a text begins with, as far as there is `work` left to look for it.
     fn find(&mut self, text: &[u8], behind: u64, work: &mut usize) -> Option<Arc<Known>> {
         let (word, bit) = start(text)?;
@@ -366,15 +381,18 @@ impl Store {
         std::mem::replace(&mut self.seen[at], sum) == sum
     }
 
-    fn keep(&mut self, text: &[u8], behind: u64, place: Place) {
+    fn keep(&mut self, text: &[u8], work: usize, behind: u64, place: Place) {
         let length = usize::from(text.len() < HEAD_BYTES[0]);
         let Some(head) = head(text, length, behind) else { return };
         let before = self.find(text, behind, &mut { usize::MAX }).filter(|before| *before.text == *text);
+        if before.as_ref().is_some_and(|before| before.work != work) {
+            return;
+        }
         let mut places = before.as_ref().map_or_else(Vec::new, |before| before.places.clone());
         if places.len() < PLACES_MAX && !places.contains(&place) {
             places.push(place);
             before.inspect(|before| self.forget(before));
-            self.put(head, Arc::new(Known { text: text.into(), places, misses: AtomicU8::new(0) }));
+            self.put(head, Arc::new(Known { text: text.into(), work, places, misses: AtomicU8::new(0) }));
         }
     }
 

@@ -322,7 +322,7 @@ impl Engine<'_> {
             _ => {}
         }
         self.pool.edits.clear();
-        self.work = Work::for_item(bytes.len(), self.work.credit());
+        self.work = Work::for_item(self.bytes, self.work.credit());
         self.kept.clear();
         self.keys = 0;
         true
@@ -338,7 +338,7 @@ impl Engine<'_> {
         let is_ours = is_trail_of(bytes, &sweep, &walker);
         let strings = if is_ours { sweep.values_around(bytes, places) } else { None };
         if let Some(strings) = &strings {
-            self.work = Work::for_item(bytes.len(), self.work.credit());
+            self.work = Work::for_item(self.bytes, self.work.credit());
             let (before, kept) = (self.pool.edits.list.len(), self.kept.len());
             for string in strings {
                 let place = walker.trail().place(string.start, self.fields.start());

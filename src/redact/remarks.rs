@@ -330,6 +330,12 @@ impl Visitor for Notes<'_> {
         usize::MAX
     }
 
+    fn work_left(&self) -> usize {
+        0
+    }
+
+    fn pay(&mut self, _: usize) {}
+
     fn too_deep(&mut self, _: Range<usize>, _: Option<u8>) {}
 }
 

@@ -216,6 +216,14 @@ impl Visitor for Strings<'_, '_> {
         self.found_to
     }
 
+    fn work_left(&self) -> usize {
+        self.engine.work.left()
+    }
+
+    fn pay(&mut self, work: usize) {
+        self.engine.work.spend(work);
+    }
+
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {
         self.engine.trace_at(|| *self.outer);
         self.found_to = range.end;

@@ -9,6 +9,7 @@ use super::known::{Abridged, KnownSections, Terms};
 use super::pool::Pool;
 use super::remarks;
 use super::scrubber::{Found, ItemFormat, ItemScope, Scrubber, Verdict};
+use crate::scan::Work;
 use crate::scan::json::Walker;
 use std::ops::Range;
 use std::sync::Arc;
@@ -86,10 +87,6 @@ impl Scrubber {
     ) -> Option<Verdict> {
         let abridged = known.1;
         let scanned = self.scan(format, scope, &abridged.text, bytes, Some(known))?;
-        // LEAK: what stands for a section has to be there still, after the second walk of the rest as well.
-        if abridged.is_touched(&self.pool.edits) {
-            return None;
-        }
         let mut spliced = std::mem::take(&mut self.pool.spliced);
         spliced.clear();
         let (verdict, splice) = self.finished((&abridged.text, bytes), scanned, said, &mut spliced);
@@ -103,7 +100,8 @@ impl Scrubber {
         Some(verdict)
     }
 
-    /// Scans `text`: all of an item, or what is left of the `document` without its known sections. `None` if those do not stand.
+    /// Scans `text`: all of an item, or what is left of the `document` without its known sections. `None`, and nothing paid, if those do
+    /// not stand.
     fn scan(
         &mut self,
         format: ItemFormat,
@@ -119,6 +117,10 @@ impl Scrubber {
         engine.trace = self.trace.as_deref_mut();
         engine.trace_item();
         let mark = engine.trace_mark();
+        if text.len() < document.len() {
+            // To read it is part of the budget.
+            engine.work.spend((document.len() - text.len()) * Work::DECODE);
+        }
         let broken = engine.item(format, text);
         if let Some((known, abridged)) = known
             && !engine.sections_stand(known, terms, abridged, (text, document), broken)
@@ -129,8 +131,16 @@ impl Scrubber {
         let given_up = broken && format == ItemFormat::Json;
         let is_document = matches!(format, ItemFormat::Json | ItemFormat::JsonOrText) && !broken;
         if !given_up && engine.begins_again(text, is_document) {
+            if text.len() < document.len() {
+                // All strings are looked at now, those that are left out as well.
+                return None;
+            }
             engine.trace_undo(mark);
             engine.item(format, text);
+        }
+        // LEAK: what stands for a section has to be there still, after strings were looked at again as well.
+        if known.is_some_and(|(_, abridged)| abridged.is_touched(&engine.pool.edits)) {
+            return None;
         }
         engine.pool.learnt.clear();
         Some(Scanned { found: engine.found(), given_up, broken })
@@ -169,8 +179,9 @@ impl Engine<'_> {
         let sections = self.pool.walkers.last_mut().map(Walker::take_sections).unwrap_or_default();
         let Pool { walkers, edits, learnt, .. } = &*self.pool;
         let Some(trail) = walkers.last().map(Walker::trail) else { return abridged.is_empty() };
-        let mut stand = !broken && known.stand(terms, abridged, text, &sections, trail, &mut keys);
-        if stand && !self.work.is_exhausted() && !learnt.spelled_too_much() {
+        let is_paid = !self.work.is_exhausted();
+        let mut stand = !broken && is_paid && known.stand(terms, abridged, text, &sections, trail, &mut keys);
+        if stand && !learnt.spelled_too_much() {
             known.keep(terms, abridged, text, &sections, trail, edits, &mut keys);
         }
         if let Some(walker) = self.pool.walkers.last_mut() {

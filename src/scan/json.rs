@@ -22,7 +22,7 @@ pub(crate) use claims::Claimed;
 use claims::Claims;
 use pairs::Pair;
 use sections::Sections;
-pub(crate) use sections::{SECTION_BYTES, Section, Standing};
+pub(crate) use sections::{LeftOut, SECTION_BYTES, Section, Standing};
 use std::fmt;
 use std::ops::Range;
 pub(crate) use trail::Trail;
@@ -136,6 +136,10 @@ pub(crate) trait Visitor {
     fn numbered(&mut self, bytes: &[u8], range: Range<usize>);
     /// End of the last value in which anything was found, taught or let by.
     fn found_to(&self) -> usize;
+    /// Work that is left.
+    fn work_left(&self) -> usize;
+    /// Pays for a section that is not there: what its walk cost when it was.
+    fn pay(&mut self, work: usize);
     /// A container that lies too deep, or the part of it in this window. `open` is its bracket where it begins.
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>);
 }
@@ -208,6 +212,8 @@ pub(crate) struct Frame {
     is_wrapped: bool,
     /// As what it lies in, what stands further out may still take it.
     taking: Taking,
+    /// Work that was left when it began.
+    work: usize,
 }
 
 impl Frame {
@@ -229,6 +235,7 @@ impl Frame {
             pair: Pair::default(),
             is_wrapped: false,
             taking: Taking::Nothing,
+            work: 0,
         }
     }
 }
@@ -317,9 +324,9 @@ impl Walker {
         self.trail.keep();
     }
 
-    /// From here to the end of the document, notes its sections ([`Section`]), for which it keeps the trail. At each of the places
-    /// `left_out`, in order, an empty container stands for one that is noted however short it is.
-    pub(crate) fn tell_sections(&mut self, left_out: impl DoubleEndedIterator<Item = usize>) {
+    /// From here to the end of the document, notes its sections ([`Section`]), for which it keeps the trail. At the place of each that is
+    /// `left_out`, in order, an empty container stands, which is noted however short it is.
+    pub(crate) fn tell_sections(&mut self, left_out: impl DoubleEndedIterator<Item = LeftOut>) {
         self.trail.keep();
         self.sections.tell(left_out);
     }
@@ -622,8 +629,12 @@ impl Run<'_> {
         let under = visitor.enter(rule, top.under);
         let (kind, next, expect) = match self.bytes[place] {
             b'{' => {
-                // What holds an object is no array of numbers.
-                taking = if taking == Taking::Numbers { Taking::Nothing } else { taking };
+                // What holds an object is no array of numbers. LEAK: one that counts its members may go whole for how many they are.
+                taking = match taking {
+                    _ if is_numbered(self.bytes, place) => Taking::All,
+                    Taking::Numbers => Taking::Nothing,
+                    taking => taking,
+                };
                 (Kind::Object, state, Expect::KeyOrEnd)
             }
             _ => (Kind::Array, self.rules.element(state), Expect::ValueOrEnd),
@@ -632,7 +643,9 @@ impl Run<'_> {
         let link = self.walker.trail.link(&self.walker.top);
         let claims = self.walker.claims.waiting();
         let frame = Frame::root(state, under);
-        let inner = Frame { kind, next, outer, link, opened: place, claims, is_wrapped, taking, ..frame };
+        let work = visitor.work_left();
+        let inner =
+            Frame { kind, next, outer, link, opened: place, claims, is_wrapped, taking, work, ..frame };
         self.walker.stack.push(std::mem::replace(&mut self.walker.top, inner));
         self.walker.expect = expect;
         Step::Done(place + 1)
@@ -653,9 +666,7 @@ impl Run<'_> {
         {
             visitor.array(self.bytes, ended.opened..place + 1, under);
         }
-        if kind == Kind::Object
-            && self.bytes.get(ended.opened + 1..ended.opened + 5) == Some(b"\"0\":")
-            && !self.walker.claims.never_waits()
+        if kind == Kind::Object && is_numbered(self.bytes, ended.opened) && !self.walker.claims.never_waits()
         {
             visitor.numbered(self.bytes, ended.opened..place + 1);
         }
@@ -663,8 +674,8 @@ impl Run<'_> {
             self.marked_container_ended(ended.opened..place + 1, ended.under, visitor);
         }
         let Walker { stack, top, claims, sections, .. } = &mut *self.walker;
-        if claims.waiting() <= ended.claims {
-            sections.ended(&ended, place + 1, top, stack.len(), visitor.found_to());
+        if claims.waiting() <= ended.claims && !claims.took_from(ended.opened) {
+            sections.ended(&ended, place + 1, top, stack.len(), visitor);
         }
         self.value_ended();
         Step::Done(place + 1)
@@ -706,6 +717,12 @@ impl Run<'_> {
             true => Err(self.broken()),
         }
     }
+}
+
+/// True for an object whose first key is `0`.
+#[inline]
+fn is_numbered(bytes: &[u8], opened: usize) -> bool {
+    bytes.get(opened + 1..opened + 5) == Some(b"\"0\":")
 }
 
 #[inline]

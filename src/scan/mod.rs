@@ -72,6 +72,11 @@ impl Work {
     pub(crate) fn credit(&self) -> usize {
         self.left.min(Self::CREDIT)
     }
+
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
     /// Bytes that may still be unpacked.
     pub(crate) fn room(&self) -> usize {
         self.left.saturating_sub(Self::UNPACK) / Self::DECODE

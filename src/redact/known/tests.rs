@@ -1,6 +1,6 @@
 use super::*;
-use crate::pattern::{PatternSet, embedded};
-use crate::redact::{ItemScope, Policy, Scrubber, Verdict};
+use crate::pattern::{Class, PatternSet, embedded};
+use crate::redact::{Action, ItemScope, Policy, Scrubber, Verdict};
 use std::sync::LazyLock;
 
 /// Without a rule that keeps remarks from being known for a reason of its own.
@@ -20,8 +20,12 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
+        Self::under(&Policy::default())
+    }
+
+    fn under(policy: &Policy) -> Self {
         let known = Arc::new(KnownSections::new(1 << 20));
-        let plan = || Plan::compile(Arc::clone(&SET), Policy::default()).expect("a plan");
+        let plan = || Plan::compile(Arc::clone(&SET), policy.clone()).expect("a plan");
         let warm = Arc::new(plan().with_known(Arc::clone(&known)));
         let scrubber = |plan| Scrubber::new(plan, ScanLimits::default());
         Self { known, warm: scrubber(warm), cold: scrubber(Arc::new(plan())), nth: 0 }
@@ -34,6 +38,10 @@ impl Pair {
         self.nth += 1;
         let event = event.replace('#', &self.nth.to_string());
         let before = self.warm.bytes_known();
+        if self.nth.is_multiple_of(2) {
+            // Whoever has nothing left of earlier documents feels each look.
+            (self.warm.pool.credit, self.cold.pool.credit) = (0, 0);
+        }
         let scrub = |scrubber: &mut Scrubber| -> (String, Verdict) {
             let mut out = b"before".to_vec();
             let verdict = scrubber.event(ItemScope::Sentry, event.as_bytes(), &mut out);
@@ -42,12 +50,13 @@ impl Pair {
         let (warm, cold) = (scrub(&mut self.warm), scrub(&mut self.cold));
         assert_eq!(warm, cold, "{event}");
         assert_eq!(self.warm.counts(), self.cold.counts(), "{event}");
+        assert_eq!(self.warm.pool.credit, self.cold.pool.credit, "{event}");
         (warm.0.strip_prefix("before").expect("what was there").to_owned(), self.warm.bytes_known() - before)
     }
 
     /// Forgets all that came: plans take longer to compile than all else here.
     fn forget(&mut self) {
-        *self.known.store.lock().expect("nobody panicked") = Store::new(1 << 20);
+        self.known.clear();
     }
 
     /// Shows an event so often that all of it is known that can be.
@@ -192,6 +201,111 @@ fn what_may_still_be_taken_is_not_known() {
         }
         let (out, left_out) = pair.event(&other.replace('%', section));
         assert!(!out.contains(section) && left_out == 0, "{out}");
+    }
+}
+
+/// An object that counts its members is the bytes of a file for how many there are in all of it.
+#[test]
+fn what_may_be_counted_is_not_known() {
+    let numbers = |from: usize| {
+        let members: Vec<String> = (from..from + 16).map(|nth| format!(r#""{nth}":{}"#, 130 + nth)).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let mut pair = Pair::new();
+    pair.learn(&format!(r#"{{"extra":{{"0":{}}},"n":#}}"#, numbers(1)));
+    let file = format!(r#"{{"0":{},"1":{}}}"#, numbers(1), numbers(2));
+    let (out, left_out) = pair.event(&format!(r#"{{"extra":{file},"n":#}}"#));
+    assert!(out.starts_with(r#"{"extra":{},"n":"#) && left_out == 0, "{out}");
+}
+
+/// What a policy lets by is counted, though nothing of it goes.
+#[test]
+fn what_stays_is_counted_each_time() {
+    let actions = vec![(Class::PromptText, Action::Keep), (Class::Email, Action::Keep)];
+    let mut pair = Pair::under(&Policy { actions, ..Policy::default() });
+    for _ in 0..4 {
+        pair.event(
+            r#"{"n":#,"extra":{"n":#,"said":[{"role":"user","content":"a fox of jane@example.com"}]}}"#,
+        );
+    }
+    assert!(pair.warm.counts().iter().any(|count| count.action == Action::Keep && count.hits >= 4));
+}
+
+/// Where too many values wait for what stands beside them, those that come then go unasked.
+#[test]
+fn what_finds_no_room_to_wait_is_not_known() {
+    let section = format!(r#"{{"n":1,"delta":"{}"}}"#, "nothing at all ".repeat(2_000));
+    let members = format!(r#","x":{section}"#).repeat(3);
+    let event = |waiting: usize| {
+        let waiting = r#""delta":"","#.repeat(waiting);
+        format!(r#"{{"extra":{{"more":{{{waiting}"n":#{members}}}}}}}"#)
+    };
+    let mut pair = Pair::new();
+    // It came three times with the first.
+    pair.event(&event(1));
+    assert!(pair.event(&event(1)).1 > 0);
+    for (waiting, is_known, stays) in [(30_000, true, true), (40_000, false, true), (65_536, false, false)] {
+        let (out, left_out) = pair.event(&event(waiting));
+        assert_eq!((left_out > 0, out.contains(&section)), (is_known, stays), "{waiting}");
+    }
+}
+
+/// A budget ends where it would have, whatever was left out before.
+#[test]
+fn what_is_left_out_is_paid_for() {
+    let section = |nth: usize| {
+        let many = " @ go::to 1.22.333. ".repeat(10);
+        format!(r#"{{"note":"{many}","more":{nth}}}"#)
+    };
+    let sections: Vec<String> = (10..14).map(section).collect();
+    let mut pair = Pair::new();
+    let known = format!(r#"{{"n":#,"extra":{{"n":#,"all":[#,{}]}}}}"#, sections.join(","));
+    pair.learn(&known);
+    let mut seen_both = [false; 2];
+    for nth in 0..60 {
+        // More and more of what costs much stands behind what is left out.
+        let costly = "%25252541 ".repeat(nth * 20);
+        for at in ["seen", "all", "seen"] {
+            let seen = if at == "all" { "" } else { r#""x":"192.0.2.7","# };
+            let all = sections.join(",");
+            let (out, left_out) = pair
+                .event(&format!(r#"{{"n":#,"extra":{{{seen}"n":#,"all":[#,{all}],"{at}":"{costly}"}}}}"#));
+            seen_both = [seen_both[0] || left_out > 0, seen_both[1] || out.contains("[unscanned]")];
+        }
+    }
+    assert_eq!(seen_both, [true, true], "some are known, and the budget of some ends");
+}
+
+/// The notes that are taken on the way to strings have a bound, which what is left out does not come near to.
+#[test]
+fn more_containers_than_are_noted_change_nothing() {
+    let many = format!("[{}0]", "[],".repeat(9_000));
+    let mut pair = Pair::new();
+    let event = format!(
+        r#"{{"n":#,"a":{many},"b":{many},"user":{{"username":"orinoco-#-x"}},"extra":{{"prompt":"a teal fox #","seen":"by orinoco-#-x","d":{FRAME}}}}}"#
+    );
+    for _ in 0..4 {
+        let (out, _) = pair.event(&event);
+        assert!(out.contains("_meta") && !out.contains("orinoco"), "{}", &out[50_000..]);
+    }
+    assert!(pair.warm.bytes_known() > 0);
+}
+
+/// A value in a key, or one that is spelled, has all of the document walked again.
+#[test]
+fn what_is_walked_twice_is_walked_whole() {
+    let mut pair = Pair::new();
+    for seen in [r#""orinoco-42":1"#, r#""x":"by \u006frinoco-42""#] {
+        pair.forget();
+        let event = |name: &str| {
+            format!(r#"{{"n":#,"user":{{"username":"{name}"}},"extra":{{"n":#,"state":{FRAME},{seen}}}}}"#)
+        };
+        pair.learn(&event("someone-else"));
+        for _ in 0..2 {
+            assert!(pair.event(&event("someone-else")).1 > 0);
+            let (out, left_out) = pair.event(&event("orinoco-42"));
+            assert!(!out.contains("rinoco") && left_out == 0, "{out}");
+        }
     }
 }
 
@@ -371,7 +485,7 @@ fn old_sections_go_when_new_ones_come() {
         };
         let text = |nth: usize| format!(r#"{{"filename":"shop/orders.py","lineno":{nth:09}}}"#);
         for nth in 0..1_000 {
-            store.keep(text(nth).as_bytes(), 0, place.clone());
+            store.keep(text(nth).as_bytes(), 0, 0, place.clone());
             assert!(
                 store.find(text(nth).as_bytes(), 0, &mut { usize::MAX }).is_some(),
                 "{nth}: what came last is known"
@@ -508,7 +622,7 @@ fn what_is_compared_has_a_bound() {
     };
     let text = |tail: usize| format!("{}{tail}", "[".repeat(8_000));
     for tail in 0..ALIKE_MAX {
-        known.store.lock().expect("nobody panicked").keep(text(tail).as_bytes(), 0, place.clone());
+        known.store.lock().expect("nobody panicked").keep(text(tail).as_bytes(), 0, 0, place.clone());
     }
     let document = "[".repeat(1 << 20);
     let mut work = document.len() * COMPARED_SHARE;

@@ -87,6 +87,18 @@ impl Claims {
         self.waiting.len()
     }
 
+    /// True if a value was taken that begins at `start` or behind it.
+    #[inline]
+    pub(super) fn took_from(&self, start: usize) -> bool {
+        // The last that was taken lies in the object that ended last.
+        self.taken.last().is_some_and(|claimed| claimed.range.start >= start)
+    }
+
+    /// True if so many wait that a section's own may be past [`WAITING_MAX`].
+    fn is_crowded(&self) -> bool {
+        self.waiting.len() + self.taken.len() >= WAITING_MAX / 2
+    }
+
     fn is_full(&self) -> bool {
         self.never_waits || self.waiting.len() + self.taken.len() >= WAITING_MAX
     }
@@ -179,6 +191,10 @@ impl Run<'_> {
         let (key, state) = (top.key.clone(), top.next);
         let claim = Claim { range, is_container, key, state, slots, level: 0, further: Vec::new() };
         self.walker.claims.waiting.push(claim);
+        if self.walker.claims.is_crowded() {
+            // What stands in a section could be the one that finds no room, and what stands for it could not.
+            self.walker.sections.forget();
+        }
     }
 
     /// An object has ended: takes what its members decide. `self.walker.top` is the container around it.

@@ -5,10 +5,15 @@
 //!
 //! What is found in a container is decided by its bytes, by the keys that lead to it, by the state of the field rules and by
 //! how deep it lies. Beside these, members of an object further out may take what lies in it ([`super::claims`]), so no section is
-//! told of that a value under such a key holds, or in which a value still waits.
+//! told of that a value under such a key holds, in which a value still waits, or of which one was taken; and none at all of a document in
+//! which half as many wait as may. An object that counts its members from `0` may be the bytes of a file for how many there are, so none is
+//! told of in there.
+//!
+//! What a walk costs is part of what it finds: past its budget all goes. So it is told what a section cost, and pays for what is left out
+//! where it stands.
 
 use super::trail::{Link, Trail};
-use super::{Frame, Kind, State, Taking};
+use super::{Frame, Kind, State, Taking, Visitor};
 use std::ops::Range;
 
 /// Sections of one document; past them only those are noted that were left out.
@@ -42,7 +47,18 @@ pub(crate) struct Section {
     /// With its brackets.
     pub(crate) range: Range<usize>,
     pub(crate) standing: Standing,
+    /// What it cost to look at what it holds.
+    pub(crate) work: usize,
     link: Link,
+}
+
+/// A section that was left out of a document.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LeftOut {
+    /// Where an empty container stands for it.
+    pub(crate) at: usize,
+    /// As [`Section::work`].
+    pub(crate) work: usize,
 }
 
 /// Those of one document.
@@ -50,8 +66,8 @@ pub(crate) struct Section {
 pub(super) struct Sections {
     is_told: bool,
     ended: Vec<Section>,
-    /// Where sections were left out of the document, last first: an empty container stands there.
-    left_out: Vec<usize>,
+    /// What was left out of the document, last first.
+    left_out: Vec<LeftOut>,
 }
 
 impl Sections {
@@ -61,7 +77,7 @@ impl Sections {
         self.left_out.clear();
     }
 
-    pub(super) fn tell(&mut self, left_out: impl DoubleEndedIterator<Item = usize>) {
+    pub(super) fn tell(&mut self, left_out: impl DoubleEndedIterator<Item = LeftOut>) {
         self.is_told = true;
         self.left_out.extend(left_out.rev());
     }
@@ -76,15 +92,27 @@ impl Sections {
         self.ended = ended;
     }
 
-    /// A container has ended at `end`, in `around`, `depth` containers deep. `found_to`: end of the last value in which something was found.
+    /// A container has ended at `end`, in `around`, `depth` containers deep.
     #[inline]
-    pub(super) fn ended(&mut self, ended: &Frame, end: usize, around: &Frame, depth: usize, found_to: usize) {
+    pub(super) fn ended<V: Visitor>(
+        &mut self,
+        ended: &Frame,
+        end: usize,
+        around: &Frame,
+        depth: usize,
+        visitor: &mut V,
+    ) {
         if !self.is_told {
             return;
         }
         let range = ended.opened..end;
-        let is_left_out = self.is_left_out(range.start);
-        let is_still = found_to <= range.start && ended.under.is_none() && ended.taking == Taking::Nothing;
+        let left_out = self.left_out_at(range.start);
+        let is_left_out = left_out.is_some();
+        if let Some(LeftOut { work: work @ 1.., .. }) = left_out {
+            visitor.pay(work);
+        }
+        let is_still =
+            visitor.found_to() <= range.start && ended.under.is_none() && ended.taking == Taking::Nothing;
         let is_worth_it = SECTION_BYTES.contains(&range.len()) && self.ended.len() < SECTIONS_MAX;
         if is_still && (is_left_out || is_worth_it) {
             let standing = Standing {
@@ -94,17 +122,18 @@ impl Sections {
                 is_wrapped: ended.is_wrapped,
                 depth,
             };
-            self.ended.push(Section { range, standing, link: ended.link });
+            let work = ended.work - visitor.work_left().min(ended.work);
+            self.ended.push(Section { range, standing, work, link: ended.link });
         }
     }
 
-    /// True if a section was left out at `start`. Asked in order.
+    /// What was left out at `start`. Asked in order of the ends.
     #[inline]
-    fn is_left_out(&mut self, start: usize) -> bool {
-        while self.left_out.last().is_some_and(|place| *place < start) {
+    fn left_out_at(&mut self, start: usize) -> Option<LeftOut> {
+        while self.left_out.last().is_some_and(|left_out| left_out.at < start) {
             self.left_out.pop();
         }
-        self.left_out.last() == Some(&start)
+        self.left_out.last().copied().filter(|left_out| left_out.at == start)
     }
 }
 
