@@ -218,6 +218,42 @@ fn members_further_out_count_as_far_as_the_rule_reaches() {
     }
 }
 
+/// It was read before anybody knew that it goes.
+#[test]
+fn what_goes_whole_teaches_nothing() {
+    for (item, want) in [
+        (
+            r#"[{"content":"{'username': 'jroe_77'}","role":"user"},"by jroe_77"]"#,
+            r#"[{"content":"[prompt chars=23 words=2]","role":"user"},"by jroe_77"]"#,
+        ),
+        (
+            r#"[{"parts":["{'username': 'jroe_77'}",[{"username":"wroe_78"}]],"role":"user"},"by jroe_77, wroe_78"]"#,
+            r#"[{"parts":["[prompt chars=23 words=2]",[{"username":"[person]"}]],"role":"user"},"by jroe_77, [person]"]"#,
+        ),
+        // Where a key is replaced, the document is walked again with what went known from the start.
+        (
+            r#"[{"content":"{'username': 'jroe_77'}","role":"user"},{"foo123":"by jroe_77"}]"#,
+            r#"[{"content":"[prompt chars=23 words=2]","role":"user"},{"[national_id]#1":"by jroe_77"}]"#,
+        ),
+        // What another field said before stays learnt.
+        (
+            r#"[{"username":"jroe_77"},{"content":"{'username': 'jroe_77'}","role":"user"},"by jroe_77"]"#,
+            r#"[{"username":"[person]"},{"content":"[prompt chars=23 words=2]","role":"user"},"by [person]"]"#,
+        ),
+        (
+            r#"[{"content":"{'username': 'jroe_77'}","role":"user"},{"username":"jroe_77"},"by jroe_77"]"#,
+            r#"[{"content":"[prompt chars=23 words=2]","role":"user"},{"username":"[person]"},"by [person]"]"#,
+        ),
+        // Nor does a document in a string forget what came before it.
+        (
+            r#"["{\"username\":\"jroe_77\"}","[{\"content\":\"{'username': 'wroe_78'}\",\"role\":\"user\"}]","by jroe_77, wroe_78"]"#,
+            r#"["{\"username\":\"[person]\"}","[{\"content\":\"[prompt chars=23 words=2]\",\"role\":\"user\"}]","by [person], wroe_78"]"#,
+        ),
+    ] {
+        check(ItemFormat::Json, item, want);
+    }
+}
+
 /// The value counts as one under its key whatever is learnt elsewhere.
 #[test]
 fn what_fields_teach_is_found_around_such_values() {

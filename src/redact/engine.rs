@@ -227,8 +227,12 @@ impl<'a> Engine<'a> {
         let mark = self.trace_mark();
         let mut result = self.walk_swept(walker, bytes, last, &sweep, around);
         let claimed = walker.take_claimed();
-        if self.keys > before.0 && !claimed.is_empty() {
-            // Keys are numbered as they come, and some of these are none any more.
+        let has_taught = self.pool.learnt.any_at(before.2, |place| {
+            let next = claimed.partition_point(|value| value.range.end < place);
+            claimed.get(next).is_some_and(|value| value.range.start <= place)
+        });
+        if (self.keys > before.0 || has_taught) && !claimed.is_empty() {
+            // Keys are numbered as they come, and what goes whole teaches nothing; some of these are none any more.
             let (keys, kept, learnt) = before;
             self.pool.edits.list.truncate(first);
             self.kept.truncate(kept);

@@ -14,7 +14,8 @@
 //! What is learnt: 4 to 128 bytes with a word of three letters or digits; numbers from six digits on; no common word, no
 //! stand-in. Of a name in two words the parts alone are not learnt: `Mark` in `Mark Roe` is a word of every day. A field for
 //! one part of a name (`name_part`) teaches it from five letters on, unless it is a word, a place or a program as well. Of what
-//! lies below a field, list elements and the `value` of an attribute are learnt, other members are details.
+//! lies below a field, list elements and the `value` of an attribute are learnt, other members are details. A text that goes whole is not read,
+//! so it teaches nothing, whether its own key says that it goes or what stands beside it.
 //! How it is found: without ASCII case, not inside a longer word, and a blank of it may be written as `+`, `_`, `.` or `-`.
 //!
 //! PERF: values change from item to item, and most items teach some and repeat none. An automaton for them (as of
@@ -99,6 +100,8 @@ struct Value {
     detector: DetectorIndex,
     class: Option<Class>,
     action: Action,
+    /// Where the string ends that taught it first, in the outermost document whose walk is past it.
+    place: usize,
 }
 
 impl Learnt {
@@ -139,6 +142,18 @@ impl Learnt {
     /// Goes back to the first `len` values: what came since stood in what turned out to be no document.
     pub(super) fn truncate(&mut self, len: usize) {
         self.values.truncate(len);
+    }
+
+    /// Notes where the values stand that came after the first `len`.
+    pub(super) fn stand_at(&mut self, len: usize, place: usize) {
+        for value in self.values.iter_mut().skip(len) {
+            value.place = place;
+        }
+    }
+
+    /// True if one of the values that came after the first `len` stood at some place when it came.
+    pub(super) fn any_at(&self, len: usize, is_at: impl Fn(usize) -> bool) -> bool {
+        self.values.iter().skip(len).any(|value| is_at(value.place))
     }
 
     /// True while values are searched for, so that every text deserves a look.
@@ -186,6 +201,7 @@ impl Learnt {
             detector: rule.detector,
             class: rule.class,
             action: rule.action,
+            place: 0,
         });
     }
 

@@ -80,6 +80,7 @@ impl<'v, 'a> Strings<'v, 'a> {
     fn note_found(&mut self, before: [usize; 4], end: usize) {
         if self.engine.found_so_far() != before {
             self.found_to = end;
+            self.engine.pool.learnt.stand_at(before[2], end);
         }
     }
 

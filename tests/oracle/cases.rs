@@ -74,6 +74,12 @@ const DOCUMENTS: &[&str] = &[
     // What a program was called with.
     r#"{"argv":["a","--db-password","x1y2z3","b","--db_password","--email","jane",["--db-password","x1"],"--db-password",{"a":"x1"},"b"]}"#,
     r#"{"argv":["--db-password",1234,5678,"--db-password=x1","-db-password","x1","db_password","x1","--db-p\u0061ssword","x1"]}"#,
+    // A text that goes for what stands behind it teaches nothing; a field in a container that goes does.
+    r#"{"system":[["name","{'username': 'jroe_77'}"]],"messages":"by jroe_77"}"#,
+    r#"{"system":["&#123;&quot;username&quot;:&quot;jroe_77&quot;&#125;",{"username":"wroe_78"}],"messages":"by jroe_77, wroe_78"}"#,
+    r#"[{"content":"{'username': 'jroe_77'}","role":"user"},{"content":["{'username': 'jroe_78'}"],"role":"user"},"jroe_77 jroe_78"]"#,
+    // A line break that stands bare in a string, and in base64 that is packed again.
+    "[\"eyd1c2VyJzogJ0JlYXJlciBhYmNkZWYuMTIzNDU2\nJywgJ24nOiAxfQ==\", \"\\u0061\"]",
     // Colours of a terminal, whole and cut, plain and in a document.
     "\u{1b}[1mjane@example.com\u{1b}[0m \u{1b}[31;1m192.0.2.7\u{1b}[",
     r#"{"a":"\u001b[1mjane@example.com\u001b[0m","b":"\u001b[K192.0.2.7"}"#,

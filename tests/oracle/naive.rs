@@ -483,7 +483,7 @@ impl Scan<'_> {
                     replace(0..range.len(), rule.detector, rule.class, self.told(rule.action), &decoded.text);
                 written.into_iter().collect()
             }
-            None => mapped(self.text(&decoded.text, place, layers), &decoded, Layer::Json),
+            None => within_quotes(self.text(&decoded.text, place, layers), &decoded, &bytes[range.clone()]),
         };
         shift(&mut found, range.start);
         self.suffix(&mut found, bytes, range.end, "#");
@@ -599,12 +599,12 @@ impl Scan<'_> {
                 learnt::learn(&mut self.taught, rule, value, own == Some(id), key);
                 self.ruled(rule, value)
             };
-            let mut found = mapped(found.unwrap_or_else(whole), &decoded, Layer::Json);
+            let mut found = within_quotes(found.unwrap_or_else(whole), &decoded, &bytes[range.clone()]);
             shift(&mut found, range.start);
             return edits.extend(found);
         }
         let inner = Place { under: None, ..place.clone() };
-        let mut found = mapped(self.text(value, &inner, layers), &decoded, Layer::Json);
+        let mut found = within_quotes(self.text(value, &inner, layers), &decoded, &bytes[range.clone()]);
         shift(&mut found, range.start);
         if let ([only], true) = (found.as_mut_slice(), rules.is_empty())
             && only.null_when_whole
@@ -856,6 +856,12 @@ pub(crate) fn mapped(edits: Vec<Edit>, decoded: &Decoded, layer: Layer) -> Vec<E
         Edit { range: decoded.encoded(&edit.range), text, ..edit }
     };
     edits.into_iter().map(map).collect()
+}
+
+/// Edits of a string of JSON as it is read, as edits of what stands between its quotes. One without escapes is what it says, and a line
+/// break that stood bare in it stays bare.
+fn within_quotes(edits: Vec<Edit>, decoded: &Decoded, raw: &[u8]) -> Vec<Edit> {
+    if raw.contains(&b'\\') { mapped(edits, decoded, Layer::Json) } else { edits }
 }
 
 /// Edits in order; those that overlap become their union with the text of the gravest.

@@ -7,7 +7,7 @@
 //! that they ask for were there.
 //!
 //! A document is walked again, with what it claimed known from the start, where the first walk left more behind than edits: numbers of
-//! keys that it replaced.
+//! keys that it replaced, and what was learnt of a value that such a rule took.
 //!
 //! PERF: a walk that asks first, by looking ahead to the end of each object, reads what is nested once for every level. This
 //! one reads twice what such a rule takes, and nothing else.
