@@ -68,7 +68,7 @@ macro_rules! targets {
     };
 }
 
-targets! { gate_http1 gate_http2 target decode envelope json lines otlp form multipart pack spool config }
+targets! { gate_http1 gate_http2 target decode envelope json known lines otlp form multipart pack spool config }
 
 #[test]
 fn corpora_are_small() {

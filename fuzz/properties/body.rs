@@ -16,7 +16,7 @@ pub enum Kind {
     Shadow,
 }
 
-static SET: LazyLock<Arc<PatternSet>> =
+pub static SET: LazyLock<Arc<PatternSet>> =
     LazyLock::new(|| Arc::new(PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set")));
 
 impl Kind {

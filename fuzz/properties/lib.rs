@@ -25,6 +25,7 @@ pub mod gate_http1;
 pub mod gate_http2;
 pub mod input;
 pub mod json;
+pub mod known;
 pub mod lines;
 pub mod multipart;
 pub mod otlp;
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     ("decode", decode::holds),
     ("envelope", envelope::holds),
     ("json", json::holds),
+    ("known", known::holds),
     ("lines", lines::holds),
     ("otlp", otlp::holds),
     ("form", form::holds),
