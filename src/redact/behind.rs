@@ -42,8 +42,8 @@ impl Engine<'_> {
         if hidden.data_uri && self.work.spend(text.len()) {
             self.declared_texts(text, deeper);
         }
-        if hidden.pairs {
-            self.dumped(text, context);
+        if hidden.pairs || hidden.row {
+            self.dumped(text, hidden.row, context);
         }
     }
 

@@ -66,13 +66,13 @@ struct Found<'k> {
 }
 
 impl<'a> Engine<'a> {
-    /// Applies the field rules to what is printed in `text`.
-    pub(super) fn dumped(&mut self, text: &[u8], context: Context<'_>) {
+    /// Applies the field rules to what is printed in `text`, where a row of SQL may be among it.
+    pub(super) fn dumped(&mut self, text: &[u8], row: bool, context: Context<'_>) {
         if !self.work.spend(text.len()) {
             return;
         }
         let sought = self.sought_in(text);
-        if !self.may_hold_pair(text, sought) || !self.work.spend(text.len()) {
+        if !self.may_hold_pair(text, sought, row) || !self.work.spend(text.len()) {
             return;
         }
         self.trace_enter_inside("printed pairs");
@@ -218,12 +218,12 @@ impl<'a> Engine<'a> {
     /// True if one of the names may be the key of a pair in `text`.
     ///
     /// PERF: the last letters of a key refuse nearly all of them.
-    fn may_hold_pair(&mut self, text: &[u8], names: &Names) -> bool {
+    fn may_hold_pair(&mut self, text: &[u8], names: &Names, row: bool) -> bool {
         let fields = self.fields;
         let start = fields.start();
         let Pool { printed, scratch, .. } = &mut *self.pool;
         let printed = printed.get_or_insert_with(KeyCache::new);
-        dump::may_hold(text, |key| {
+        let mut is_named = |key: &[u8]| {
             // Of its last part those that count: `i_p` is `ip`, and of `user[ip` it is the same.
             let mut last = [0; 3];
             let counts = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte >= 0x80;
@@ -234,7 +234,8 @@ impl<'a> Engine<'a> {
             names.may_end(&last[3 - found..], found)
                 && names.is_likely(key, key.len())
                 && printed.printed(fields, start, key, scratch).is_named
-        })
+        };
+        dump::may_hold(text, &mut is_named) || row && dump::may_hold_row(text, &mut is_named)
     }
 
     /// True for a rule that acts here.
@@ -347,11 +348,11 @@ impl<'a> Engine<'a> {
         if let Some(layer) = layer {
             self.through(layer, inner, deeper);
         } else if around.depth >= self.limits.layers_max {
-            if self.may_hold_pair(inner, self.plan.sought().names) {
+            if self.may_hold_pair(inner, self.plan.sought().names, true) {
                 self.unscanned(0..inner.len(), DetectorIndex::UNSCANNED_LAYERS);
             }
         } else if !(looks_like_document(inner) && self.nested(inner, context)) {
-            self.dumped(inner, deeper);
+            self.dumped(inner, true, deeper);
         }
         self.shift(first, range.start);
     }

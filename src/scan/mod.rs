@@ -31,7 +31,9 @@ pub use validate::{VALIDATORS, Validator, is_public_key};
 pub mod readers {
     pub use super::layer::base64::{Run, Runs, Style, decode, encode, runs, style_of};
     pub use super::layer::data_uri::{Content, DataUri, data_uris};
-    pub use super::layer::dump::{Event, Joint, PhpString, Reach, Reader, Value, may_hold, php_strings};
+    pub use super::layer::dump::{
+        Event, Joint, PhpString, Reach, Reader, Value, may_hold, may_hold_row, php_strings,
+    };
 }
 
 use crate::pattern::Class;

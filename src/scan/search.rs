@@ -85,6 +85,8 @@ pub(crate) struct Hidden {
     pub(crate) data_uri: bool,
     /// A name and a `=`, a `:` or the end of a tag.
     pub(crate) pairs: bool,
+    /// The beginning of a statement of SQL.
+    pub(crate) row: bool,
 }
 
 /// Caches for the regexes of one set, reused between texts.
@@ -216,6 +218,7 @@ impl Finder<'_> {
             match word.meaning.mark {
                 Some(Mark::Html) => hidden.html = true,
                 Some(Mark::DataUri) => hidden.data_uri = true,
+                Some(Mark::Row) => hidden.row = true,
                 None => {}
             }
             self.around_all(&word.meaning.patterns, at - word.lead);

@@ -43,7 +43,7 @@ pub(crate) struct Masks {
     pub(crate) escape: u64,
     /// `=`, `;`, `|`, `>`: what stands behind a name in some printed structure.
     pub(crate) equals: u64,
-    /// A blank, `-`, `.` or `/`: what may part the digits of a number.
+    /// A blank, `+`, `-`, `.` or `/`: what may part the digits of a number.
     pub(crate) separator: u64,
     /// `+`, `-`, `_`, `/`: what base64 has beside letters and digits.
     pub(crate) joiner: u64,

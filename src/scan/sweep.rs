@@ -359,8 +359,8 @@ fn is_behind_escape(bytes: &[u8], end: usize) -> bool {
 }
 
 /// Quotes, brackets and blanks between a name and what gives it a value, with the escapes of a JSON string, and
-/// punctuation that ends a quoted name: it does not count.
-const DECOR_BYTES_MAX: usize = 8;
+/// punctuation that ends a quoted name: it does not count. Settings and tables are filled up with blanks.
+const DECOR_BYTES_MAX: usize = 40;
 
 /// True for the first colon of `s:5:"email"`.
 fn is_php_string(bytes: &[u8], at: usize) -> bool {
@@ -399,7 +399,7 @@ pub(crate) fn word_end(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Backslashes that may stand before a quote: strings in strings, four levels deep.
-const ESCAPES_MAX: usize = 15;
+pub(crate) const ESCAPES_MAX: usize = 15;
 
 /// True if what is base64 up to its twelfth byte, at `at`, may be text.
 pub(crate) fn is_wrapped_text(bytes: &[u8], at: usize) -> bool {

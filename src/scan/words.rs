@@ -40,6 +40,8 @@ pub(crate) enum Mark {
     Html,
     /// A data URI begins.
     DataUri,
+    /// A row of SQL may follow.
+    Row,
 }
 
 /// A literal.

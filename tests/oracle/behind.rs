@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::sync::LazyLock;
 use tamis::pattern::Class;
 use tamis::scan::readers::{
-    Content, Event, Joint, Reach, Reader, Style, Value, data_uris, decode, encode, may_hold, php_strings,
-    runs, style_of,
+    Content, Event, Joint, Reach, Reader, Style, Value, data_uris, decode, encode, may_hold, may_hold_row,
+    php_strings, runs, style_of,
 };
 
 /// What is known of an open container.
@@ -113,7 +113,8 @@ impl Scan<'_> {
 
     fn dumped(&mut self, text: &[u8], place: &Place, layers: usize) -> Vec<Edit> {
         let mut edits = Vec::new();
-        if !may_hold(text, |key| self.is_named(key)) {
+        let is_named = |key: &[u8]| self.is_named(key);
+        if !may_hold(text, is_named) && !may_hold_row(text, is_named) {
             return edits;
         }
         // Each open container: its place, that of what has no key in it, and what is known of it.

@@ -71,7 +71,7 @@ const DOCUMENTS: &[&str] = &[
     // Bytes that a programming language writes out.
     r#"{"a":"jane\\x40example\\x2ecom","b":"\\x4 \\xzz C:\\xampp jane\\x40example.com\\u0021"}"#,
     r"192\x2e0.2.7 jane\x40example.com \x1b[31mjane@example.org\x1b[0m",
-    // What a program was called with.
+    // What a program was called with, and what was printed twice.
     r#"{"argv":["a","--db-password","x1y2z3","b","--db_password","--email","jane",["--db-password","x1"],"--db-password",{"a":"x1"},"b"]}"#,
     r#"{"argv":["--db-password",1234,5678,"--db-password=x1","-db-password","x1","db_password","x1","--db-p\u0061ssword","x1"]}"#,
     // A text that goes for what stands behind it teaches nothing; a field in a container that goes does.
@@ -80,6 +80,10 @@ const DOCUMENTS: &[&str] = &[
     r#"[{"content":"{'username': 'jroe_77'}","role":"user"},{"content":["{'username': 'jroe_78'}"],"role":"user"},"jroe_77 jroe_78"]"#,
     // A line break that stands bare in a string, and in base64 that is packed again.
     "[\"eyd1c2VyJzogJ0JlYXJlciBhYmNkZWYuMTIzNDU2\nJywgJ24nOiAxfQ==\", \"\\u0061\"]",
+    r#"{"a":"cfg: {\\\"db_password\\\": \\\"x1y2z3\\\", \\\"n\\\": 1}","b":"| db_password | x1y2z3 |\\n**db_password**: `x1y2z3`"}"#,
+    // Rows of SQL.
+    r#"{"a":"INSERT INTO t (id, db_password) VALUES (1, 'x1y''2z3'), (2, 1234)","b":"insert into t(db_password) values('{\"email\":\"jane@example.com\"}')"}"#,
+    "insert into t (a, db_password, email) values (now(), 'x1'); INSERT INTO t (db_password, email) VALUES (NULL, 'jane')",
     // Colours of a terminal, whole and cut, plain and in a document.
     "\u{1b}[1mjane@example.com\u{1b}[0m \u{1b}[31;1m192.0.2.7\u{1b}[",
     r#"{"a":"\u001b[1mjane@example.com\u001b[0m","b":"\u001b[K192.0.2.7"}"#,

@@ -65,6 +65,8 @@ fn starts(patterns: &[Pattern]) -> Vec<Word> {
     };
     list.extend(html::names().map(|name| mark(format!("&{name};"), 1, Mark::Html)));
     list.push(mark("data:".to_owned(), 0, Mark::DataUri));
+    // Statements whose columns name their values: nothing joins the two.
+    list.push(mark("insert into".to_owned(), 0, Mark::Row));
     list
 }
 

@@ -8,13 +8,16 @@
 //!
 //! | printed by | looks like |
 //! |---|---|
-//! | logs, shells, query strings, cookies | `email=x`, `email = "x"`, `?email=x&b=c`, `a=b; email=x` |
+//! | logs, shells, query strings, cookies, settings | `email=x`, `email   = "x"`, `?email=x&b=c`, `a=b; email=x` |
 //! | Python, `repr` | `{'email': 'x', "n": u'y'}`, `User(email='x')` |
 //! | JavaScript, `inspect` | `{ email: 'x', n: [ "y" ] }` |
 //! | Ruby, `inspect` | `{:email=>"x", "n" => "y"}`, `{email: "x"}` |
 //! | Go, `%+v` | `{Email:x Name:y}`, `map[email:x]` |
 //! | PHP, `print_r`, `var_dump` | `[email] => x`, `["email"]=> string(1) "x"` |
+//! | logs of logs | `{\"email\": \"x\"}`: every quote escaped, the brackets not |
+//! | Markdown, `psql` | `**email**: x`, `**email:** x`, `` `email`: `x` ``, `\| email \| x \|` |
 //! | Lua, JavaScript | `["email"] = "x"`, `user["email"] = "x"` |
+//! | SQL | `INSERT INTO t (id, email) VALUES (1, 'x')` |
 //! | XML, HTML | see `written` |
 //! | PHP, `serialize` | `a:1:{s:5:"email";s:1:"x";}`, `email\|s:1:"x";` |
 //!
@@ -22,12 +25,17 @@
 //!
 //! PHP writes lengths in front of strings; [`php_strings`] finds them again when a string has changed.
 
+mod escaped;
+mod letters;
+mod marked;
 mod php;
+mod sql;
 mod written;
 
 pub use php::{PhpString, php_strings};
 
 use super::super::stand_in_end;
+use letters::{is_decor, of_key, of_word, word_letters};
 use std::ops::Range;
 
 /// Most open brackets that are told apart; what lies deeper counts as part of the deepest.
@@ -38,6 +46,9 @@ const KEY_BYTES_MAX: usize = 128;
 
 /// Blanks that may stand between a key, what joins it to its value, and the value in one line.
 const GAP_BYTES_MAX: usize = 2;
+
+/// Blanks before a `=` that stands under others, as settings are aligned, and before the next cell of a table.
+const FILL_BYTES_MAX: usize = 32;
 
 /// What may stand before the first word of a line.
 const LEAD_BYTES_MAX: usize = 16;
@@ -100,23 +111,23 @@ pub enum Reach {
     Words,
 }
 
-/// True if the text may hold a pair whose key `is_named`: a quick test, at most 128 bytes
+/// True if the text may hold a pair whose key `is_named`: a quick test, at most 164 bytes
 /// looked at for every `=`, `:`, `;` and `|`.
 pub fn may_hold(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
     // PERF: byte by byte this was a tenth of what a text costs.
     let mut joints = memchr::memchr3_iter(b'=', b':', b';', text).chain(memchr::memchr_iter(b'|', text));
     joints.any(|at| {
-        let decor = |byte: &&u8| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b']' | b':' | b'\\');
-        let decor = text[..at].iter().rev().take(GAP_BYTES_MAX + 3).take_while(decor).count();
+        let decor =
+            text[..at].iter().rev().take(FILL_BYTES_MAX + 3).take_while(|byte| is_decor(**byte)).count();
         let end = at - decor;
         let key = text[..end].iter().rev().take(KEY_BYTES_MAX).take_while(|byte| of_key(**byte)).count();
         key > 0 && is_named(&text[end - key..end])
     }) || written::may_hold(text, &mut is_named)
 }
 
-/// Letters of a key that is not quoted, brackets of `user[email]` among them.
-fn of_key(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'_' | b'$' | b'-' | b'.' | b'[')
+/// The same for the columns of statements of SQL, which nothing joins to their values.
+pub fn may_hold_row(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
+    sql::may_hold(text, &mut is_named)
 }
 
 /// False for a key in which a bracket follows anything but a name, as it does in `user[email]`: it is a stand-in, which names nothing.
@@ -148,6 +159,8 @@ pub struct Reader<'t> {
     bare_from: Option<usize>,
     /// By kind of quote: none closes a string from here on.
     unclosed: [usize; 3],
+    /// A row of SQL that is being read.
+    row: Option<Box<sql::Row>>,
 }
 
 impl<'t> Reader<'t> {
@@ -163,6 +176,7 @@ impl<'t> Reader<'t> {
             at_element: false,
             bare_from: None,
             unclosed: [usize::MAX; 3],
+            row: None,
         }
     }
 
@@ -185,6 +199,11 @@ impl<'t> Reader<'t> {
 
     /// The next container or value. After a bare value that was not asked for, its inside is read too.
     pub fn event(&mut self) -> Option<Event> {
+        if self.row.is_some()
+            && let Some(event) = self.cell()
+        {
+            return Some(event);
+        }
         loop {
             if self.closing > 0 {
                 self.closing -= 1;
@@ -319,19 +338,34 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// The next value of the row of SQL that is open, if one is.
+    fn cell(&mut self) -> Option<Event> {
+        let mut row = self.row.take()?;
+        let (cell, after) = row.cell(self.text, self.at);
+        self.at = after;
+        let (key, cell) = cell?;
+        self.row = Some(row);
+        let value = match cell {
+            sql::Cell::Quoted(range) => Value::Quoted(range),
+            sql::Cell::Number(from) => Value::Bare(from, Joint::Element),
+        };
+        Some(Event::Value { key: Some(key), value })
+    }
+
     /// `'key':`, `"key" =>`: the key and what follows its joint.
     fn quoted_key(&self, open: usize) -> Option<(Range<usize>, usize)> {
         let quote = self.text[open];
         let inside = &self.text[open + 1..self.text.len().min(open + 2 + KEY_BYTES_MAX)];
         let close = open + 1 + inside.iter().position(|byte| *byte == quote)?;
         let (after, _) = joint_at(self.text, close + 1)?;
-        Some((open + 1..close, after))
+        let escapes = self.text[open + 1..close].iter().rev().take_while(|byte| **byte == b'\\').count();
+        Some((open + 1..close - escapes, after))
     }
 
     /// A word: a key, a mark of serialised PHP, or prose.
     fn word(&mut self) -> Option<Event> {
         let start = self.at;
-        let letters = self.text[start..].iter().take_while(|byte| of_key(**byte) && **byte != b'[').count();
+        let letters = word_letters(self.text, start);
         let mut end = start + letters;
         if letters == 1
             && matches!(self.text[start], b's' | b'a' | b'O' | b'i' | b'b' | b'd' | b'N')
@@ -339,10 +373,16 @@ impl<'t> Reader<'t> {
         {
             return self.php_token(token);
         }
+        if letters == 4
+            && let Some((row, first)) = sql::statement(self.text, start)
+        {
+            (self.row, self.at, self.at_element) = (Some(Box::new(row)), first, false);
+            return self.cell();
+        }
         // `user[email]=x`
         while self.text.get(end) == Some(&b'[') && end - start < KEY_BYTES_MAX {
             let inner = self.text[end + 1..].iter().take(KEY_BYTES_MAX);
-            let inner = inner.take_while(|byte| of_key(**byte) && **byte != b'[').count();
+            let inner = inner.take_while(|byte| of_word(**byte)).count();
             if self.text.get(end + 1 + inner) != Some(&b']') {
                 break;
             }
@@ -354,9 +394,13 @@ impl<'t> Reader<'t> {
             self.frame().php_key = Some(start..end);
             return None;
         }
-        if is_key && let Some((after, joint)) = joint_at(self.text, end) {
+        if is_key && let Some((after, joint)) = marked::joint(self.text, start, end) {
             let joint = self.joint_of(start, after, joint);
             return self.value(start..end, after, joint, false);
+        }
+        if is_key && let Some(cell) = marked::cell(self.text, start, end) {
+            (self.at, self.at_element) = (cell.end, false);
+            return Some(Event::Value { key: Some(start..end), value: Value::Raw(cell) });
         }
         if self.wants_bare() {
             return Some(self.element());
@@ -399,6 +443,12 @@ impl<'t> Reader<'t> {
         self.at_element = false;
         let rest = &self.text[at..];
         let prefix = rest.iter().take(2).take_while(|byte| b"uUbBrRfF&".contains(byte)).count();
+        if rest.first() == Some(&b'\\')
+            && let Some((range, after)) = escaped::string(self.text, at)
+        {
+            self.at = after;
+            return Some(Event::Value { key: Some(key), value: Value::Quoted(range) });
+        }
         let typed = php::typed(self.text, at).or_else(|| type_prefix(self.text, at)).unwrap_or(at + prefix);
         if let Some(range) = php::counted(self.text, at) {
             self.at = range.end + 1;
@@ -575,7 +625,7 @@ impl<'t> Reader<'t> {
 
 /// `=`, `:`, `=>`, `:=` behind a key, few blanks before it: what follows, and `=` or `:`.
 fn joint_at(text: &[u8], end: usize) -> Option<(usize, u8)> {
-    let blanks = text.get(end..)?.iter().take(GAP_BYTES_MAX).take_while(|byte| **byte == b' ').count();
+    let blanks = text.get(end..)?.iter().take(FILL_BYTES_MAX).take_while(|byte| **byte == b' ').count();
     let at = end + blanks;
     match text.get(at..)? {
         [b'=', b'>', ..] => Some((at + 2, b'=')),

@@ -79,6 +79,21 @@ fn printed_structures_are_read() {
         ("email|s:1:\"x\";n|i:4;user|s:3:\"y;z\";", "email=x user=y;z"),
         // Elements without keys, where they are asked for.
         ("{all: [a, 'b', c]} all=[d e]", "{ all[ =a =b =c } } all[ =d }"),
+        // Every quote escaped, and nothing around.
+        (r#"cfg: {\"email\": \"x\", \"n\": 4, \"k\": \"y\"}"#, "cfg{ email=x n=4 k=y }"),
+        // SQL.
+        ("INSERT INTO t (id, email) VALUES (1, 'x') n=1", "id=1 email=x n=1"),
+        ("(SQL: insert into t (email) values ('x''y'))", "{ SQL=insert email=x''y }"),
+        // Markdown.
+        ("**email**: `x`", "email=x"),
+        ("* **email:** x", "email=x"),
+        ("- *email* = \"x\"", "email=x"),
+        ("| email | x@y |\n| n | 4 |", "email=x@y n=4"),
+        ("| email        | x@y        |\n", "email=x@y"),
+        ("| email | Name |\n|---|---|", ""),
+        // Aligned.
+        ("  + email            = \"x\"\n  n                  = 4", "email=x n=4"),
+        ("2 ** n: 4 a ** b", ""),
         // Lua and JavaScript.
         ("{ [\"email\"] = \"x\", ['n'] = 4 }", "{ email=x n=4 }"),
         ("window.user[\"email\"] = \"x\"; a[\"b\"] == 1", "email=x [ =b }"),
@@ -169,6 +184,11 @@ fn a_quick_test_passes_over_texts_without_a_named_key() {
         ("s:5:\"email\";s:1:\"x\";", true),
         ("email|s:1:\"x\";", true),
         (":email=>\"x\"", true),
+        ("**email**: x", true),
+        ("| email | x1 |", true),
+        ("| email          | x1 |", true),
+        ("email            = x", true),
+        (r#"{\"email\": \"x\"}"#, true),
         ("{Email:x}", false),
     ] {
         assert_eq!(may_hold(text.as_bytes(), named), want, "{text}");
@@ -205,6 +225,14 @@ fn hostile_texts_take_linear_time() {
         "string(",
         "array(1",
         "=>=>",
+        "a:\\\"",
+        "a:\\\"b:\\'",
+        "| a | ",
+        "| a | 1 |\n",
+        "**a**",
+        "into t (a) values ('",
+        "INTO t (a,b) VALUES (1,",
+        "into t (",
         "`a`:",
         "email=x y ",
         "}",
@@ -212,7 +240,7 @@ fn hostile_texts_take_linear_time() {
         for reach in [Reach::Word, Reach::Words] {
             let text = unit.repeat(size / unit.len());
             assert!(read(&text, reach).len() <= 8 * text.len());
-            let _ = may_hold(text.as_bytes(), |_| false);
+            let _ = may_hold(text.as_bytes(), |_| false) || may_hold_row(text.as_bytes(), |_| false);
             let _ = php_strings(text.as_bytes()).len();
         }
     }
