@@ -122,7 +122,7 @@ pub struct PatternSpec {
     pub class: String,
     /// The regex, bytes not characters; a group named `value` is what gets replaced.
     pub regex: String,
-    /// Sweep trigger where the regex does not show one: `dotted` or `colons`.
+    /// Sweep trigger where the regex does not show one: `dotted`, `colons`, `number`, `lettered` or `assigned`.
     #[serde(default)]
     pub trigger: Option<String>,
     /// Name of a check of the candidate.

@@ -53,7 +53,7 @@ const PATTERN: &[Key] = &[
     must("regex", Shape::Text, "Rust regex over bytes; a group named `value` is what gets replaced."),
     may(
         "trigger",
-        Shape::Choice(|| vec!["dotted", "colons", "number", "assigned"]),
+        Shape::Choice(|| vec!["dotted", "colons", "number", "lettered", "assigned"]),
         "For shapes without literal text.",
     ),
     may("validate", Shape::Choice(validators), "Check of what the regex found."),

@@ -196,6 +196,7 @@ pub struct PatternSet {
     pub(crate) dotted: Vec<u16>,
     pub(crate) colons: Vec<u16>,
     pub(crate) numbers: NumberPatterns,
+    pub(crate) lettered: Vec<u16>,
     pub(crate) user_info: Vec<u16>,
     /// Patterns that no trigger leads to: looked for in every text.
     pub(crate) everywhere: Vec<u16>,
@@ -250,7 +251,8 @@ impl PatternSet {
 
     fn index(patterns: Vec<Pattern>, fields: Vec<FieldRule>, roster: Roster) -> Self {
         let numbers = lookups::numbers(&patterns);
-        let lookups = lookups::lookups(&patterns, !numbers.is_empty());
+        let lettered = |pattern: &Pattern| pattern.triggers.contains(&Trigger::Lettered);
+        let lookups = lookups::lookups(&patterns, !numbers.is_empty() || patterns.iter().any(lettered));
         let by = |trigger: Trigger| -> Vec<u16> {
             (0_u16..).zip(&patterns).filter(|(_, p)| p.triggers.contains(&trigger)).map(|(i, _)| i).collect()
         };
@@ -259,6 +261,7 @@ impl PatternSet {
             dotted: by(Trigger::Dotted),
             colons: by(Trigger::Colons),
             numbers,
+            lettered: by(Trigger::Lettered),
             user_info: by(Trigger::UserInfo),
             everywhere: (0_u16..)
                 .zip(&patterns)

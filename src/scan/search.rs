@@ -5,7 +5,7 @@
 //! JSON, layers or actions.
 //!
 //! A pattern whose matches begin with a literal is tried at that literal and nowhere else, and one that names the word
-//! before a `=` at the places in that word. The patterns that a run of digits leads to are tried together wherever a match may
+//! before a `=` at the places in that word; one of numbers with letters (`lettered`) where two capitals and two digits begin a word. The patterns that a run of digits leads to are tried together wherever a match may
 //! begin (`numbers`). A match of any other
 //! pattern that holds the trigger at `p` lies within the longest run around `p` of bytes that the pattern can match
 //! at all. So the regex runs over that run only, and finds there what a search of the whole text would: the runs
@@ -16,7 +16,7 @@ use super::Work;
 use super::judge::Judge;
 use super::matcher::Cache;
 use super::numbers;
-use super::sweep::{Places, has_user_info, is_wrapped_text, word_end};
+use super::sweep::{Places, has_user_info, is_lettered, is_wrapped_text, word_end};
 use super::words::{Mark, is_shaped};
 use crate::pattern::{PatternSet, Reach};
 use std::ops::Range;
@@ -161,6 +161,9 @@ pub(crate) fn find_hits(
             Some(b':') => finder.around_all(&set.colons, at),
             _ => {}
         }
+        if byte.is_ascii_digit() && is_lettered(text, at) {
+            finder.lettered(at);
+        }
         if matches!(byte, b'0'..=b'9' | b' ' | b'+' | b'-' | b'.' | b'/' | 0x80..) {
             finder.number(at);
         }
@@ -289,6 +292,22 @@ impl Finder<'_> {
         }
         self.numbered = end;
         self.caches.fitting = fitting;
+    }
+
+    /// Tries the patterns of lettered numbers where one begins whose fourth byte is at `at`: at its first, and at a `_` before it.
+    fn lettered(&mut self, at: usize) {
+        let (set, text) = (self.set, self.text);
+        let first = at - 3;
+        let joined = first.checked_sub(1).filter(|before| text[*before] == b'_');
+        for start in joined.into_iter().chain([first]) {
+            for pattern in &set.lettered {
+                if start >= self.caches.searched[usize::from(*pattern)]
+                    && let Some(end) = self.try_at(*pattern, start)
+                {
+                    self.note_searched(*pattern, end);
+                }
+            }
+        }
     }
 
     /// Searches for the patterns of each literal that stands at `at`.

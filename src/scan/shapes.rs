@@ -59,7 +59,7 @@ pub(crate) struct Shapes {
     pub(crate) sure: u64,
     /// Where a literal may begin that may stand anywhere.
     pub(crate) literal: u64,
-    /// The seventh byte of a run of digits.
+    /// The seventh byte of a run of digits, or the fourth of a word that may begin with two letters and two digits.
     pub(crate) number: u64,
     /// Where words begin.
     pub(crate) word: u64,
@@ -82,7 +82,7 @@ impl Batch {
 
     /// The rows of which the last block of one batch counts for the next.
     #[inline(always)]
-    fn carried(&mut self) -> [&mut Row; 15] {
+    fn carried(&mut self) -> [&mut Row; 16] {
         [
             &mut self.backslash,
             &mut self.colon,
@@ -99,6 +99,7 @@ impl Batch {
             &mut self.base64_start,
             &mut self.dot_pair,
             &mut self.colon_pair,
+            &mut self.word,
         ]
     }
 
@@ -198,7 +199,12 @@ impl Batch {
         let three = L::at(run, i).and(L::before::<1>(run, i)).and(L::before::<2>(run, i));
         let six = three.and(L::before::<3>(run, i)).and(L::before::<4>(run, i)).and(L::before::<5>(run, i));
         let seven = six.and(L::before::<6>(run, i));
-        seven.and_not(L::before::<7>(run, i)).put(&mut self.number, i);
+        let number = seven.and_not(L::before::<7>(run, i));
+        // Two digits behind no digit, in a word that did not begin with one: what the two before are is looked at where this holds.
+        let digit = &self.digit;
+        let begun = L::before::<3>(&self.word, i).and_not(L::before::<3>(digit, i));
+        let digits = L::at(digit, i).and(L::before::<1>(digit, i)).and_not(L::before::<2>(digit, i));
+        number.or(digits.and(begun)).put(&mut self.number, i);
         self.base64::<L>(i).put(&mut self.base64, i);
     }
 

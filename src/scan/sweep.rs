@@ -32,6 +32,8 @@ pub(crate) enum Trigger {
     Colons,
     /// The seventh byte of a run of digits that single blanks, `+`, `-`, `.` or `/` may part.
     Number,
+    /// The fourth byte of a word that begins with two capitals and two digits, as account numbers do.
+    Lettered,
     /// The colon of `://` in a URL with user information.
     UserInfo,
     /// A `=` or `:` behind one of the words that some pattern names.
@@ -51,7 +53,7 @@ pub(crate) struct Lookups {
     pub(crate) ends: Words,
     /// Literals that may stand anywhere.
     pub(crate) anywhere: Literals,
-    /// Whether runs of digits count.
+    /// Whether runs of digits count, and words that begin with two capitals and two digits.
     pub(crate) numbers: bool,
 }
 
@@ -245,7 +247,7 @@ impl Finder<'_> {
             rare ^= bit;
             let stands = (found.assigned & counts & bit != 0 && self.is_assigned(at))
                 || (found.base64 & counts & bit != 0 && is_wrapped_text(self.bytes, at))
-                || (numbers & bit != 0 && is_number(self.bytes, at))
+                || (numbers & bit != 0 && (is_lettered(self.bytes, at) || is_number(self.bytes, at)))
                 || (found.literal & counts & bit != 0 && self.lookups.anywhere.stands(self.bytes, at));
             triggers |= if stands { bit } else { 0 };
         }
@@ -307,6 +309,13 @@ fn window_at<'b>(bytes: &'b [u8], at: usize, room: &'b mut [u8; WINDOW_BYTES]) -
             room
         }
     }
+}
+
+/// True for the fourth byte of a word that begins with two capitals and two digits.
+#[inline]
+pub(crate) fn is_lettered(bytes: &[u8], at: usize) -> bool {
+    let four = at.checked_sub(3).and_then(|start| bytes.get(start..=at));
+    matches!(four, Some([b'A'..=b'Z', b'A'..=b'Z', b'0'..=b'9', b'0'..=b'9']))
 }
 
 /// True if seven digits begin in the run whose seventh byte is at `at`, and they are no date of ISO 8601 before its time,
@@ -630,7 +639,9 @@ mod tests {
             ("colour|x other|y colour;", vec![6, 23]),
             ("integrations_wsgi", vec![]),
             ("v1.23.4567", vec![7]),
-            ("NL91ABNA0417164300", vec![14]),
+            ("NL91ABNA0417164300", vec![3, 14]),
+            ("a NL91 _NL91 xNL91 nl91 N191 NLX1 NL9", vec![5, 11]),
+            (r"a\nNL91 \\NL91", vec![6, 13]),
             ("1234567", vec![6]),
             ("ab2026-11-22T10:00", vec![]),
             ("T10:00:07.001237Z", vec![]),

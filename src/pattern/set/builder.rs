@@ -83,9 +83,12 @@ impl Builder {
             Trigger::At => Some(b'@'),
             Trigger::Dotted => Some(b'.'),
             Trigger::Colons => Some(b':'),
-            Trigger::Number | Trigger::UserInfo | Trigger::Assigned | Trigger::Word | Trigger::Literal => {
-                None
-            }
+            Trigger::Number
+            | Trigger::Lettered
+            | Trigger::UserInfo
+            | Trigger::Assigned
+            | Trigger::Word
+            | Trigger::Literal => None,
         }));
         Some(Pattern {
             name: spec.name.clone(),
@@ -247,7 +250,7 @@ mod tests {
                 "p.toml:10:11: pattern `a`: `context.before`: the word `A` is not lower case; write `a`",
                 "p.toml:6:13: unknown stability `new`; stable, beta or shadow",
                 "p.toml:4:9: pattern `a`: the regex does not parse: unclosed group, at byte 1: `(`",
-                "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number or assigned",
+                "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number, lettered or assigned",
                 "p.toml:21:9: unknown class `mail`",
                 "p.toml:29:8: unknown kind `id`; value, address, exempt, scan or grouping",
                 "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, user_report, replay, query, posthog, segment, langfuse, langsmith",

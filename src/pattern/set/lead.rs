@@ -27,6 +27,7 @@ pub(super) fn triggers(spec: &PatternSpec, hir: &Hir) -> Result<Lead, String> {
         Some("dotted") => return Ok(by(Trigger::Dotted, Reach::Around)),
         Some("colons") => return Ok(by(Trigger::Colons, Reach::Around)),
         Some("number") => return Ok(by(Trigger::Number, Reach::Around)),
+        Some("lettered") => return Ok(by(Trigger::Lettered, Reach::From)),
         Some("assigned") => {
             let Some(literals) = need::key_endings(hir) else {
                 return Err(
@@ -35,7 +36,9 @@ pub(super) fn triggers(spec: &PatternSpec, hir: &Hir) -> Result<Lead, String> {
             };
             return Ok(Lead { literals, ..by(Trigger::Assigned, Reach::FromWordBefore) });
         }
-        Some(other) => return Err(format!("unknown trigger `{other}`; dotted, colons, number or assigned")),
+        Some(other) => {
+            return Err(format!("unknown trigger `{other}`; dotted, colons, number, lettered or assigned"));
+        }
         None => {}
     }
     if let Some(literals) = need::prefixes(hir) {

@@ -52,6 +52,10 @@ pub(super) fn bic(text: &[u8], candidate: Range<usize>) -> bool {
 /// True for an account number: a country's code, its length, and check digits that fit.
 ///
 /// SPEC: ISO 13616-1; ISO 7064, MOD 97-10. Letters count in either case, separators do not count.
+///
+/// What stands behind the check digits is not looked at, so that a pattern may leave it open. Of identifiers drawn from capitals and
+/// digits, of the length that most countries have (28, twelve of them), 1 in 136,000 passes: 12 of 36² pairs of letters, 100 of 36² of
+/// digits, 1 of 97 rests. Of twenty hexadecimal digits in capitals 1 in 32,000, for `BA` and `EE`; of 32 (an UUID) none.
 pub(super) fn iban(text: &[u8], candidate: Range<usize>) -> bool {
     let characters = || text[candidate.clone()].iter().filter(|byte| byte.is_ascii_alphanumeric());
     let mut country = [0; 2];
