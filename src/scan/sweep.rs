@@ -14,6 +14,7 @@
 //! per Second", <https://arxiv.org/abs/1902.08318>, section 3.1).
 
 use super::layer::base64;
+use super::layer::dump::keyword;
 use super::literals::Literals;
 use super::names::Names;
 use super::shapes::{BATCH, Batch, Shapes};
@@ -263,7 +264,7 @@ impl Finder<'_> {
     }
 
     /// True for the colon of a URL with user information, for a `=`, `:` or `>` behind a word that a pattern or a field rule
-    /// names, and for the colon of `s:5:` in serialised PHP.
+    /// names or a keyword that one does, and for the colon of `s:5:` in serialised PHP.
     fn is_assigned(&self, at: usize) -> bool {
         let (bytes, ends) = (self.bytes, &self.lookups.ends);
         let (end, name) = (word_end(bytes, at), name_end(bytes, at));
@@ -275,6 +276,9 @@ impl Finder<'_> {
             || has_user_info(bytes, at)
             || is_php_string(bytes, at)
             || ends.may_end(bytes, end) && ends.some_at(bytes, end)
+            || keyword(bytes, at).is_some_and(|name| {
+                self.names.may_end(bytes, name.end) && self.names.is_likely(bytes, name.end)
+            })
     }
 
     /// True for the `=` of `name="password"` and its like, whether its quotes are escaped or not.
@@ -635,6 +639,7 @@ mod tests {
             ("b_cXV1eEBmb29v", vec![13]),
             (r"a\ncXV1eEBmb29v", vec![14]),
             ("{'colour': 'x', 'other': 'y'}", vec![9]),
+            ("{:colour \"x\" :colour x a:colour \"x\"", vec![1]),
             ("s:5:x", vec![1]),
             ("colour|x other|y colour;", vec![6, 23]),
             ("integrations_wsgi", vec![]),

@@ -16,6 +16,9 @@
 //! | PHP, `print_r`, `var_dump` | `[email] => x`, `["email"]=> string(1) "x"` |
 //! | logs of logs | `{\"email\": \"x\"}`: every quote escaped, the brackets not |
 //! | Markdown, `psql` | `**email**: x`, `**email:** x`, `` `email`: `x` ``, `\| email \| x \|` |
+//! | commands | `-H 'X-Api-Key: x'`: a header in quotes |
+//! | PowerShell, `Format-List` | `Email : x`, where a line begins |
+//! | Clojure, EDN | `{:email "x" :db/name "y"}` |
 //! | Lua, JavaScript | `["email"] = "x"`, `user["email"] = "x"` |
 //! | SQL | `INSERT INTO t (id, email) VALUES (1, 'x')` |
 //! | XML, HTML | see `written` |
@@ -26,12 +29,15 @@
 //! PHP writes lengths in front of strings; [`php_strings`] finds them again when a string has changed.
 
 mod escaped;
+mod header;
+mod keyword;
 mod letters;
 mod marked;
 mod php;
 mod sql;
 mod written;
 
+pub(crate) use keyword::keyword;
 pub use php::{PhpString, php_strings};
 
 use super::super::stand_in_end;
@@ -122,6 +128,7 @@ pub fn may_hold(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
         let end = at - decor;
         let key = text[..end].iter().rev().take(KEY_BYTES_MAX).take_while(|byte| of_key(**byte)).count();
         key > 0 && is_named(&text[end - key..end])
+            || keyword(text, at).is_some_and(|keyword| is_named(&text[keyword]))
     }) || written::may_hold(text, &mut is_named)
 }
 
@@ -233,11 +240,14 @@ impl<'t> Reader<'t> {
                 }
                 _ if of_key(byte) => self.word(),
                 _ if self.wants_bare() => Some(self.element()),
-                _ => {
-                    self.at += 1;
-                    self.at_element = false;
-                    None
-                }
+                _ => match keyword(self.text, self.at) {
+                    Some(key) => self.value(key.clone(), key.end, Joint::Colon, false),
+                    None => {
+                        self.at += 1;
+                        self.at_element = false;
+                        None
+                    }
+                },
             };
             if event.is_some() {
                 return event;
@@ -394,7 +404,16 @@ impl<'t> Reader<'t> {
             self.frame().php_key = Some(start..end);
             return None;
         }
-        if is_key && let Some((after, joint)) = marked::joint(self.text, start, end) {
+        if is_key
+            && let Some((after, joint)) =
+                marked::joint(self.text, start, end).or_else(|| self.listed(start, end))
+        {
+            if joint == b':'
+                && let Some((range, after)) = header::quoted(self.text, start..end, after)
+            {
+                (self.at, self.at_element) = (after, false);
+                return Some(Event::Value { key: Some(start..end), value: Value::Quoted(range) });
+            }
             let joint = self.joint_of(start, after, joint);
             return self.value(start..end, after, joint, false);
         }
@@ -409,6 +428,14 @@ impl<'t> Reader<'t> {
         self.at = (start + letters).max(start + 1);
         self.at_element = false;
         None
+    }
+
+    /// The colon of `Key : x` where a line begins. Elsewhere a blank before a colon is French, or a conditional of C.
+    fn listed(&self, start: usize, end: usize) -> Option<(usize, u8)> {
+        let rest = &self.text[end..];
+        let blanks = rest.iter().take(FILL_BYTES_MAX).take_while(|byte| **byte == b' ').count();
+        let parts = blanks > 0 && matches!(rest[blanks..], [b':', b' ', ..]);
+        (parts && self.is_first(start)).then_some((end + blanks + 1, b':'))
     }
 
     /// What a bare value behind this joint would be. Outside of containers and not at the beginning of a
@@ -429,7 +456,10 @@ impl<'t> Reader<'t> {
     fn is_first(&self, at: usize) -> bool {
         let lead = self.text[..at].iter().rev().take(LEAD_BYTES_MAX);
         let lead = lead.take_while(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'>' | b'*')).count();
-        at == lead || self.text[at - lead - 1] == b'\n'
+        let before = &self.text[..at - lead];
+        // What `curl -v` prints of an answer; right before a name it opens a tag.
+        let before = before.strip_suffix(b"<").filter(|_| lead > 0).unwrap_or(before);
+        matches!(before.last(), None | Some(b'\n'))
     }
 
     /// The value behind a key and its joint.

@@ -94,6 +94,16 @@ fn printed_structures_are_read() {
         // Aligned.
         ("  + email            = \"x\"\n  n                  = 4", "email=x n=4"),
         ("2 ** n: 4 a ** b", ""),
+        // Headers in quotes.
+        ("curl -H 'X-Email: x' -H \"X-N:y z\" n", "X-Email=x X-N=y z"),
+        ("say 'email: x'", ""),
+        // Format-List, and what a server answers.
+        ("Email : x\nLongName : y\nl'email : z", "Email=x LongName=y"),
+        ("< email: x\n<Email: x>", "email=x"),
+        // EDN.
+        ("{:email \"x\", :db/name \"y\" :n 4}", "{ email=x name=y }"),
+        ("a ? b :email \"x\"", "email=x"),
+        ("a::email \"x\" :email x", ""),
         // Lua and JavaScript.
         ("{ [\"email\"] = \"x\", ['n'] = 4 }", "{ email=x n=4 }"),
         ("window.user[\"email\"] = \"x\"; a[\"b\"] == 1", "email=x [ =b }"),
@@ -188,6 +198,9 @@ fn a_quick_test_passes_over_texts_without_a_named_key() {
         ("| email | x1 |", true),
         ("| email          | x1 |", true),
         ("email            = x", true),
+        ("{:email \"x\"}", true),
+        ("{:email x}", false),
+        ("email : x", true),
         (r#"{\"email\": \"x\"}"#, true),
         ("{Email:x}", false),
     ] {
@@ -233,6 +246,10 @@ fn hostile_texts_take_linear_time() {
         "into t (a) values ('",
         "INTO t (a,b) VALUES (1,",
         "into t (",
+        ":a \"",
+        ":a/",
+        "'X-A: ",
+        "a : ",
         "`a`:",
         "email=x y ",
         "}",
