@@ -88,6 +88,21 @@ fn what_only_looks_like_a_line_break_stays() {
     check(ItemFormat::Json, &same.map(|item| (item, item)));
 }
 
+/// Logs that are copied, and filters that drop control characters, leave the rest of a colour, whose letter stands where the word begins.
+#[test]
+fn a_colour_that_lost_its_control_character_hides_nothing() {
+    check(
+        ItemFormat::Text,
+        &[
+            ("[33m192.0.2.7[0m ok", "[33m[ip][0m ok"),
+            ("[1;32m4111 1111 1111 1111[0m", "[1;32m[payment][0m"),
+            ("[33mdb_password[0m=hunter2 n=1", "[33mdb_password[0m=[credential] n=1"),
+            ("[31mDE89370400440532013000[39m", "[31m[payment][39m"),
+            ("rate(x[5m]) from 192.0.2.7", "rate(x[5m]) from [ip]"),
+        ],
+    );
+}
+
 /// A control character may stand in a string as it is, above all in a document that a layer hides: nothing else in the string was a place
 /// to look, since no word begins behind a colour's last letter.
 #[test]

@@ -85,6 +85,12 @@ const DOCUMENTS: &[&str] = &[
     r#"{"a":"INSERT INTO t (id, db_password) VALUES (1, 'x1y''2z3'), (2, 1234)","b":"insert into t(db_password) values('{\"email\":\"jane@example.com\"}')"}"#,
     "insert into t (a, db_password, email) values (now(), 'x1'); INSERT INTO t (db_password, email) VALUES (NULL, 'jane')",
     // Colours of a terminal, whole and cut, plain and in a document.
+    "[33m192.0.2.7[0m [1;31mjane@example.com[0m x[5m] [33m4111 1111 1111 1111[0m [m[;1m[1m",
+    r#"{"a":"[33mdb_password[0m=x1y2z3 [0m","b":"[33m192.0.2.7[5m]"}"#,
+    // Account numbers with letters, and keywords, headers and lists of names and values.
+    "KZ51125ABCDEF0123GHI _LU33 001F OXIN SNOW 12A4_ xKZ51125ABCDEF0123GHI KZ51 125A KZ51125ABCDEF0123GHI",
+    r#"{"a":"\nKZ51125ABCDEF0123GHI","b":"{:db_password \"x1y2z3\" :n 4}","c":"curl -H 'X-Db-Password: x1y2z3' -v\nDb_password : x1y2z3"}"#,
+    "{:a/db_password \"x1y2z3\", :email \"jane\"} db_password           = x1y2z3\n< db-password: x1y2z3",
     "\u{1b}[1mjane@example.com\u{1b}[0m \u{1b}[31;1m192.0.2.7\u{1b}[",
     r#"{"a":"\u001b[1mjane@example.com\u001b[0m","b":"\u001b[K192.0.2.7"}"#,
     // Elements that say what they hold, and versions by their key.

@@ -81,7 +81,12 @@ fn json_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
 fn colour_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
     static SEQUENCE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?-u)^\x1b\[[0-?]{0,64}[mK]").expect("a regex"));
-    SEQUENCE.find(bytes).map_or((vec![bytes[0]], 1), |found| (vec![b' '], found.len()))
+    // The control character may be lost. A number in brackets is none.
+    static BARE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?-u)^(\[[0-9][0-9;]{0,11}m)(?:[^\]]|\z)").expect("a regex"));
+    let found = SEQUENCE.find(bytes).map(|found| found.len());
+    let found = found.or_else(|| BARE.captures(bytes).map(|found| found[1].len()));
+    found.map_or((vec![bytes[0]], 1), |length| (vec![b' '], length))
 }
 
 fn unicode_unit(bytes: &[u8]) -> (Vec<u8>, usize) {

@@ -30,7 +30,7 @@ pub(crate) enum Layer {
     Html,
     /// The escapes between the quotes of a printed string.
     Quoted,
-    /// What colours text on a terminal (ECMA-48, 5.4); it reads as a blank.
+    /// What colours text on a terminal (ECMA-48, 5.4), with its `ESC` or without; it reads as a blank.
     Colour,
 }
 
@@ -65,7 +65,7 @@ impl View {
                 Layer::Percent => memchr::memchr(b'%', rest),
                 Layer::Form => memchr::memchr2(b'%', b'+', rest),
                 Layer::Html => memchr::memchr(b'&', rest),
-                Layer::Colour => memchr::memchr(0x1b, rest),
+                Layer::Colour => memchr::memchr2(0x1b, b'[', rest),
             };
             let run = plain.unwrap_or(rest.len());
             self.text.extend_from_slice(&rest[..run]);
@@ -188,23 +188,36 @@ fn percent(bytes: &[u8], text: &mut Vec<u8>) -> usize {
 /// Longest control sequence that is read: three colours of five numbers each and their punctuation.
 const COLOUR_BYTES_MAX: usize = 64;
 
+/// Longest colour that lost its `ESC` on the way: three numbers.
+const BARE_COLOUR_BYTES_MAX: usize = 12;
+
 /// True if text is coloured for a terminal.
 pub(crate) fn holds_colour(text: &[u8]) -> bool {
-    memchr::memchr_iter(0x1b, text).any(|at| colour_bytes(&text[at..]).is_some())
+    memchr::memchr2_iter(0x1b, b'[', text).any(|at| colour_bytes(&text[at..]).is_some())
 }
 
-/// How long the control sequence is that `bytes` begin with: `ESC [`, numbers, and the letter for a colour or a cleared line.
+/// How long the control sequence is that `bytes` begin with: `ESC [`, numbers, and the letter for a colour or a cleared line; or a
+/// colour of which a log has dropped the control character, `[33m`. With a bracket behind it that is a time of Prometheus, `[5m]`.
 fn colour_bytes(bytes: &[u8]) -> Option<usize> {
-    let numbers = bytes.strip_prefix(b"\x1b[")?;
+    let Some(numbers) = bytes.strip_prefix(b"\x1b[") else { return bare_colour_bytes(bytes) };
     let numbers =
         numbers.iter().take(COLOUR_BYTES_MAX).take_while(|byte| matches!(byte, b'0'..=b'?')).count();
     matches!(bytes.get(2 + numbers), Some(b'm' | b'K')).then_some(numbers + 3)
 }
 
+#[inline]
+fn bare_colour_bytes(bytes: &[u8]) -> Option<usize> {
+    let [b'[', numbers @ ..] = bytes else { return None };
+    let of_colour = |byte: &&u8| matches!(byte, b'0'..=b'9' | b';');
+    let count = numbers.iter().take(BARE_COLOUR_BYTES_MAX).take_while(of_colour).count();
+    let is_one = count > 0 && numbers[0] != b';' && numbers.get(count) == Some(&b'm');
+    (is_one && numbers.get(count + 1) != Some(&b']')).then_some(count + 2)
+}
+
 /// Reads a control sequence at the start of `bytes`, appends a blank, returns how many were used.
 fn colour(bytes: &[u8], text: &mut Vec<u8>) -> usize {
     let used = colour_bytes(bytes);
-    text.push(if used.is_some() { b' ' } else { 0x1b });
+    text.push(if used.is_some() { b' ' } else { bytes[0] });
     used.unwrap_or(1)
 }
 
