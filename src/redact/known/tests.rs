@@ -610,6 +610,45 @@ fn random_documents_come_out_as_if_nothing_had_come_before() {
     assert!(pair.warm.bytes_known() > 50_000, "{} bytes were known", pair.warm.bytes_known());
 }
 
+/// Threads of two policies that keep, forget and push out each other's sections, in a store that holds few of them.
+#[test]
+fn threads_that_share_what_is_known_say_the_same() {
+    let known = Arc::new(KnownSections::new(16 << 10));
+    let plan = || Plan::compile(Arc::clone(&SET), Policy::default()).expect("a plan");
+    let plans = [plan(), plan()].map(|plan| Arc::new(plan.with_known(Arc::clone(&known))));
+    let frame = |nth: usize| FRAME.replace("12", &nth.to_string()).replace("total", "by orinoco-42, total");
+    let event = |nth: usize| {
+        let (key, name) = (["extra", "prompt", "vars"][nth % 3], ["orinoco-42", "someone-else"][nth % 2]);
+        let (first, second) = (frame(nth % 24), frame(nth * 7 % 24));
+        format!(
+            r#"{{"n":{nth},"user":{{"username":"{name}"}},"{key}":{{"n":{nth},"all":[{nth},{first},{second}]}}}}"#
+        )
+    };
+    let scrub = |scrubber: &mut Scrubber, event: &str| {
+        let mut out = Vec::new();
+        let verdict = scrubber.event(ItemScope::Sentry, event.as_bytes(), &mut out);
+        (String::from_utf8(out).expect("text"), verdict)
+    };
+    let mut cold = Scrubber::new(Arc::new(plan()), ScanLimits::default());
+    let events: Vec<_> = (0..96).map(event).map(|event| (scrub(&mut cold, &event), event)).collect();
+    let bytes_known = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|nth| {
+                let (plan, events) = (Arc::clone(&plans[nth % 2]), &events);
+                scope.spawn(move || {
+                    let mut warm = Scrubber::new(plan, ScanLimits::default());
+                    for (want, event) in events.iter().cycle().skip(nth * 17).take(20 * events.len()) {
+                        assert_eq!(scrub(&mut warm, event), *want, "{event}");
+                    }
+                    warm.bytes_known()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("it holds")).sum::<u64>()
+    });
+    assert!(bytes_known > 10_000, "{bytes_known}");
+}
+
 /// Sections that begin alike, and a document that begins one at each of its bytes: what is compared has a bound.
 #[test]
 fn what_is_compared_has_a_bound() {
