@@ -11,9 +11,7 @@ const HEADER_BYTES_MAX: usize = 8 << 10;
 /// The value of the header that is called `name`, from `after` on, and what follows its quote.
 pub(super) fn quoted(text: &[u8], name: Range<usize>, after: usize) -> Option<(Range<usize>, usize)> {
     let quote = *text.get(name.start.checked_sub(1)?).filter(|byte| matches!(byte, b'"' | b'\''))?;
-    if memchr::memchr(b'-', &text[name]).is_none() {
-        return None;
-    }
+    memchr::memchr(b'-', &text[name])?;
     let near = &text[after..text.len().min(after + HEADER_BYTES_MAX)];
     let lead = near.iter().take_while(|byte| **byte == b' ').count();
     let close =
