@@ -6,6 +6,7 @@
 use super::action::Action;
 use super::plan::Rule;
 use crate::pattern::FieldKind;
+use crate::scan::layer::hides_text;
 use crate::scan::validate::parse_address;
 
 /// Longest value that an exemption lets by: ids, versions and names of builds are shorter.
@@ -55,12 +56,12 @@ pub(super) fn yields(rule: &Rule) -> bool {
 
 /// True for a short word under a key that the rule spares, `"role": "user"`, and for a value that it names.
 ///
-/// A key with dots is the path that it spells: of `gen_ai.prompt.0.role` the last part counts.
+/// A text in which each blank is written as something else is no word. A key with dots is the path that it spells: of `gen_ai.prompt.0.role` the last part counts.
 pub(super) fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
     if rule.words.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value)) {
         return true;
     }
-    if value.len() > ENUM_BYTES_MAX || !value.iter().all(u8::is_ascii_graphic) {
+    if value.len() > ENUM_BYTES_MAX || !value.iter().all(u8::is_ascii_graphic) || hides_text(value) {
         return false;
     }
     let spares = |key: &[u8]| {

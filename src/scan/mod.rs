@@ -34,6 +34,7 @@ pub mod readers {
     pub use super::layer::dump::{
         Event, Joint, PhpString, Reach, Reader, Value, may_hold, may_hold_row, php_strings,
     };
+    pub use super::layer::hides_text;
 }
 
 use crate::pattern::Class;

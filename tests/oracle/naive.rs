@@ -642,7 +642,7 @@ impl Scan<'_> {
                 let last = key.and_then(|key| key.rsplit(|byte| *byte == b'.').next()).map(paths::fold);
                 let word = value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic);
                 let named = |keep: &String| keep == "*" || Some(paths::fold(keep.as_bytes())) == last;
-                let kept = word && rule.keep.iter().any(named);
+                let kept = word && rule.keep.iter().any(named) && !tamis::scan::readers::hides_text(value);
                 if !rule.redacts() || stays || kept || (rule.prose && !beside::is_prose(value)) {
                     Decision::Look
                 } else if value.is_empty()

@@ -258,6 +258,20 @@ fn write_percent(plain: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// True for a word that is a text whose blanks are written as something else: percent-encoded, as entities, with `+` in a form, or all of it
+/// in base64.
+pub fn hides_text(word: &[u8]) -> bool {
+    let is_percent =
+        |at: usize| word.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let is_entity = |at: usize| memchr::memchr(b';', &word[at..]).is_some();
+    let joins =
+        |around: &[u8]| matches!(around, [a, b'+', b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic());
+    memchr::memchr_iter(b'%', word).any(is_percent)
+        || memchr::memchr_iter(b'&', word).any(is_entity)
+        || word.windows(3).filter(|around| joins(around)).count() > 1
+        || base64::suspect(word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +317,37 @@ mod tests {
             assert_eq!(view.encoded(decoded.clone()), encoded, "{decoded:?}");
         }
         assert!(view.is_escaped(&(0..2)) && !view.is_escaped(&(2..3)));
+    }
+
+    #[test]
+    fn words_that_hide_text_are_told_from_names() {
+        for word in [
+            "a%20teal%20fox",
+            "a&nbsp;teal&#32;fox",
+            "a+teal+fox",
+            "YSB0ZWFsIGZveA==",
+            "YSB0ZWFsIGZveA",
+            "H4sIAAAAAAAAA0vMS1UoSc1J",
+        ] {
+            assert!(hides_text(word.as_bytes()), "{word}");
+        }
+        for word in [
+            "user",
+            "end_turn",
+            "gpt-5.1-mini-2026-03-01",
+            "claude-sonnet-4",
+            "application/vnd.api+json",
+            "c++",
+            "100%",
+            "a&b",
+            "assistant",
+            "tool_calls/length",
+            "chatcmpl-9XyZAbCdEfGh",
+            "7bce8a4b-ef09-4ac1-8b61-4c7a6a2e61a6",
+            "text-embedding-3-large",
+        ] {
+            assert!(!hides_text(word.as_bytes()), "{word}");
+        }
     }
 
     /// Percent twice is one layer inside another.
