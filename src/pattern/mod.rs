@@ -59,6 +59,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/identity.toml", include_str!("../../patterns/identity.toml")),
     ("patterns/secrets.toml", include_str!("../../patterns/secrets.toml")),
     ("patterns/handed.toml", include_str!("../../patterns/handed.toml")),
+    ("patterns/commands.toml", include_str!("../../patterns/commands.toml")),
     ("patterns/otel.toml", include_str!("../../patterns/otel.toml")),
     ("patterns/media.toml", include_str!("../../patterns/media.toml")),
     ("patterns/objects.toml", include_str!("../../patterns/objects.toml")),

@@ -228,6 +228,24 @@ fn media_in_data_uris_is_taken_away() {
     ]);
 }
 
+/// A span of a database has its statement, and queries are grouped by it.
+#[test]
+fn what_stands_for_a_value_in_a_statement_stays() {
+    for statement in [
+        "SELECT id FROM users WHERE email = $1 AND phone = $2",
+        "SELECT id FROM users WHERE email = :email LIMIT 1",
+        "UPDATE users SET password = @p0, token = @p1 WHERE id = @p2",
+        "UPDATE users SET password = ?1 WHERE email = ?2",
+        "mutation { login(email: $e, password: $p) { id } }",
+    ] {
+        check(&[(statement, statement)]);
+    }
+    check(&[
+        ("SET password = $ecret1x WHERE 1", "SET password = [credential] WHERE 1"),
+        ("SET password = :Hunter2x WHERE 1", "SET password = [credential] WHERE 1"),
+    ]);
+}
+
 /// Found by fuzzing: in the second pass the word of a stand-in named what followed.
 #[test]
 fn a_stand_in_in_a_key_names_nothing() {

@@ -10,6 +10,13 @@ const FILE_ENDINGS: &[&[u8]] = &[
     b"exe",
 ];
 
+/// Endings of most domains in front of one of a file: `users/jane@example.com.json` is what an interface calls somebody's document.
+const DOMAIN_ENDINGS: &[&[u8]] = &[
+    b"com", b"net", b"org", b"edu", b"gov", b"io", b"co", b"ai", b"dev", b"app", b"me", b"info", b"eu",
+    b"de", b"uk", b"fr", b"nl", b"it", b"es", b"pl", b"ch", b"at", b"be", b"se", b"no", b"dk", b"fi", b"br",
+    b"in", b"jp", b"cn", b"au", b"ca", b"us", b"ru",
+];
+
 /// Characters of a local part that the pattern reads: twice the bytes that SMTP allows.
 ///
 /// SPEC: RFC 5321, section 4.5.3.1.1.
@@ -45,7 +52,17 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
         || partial
         || own_pseudonym
         || is_dsn_key(local, text, candidate.start)
-        || FILE_ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+        || is_one_of(FILE_ENDINGS, ending) && !is_domain(labels))
+}
+
+fn is_one_of(endings: &[&[u8]], ending: &[u8]) -> bool {
+    endings.iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// True for a domain of its own, as far as endings tell.
+fn is_domain(labels: &[u8]) -> bool {
+    let dot = labels.iter().rposition(|byte| *byte == b'.');
+    dot.is_some_and(|dot| dot > 0 && is_one_of(DOMAIN_ENDINGS, &labels[dot + 1..]))
 }
 
 /// A letter beyond ASCII, in UTF-8, is part of a name; a quotation mark or a full-width colon is not.
@@ -74,6 +91,9 @@ mod tests {
             ("jane@example.com", "jane@example.com", true),
             ("mailto:jane+x@mail.example.org.", "jane+x@mail.example.org", true),
             ("logo@2x.png", "logo@2x.png", false),
+            ("/users/jane@example.com.json", "jane@example.com.json", true),
+            ("icon@dark.min.js", "icon@dark.min.js", false),
+            ("logo@example.png", "logo@example.png", false),
             ("ssh://git@example.com/a.git", "git@example.com", false),
             ("to git@example.com", "git@example.com", true),
             ("jane@163.com", "jane@163.com", true),
