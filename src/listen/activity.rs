@@ -199,6 +199,10 @@ impl<B: Body + Unpin> Body for Answering<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drain::Drain;
+    use crate::listen::admission::Admission;
+    use crate::metrics::Metrics;
+    use std::task::Waker;
 
     const BOUNDS: Bounds = Bounds { idle: Duration::from_secs(30), answer: Duration::from_secs(70) };
 
@@ -217,6 +221,31 @@ mod tests {
         drop(exchange);
         assert!(matches!(due(&activity, 29), Due::Look(_)));
         assert_eq!(due(&activity, 30), Due::Leave);
+    }
+
+    /// What it has to say is in the kernel.
+    #[tokio::test]
+    async fn a_connection_that_waits_for_its_turn_does_not_leave() {
+        let admission = Admission::new(Duration::from_secs(10), &Drain::new(), &Metrics::default());
+        let mut context = Context::from_waker(Waker::noop());
+        let mut inside = Vec::new();
+        let mut waits = loop {
+            let mut seat = admission.seat();
+            match seat.poll_enter(&mut context) {
+                Poll::Ready(()) => inside.push(seat),
+                Poll::Pending => break seat,
+            }
+        };
+        assert!(waits.is_waiting());
+        drop(inside.pop());
+        assert!(waits.poll_enter(&mut context).is_ready());
+        let mut late = admission.seat();
+        assert!(late.poll_enter(&mut context).is_pending());
+        let activity = Activity::among(late);
+        assert!(matches!(due(&activity, 300), Due::Look(_)));
+        inside.clear();
+        assert!(activity.doing().seat.as_mut().is_some_and(|seat| seat.poll_enter(&mut context).is_ready()));
+        assert_eq!(due(&activity, 300), Due::Leave);
     }
 
     #[test]
