@@ -56,7 +56,8 @@ pub(super) fn yields(rule: &Rule) -> bool {
 
 /// True for a short word under a key that the rule spares, `"role": "user"`, and for a value that it names.
 ///
-/// A text in which each blank is written as something else is no word. A key with dots is the path that it spells: of `gen_ai.prompt.0.role` the last part counts.
+/// A text in which each blank is written as something else is no word. A key with dots is the path that it spells: of
+/// `gen_ai.prompt.0.role` the last part counts.
 pub(super) fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
     if rule.words.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value)) {
         return true;

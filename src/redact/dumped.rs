@@ -436,7 +436,7 @@ fn says_nothing(value: &[u8]) -> bool {
 
 /// What stands for a value in a statement that is sent with its values beside it: `$1`, `?1`, `:email` and `@p0` of SQL, `$e` of GraphQL.
 fn is_placeholder(value: &[u8]) -> bool {
-    let is_number = |digits: &[u8]| (1..=4).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    let is_number = |digits: &[u8]| (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     let is_name = |name: &[u8]| name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
     match value {
         [b'$', letter] => letter.is_ascii_alphanumeric(),

@@ -370,7 +370,9 @@ fn bare_range(
     static NOTHING: LazyLock<Regex> = LazyLock::new(|| {
         let words = r"(?i:none|null|nil|undefined|true|false|nan|\.\.\.|str|string|int|bool|boolean|bytes|required|missing|await)";
         let holders = r"%[srdviqT][^A-Za-z0-9]*|%\+v.*|\$\{.*|%\(|\$|%|\*[*?]*|\?";
-        Regex::new(&format!(r"(?s-u)^(?:{words}[!?.`]*|{holders})$")).expect("a regex")
+        // Of statements whose values are sent beside them.
+        let of_statement = r"\$[A-Za-z0-9]|[$?][0-9]{1,3}|@[Pp][0-9]{1,3}|:(?:[a-z_]{1,32}|[0-9]{1,3})";
+        Regex::new(&format!(r"(?s-u)^(?:{words}[!?.`]*|{holders}|{of_statement})$")).expect("a regex")
     });
     static NAME: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?-u)^[A-Za-z_.$][A-Za-z0-9_.$]*$").expect("a regex"));

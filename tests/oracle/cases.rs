@@ -81,6 +81,8 @@ const DOCUMENTS: &[&str] = &[
     // A line break that stands bare in a string, and in base64 that is packed again.
     "[\"eyd1c2VyJzogJ0JlYXJlciBhYmNkZWYuMTIzNDU2\nJywgJ24nOiAxfQ==\", \"\\u0061\"]",
     r#"{"a":"cfg: {\\\"db_password\\\": \\\"x1y2z3\\\", \\\"n\\\": 1}","b":"| db_password | x1y2z3 |\\n**db_password**: `x1y2z3`"}"#,
+    // What stands for a value in a statement, and what does not.
+    r#"{"a":"WHERE email = $1 AND db_password=:name AND email = :Name1","b":"login(email: $e, db_password: $pw1) email=@p0 email = ?12 db_password=?1234"}"#,
     // Rows of SQL.
     r#"{"a":"INSERT INTO t (id, db_password) VALUES (1, 'x1y''2z3'), (2, 1234)","b":"insert into t(db_password) values('{\"email\":\"jane@example.com\"}')"}"#,
     "insert into t (a, db_password, email) values (now(), 'x1'); INSERT INTO t (db_password, email) VALUES (NULL, 'jane')",
