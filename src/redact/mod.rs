@@ -24,6 +24,7 @@ mod pairs_tests;
 mod plan;
 mod pool;
 mod remarks;
+mod replacements;
 mod ruled;
 mod scrubber;
 #[cfg(test)]
@@ -46,6 +47,6 @@ pub use known::KnownSections;
 #[doc(hidden)] // for the tests' own writing of the engine
 pub use learnt::common::{COMMON as COMMON_WORDS, COMMON_NAMES};
 pub use plan::Plan;
-pub(crate) use scrubber::{Alike, Around, Replacement, Replacements};
+pub(crate) use replacements::{Alike, Around, Replacement, Replacements};
 pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};
 pub use trace::{Event, Fate, Stage};

@@ -7,7 +7,7 @@ use super::action::Action;
 use super::decision::{Decision, address_decision, is_identity, is_kept, redacts, yields};
 use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
-use super::scrubber::Alike;
+use super::replacements::Alike;
 use crate::pattern::{Class, FieldKind};
 use crate::scan::context::{Keys, as_read};
 use crate::scan::fields::is_prose;
