@@ -1,6 +1,9 @@
 //! OTLP, all embedded rules, policy `strict`, one thread: a batch of spans in protobuf and JSON, beside the engine on the same
 //! JSON as plain JSON (`json_engine`), and beside what a proxy pays that decodes and encodes and scans nothing (`prost`).
 //!
+//! `protobuf` and `json` keep nothing of what came before. `protobuf_known` is a proxy as it runs: batches in turn, each of other spans,
+//! whose paths and ids are their own and whose other attributes came before.
+//!
 //! Names are `otlp/input/case/candidate`; the rate is bytes of the body that the candidate reads.
 
 #[path = "support/payload.rs"]
@@ -17,10 +20,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 use tamis::pattern::{PatternSet, embedded};
 use tamis::pipeline::{BodyFormat, BodyLimits, Coding, Encoding, Pipeline, Signal};
-use tamis::redact::{Plan, Policy};
+use tamis::redact::{KnownSections, Plan, Policy};
 
 /// Spans of a batch, as most SDKs send them.
 const SPANS: usize = 512;
+/// As a configuration that says nothing has it.
+const KNOWN_BYTES_MAX: usize = 4 << 20;
+/// Batches that come in turn.
+const BATCHES: usize = 8;
 
 fn main() {
     let mut criterion = payload::criterion();
@@ -30,10 +37,13 @@ fn main() {
 
 fn otlp(criterion: &mut Criterion) {
     let set = PatternSet::compile(&embedded().expect("the embedded packs parse"), &[]).expect("they compile");
-    let plan = Arc::new(Plan::compile(Arc::new(set), Policy::default()).expect("a plan"));
+    let set = Arc::new(set);
+    let compile = || Plan::compile(Arc::clone(&set), Policy::default()).expect("a plan");
+    let (plan, known) = (Arc::new(compile()), Arc::new(KnownSections::new(KNOWN_BYTES_MAX)));
+    let remembering = Arc::new(compile().with_known(known));
     // Of a hundred spans, how many say something personal.
     for (case, personal) in [("none", 0), ("few", 5), ("dense", 100)] {
-        let request = batch(personal);
+        let request = batch(0, personal);
         let (protobuf, json) = (request.encode_to_vec(), serde_json::to_vec(&request).expect("it is JSON"));
         for (format, body) in [(Encoding::Protobuf, &protobuf), (Encoding::Json, &json)]
             .map(|(e, b)| (BodyFormat::Otlp(Signal::Traces, e), b))
@@ -53,6 +63,21 @@ fn otlp(criterion: &mut Criterion) {
                 bencher.iter(|| black_box(scrub(&plan, format, black_box(body))));
             });
         }
+        let batches: Vec<_> = (0..BATCHES).map(|nth| batch(nth * SPANS, personal).encode_to_vec()).collect();
+        let bytes: usize = batches.iter().map(Vec::len).sum();
+        group.throughput(Throughput::Bytes(bytes as u64));
+        group.bench_with_input(
+            BenchmarkId::from_parameter("protobuf_known"),
+            &batches,
+            |bencher, batches| {
+                let format = BodyFormat::Otlp(Signal::Traces, Encoding::Protobuf);
+                bencher.iter(|| {
+                    for body in batches {
+                        black_box(scrub(&remembering, format, black_box(body)));
+                    }
+                });
+            },
+        );
         group.throughput(Throughput::Bytes(protobuf.len() as u64));
         group.bench_with_input(BenchmarkId::from_parameter("prost"), &protobuf, |bencher, body| {
             bencher.iter(|| {
@@ -81,8 +106,8 @@ fn text(key: &str, value: impl Into<String>) -> KeyValue {
 }
 
 /// Spans of an invented web shop, as the instrumentation of an HTTP server writes them.
-fn batch(personal: usize) -> ExportTraceServiceRequest {
-    let spans = (0..SPANS).map(|nth| one(nth, nth * 37 % 100 < personal)).collect();
+fn batch(first: usize, personal: usize) -> ExportTraceServiceRequest {
+    let spans = (first..first + SPANS).map(|nth| one(nth, nth * 37 % 100 < personal)).collect();
     let resource = [
         ("service.name", "shop"),
         ("service.version", "2026.11.3"),

@@ -7,9 +7,12 @@ use super::{Coding, Refusal};
 use crate::decode::DecodeLimits;
 use crate::encode::Encoder;
 use crate::encode::otlp::rewrite;
-use crate::frame::otlp::{Document, Encoding, ReadLimits, Signal, grpc, read};
+use crate::frame::otlp::{
+    Attribute, Document, Encoding, Item, ReadLimits, Signal, Tree, grpc, is_plain, members, read, read_rest,
+};
 use crate::outcome::Reason;
 use crate::redact::{Alike, Around, ItemScope, Mode, OnError, Replacements, Scrubber};
+use std::ops::Range;
 
 /// The tree of a body may be as many times as long as the longest body.
 const TREE_FACTOR: usize = 2;
@@ -112,12 +115,15 @@ fn request(signal: Signal, encoding: Encoding, body: &[u8], stage: &mut Stage<'_
     };
     // What tells the series of a metric apart must go on telling them apart.
     let alike = if signal == Signal::Metrics { Alike::Told } else { Alike::Constant };
-    let scrubbed = read(signal, encoding, body, limits).and_then(|mut document| {
-        let found = scrub(&mut document, alike, stage.scrubber);
-        stage.scrubber.forget();
-        Ok((found.ok_or(Reason::NotJson)?, document))
-    });
-    let ((around, of_items), document) = match (scrubbed, conduct) {
+    let rest = match encoding {
+        Encoding::Protobuf => scrub_rest(signal, body, limits, alike, stage.scrubber),
+        Encoding::Json => None,
+    };
+    let scrubbed = match rest {
+        Some(scrubbed) => Ok(scrubbed),
+        None => scrub_whole(signal, encoding, body, limits, alike, stage.scrubber),
+    };
+    let (Scrubbed { around, of_items, .. }, document) = match (scrubbed, conduct) {
         (Ok(scrubbed), _) => scrubbed,
         (Err(_), OnError::Replace) => {
             // An empty request is a valid one.
@@ -145,34 +151,118 @@ fn request(signal: Signal, encoding: Encoding, body: &[u8], stage: &mut Stage<'_
     Ok(())
 }
 
-/// What is to be replaced around the items and in them. What is learnt around them holds for all. `None` where what lies around them is
-/// no JSON; an item that is none is broken by itself.
-fn scrub(
-    document: &mut Document,
+/// What a scan says of a body.
+#[derive(Default)]
+struct Scrubbed {
+    /// What is to be replaced around the items.
+    around: Replacements,
+    /// And in them.
+    of_items: Replacements,
+    /// Attributes in which nothing was found: the place of each, and its message.
+    clean: Vec<(u16, Range<usize>)>,
+    /// What was left out may hold something all the same.
+    is_in_doubt: bool,
+}
+
+/// A body in protobuf without its known attributes. `None`, and nothing counted, if all of it must be read.
+fn scrub_rest(
+    signal: Signal,
+    body: &[u8],
+    limits: ReadLimits,
     alike: Alike,
     scrubber: &mut Scrubber,
-) -> Option<(Replacements, Replacements)> {
-    let around = scrubber.replacements(ItemScope::Any, &document.around().text, alike, Around::default())?;
+) -> Option<(Scrubbed, Document)> {
+    let known = scrubber.known_attributes(alike)?;
+    let mut asked = known.ask()?;
+    // What cannot be read is told by who reads all of it.
+    let mut document = read_rest(signal, body, limits, &mut asked).ok()?;
+    let places = asked.into_places();
+    let before = scrubber.before();
+    let found = scrub(&mut document, body, alike, scrubber);
+    let Some(scrubbed) = found.filter(|found| !found.is_in_doubt) else {
+        scrubber.back_to(before);
+        return None;
+    };
+    scrubber.forget();
+    let trees = [document.around(), document.of_items()];
+    scrubber.knew(trees.iter().flat_map(|tree| &tree.left_out).map(Range::len).sum());
+    if !scrubbed.around.drop_all && !scrubbed.of_items.drop_all {
+        known.keep(&places, scrubbed.clean.iter().map(|(place, message)| (*place, &body[message.clone()])));
+    }
+    Some((scrubbed, document))
+}
+
+/// A body of which all is read.
+fn scrub_whole(
+    signal: Signal,
+    encoding: Encoding,
+    body: &[u8],
+    limits: ReadLimits,
+    alike: Alike,
+    scrubber: &mut Scrubber,
+) -> Result<(Scrubbed, Document), Reason> {
+    let mut document = read(signal, encoding, body, limits)?;
+    let found = scrub(&mut document, body, alike, scrubber);
+    scrubber.forget();
+    Ok((found.ok_or(Reason::NotJson)?, document))
+}
+
+/// What is to be replaced in a body. What is learnt around the items holds for all. `None` where what lies around them is no JSON; an item
+/// that is none is broken by itself.
+fn scrub(document: &mut Document, body: &[u8], alike: Alike, scrubber: &mut Scrubber) -> Option<Scrubbed> {
+    let mut scrubbed = Scrubbed::default();
+    let (tree, items) = (document.around(), document.of_items());
+    scrubbed.around = scrubber.replacements(ItemScope::Any, &tree.text, alike, Around::default())?;
+    scrubbed.is_in_doubt = scrubbed.around.exhausted && !tree.left_out.is_empty();
+    scrubbed.look_back(body, tree, &tree.whole(), scrubber);
     let taught = scrubber.taught();
-    let mut of_items = Replacements::default();
     let mut broken = Vec::new();
     for (nth, item) in document.items.iter().enumerate() {
-        let text = &document.of_items().text[item.clone()];
+        if item.leaves.is_empty() && !item.left_out.is_empty() {
+            scrubber.passes(taught);
+            scrubbed.look_back(body, items, item, scrubber);
+            continue;
+        }
+        let text = &items.text[item.text.clone()];
         let Some(found) = scrubber.replacements(ItemScope::Any, text, alike, taught) else {
             broken.push(nth);
             continue;
         };
-        of_items.drop_all |= found.drop_all;
-        of_items.list.extend(found.list.into_iter().map(|mut replacement| {
-            replacement.range = replacement.range.start + item.start..replacement.range.end + item.start;
+        scrubbed.of_items.drop_all |= found.drop_all;
+        scrubbed.is_in_doubt |= found.exhausted && !item.left_out.is_empty();
+        scrubbed.of_items.list.extend(found.list.into_iter().map(|mut replacement| {
+            let Range { start, end } = replacement.range;
+            replacement.range = start + item.text.start..end + item.text.start;
             replacement
         }));
+        scrubbed.look_back(body, items, item, scrubber);
     }
     // From the last on, so that those before keep their numbers.
     broken.into_iter().rev().for_each(|nth| document.break_item(nth));
-    Some((around, of_items))
+    Some(scrubbed)
 }
 
+impl Scrubbed {
+    /// After a document was scanned, `read` of its tree: notes which of its attributes are clean, and whether what was left out of it would be.
+    fn look_back(&mut self, body: &[u8], tree: &Tree, read: &Item, scrubber: &mut Scrubber) {
+        let left_out = &tree.left_out[read.left_out.clone()];
+        if !left_out.is_empty() && scrubber.has_taught() {
+            // A value of theirs may be one that is replaced wherever it stands.
+            let said = members(body, left_out);
+            self.is_in_doubt |= said.is_none_or(|said| scrubber.is_taught_of(&said));
+        }
+        let (text, from) = (&tree.text[read.text.clone()], read.text.start);
+        for Attribute { place, source, flat } in &tree.attributes[read.attributes.clone()] {
+            let member = flat.start - from..flat.end - from;
+            if scrubber.leaves_whole(text, &member) && is_plain(&body[source.clone()]) {
+                self.clean.push((*place, source.clone()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod known_tests;
 #[cfg(test)]
 mod profiles_tests;
 #[cfg(test)]

@@ -97,6 +97,7 @@ impl<'a> Engine<'a> {
         bytes: usize,
     ) -> Self {
         pool.edits.clear();
+        pool.touched.clear();
         let work = Work::for_item(bytes, pool.credit);
         Self {
             fields: plan.fields(scope),

@@ -19,6 +19,8 @@
 //! cost. So the sections are looked for before the sweep, by the first bytes behind each bracket, and the scan never sees them. A document
 //! of which nothing is known pays for these looks, and for a checksum of each of its sections: `benches/README.md` says how much.
 
+mod attributes;
+
 use super::edit::Edits;
 use super::plan::Plan;
 use super::remarks;
@@ -26,6 +28,8 @@ use super::scrubber::ScanLimits;
 use crate::pattern::Scope;
 use crate::scan::context::as_read;
 use crate::scan::json::{self, SECTION_BYTES, Section, Standing, Trail};
+use attributes::Attributes;
+pub(super) use attributes::{Asked, List, Places, stands_alone};
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -41,6 +45,8 @@ const ALIKE_MAX: usize = 8;
 const HEAD_BYTES: [usize; 2] = [96, *SECTION_BYTES.start()];
 /// What a section takes beside its bytes and its keys.
 const SECTION_COST: usize = 256;
+/// Of all bytes one in so many is for attributes of OTLP.
+const ATTRIBUTES_SHARE: usize = 8;
 /// Of its bytes the store takes one in so many for checksums of what came once.
 const SEEN_SHARE: usize = 16;
 /// Bytes of sections that are compared for each byte of a document, whatever it is made of: past them the rest of it is scanned.
@@ -57,9 +63,10 @@ const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 /// Of a document at least one byte in so many must be known, or it is scanned whole.
 const WORTH_SHARE: usize = 16;
 
-/// Sections that are known to all plans of a process.
+/// Sections, and attributes of OTLP, that are known to all plans of a process.
 pub struct KnownSections {
     store: Mutex<Store>,
+    attributes: Attributes,
 }
 
 /// Shows nothing of what is kept.
@@ -212,12 +219,21 @@ impl KnownSections {
     /// Keeps up to `bytes_max` bytes.
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
-        Self { store: Mutex::new(Store::new(bytes_max)) }
+        let of_attributes = bytes_max / ATTRIBUTES_SHARE;
+        Self {
+            store: Mutex::new(Store::new(bytes_max - of_attributes)),
+            attributes: Attributes::new(of_attributes),
+        }
+    }
+
+    pub(super) fn attributes(&self) -> &Attributes {
+        &self.attributes
     }
 
     /// Forgets all of them, as if none had come.
     pub fn clear(&self) {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.attributes.clear();
     }
 
     /// Leaves the known sections out of a document. False, and the document is to be scanned whole, if they are too few, or somebody else

@@ -241,6 +241,12 @@ impl Learnt {
         (!gave_up).then_some(places)
     }
 
+    /// True if one of the values may stand in a text, or that is too long to tell.
+    pub(super) fn may_stand_in(&mut self, text: &[u8]) -> bool {
+        self.seek();
+        self.any_near(text, &mut Work::for_item(text.len(), 0), |_, _| true)
+    }
+
     /// True if `counts` is for something that some value may read as, or the work is used up.
     fn any_near(&self, text: &[u8], work: &mut Work, counts: impl Fn(&Near, &Value) -> bool) -> bool {
         self.anchors.any_at(text, |at, nth| {

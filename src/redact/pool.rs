@@ -39,6 +39,8 @@ pub(super) struct Pool {
     pub(super) abridged: Abridged,
     /// What became of it.
     pub(super) spliced: Vec<u8>,
+    /// Where the values and keys of the item at hand end in which anything was found, taught or let by; in order, once for each walk.
+    pub(super) touched: Vec<usize>,
     /// Texts of heads that need no second look.
     pub(super) clean: Clean,
 }
@@ -58,6 +60,7 @@ impl Pool {
             learnt: Learnt::default(),
             abridged: Abridged::default(),
             spliced: Vec::new(),
+            touched: Vec::new(),
             clean: Clean::default(),
         })
     }

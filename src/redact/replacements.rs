@@ -1,13 +1,19 @@
 //! Scrubs JSON documents that stand for a body of another form, or for an item of it.
 //!
 //! In: a document that the reader of the body made. Out: what is to be replaced in it, for its maker to bring back into the body
-//! (`encode::otlp`). Values that one document teaches may hold for those that follow.
+//! (`encode::otlp`). Values that one document teaches may hold for those that follow; attributes of a body that are known need not be in
+//! any of them ([`super::known`]).
 
 use super::action::{Action, Mode};
 use super::edit::Edit;
 use super::engine::Engine;
+use super::known::{Asked, KnownSections, List, Places, Terms, stands_alone};
+use super::plan::Plan;
 use super::scrubber::{ItemFormat, ItemScope, Scrubber, count};
+use crate::pattern::Scope;
+use crate::pipeline::Count;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Whether values of one kind stay told apart where the policy says `token`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,6 +52,33 @@ pub(crate) struct Replacements {
     pub(crate) list: Vec<Replacement>,
     /// The policy says to leave out an item, and nobody can tell which.
     pub(crate) drop_all: bool,
+    /// The budget ended, and something went unseen.
+    pub(crate) exhausted: bool,
+}
+
+/// What is known of the attributes of a body ([`super::known`]).
+pub(crate) struct Known {
+    plan: Arc<Plan>,
+    sections: Arc<KnownSections>,
+    list: List,
+}
+
+impl Known {
+    /// For the reader of the body. `None` while somebody keeps what another body taught.
+    pub(crate) fn ask(&self) -> Option<Asked<'_>> {
+        self.sections.attributes().ask(self.list, self.plan.fields(Scope::Any))
+    }
+
+    /// Keeps attributes that came before; each is one of which [`Scrubber::leaves_whole`] was true, at one of the `places`.
+    pub(crate) fn keep<'b>(&self, places: &Places, attributes: impl Iterator<Item = (u16, &'b [u8])>) {
+        self.sections.attributes().keep(self.list, places, attributes);
+    }
+}
+
+/// What a body has changed in its scrubber, to come back to.
+pub(crate) struct Before {
+    counts: Vec<Count>,
+    credit: usize,
 }
 
 impl Scrubber {
@@ -69,12 +102,15 @@ impl Scrubber {
         engine.trace_item();
         let mark = engine.trace_mark();
         let broken = engine.item(ItemFormat::Json, bytes);
+        let mut exhausted = engine.work.is_exhausted();
         // What drops one item of the body says nothing about the others.
         let drops = std::mem::take(&mut engine.drop_item);
         if !broken && engine.begins_again(bytes, true) {
             engine.trace_undo(mark);
             engine.item(ItemFormat::Json, bytes);
         }
+        exhausted |= engine.work.is_exhausted();
+        engine.pool.touched.sort_unstable();
         engine.drop_item |= drops;
         let found = engine.found();
         if broken {
@@ -102,7 +138,65 @@ impl Scrubber {
         let list: Vec<_> = edits.list.iter().map(replacement).collect();
         // LEAK: what said so may have gone into something that does not.
         let drop_all = found.drop_item && !list.iter().any(|replacement| replacement.drop_item);
-        Some(Replacements { list, drop_all })
+        Some(Replacements { list, drop_all, exhausted })
+    }
+
+    /// The same of a document that says nothing: what `around` values there are holds for what was left out of it.
+    pub(crate) fn passes(&mut self, around: Around) {
+        self.pool.learnt.next_item(around.0);
+    }
+
+    /// What is known of the attributes of a body, if something may be left out of it: nothing is for somebody who asks why.
+    pub(crate) fn known_attributes(&self, alike: Alike) -> Option<Known> {
+        let may_be_short = self.plan.mode() == Mode::Enforce && self.trace.is_none();
+        let sections = self.plan.known.as_ref().filter(|_| may_be_short).map(Arc::clone)?;
+        let list = List::new(Terms::new(&self.plan, Scope::Any, self.limits), alike);
+        Some(Known { plan: Arc::clone(&self.plan), sections, list })
+    }
+
+    /// True if the last document has nothing in its member `member`, key and all, that was found, taught or let by, and nothing stands in
+    /// it that depends on what stands beside it.
+    pub(crate) fn leaves_whole(&mut self, text: &[u8], member: &Range<usize>) -> bool {
+        let pool = &mut *self.pool;
+        let first = pool.touched.partition_point(|end| *end < member.start);
+        let is_touched = pool.touched.get(first).is_some_and(|end| *end <= member.end);
+        let next = pool.edits.list.partition_point(|edit| edit.range.end < member.start);
+        let is_edited = pool.edits.list.get(next).is_some_and(|edit| edit.range.start <= member.end);
+        let member = &text[member.clone()];
+        let key = member.strip_prefix(b"\"").and_then(|rest| Some(&rest[..memchr::memchr(b'"', rest)?]));
+        !is_touched
+            && !is_edited
+            && key.is_some_and(|key| {
+                // An escape is more than the eye sees, and rare.
+                !key.contains(&b'\\') && stands_alone(key, self.plan.fields(Scope::Any), &mut pool.scratch)
+            })
+    }
+
+    /// True if a value that the last document taught, or that holds for it, may stand in `text`.
+    pub(crate) fn is_taught_of(&mut self, text: &[u8]) -> bool {
+        self.pool.learnt.may_stand_in(text)
+    }
+
+    /// True if there is any such value.
+    pub(crate) fn has_taught(&self) -> bool {
+        self.pool.learnt.len() > 0
+    }
+
+    /// Counts bytes of a body that were not scanned again.
+    pub(crate) fn knew(&mut self, bytes: usize) {
+        self.bytes_known += bytes as u64;
+    }
+
+    /// What a body may change.
+    pub(crate) fn before(&self) -> Before {
+        Before { counts: self.counts().to_vec(), credit: self.pool.credit }
+    }
+
+    /// As if nothing had come since.
+    pub(crate) fn back_to(&mut self, before: Before) {
+        self.recount(before.counts);
+        self.pool.credit = before.credit;
+        self.forget();
     }
 
     /// The values that were taught until now, for the documents that follow.

@@ -79,8 +79,15 @@ impl<'v, 'a> Strings<'v, 'a> {
     #[inline]
     fn note_found(&mut self, before: [usize; 4], end: usize) {
         if self.engine.found_so_far() != before {
-            self.found_to = end;
+            self.found_at(end);
             self.engine.pool.learnt.stand_at(before[2], end);
+        }
+    }
+
+    fn found_at(&mut self, end: usize) {
+        self.found_to = end;
+        if self.depth == 0 {
+            self.engine.pool.touched.push(end);
         }
     }
 
@@ -203,13 +210,13 @@ impl Visitor for Strings<'_, '_> {
 
     fn numbered(&mut self, bytes: &[u8], range: Range<usize>) {
         let around = Around { first: self.first, depth: self.depth, outer: self.outer };
-        self.found_to = range.end;
+        self.found_at(range.end);
         self.engine.byte_dump_goes(bytes, range, around);
     }
 
     fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16) {
         let around = Around { first: self.first, depth: self.depth, outer: self.outer };
-        self.found_to = range.end;
+        self.found_at(range.end);
         self.engine.numbers_go(bytes, range, under, around);
     }
 
@@ -227,7 +234,7 @@ impl Visitor for Strings<'_, '_> {
 
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {
         self.engine.trace_at(|| *self.outer);
-        self.found_to = range.end;
+        self.found_at(range.end);
         self.engine.unscanned_container(range, open, DetectorIndex::UNSCANNED_DEPTH);
     }
 }

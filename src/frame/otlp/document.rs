@@ -18,8 +18,7 @@ pub(crate) struct Document {
     tree: Tree,
     /// The other of the two.
     aside: Tree,
-    /// Where each item begins and ends in the text of the items.
-    pub(crate) items: Vec<Range<usize>>,
+    pub(crate) items: Vec<Item>,
     /// Messages or objects, each after the one around it; the first is the body.
     pub(crate) nodes: Vec<Node>,
     /// Nodes with a role that could not be read; nothing of them is in the tree.
@@ -45,14 +44,49 @@ pub(crate) struct Tree {
     pub(crate) text: Vec<u8>,
     /// In the order of `text`.
     pub(crate) leaves: Vec<Leaf>,
+    /// Attributes that may be known from here on, in the order of `text`.
+    pub(crate) attributes: Vec<Attribute>,
+    /// Where in the body the attributes stand that were not read, since they are known. [`LEFT_OUT`] stands for each run of them.
+    pub(crate) left_out: Vec<Range<usize>>,
+}
+
+/// A member that says nothing, and takes nothing of what stands beside it.
+const LEFT_OUT: &[u8] = b"\"\":0";
+
+/// An item in the tree of the items: its parts of [`Tree::text`], [`Tree::leaves`], [`Tree::attributes`] and [`Tree::left_out`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) text: Range<usize>,
+    pub(crate) leaves: Range<usize>,
+    pub(crate) attributes: Range<usize>,
+    pub(crate) left_out: Range<usize>,
+}
+
+/// An attribute that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attribute {
+    /// As [`KnownAttributes::place`] told it.
+    pub(crate) place: u16,
+    /// Its message in the body.
+    pub(crate) source: Range<usize>,
+    /// Its member in the tree: key, colon and value.
+    pub(crate) flat: Range<usize>,
+}
+
+/// Attributes that need not be read again, as nothing was found in them where they stand.
+pub(crate) trait KnownAttributes {
+    /// The place of the attributes in `list` of the message that `trail` leads to; `None` if nothing can be known there.
+    fn place(&mut self, trail: &[Step], list: &'static str) -> Option<u16>;
+    /// True if the message of an attribute is known at a place.
+    fn holds(&self, place: u16, attribute: &[u8]) -> bool;
 }
 
 /// One step of the way from the body to a message.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
-    pub(super) name: &'static str,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
     /// It leads to an element of a list.
-    pub(super) many: bool,
+    pub(crate) many: bool,
 }
 
 /// A text or number of the tree.
@@ -132,14 +166,54 @@ pub(crate) enum Fill {
 /// How far a document has been written, to come back to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
-    text: usize,
-    leaves: usize,
-    aside_text: usize,
-    aside_leaves: usize,
+    tree: TreeMark,
+    aside: TreeMark,
     items: usize,
     nodes: usize,
     broken: usize,
     opaque: usize,
+}
+
+/// How far a tree has been written.
+#[derive(Debug, Clone, Copy, Default)]
+struct TreeMark {
+    text: usize,
+    leaves: usize,
+    attributes: usize,
+    left_out: usize,
+}
+
+impl Tree {
+    fn mark(&self) -> TreeMark {
+        TreeMark {
+            text: self.text.len(),
+            leaves: self.leaves.len(),
+            attributes: self.attributes.len(),
+            left_out: self.left_out.len(),
+        }
+    }
+
+    fn back_to(&mut self, mark: TreeMark) {
+        self.text.truncate(mark.text);
+        self.leaves.truncate(mark.leaves);
+        self.attributes.truncate(mark.attributes);
+        self.left_out.truncate(mark.left_out);
+    }
+
+    /// All of it.
+    pub(crate) fn whole(&self) -> Item {
+        self.since(TreeMark::default())
+    }
+
+    /// All of it that was written since.
+    fn since(&self, mark: TreeMark) -> Item {
+        Item {
+            text: mark.text..self.text.len(),
+            leaves: mark.leaves..self.leaves.len(),
+            attributes: mark.attributes..self.attributes.len(),
+            left_out: mark.left_out..self.left_out.len(),
+        }
+    }
 }
 
 /// What stands beside a value in its container: what nobody knows is put there too.
@@ -154,7 +228,7 @@ impl Document {
         let body = Node { parent: 0, role: Role::Part, start: 0, content: 0..source.len(), prefix: 0 };
         Self {
             tree: Tree::default(),
-            aside: Tree { text: Vec::with_capacity(source.len() + source.len() / 4), leaves: Vec::new() },
+            aside: Tree { text: Vec::with_capacity(source.len() + source.len() / 4), ..Tree::default() },
             items: Vec::new(),
             encoding,
             nodes: vec![body],
@@ -167,10 +241,8 @@ impl Document {
 
     pub(super) fn mark(&self) -> Mark {
         Mark {
-            text: self.tree.text.len(),
-            leaves: self.tree.leaves.len(),
-            aside_text: self.aside.text.len(),
-            aside_leaves: self.aside.leaves.len(),
+            tree: self.tree.mark(),
+            aside: self.aside.mark(),
             items: self.items.len(),
             nodes: self.nodes.len(),
             broken: self.broken.len(),
@@ -179,10 +251,8 @@ impl Document {
     }
 
     pub(super) fn back_to(&mut self, mark: Mark) {
-        self.tree.text.truncate(mark.text);
-        self.tree.leaves.truncate(mark.leaves);
-        self.aside.text.truncate(mark.aside_text);
-        self.aside.leaves.truncate(mark.aside_leaves);
+        self.tree.back_to(mark.tree);
+        self.aside.back_to(mark.aside);
         self.items.truncate(mark.items);
         self.nodes.truncate(mark.nodes);
         self.broken.truncate(mark.broken);
@@ -192,6 +262,11 @@ impl Document {
     /// What lies around the items. Once all is written.
     pub(crate) fn around(&self) -> &Tree {
         &self.tree
+    }
+
+    /// The text of what lies around the items.
+    pub(super) fn into_around(self) -> Vec<u8> {
+        self.tree.text
     }
 
     /// The items, one document behind the other. Once all is written.
@@ -226,7 +301,7 @@ impl Document {
         for step in trail.iter().rev() {
             self.raw(if step.many { "]}" } else { "}" });
         }
-        self.items.push(mark.text..self.tree.text.len());
+        self.items.push(self.tree.since(mark.tree));
         std::mem::swap(&mut self.tree, &mut self.aside);
     }
 
@@ -258,6 +333,31 @@ impl Document {
         if !matches!(self.tree.text.last(), None | Some(b'{' | b'[' | b':')) {
             self.tree.text.push(b',');
         }
+    }
+
+    /// Writes what stands for an attribute that is not read.
+    pub(super) fn leave_out(&mut self, attribute: Range<usize>) {
+        if !self.tree.text.ends_with(LEFT_OUT) {
+            self.separate();
+            self.tree.text.extend_from_slice(LEFT_OUT);
+        }
+        self.tree.left_out.push(attribute);
+    }
+
+    /// Notes an attribute that was read, and written since the tree had `from` bytes.
+    pub(super) fn note_attribute(&mut self, place: u16, source: Range<usize>, from: usize) {
+        let from = from + usize::from(self.tree.text.get(from) == Some(&b','));
+        self.tree.attributes.push(Attribute { place, source, flat: from..self.tree.text.len() });
+    }
+
+    /// Bytes of the tree that is being written.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.tree.text.len()
+    }
+
+    /// True if the object that is being written counts its members from 0 so far: with others it may be the bytes of a file.
+    pub(super) fn counts(&self, opened: usize) -> bool {
+        self.tree.text[opened..].starts_with(b"{\"0\":")
     }
 
     /// Begins another member or element of no name.

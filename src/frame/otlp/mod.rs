@@ -24,9 +24,11 @@ pub(crate) mod build;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use document::{Document, Fill, Form, Leaf, Tree};
+pub(crate) use document::{Attribute, Document, Fill, Form, Item, KnownAttributes, Leaf, Step, Tree};
+pub(crate) use proto::is_plain;
 
 use crate::outcome::Reason;
+use std::ops::Range;
 
 /// What an OTLP request exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,12 @@ pub(crate) struct ReadLimits {
 /// Deepest nesting that is ever read: readers call themselves for each level.
 const DEPTH_MAX: usize = 128;
 
+impl ReadLimits {
+    fn held(self) -> Self {
+        Self { depth_max: self.depth_max.min(DEPTH_MAX), ..self }
+    }
+}
+
 /// Why a message cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unread {
@@ -85,6 +93,15 @@ pub(crate) enum Unread {
     Malformed,
     /// The tree would pass its bound. Ends the reading of the whole body.
     TooLarge,
+}
+
+impl Unread {
+    fn reason(self, malformed: Reason) -> Reason {
+        match self {
+            Self::Malformed => malformed,
+            Self::TooLarge => Reason::ItemTooLarge,
+        }
+    }
 }
 
 /// Reads a body.
@@ -98,13 +115,29 @@ pub(crate) fn read(
     source: &[u8],
     limits: ReadLimits,
 ) -> Result<Document, Reason> {
-    let limits = ReadLimits { depth_max: limits.depth_max.min(DEPTH_MAX), ..limits };
-    let (read, malformed) = match encoding {
-        Encoding::Protobuf => (proto::read(table::request(signal), source, limits), Reason::NotProtobuf),
-        Encoding::Json => (json::read(table::request(signal), source, limits), Reason::NotJson),
-    };
-    read.map_err(|unread| match unread {
-        Unread::Malformed => malformed,
-        Unread::TooLarge => Reason::ItemTooLarge,
-    })
+    match encoding {
+        Encoding::Protobuf => proto::read(table::request(signal), source, limits.held(), None)
+            .map_err(|unread| unread.reason(Reason::NotProtobuf)),
+        Encoding::Json => json::read(table::request(signal), source, limits.held())
+            .map_err(|unread| unread.reason(Reason::NotJson)),
+    }
+}
+
+/// Reads a body in protobuf, and leaves out the attributes that are known ([`Tree::left_out`]).
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_rest<'s>(
+    signal: Signal,
+    source: &'s [u8],
+    limits: ReadLimits,
+    known: &'s mut dyn KnownAttributes,
+) -> Result<Document, Reason> {
+    proto::read(table::request(signal), source, limits.held(), Some(known))
+        .map_err(|unread| unread.reason(Reason::NotProtobuf))
+}
+
+/// What attributes say that were left out of a body in protobuf, as JSON; `None` if they cannot be read.
+pub(crate) fn members(source: &[u8], left_out: &[Range<usize>]) -> Option<Vec<u8>> {
+    proto::members(source, left_out).ok()
 }

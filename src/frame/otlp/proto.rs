@@ -3,7 +3,7 @@
 //! LEAK: what two receivers could read differently is not guessed at but malformed: a known field of another wire type, a
 //! key or a value given twice, text that is no UTF-8.
 
-use super::document::{Beside, Document, Fill, Form, Node, Opaque, Step, is_text, whole};
+use super::document::{Beside, Document, Fill, Form, KnownAttributes, Node, Opaque, Step, is_text, whole};
 use super::table::{self, Field, Kind, Message, Role, Wire};
 use super::wire::{Record, Value, record, varint};
 use super::{Encoding, ReadLimits, Unread};
@@ -14,14 +14,13 @@ use std::ops::Range;
 const UNKNOWN_NUMBER_MIN: u64 = 1_000_000;
 
 /// Reads a request.
-pub(super) fn read(request: &'static Message, source: &[u8], limits: ReadLimits) -> Result<Document, Unread> {
-    let mut reader = Reader {
-        trail: Vec::new(),
-        source,
-        doc: Document::new(Encoding::Protobuf, source, limits),
-        depth_max: limits.depth_max,
-        strings_read: 0,
-    };
+pub(super) fn read<'s>(
+    request: &'static Message,
+    source: &'s [u8],
+    limits: ReadLimits,
+    known: Option<&'s mut dyn KnownAttributes>,
+) -> Result<Document, Unread> {
+    let mut reader = Reader::new(source, limits, known);
     reader.strings(request)?;
     reader.doc.raw("{");
     reader.fields(request, 0..source.len(), 0, 1)?;
@@ -30,8 +29,36 @@ pub(super) fn read(request: &'static Message, source: &[u8], limits: ReadLimits)
     Ok(reader.doc)
 }
 
+/// True for an attribute of one key and one value, a text, a number or a boolean, and nothing else.
+pub(crate) fn is_plain(attribute: &[u8]) -> bool {
+    let next = |at: &mut usize, end: usize| {
+        record(attribute, at, end).ok().map(|record| (record.number, record.value))
+    };
+    let mut at = 0;
+    let Some((1, Value::Delimited { .. })) = next(&mut at, attribute.len()) else { return false };
+    let Some((2, Value::Delimited { content, .. })) = next(&mut at, attribute.len()) else { return false };
+    let mut inner = content.start;
+    matches!(next(&mut inner, content.end), Some((1..=4, _))) && inner == content.end && at == attribute.len()
+}
+
+/// Those attributes, which are plain, as members of one object.
+pub(super) fn members(source: &[u8], attributes: &[Range<usize>]) -> Result<Vec<u8>, Unread> {
+    // Nothing plain lies deep, and all of it is in the body.
+    let limits = ReadLimits { depth_max: 2, text_bytes_max: usize::MAX };
+    let mut reader = Reader::new(source, limits, None);
+    reader.doc.raw("{");
+    for attribute in attributes {
+        reader.key_value(attribute.clone(), 0, 1, false)?;
+    }
+    reader.doc.raw("}");
+    Ok(reader.doc.into_around())
+}
+
 struct Reader<'s> {
     source: &'s [u8],
+    known: Option<&'s mut dyn KnownAttributes>,
+    /// The place of the attributes at hand, and where their object begins in the tree.
+    attributes: Option<(u16, usize)>,
     /// The way to the message at hand.
     trail: Vec<Step>,
     doc: Document,
@@ -40,7 +67,19 @@ struct Reader<'s> {
     strings_read: usize,
 }
 
-impl Reader<'_> {
+impl<'s> Reader<'s> {
+    fn new(source: &'s [u8], limits: ReadLimits, known: Option<&'s mut dyn KnownAttributes>) -> Self {
+        Self {
+            source,
+            known,
+            attributes: None,
+            trail: Vec::new(),
+            doc: Document::new(Encoding::Protobuf, source, limits),
+            depth_max: limits.depth_max,
+            strings_read: 0,
+        }
+    }
+
     /// Finds the table of strings, which may stand behind what refers to it. A dictionary that comes in pieces is one.
     fn strings(&mut self, request: &'static Message) -> Result<(), Unread> {
         let Some((dictionary, table)) = table::strings(request) else { return Ok(()) };
@@ -88,8 +127,14 @@ impl Reader<'_> {
                 Some(field) => {
                     if open.is_none() && !closing(field.kind).is_empty() {
                         self.doc.name(field.in_paths());
+                        let opened = self.doc.text_bytes();
                         self.doc.raw(if closing(field.kind) == "}" { "{" } else { "[" });
                         open = Some(field);
+                        if matches!(field.kind, Kind::Attributes) {
+                            let known = self.known.as_mut();
+                            let place = known.and_then(|known| known.place(&self.trail, field.name));
+                            self.attributes = place.map(|place| (place, opened));
+                        }
                     }
                     self.field(field, record, node, depth)?;
                 }
@@ -156,8 +201,7 @@ impl Reader<'_> {
                 read
             }
             (Kind::Attributes, Value::Delimited { prefix, content }) => {
-                let inner = self.node(node, Role::Part, start, prefix, &content)?;
-                self.key_value(content, inner, depth + 1, false)
+                self.attribute((start, prefix, content), node, depth)
             }
             (Kind::Placed(_), Value::Delimited { prefix, content }) => {
                 let inner = self.node(node, Role::Part, start, prefix, &content)?;
@@ -214,6 +258,29 @@ impl Reader<'_> {
             string.node = node;
         }
         self.strings_read += 1;
+        Ok(())
+    }
+
+    /// An attribute, which is not read where it is known.
+    fn attribute(
+        &mut self,
+        (start, prefix, content): (usize, usize, Range<usize>),
+        node: usize,
+        depth: usize,
+    ) -> Result<(), Unread> {
+        let place = self.attributes.filter(|(_, opened)| !self.doc.counts(*opened)).map(|(place, _)| place);
+        if let (Some(place), Some(known)) = (place, &self.known)
+            && known.holds(place, &self.source[content.clone()])
+        {
+            self.doc.leave_out(content);
+            return Ok(());
+        }
+        let from = self.doc.text_bytes();
+        let inner = self.node(node, Role::Part, start, prefix, &content)?;
+        self.key_value(content.clone(), inner, depth + 1, false)?;
+        if let Some(place) = place {
+            self.doc.note_attribute(place, content, from);
+        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ fn protobuf(body: &[u8]) -> Result<Document, Reason> {
 fn tree(document: &Document) -> String {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("a tree is text");
     let mut lines = vec![text(&document.around().text)];
-    lines.extend(document.items.iter().map(|item| text(&document.of_items().text[item.clone()])));
+    lines.extend(document.items.iter().map(|item| text(&document.of_items().text[item.text.clone()])));
     for line in &lines {
         serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }

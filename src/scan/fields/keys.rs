@@ -248,7 +248,7 @@ fn words(key: &[u8]) -> Option<[u64; 4]> {
         return Some([first, last, 0, 0]);
     }
     match *key {
-        [] => None,
+        [] => Some([0; 4]),
         [a, .., z] => Some([u64::from(a), u64::from(z), u64::from(key[n / 2]), 0]),
         [a] => Some([u64::from(a), 0, 0, 0]),
     }
