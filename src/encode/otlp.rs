@@ -94,7 +94,7 @@ struct SourceEdit<'r> {
     text: Cow<'r, [u8]>,
     node: usize,
     /// Bytes of the length before it that go with it; the node's own are not among them.
-    prefix: usize,
+    prefix: u8,
     /// The leaf that it lies in: its length is that of all of it.
     leaf: Range<usize>,
 }
@@ -150,7 +150,7 @@ impl<'r> Rewrite<'r> {
         let mut rest = list;
         let mut ambiguous = Vec::new();
         while let Some(first) = rest.first() {
-            let at = leaves.partition_point(|leaf| leaf.flat.end < first.range.start);
+            let at = leaves.partition_point(|leaf| leaf.flat.end() < first.range.start);
             let leaf = leaves.get(at).filter(|leaf| lies_in(&first.range, leaf));
             // Nothing but leaves is ever replaced: containers that lie too deep are not in the tree.
             let leaf = leaf.ok_or(Reason::Panic)?;
@@ -158,12 +158,12 @@ impl<'r> Rewrite<'r> {
             let (own, behind) = rest.split_at(here);
             rest = behind;
             if own.iter().any(|replacement| replacement.drop_item) {
-                let holder = self.holder(leaf.node).ok_or(Reason::Policy)?;
+                let holder = self.holder(leaf.node()).ok_or(Reason::Policy)?;
                 self.nodes[holder].fate = Fate::Out(Reason::Policy);
             }
             match leaf.form {
                 Form::Ambiguous { .. } => ambiguous.push((leaf, own)),
-                Form::Shared { string, .. } => self.shared(tree, leaf, string, own),
+                Form::Shared { string, .. } => self.shared(tree, leaf, string as usize, own),
                 _ => self.leaf(tree, leaf, own)?,
             }
         }
@@ -174,12 +174,12 @@ impl<'r> Rewrite<'r> {
     }
 
     fn leaf(&mut self, tree: &Tree, leaf: &Leaf, own: &'r [Replacement]) -> Result<(), Reason> {
-        let whole = |text| (leaf.source.clone(), text);
+        let whole = |text| (leaf.source.range(), text);
         let edits: Vec<(Range<usize>, Cow<'r, [u8]>)> = match leaf.form {
             Form::Delimited { escaped: false, .. } | Form::Quoted => {
                 // JSON of OTLP has no null that all of its receivers take for no text.
                 match own {
-                    [only] if only.range.start < leaf.flat.start => vec![whole(Cow::Borrowed(&[][..]))],
+                    [only] if only.range.start < leaf.flat.start() => vec![whole(Cow::Borrowed(&[][..]))],
                     _ => own
                         .iter()
                         .map(|replacement| (in_source(leaf, replacement), borrowed(replacement)))
@@ -205,7 +205,7 @@ impl<'r> Rewrite<'r> {
             #[allow(clippy::cast_precision_loss)]
             Form::Double => vec![whole(Cow::Owned((number(leaf, own) as f64).to_le_bytes().to_vec()))],
             // How its receiver reads it nobody knows, and none but zero is one number in every way.
-            Form::Binary { bytes } => vec![whole(Cow::Owned(vec![0; bytes]))],
+            Form::Binary { bytes } => vec![whole(Cow::Owned(vec![0; usize::from(bytes)]))],
             Form::Digits => vec![whole(Cow::Owned(number(leaf, own).to_string().into_bytes()))],
             Form::Base64 { .. } => {
                 let text = read_back(tree, leaf, own)?;
@@ -217,26 +217,26 @@ impl<'r> Rewrite<'r> {
             Form::Delimited { prefix, .. } => prefix,
             _ => 0,
         };
-        self.touch(leaf.node);
+        self.touch(leaf.node());
         self.edits.extend(edits.into_iter().map(|(range, text)| SourceEdit {
             range,
             text,
-            node: leaf.node,
+            node: leaf.node(),
             prefix,
-            leaf: leaf.source.clone(),
+            leaf: leaf.source.range(),
         }));
         Ok(())
     }
 
     /// One reading of a string of the table.
     fn shared(&mut self, tree: &'r Tree, leaf: &'r Leaf, string: usize, own: &'r [Replacement]) {
-        self.touch(leaf.node);
+        self.touch(leaf.node());
         self.touch(self.document.strings[string].node);
-        let flat = &tree.text[leaf.flat.clone()];
+        let flat = &tree.text[leaf.flat.range()];
         self.shared.extend(own.iter().map(|replacement| {
             // One that takes the quotes too leaves null, which a string cannot be.
-            let (range, text) = match replacement.range.start.checked_sub(leaf.flat.start) {
-                Some(start) => (start..replacement.range.end - leaf.flat.start, &replacement.text[..]),
+            let (range, text) = match replacement.range.start.checked_sub(leaf.flat.start()) {
+                Some(start) => (start..replacement.range.end - leaf.flat.start(), &replacement.text[..]),
                 None => (0..flat.len(), &[][..]),
             };
             SharedEdit { string, flat, range, text }
@@ -287,9 +287,9 @@ impl<'r> Rewrite<'r> {
             found.get(at).is_some_and(|other| other.start <= range.start && range.end <= other.end)
         };
         if escaped || !own.iter().all(|replacement| is_found(in_source(leaf, replacement))) {
-            self.nodes[inner].fate = Fate::Moot;
+            self.nodes[inner as usize].fate = Fate::Moot;
             self.unscanned += 1;
-            self.replace_whole(leaf.node, leaf.source.clone(), prefix, UNSCANNED);
+            self.replace_whole(leaf.node(), leaf.source.range(), prefix, UNSCANNED);
         }
     }
 
@@ -307,7 +307,7 @@ impl<'r> Rewrite<'r> {
         }
     }
 
-    fn replace_whole(&mut self, node: usize, range: Range<usize>, prefix: usize, text: &'r [u8]) {
+    fn replace_whole(&mut self, node: usize, range: Range<usize>, prefix: u8, text: &'r [u8]) {
         self.touch(node);
         let leaf = range.clone();
         self.edits.push(SourceEdit { range, text: Cow::Borrowed(text), node, prefix, leaf });
@@ -332,10 +332,10 @@ impl<'r> Rewrite<'r> {
             if known.role != Role::Part {
                 return Some(node);
             }
-            if known.parent == node {
+            if known.parent() == node {
                 return None;
             }
-            node = known.parent;
+            node = known.parent();
         }
     }
 
@@ -348,7 +348,7 @@ impl<'r> Rewrite<'r> {
     /// Passes the fate of each message on to those in it, and forgets edits in what is not there any more.
     fn leave_out(&mut self) {
         for (at, node) in self.document.nodes.iter().enumerate().skip(1) {
-            let around = self.nodes[node.parent].fate;
+            let around = self.nodes[node.parent()].fate;
             if around != Fate::Stay {
                 self.nodes[at].fate = match around {
                     Fate::Out(reason) => Fate::Out(reason),
@@ -360,14 +360,14 @@ impl<'r> Rewrite<'r> {
         self.edits.retain(|edit| nodes[edit.node].fate == Fate::Stay);
         let mut out = Vec::new();
         for (at, node) in self.document.nodes.iter().enumerate().skip(1) {
-            if self.nodes[node.parent].fate != Fate::Stay {
+            if self.nodes[node.parent()].fate != Fate::Stay {
                 continue;
             }
             match self.nodes[at].fate {
                 Fate::Stay | Fate::Moot => {}
-                Fate::Out(_) => out.push((node.start..node.content.end, node.parent)),
+                Fate::Out(_) => out.push((node.whole(), node.parent())),
                 Fate::Emptied => {
-                    let mut emptied = gone(node.content.clone(), node.parent, node.prefix);
+                    let mut emptied = gone(node.content.range(), node.parent(), node.prefix);
                     if self.document.encoding == Encoding::Json {
                         emptied.text = Cow::Borrowed(b"{}");
                     }
@@ -436,8 +436,9 @@ impl<'r> Rewrite<'r> {
                 continue;
             }
             let node = &self.document.nodes[at];
-            let of_prefix = self.length(&node.content, node.prefix, growth, node.parent, &mut lengths);
-            self.nodes[node.parent].growth += growth + of_prefix;
+            let of_prefix =
+                self.length(&node.content.range(), node.prefix, growth, node.parent(), &mut lengths);
+            self.nodes[node.parent()].growth += growth + of_prefix;
         }
         self.edits.extend(lengths);
         self.edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
@@ -447,7 +448,7 @@ impl<'r> Rewrite<'r> {
     fn length(
         &self,
         content: &Range<usize>,
-        prefix: usize,
+        prefix: u8,
         growth: isize,
         node: usize,
         lengths: &mut Vec<SourceEdit<'r>>,
@@ -455,6 +456,7 @@ impl<'r> Rewrite<'r> {
         if prefix == 0 || growth == 0 {
             return 0;
         }
+        let prefix = usize::from(prefix);
         let mut text = Vec::with_capacity(prefix);
         let length = content.len().checked_add_signed(growth).expect("no more goes than is there");
         write_varint(length as u64, &mut text);
@@ -474,7 +476,7 @@ impl<'r> Rewrite<'r> {
         let mut around = vec![false; self.nodes.len()];
         for (at, node) in self.document.nodes.iter().enumerate() {
             let state = &self.nodes[at];
-            around[at] = around[node.parent] || state.touched || state.fate == Fate::Emptied;
+            around[at] = around[node.parent()] || state.touched || state.fate == Fate::Emptied;
             match (node.role, state.fate) {
                 (Role::Item, Fate::Out(reason)) => drop_item(reason),
                 (Role::Container, Fate::Out(reason)) if state.broken => drop_item(reason),
@@ -503,14 +505,14 @@ impl<'r> Rewrite<'r> {
 }
 
 /// Bytes that go for nothing.
-fn gone<'r>(range: Range<usize>, node: usize, prefix: usize) -> SourceEdit<'r> {
+fn gone<'r>(range: Range<usize>, node: usize, prefix: u8) -> SourceEdit<'r> {
     SourceEdit { leaf: range.clone(), range, text: Cow::Borrowed(&[][..]), node, prefix }
 }
 
 /// What stands for a number: another one, under a key, or else 0.
 fn number(leaf: &Leaf, own: &[Replacement]) -> u64 {
     match own {
-        [only] if only.range == leaf.flat => {
+        [only] if only.range == leaf.flat.range() => {
             std::str::from_utf8(&only.text).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0)
         }
         _ => 0,
@@ -519,14 +521,14 @@ fn number(leaf: &Leaf, own: &[Replacement]) -> u64 {
 
 /// A leaf's text as its receiver reads it, with the replacements in it.
 fn read_back(tree: &Tree, leaf: &Leaf, own: &[Replacement]) -> Result<Vec<u8>, Reason> {
-    if own.iter().any(|replacement| replacement.range.start < leaf.flat.start) {
+    if own.iter().any(|replacement| replacement.range.start < leaf.flat.start()) {
         return Ok(Vec::new());
     }
-    let start = leaf.flat.start;
+    let start = leaf.flat.start();
     let edits = own.iter().map(|replacement| {
         (replacement.range.start - start..replacement.range.end - start, &replacement.text[..])
     });
-    unescaped(&tree.text[leaf.flat.clone()], edits)
+    unescaped(&tree.text[leaf.flat.range()], edits)
 }
 
 /// The text of a JSON string, without its quotes, with replacements in it.
@@ -549,12 +551,13 @@ fn unescaped<'e>(
 
 /// True if a replacement lies in a leaf, or takes its quotes too.
 fn lies_in(range: &Range<usize>, leaf: &Leaf) -> bool {
-    range.start + 1 >= leaf.flat.start && range.start <= leaf.flat.end && range.end <= leaf.flat.end + 1
+    let flat = leaf.flat.range();
+    range.start + 1 >= flat.start && range.start <= flat.end && range.end <= flat.end + 1
 }
 
 /// The bytes of the body that a replacement within a leaf takes, where those were copied.
 fn in_source(leaf: &Leaf, replacement: &Replacement) -> Range<usize> {
-    let start = leaf.source.start + (replacement.range.start - leaf.flat.start);
+    let start = leaf.source.start() + (replacement.range.start - leaf.flat.start());
     start..start + replacement.range.len()
 }
 

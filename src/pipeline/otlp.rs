@@ -14,8 +14,8 @@ use crate::outcome::Reason;
 use crate::redact::{Alike, Around, ItemScope, Mode, OnError, Replacements, Scrubber};
 use std::ops::Range;
 
-/// The tree of a body may be as many times as long as the longest body.
-const TREE_FACTOR: usize = 2;
+/// The tree of a body, with all its places, may be as many times as long as the longest body.
+const TREE_FACTOR: usize = 4;
 
 /// A body that comes.
 pub(super) struct OtlpBody {
@@ -38,9 +38,9 @@ impl OtlpBody {
         Self { signal, wire, held: Vec::new() }
     }
 
-    /// Bytes held: the body, and in the end its tree and the places of its leaves, some three times as much.
+    /// Bytes held: the body, and in the end its tree.
     pub(super) fn held_bytes(&self) -> usize {
-        4 * self.held.capacity()
+        (1 + TREE_FACTOR) * self.held.capacity()
     }
 
     pub(super) fn push(&mut self, piece: &[u8], item_bytes_max: usize) -> Result<(), Refusal> {
@@ -111,7 +111,7 @@ fn request(signal: Signal, encoding: Encoding, body: &[u8], stage: &mut Stage<'_
     let conduct = if plan.mode() == Mode::Shadow { OnError::Pass } else { plan.on_error() };
     let limits = ReadLimits {
         depth_max: stage.limits.depth_max,
-        text_bytes_max: stage.limits.item_bytes_max.saturating_mul(TREE_FACTOR),
+        bytes_max: stage.limits.item_bytes_max.saturating_mul(TREE_FACTOR),
     };
     // What tells the series of a metric apart must go on telling them apart.
     let alike = if signal == Signal::Metrics { Alike::Told } else { Alike::Constant };
@@ -185,7 +185,7 @@ fn scrub_rest(
     };
     scrubber.forget();
     let trees = [document.around(), document.of_items()];
-    scrubber.knew(trees.iter().flat_map(|tree| &tree.left_out).map(Range::len).sum());
+    scrubber.knew(trees.iter().flat_map(|tree| &tree.left_out).map(|message| message.len()).sum());
     if !scrubbed.around.drop_all && !scrubbed.of_items.drop_all {
         known.keep(&places, scrubbed.clean.iter().map(|(place, message)| (*place, &body[message.clone()])));
     }
@@ -253,9 +253,9 @@ impl Scrubbed {
         }
         let (text, from) = (&tree.text[read.text.clone()], read.text.start);
         for Attribute { place, source, flat } in &tree.attributes[read.attributes.clone()] {
-            let member = flat.start - from..flat.end - from;
-            if scrubber.leaves_whole(text, &member) && is_plain(&body[source.clone()]) {
-                self.clean.push((*place, source.clone()));
+            let member = flat.start() - from..flat.end() - from;
+            if scrubber.leaves_whole(text, &member) && is_plain(&body[source.range()]) {
+                self.clean.push((*place, source.range()));
             }
         }
     }

@@ -27,7 +27,7 @@ pub(crate) struct Document {
     pub(crate) opaque: Vec<Opaque>,
     /// What the body refers to by its place in here.
     pub(crate) strings: Vec<SharedString>,
-    pub(super) text_bytes_max: usize,
+    pub(super) bytes_max: usize,
 }
 
 /// The debug form shows no bytes.
@@ -47,7 +47,7 @@ pub(crate) struct Tree {
     /// Attributes that may be known from here on, in the order of `text`.
     pub(crate) attributes: Vec<Attribute>,
     /// Where in the body the attributes stand that were not read, since they are known. [`LEFT_OUT`] stands for each run of them.
-    pub(crate) left_out: Vec<Range<usize>>,
+    pub(crate) left_out: Vec<Extent>,
 }
 
 /// A member that says nothing, and takes nothing of what stands beside it.
@@ -68,9 +68,9 @@ pub(crate) struct Attribute {
     /// As [`KnownAttributes::place`] told it.
     pub(crate) place: u16,
     /// Its message in the body.
-    pub(crate) source: Range<usize>,
+    pub(crate) source: Extent,
     /// Its member in the tree: key, colon and value.
-    pub(crate) flat: Range<usize>,
+    pub(crate) flat: Extent,
 }
 
 /// Attributes that need not be read again, as nothing was found in them where they stand.
@@ -89,15 +89,53 @@ pub(crate) struct Step {
     pub(crate) many: bool,
 }
 
+/// A range of a body or of its tree.
+///
+/// PERF: a body of many small values has a place for each that is as long as itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    start: u32,
+    end: u32,
+}
+
+impl Extent {
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start()..self.end()
+    }
+
+    pub(crate) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub(crate) fn end(self) -> usize {
+        self.end as usize
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.end() - self.start()
+    }
+}
+
+impl From<Range<usize>> for Extent {
+    fn from(range: Range<usize>) -> Self {
+        Self { start: counted(range.start), end: counted(range.end) }
+    }
+}
+
+/// A place or a number of things in a body.
+pub(super) fn counted(n: usize) -> u32 {
+    u32::try_from(n).expect("bodies and their trees are not longer")
+}
+
 /// A text or number of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Leaf {
     /// Where it stands in the tree, a text without its quotes.
-    pub(crate) flat: Range<usize>,
+    pub(crate) flat: Extent,
     /// Where it stands in the body, without what says its length, and without quotes.
-    pub(crate) source: Range<usize>,
+    pub(crate) source: Extent,
     /// The message that it belongs to.
-    pub(crate) node: usize,
+    node: u32,
     pub(crate) form: Form,
 }
 
@@ -105,19 +143,19 @@ pub(crate) struct Leaf {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// As many bytes as the varint of `prefix` bytes before it says.
-    Delimited { prefix: usize, escaped: bool },
+    Delimited { prefix: u8, escaped: bool },
     /// The same, of a length that its receiver insists on.
     Sized,
     /// The same, and also a message: the node `inner`. This leaf is the reading as text.
-    Ambiguous { prefix: usize, escaped: bool, inner: usize },
+    Ambiguous { prefix: u8, escaped: bool, inner: u32 },
     /// A string of the table, the one of that number, whoever refers to it.
-    Shared { string: usize, escaped: bool },
+    Shared { string: u32, escaped: bool },
     /// A whole number of a value, as a varint.
     Varint,
     /// A floating-point number of a value.
     Double,
     /// A number of an unknown field, zero of which has `bytes` bytes.
-    Binary { bytes: usize },
+    Binary { bytes: u8 },
     /// JSON, copied as it was.
     Verbatim,
     /// A string of JSON, copied with its escapes.
@@ -134,13 +172,47 @@ pub(crate) enum Form {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
     /// The one around it; of the body itself, itself.
-    pub(crate) parent: usize,
+    parent: u32,
     pub(crate) role: Role,
     /// Where its tag begins; of an object its brace.
-    pub(crate) start: usize,
-    pub(crate) content: Range<usize>,
+    start: u32,
+    pub(crate) content: Extent,
     /// Bytes of the varint before the content; 0 for the body and for objects.
-    pub(crate) prefix: usize,
+    pub(crate) prefix: u8,
+}
+
+impl Leaf {
+    /// The message that it belongs to.
+    pub(crate) fn node(&self) -> usize {
+        self.node as usize
+    }
+}
+
+impl Node {
+    /// `start` is where its tag begins; `parent` is the one around it.
+    pub(super) fn new(parent: usize, role: Role, start: usize, content: Range<usize>, prefix: u8) -> Self {
+        Self { parent: counted(parent), role, start: counted(start), content: content.into(), prefix }
+    }
+
+    /// The one around it; of the body itself, itself.
+    pub(crate) fn parent(&self) -> usize {
+        self.parent as usize
+    }
+
+    /// All of it, tag and length too.
+    pub(crate) fn whole(&self) -> Range<usize> {
+        self.start as usize..self.content.end()
+    }
+
+    /// Notes where it ends.
+    pub(super) fn end_at(&mut self, end: usize) {
+        self.content.end = counted(end);
+    }
+
+    /// Notes where what it holds begins.
+    pub(super) fn begin_at(&mut self, start: usize) {
+        self.content.start = counted(start);
+    }
 }
 
 /// A value that nobody here can read, and that therefore may not stay.
@@ -148,7 +220,7 @@ pub(crate) struct Node {
 pub(crate) struct Opaque {
     pub(crate) node: usize,
     pub(crate) source: Range<usize>,
-    pub(crate) prefix: usize,
+    pub(crate) prefix: u8,
     pub(crate) fill: Fill,
 }
 
@@ -184,6 +256,14 @@ struct TreeMark {
 }
 
 impl Tree {
+    /// What it holds, with its places.
+    fn bytes(&self) -> usize {
+        self.text.len()
+            + self.leaves.len() * size_of::<Leaf>()
+            + self.attributes.len() * size_of::<Attribute>()
+            + self.left_out.len() * size_of::<Extent>()
+    }
+
     fn mark(&self) -> TreeMark {
         TreeMark {
             text: self.text.len(),
@@ -225,7 +305,7 @@ pub(super) enum Beside {
 
 impl Document {
     pub(super) fn new(encoding: Encoding, source: &[u8], limits: ReadLimits) -> Self {
-        let body = Node { parent: 0, role: Role::Part, start: 0, content: 0..source.len(), prefix: 0 };
+        let body = Node::new(0, Role::Part, 0, 0..source.len(), 0);
         Self {
             tree: Tree::default(),
             aside: Tree { text: Vec::with_capacity(source.len() + source.len() / 4), ..Tree::default() },
@@ -235,7 +315,7 @@ impl Document {
             broken: Vec::new(),
             opaque: Vec::new(),
             strings: Vec::new(),
-            text_bytes_max: limits.text_bytes_max,
+            bytes_max: limits.bytes_max,
         }
     }
 
@@ -324,8 +404,9 @@ impl Document {
     /// # Errors
     /// `TooLarge` past the bound.
     pub(super) fn check_size(&self) -> Result<(), Unread> {
-        let bytes = self.tree.text.len() + self.aside.text.len();
-        if bytes > self.text_bytes_max { Err(Unread::TooLarge) } else { Ok(()) }
+        let nodes = self.nodes.len() * size_of::<Node>();
+        let bytes = self.tree.bytes() + self.aside.bytes() + nodes;
+        if bytes > self.bytes_max { Err(Unread::TooLarge) } else { Ok(()) }
     }
 
     /// Writes the comma that the next member or element needs.
@@ -341,13 +422,14 @@ impl Document {
             self.separate();
             self.tree.text.extend_from_slice(LEFT_OUT);
         }
-        self.tree.left_out.push(attribute);
+        self.tree.left_out.push(attribute.into());
     }
 
     /// Notes an attribute that was read, and written since the tree had `from` bytes.
     pub(super) fn note_attribute(&mut self, place: u16, source: Range<usize>, from: usize) {
         let from = from + usize::from(self.tree.text.get(from) == Some(&b','));
-        self.tree.attributes.push(Attribute { place, source, flat: from..self.tree.text.len() });
+        let flat = (from..self.tree.text.len()).into();
+        self.tree.attributes.push(Attribute { place, source: source.into(), flat });
     }
 
     /// Bytes of the tree that is being written.
@@ -380,6 +462,11 @@ impl Document {
         self.tree.text.extend_from_slice(text.as_bytes());
     }
 
+    fn leaf(&mut self, flat: Range<usize>, source: Range<usize>, node: usize, form: Form) {
+        let (flat, source, node) = (flat.into(), source.into(), counted(node));
+        self.tree.leaves.push(Leaf { flat, source, node, form });
+    }
+
     /// Writes a string and escapes what JSON needs; `form` is told whether something was.
     pub(super) fn text_leaf(
         &mut self,
@@ -398,7 +485,7 @@ impl Document {
         }
         let flat = start..self.tree.text.len();
         self.tree.text.push(b'"');
-        self.tree.leaves.push(Leaf { flat, source, node, form: form(escaped) });
+        self.leaf(flat, source, node, form(escaped));
     }
 
     /// Writes bytes of JSON as they are; `quotes` are added around them and belong to no leaf.
@@ -415,7 +502,7 @@ impl Document {
         }
         let start = self.tree.text.len();
         self.tree.text.extend_from_slice(bytes);
-        self.tree.leaves.push(Leaf { flat: start..self.tree.text.len(), source, node, form });
+        self.leaf(start..self.tree.text.len(), source, node, form);
         if quotes {
             self.tree.text.push(b'"');
         }
@@ -440,7 +527,7 @@ impl Document {
         use std::io::Write as _;
         let start = self.tree.text.len();
         write!(self.tree.text, "{number}").expect("a vector takes everything");
-        self.tree.leaves.push(Leaf { flat: start..self.tree.text.len(), source, node, form });
+        self.leaf(start..self.tree.text.len(), source, node, form);
     }
 }
 

@@ -32,7 +32,7 @@ const LENIENT: GeneralPurposeConfig =
 pub(super) fn read(request: &'static Message, source: &[u8], limits: ReadLimits) -> Result<Document, Unread> {
     let bom = if source.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let mut doc = Document::new(Encoding::Json, source, limits);
-    doc.nodes[0].content.start = bom;
+    doc.nodes[0].begin_at(bom);
     let mut reader =
         Reader { trail: Vec::new(), source, at: bom, doc, depth_max: limits.depth_max, ahead: 0 };
     if reader.peek() != Some(b'{') {
@@ -620,11 +620,11 @@ impl Reader<'_> {
     /// A node for the object that begins here; [`Reader::close`] tells it where that ends.
     fn node(&mut self, parent: usize, role: Role) -> Result<usize, Unread> {
         let content = self.at..self.at;
-        self.doc.node(Node { parent, role, start: self.at, content, prefix: 0 })
+        self.doc.node(Node::new(parent, role, self.at, content, 0))
     }
 
     fn close(&mut self, node: usize) {
-        self.doc.nodes[node].content.end = self.at;
+        self.doc.nodes[node].end_at(self.at);
     }
 
     /// The next byte that is no blank.

@@ -24,11 +24,10 @@ pub(crate) mod build;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use document::{Attribute, Document, Fill, Form, Item, KnownAttributes, Leaf, Step, Tree};
+pub(crate) use document::{Attribute, Document, Extent, Fill, Form, Item, KnownAttributes, Leaf, Step, Tree};
 pub(crate) use proto::is_plain;
 
 use crate::outcome::Reason;
-use std::ops::Range;
 
 /// What an OTLP request exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,16 +72,25 @@ pub enum Encoding {
 pub(crate) struct ReadLimits {
     /// Nesting of the tree. What lies deeper is not read.
     pub(crate) depth_max: usize,
-    /// Bytes of the tree.
-    pub(crate) text_bytes_max: usize,
+    /// Bytes of the tree, with all places in it and in the body.
+    pub(crate) bytes_max: usize,
 }
+
+/// Longest body that is ever read, and largest tree: all of a body may be one text of which each byte is escaped, and four bytes count its places.
+const SOURCE_BYTES_MAX: usize = 256 << 20;
+const TREE_BYTES_MAX: usize = 2 << 30;
 
 /// Deepest nesting that is ever read: readers call themselves for each level.
 const DEPTH_MAX: usize = 128;
 
 impl ReadLimits {
-    fn held(self) -> Self {
-        Self { depth_max: self.depth_max.min(DEPTH_MAX), ..self }
+    /// These, within what can be read at all; for a body that can.
+    fn held(self, source: &[u8]) -> Result<Self, Reason> {
+        if source.len() > SOURCE_BYTES_MAX {
+            return Err(Reason::ItemTooLarge);
+        }
+        let (depth_max, bytes_max) = (self.depth_max.min(DEPTH_MAX), self.bytes_max.min(TREE_BYTES_MAX));
+        Ok(Self { depth_max, bytes_max })
     }
 }
 
@@ -115,10 +123,11 @@ pub(crate) fn read(
     source: &[u8],
     limits: ReadLimits,
 ) -> Result<Document, Reason> {
+    let limits = limits.held(source)?;
     match encoding {
-        Encoding::Protobuf => proto::read(table::request(signal), source, limits.held(), None)
+        Encoding::Protobuf => proto::read(table::request(signal), source, limits, None)
             .map_err(|unread| unread.reason(Reason::NotProtobuf)),
-        Encoding::Json => json::read(table::request(signal), source, limits.held())
+        Encoding::Json => json::read(table::request(signal), source, limits)
             .map_err(|unread| unread.reason(Reason::NotJson)),
     }
 }
@@ -133,11 +142,11 @@ pub(crate) fn read_rest<'s>(
     limits: ReadLimits,
     known: &'s mut dyn KnownAttributes,
 ) -> Result<Document, Reason> {
-    proto::read(table::request(signal), source, limits.held(), Some(known))
+    proto::read(table::request(signal), source, limits.held(source)?, Some(known))
         .map_err(|unread| unread.reason(Reason::NotProtobuf))
 }
 
 /// What attributes say that were left out of a body in protobuf, as JSON; `None` if they cannot be read.
-pub(crate) fn members(source: &[u8], left_out: &[Range<usize>]) -> Option<Vec<u8>> {
+pub(crate) fn members(source: &[u8], left_out: &[Extent]) -> Option<Vec<u8>> {
     proto::members(source, left_out).ok()
 }

@@ -3,7 +3,9 @@
 //! LEAK: what two receivers could read differently is not guessed at but malformed: a known field of another wire type, a
 //! key or a value given twice, text that is no UTF-8.
 
-use super::document::{Beside, Document, Fill, Form, KnownAttributes, Node, Opaque, Step, is_text, whole};
+use super::document::{
+    Beside, Document, Extent, Fill, Form, KnownAttributes, Node, Opaque, Step, counted, is_text, whole,
+};
 use super::table::{self, Field, Kind, Message, Role, Wire};
 use super::wire::{Record, Value, record, varint};
 use super::{Encoding, ReadLimits, Unread};
@@ -42,13 +44,13 @@ pub(crate) fn is_plain(attribute: &[u8]) -> bool {
 }
 
 /// Those attributes, which are plain, as members of one object.
-pub(super) fn members(source: &[u8], attributes: &[Range<usize>]) -> Result<Vec<u8>, Unread> {
+pub(super) fn members(source: &[u8], attributes: &[Extent]) -> Result<Vec<u8>, Unread> {
     // Nothing plain lies deep, and all of it is in the body.
-    let limits = ReadLimits { depth_max: 2, text_bytes_max: usize::MAX };
+    let limits = ReadLimits { depth_max: 2, bytes_max: usize::MAX };
     let mut reader = Reader::new(source, limits, None);
     reader.doc.raw("{");
     for attribute in attributes {
-        reader.key_value(attribute.clone(), 0, 1, false)?;
+        reader.key_value(attribute.range(), 0, 1, false)?;
     }
     reader.doc.raw("}");
     Ok(reader.doc.into_around())
@@ -220,7 +222,7 @@ impl<'s> Reader<'s> {
     fn element(
         &mut self,
         message: &'static Message,
-        (start, prefix, content): (usize, usize, Range<usize>),
+        (start, prefix, content): (usize, u8, Range<usize>),
         parent: usize,
         depth: usize,
     ) -> Result<(), Unread> {
@@ -264,7 +266,7 @@ impl<'s> Reader<'s> {
     /// An attribute, which is not read where it is known.
     fn attribute(
         &mut self,
-        (start, prefix, content): (usize, usize, Range<usize>),
+        (start, prefix, content): (usize, u8, Range<usize>),
         node: usize,
         depth: usize,
     ) -> Result<(), Unread> {
@@ -426,7 +428,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Text of the protocol, which is UTF-8.
-    fn text(&mut self, content: Range<usize>, prefix: usize, node: usize) -> Result<(), Unread> {
+    fn text(&mut self, content: Range<usize>, prefix: u8, node: usize) -> Result<(), Unread> {
         let text = &self.source[content.clone()];
         if std::str::from_utf8(text).is_err() {
             return Err(Unread::Malformed);
@@ -436,7 +438,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Bytes that may be text.
-    fn bytes(&mut self, content: Range<usize>, prefix: usize, node: usize) {
+    fn bytes(&mut self, content: Range<usize>, prefix: u8, node: usize) {
         let bytes = &self.source[content.clone()];
         if is_text(bytes) {
             self.doc.text_leaf(bytes, content, node, |escaped| Form::Delimited { prefix, escaped });
@@ -447,7 +449,7 @@ impl<'s> Reader<'s> {
     }
 
     /// An id. One that spells something is looked at: `jane@example.com` has sixteen bytes.
-    fn id(&mut self, name: &str, content: Range<usize>, prefix: usize, node: usize) {
+    fn id(&mut self, name: &str, content: Range<usize>, prefix: u8, node: usize) {
         let bytes = &self.source[content.clone()];
         let is_sized = matches!(bytes.len(), 0 | 8 | 16);
         if is_sized && !spells(bytes) {
@@ -536,7 +538,7 @@ impl<'s> Reader<'s> {
     /// Bytes of an unknown field: a message if they parse as one, text if they are, else nothing that could stay.
     fn unknown_bytes(
         &mut self,
-        (start, prefix, content): (usize, usize, Range<usize>),
+        (start, prefix, content): (usize, u8, Range<usize>),
         node: usize,
         depth: usize,
         beside: Beside,
@@ -552,6 +554,7 @@ impl<'s> Reader<'s> {
             // true messages are control characters sooner or later.
             Some(inner) if text && !bytes.iter().any(|byte| *byte < 0x20 && !b"\t\n\r".contains(byte)) => {
                 self.doc.beside(beside);
+                let inner = counted(inner);
                 let form = |escaped| Form::Ambiguous { prefix, escaped, inner };
                 self.doc.text_leaf(bytes, content, node, form);
             }
@@ -568,7 +571,7 @@ impl<'s> Reader<'s> {
     /// Reads an unknown field as a message. `None`, and nothing noted, if it is none.
     fn unknown_message(
         &mut self,
-        (start, prefix, content): (usize, usize, Range<usize>),
+        (start, prefix, content): (usize, u8, Range<usize>),
         parent: usize,
         depth: usize,
         beside: Beside,
@@ -598,10 +601,10 @@ impl<'s> Reader<'s> {
         parent: usize,
         role: Role,
         start: usize,
-        prefix: usize,
+        prefix: u8,
         content: &Range<usize>,
     ) -> Result<usize, Unread> {
-        self.doc.node(Node { parent, role, start, content: content.clone(), prefix })
+        self.doc.node(Node::new(parent, role, start, content.clone(), prefix))
     }
 
     fn fixed64(&self, range: &Range<usize>) -> u64 {

@@ -6,7 +6,7 @@
 //!
 //! LEAK: a string has one place in the body and may be read in several ways. What any reading takes goes, from all of them.
 
-use super::document::{Document, Form, Leaf};
+use super::document::{Document, Form, Leaf, counted};
 use super::{Encoding, Unread};
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ pub(crate) struct SharedString {
     /// Where it stands in the body, as the range of a [`Leaf`].
     pub(crate) source: Range<usize>,
     /// Bytes of the varint before it; 0 in JSON.
-    pub(crate) prefix: usize,
+    pub(crate) prefix: u8,
     /// Something other than an attribute refers to it.
     named: bool,
 }
@@ -31,8 +31,8 @@ impl Document {
     ///
     /// # Errors
     /// `TooLarge` past the bound of the tree: the list of strings may take as much as its text.
-    pub(super) fn add_string(&mut self, source: Range<usize>, prefix: usize) -> Result<(), Unread> {
-        if self.strings.len() * size_of::<SharedString>() > self.text_bytes_max {
+    pub(super) fn add_string(&mut self, source: Range<usize>, prefix: u8) -> Result<(), Unread> {
+        if self.strings.len() * size_of::<SharedString>() > self.bytes_max {
             return Err(Unread::TooLarge);
         }
         self.strings.push(SharedString { node: 0, source, prefix, named: false });
@@ -56,6 +56,7 @@ impl Document {
     pub(super) fn string_leaf(&mut self, source: &[u8], string: usize, node: usize) {
         let range = self.strings[string].source.clone();
         let text = &source[range.clone()];
+        let string = counted(string);
         match self.encoding {
             Encoding::Protobuf => {
                 self.text_leaf(text, range, node, |escaped| Form::Shared { string, escaped });
@@ -74,7 +75,7 @@ impl Document {
         let mut read = vec![false; self.strings.len()];
         for leaf in self.around().leaves.iter().chain(&self.of_items().leaves) {
             if let Leaf { form: Form::Shared { string, .. }, .. } = leaf {
-                read[*string] = true;
+                read[*string as usize] = true;
             }
         }
         let mut first = true;

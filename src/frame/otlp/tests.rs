@@ -4,7 +4,7 @@ use super::build::{bytes, fixed32, fixed64, message, pair, tag, text, traces, va
 use super::*;
 use proptest::prelude::*;
 
-const LIMITS: ReadLimits = ReadLimits { depth_max: 128, text_bytes_max: 1 << 20 };
+const LIMITS: ReadLimits = ReadLimits { depth_max: 128, bytes_max: 1 << 20 };
 
 fn protobuf(body: &[u8]) -> Result<Document, Reason> {
     read(Signal::Traces, Encoding::Protobuf, body, LIMITS)
@@ -309,7 +309,7 @@ fn what_refers_to_strings_in_two_ways_is_malformed() {
 /// The list of strings counts as the text of the tree does, so that empty ones cannot fill the memory.
 #[test]
 fn a_table_of_strings_has_a_bound() {
-    let limits = ReadLimits { text_bytes_max: 10_000, ..LIMITS };
+    let limits = ReadLimits { bytes_max: 10_000, ..LIMITS };
     for (strings, fits) in [(100, true), (1_000, false)] {
         let body = message(2, &[text(5, "").repeat(strings)]);
         assert_eq!(read(Signal::Profiles, Encoding::Protobuf, &body, limits).is_ok(), fits, "{strings}");
@@ -498,7 +498,7 @@ fn malformed_items_are_told_from_the_rest() {
 fn nesting_and_size_are_bounded() {
     let nested =
         |levels: usize| (0..levels).fold(text(1, "x"), |inner, _| message(5, &[message(1, &[inner])]));
-    let limits = ReadLimits { depth_max: 12, text_bytes_max: 1 << 20 };
+    let limits = ReadLimits { depth_max: 12, bytes_max: 1 << 20 };
     // Seven containers of the protocol and the attributes lie around a value.
     for (levels, unread) in [(4, 0), (5, 1), (200, 1)] {
         let body = traces(&[message(2, &[pair(9, "k", &[nested(levels)])])]);
@@ -520,9 +520,26 @@ fn nesting_and_size_are_bounded() {
     let unknown = (0..200).fold(vec![0x08, 0x01, 0x12, 0x01, 0x01], |inner, _| bytes(99, &inner));
     let document = read(Signal::Traces, Encoding::Protobuf, &unknown, limits).expect("read");
     assert!(document.around().text.len() < 2_000);
-    let small = ReadLimits { depth_max: 128, text_bytes_max: 64 };
+    let small = ReadLimits { depth_max: 128, bytes_max: 64 };
     let body = traces(&vec![message(2, &[]); 64]);
     assert_eq!(read(Signal::Traces, Encoding::Protobuf, &body, small).err(), Some(Reason::ItemTooLarge));
+}
+
+/// What a body makes of two bytes takes many times as much: its places count, not only what is read of it.
+#[test]
+fn places_are_part_of_the_bound() {
+    let spans = |count| traces(&[message(2, &vec![vec![0x4a, 0x00]; count])]);
+    let limits = ReadLimits { bytes_max: 100_000, ..LIMITS };
+    let fits = |count| {
+        read(Signal::Traces, Encoding::Protobuf, &spans(count), limits).map(|document| document.nodes.len())
+    };
+    assert_eq!(fits(2_000), Ok(2_004));
+    assert_eq!(fits(5_000), Err(Reason::ItemTooLarge));
+    assert_eq!(
+        (size_of::<document::Node>(), size_of::<Leaf>()),
+        (20, 28),
+        "each value of a body has one of both"
+    );
 }
 
 proptest! {

@@ -31,7 +31,7 @@ pub(crate) enum Value {
     Fixed32(Range<usize>),
     /// Behind a length of `prefix` bytes.
     Delimited {
-        prefix: usize,
+        prefix: u8,
         content: Range<usize>,
     },
 }
@@ -64,7 +64,7 @@ pub(crate) fn record(bytes: &[u8], at: &mut usize, end: usize) -> Result<Record,
         2 => {
             let from = *at;
             let length = usize::try_from(varint(bytes, at, end)?).map_err(|_| Unread::Malformed)?;
-            let prefix = *at - from;
+            let prefix = u8::try_from(*at - from).expect("a varint has ten bytes at most");
             Value::Delimited { prefix, content: take(length, at)? }
         }
         5 => Value::Fixed32(take(4, at)?),

@@ -227,7 +227,9 @@ fn what_stays_is_read_as_if_the_rest_were_there() {
         attribute("role", "user"),
         attribute("content", "a teal fox on a bridge, painted in oil colours"),
     ]);
-    beside(&[pair(9, "0", &[varint(3, 137)]), pair(9, "1", &[varint(3, 80)])]);
+    // The bytes of a file, if nothing else is among them.
+    let bytes: Vec<_> = (0..40).map(|n| pair(9, &n.to_string(), &[varint(3, 80 + n)])).collect();
+    beside(&bytes);
     beside(&[attribute("user.email", "jane.roe@example.com"), attribute("jane.roe@example.com", "x")]);
 }
 
