@@ -4,7 +4,7 @@ use super::input::{Input, shown};
 use std::sync::{Arc, LazyLock};
 use tamis::pattern::{PatternSet, embedded};
 use tamis::pipeline::{BodyFormat, BodyLimits, Coding, Pipeline, Refusal, Summary};
-use tamis::redact::{Mode, Plan, Policy, Preset, PseudonymKey};
+use tamis::redact::{KnownSections, Mode, Plan, Policy, Preset, PseudonymKey};
 
 /// Plans that are tried: the presets, one with a key, and one that only looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,13 @@ fn compiled(policy: Policy) -> Arc<Plan> {
     Arc::new(Plan::compile(Arc::clone(&SET), policy).expect("a plan"))
 }
 
+/// What is remembered, and the plan of [`Kind::Strict`] that remembers it.
+static REMEMBERING: LazyLock<(Arc<KnownSections>, Arc<Plan>)> = LazyLock::new(|| {
+    let known = Arc::new(KnownSections::new(1 << 20));
+    let plan = Plan::compile(Arc::clone(&SET), Policy::default()).expect("a plan");
+    (Arc::clone(&known), Arc::new(plan.with_known(known)))
+});
+
 /// How a body is to be read.
 #[derive(Clone, Copy)]
 pub struct How {
@@ -53,13 +60,17 @@ pub struct How {
 
 impl How {
     fn pipeline(&self) -> Pipeline {
+        self.pipeline_under(self.kind.plan())
+    }
+
+    fn pipeline_under(&self, plan: Arc<Plan>) -> Pipeline {
         let limits = BodyLimits {
             item_bytes_max: self.item_bytes_max,
             // What a few bytes of gzip come to is no matter of parsing.
             body_bytes_max: Some(256 << 10),
             ..BodyLimits::default()
         };
-        let mut pipeline = Pipeline::new(self.kind.plan(), limits, self.format, Coding::Identity);
+        let mut pipeline = Pipeline::new(plan, limits, self.format, Coding::Identity);
         pipeline.set_coding_out(Coding::Identity);
         pipeline
     }
@@ -74,7 +85,11 @@ pub struct Scrubbed {
 
 /// Runs a body in pieces.
 pub fn scrub(how: How, pieces: &[&[u8]]) -> Result<Scrubbed, Refusal> {
-    let (mut pipeline, mut out) = (how.pipeline(), Vec::new());
+    run(how.pipeline(), pieces)
+}
+
+fn run(mut pipeline: Pipeline, pieces: &[&[u8]]) -> Result<Scrubbed, Refusal> {
+    let mut out = Vec::new();
     for piece in pieces {
         pipeline.push(piece, &mut out)?;
     }
@@ -127,6 +142,20 @@ fn lazily(how: How, bytes: &[u8], whole: &Scrubbed) {
     assert!(ran.is_ok());
     let want = if whole.summary.changed { whole.out.as_slice() } else { b"" };
     assert!(out == want, "held while unchanged, {} became {}", shown(bytes), shown(&out));
+}
+
+/// Checks that nothing changes where a body came before, under the plan of [`Kind::Strict`].
+///
+/// # Panics
+/// It does.
+pub fn check_remembered(how: How, once: &Scrubbed, bytes: &[u8]) {
+    let (known, plan) = &*REMEMBERING;
+    known.clear();
+    for nth in 0..3 {
+        let mut again = run(how.pipeline_under(Arc::clone(plan)), &[bytes]).expect("it was taken before");
+        again.summary.bytes_known = 0;
+        assert!(again == *once, "the {nth}. time {} became {}", shown(bytes), shown(&again.out));
+    }
 }
 
 /// Checks that scrubbing what was scrubbed changes nothing more.

@@ -1,6 +1,6 @@
 //! OTLP in protobuf and JSON: what the protocol's own code reads before, it reads after, with as many items.
 
-use super::body::{How, Kind, check, check_settles};
+use super::body::{How, Kind, check, check_remembered, check_settles};
 use super::input::{Input, shown};
 use super::json::is_json;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -27,6 +27,9 @@ pub fn holds(data: &[u8]) {
     ]);
     let how = How { format, kind: input.pick(&Kind::ALL), item_bytes_max: 64 << 10 };
     let Some(scrubbed) = check(how, &input) else { return };
+    if how.kind == Kind::Strict {
+        check_remembered(how, &scrubbed, input.payload);
+    }
     let told = || format!("{signal:?}: {} became {}", shown(input.payload), shown(&scrubbed.out));
     let dropped: u64 = scrubbed.summary.dropped.iter().map(|(_, items)| items).sum();
     let (before, after) = match format {

@@ -10,7 +10,7 @@
 //! On what stands beside it depends what the rules say of a key with a [`Mark`](crate::scan::fields::Mark), so none is kept that has one, nor any
 //! below a key by which a rule could take all of it. What stands for attributes that are left out says nothing of those that
 //! stay. Values that the rest teaches are looked for in what is left out, and where one may stand there the body is read and scanned
-//! whole, as where a budget ends.
+//! whole, as where a budget ends. Only a bound that all of it would have passed may not be reached by what is left.
 
 use super::{MIX, Terms};
 use crate::frame::otlp::{KnownAttributes, Step};
