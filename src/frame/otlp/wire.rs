@@ -41,6 +41,7 @@ pub(crate) enum Value {
 /// # Errors
 /// A field or length that goes past `end`, a number or a wire type that does not exist, or a group: those are of proto2
 /// and in no message of OTLP.
+#[inline]
 pub(crate) fn record(bytes: &[u8], at: &mut usize, end: usize) -> Result<Record, Unread> {
     let start = *at;
     let tag = varint(bytes, at, end)?;
@@ -79,6 +80,17 @@ pub(crate) fn record(bytes: &[u8], at: &mut usize, end: usize) -> Result<Record,
 /// One that is cut, or longer than 64 bits.
 #[inline]
 pub(crate) fn varint(bytes: &[u8], at: &mut usize, end: usize) -> Result<u64, Unread> {
+    // PERF: tags and lengths, nearly all of them.
+    if *at < end
+        && let Some(byte @ 0..0x80) = bytes.get(*at).copied()
+    {
+        *at += 1;
+        return Ok(byte.into());
+    }
+    long_varint(bytes, at, end)
+}
+
+fn long_varint(bytes: &[u8], at: &mut usize, end: usize) -> Result<u64, Unread> {
     let mut value = 0;
     for nth in 0..VARINT_BYTES_MAX {
         let byte = match bytes.get(*at) {
