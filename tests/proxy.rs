@@ -26,6 +26,8 @@ mod framing;
 mod header_names;
 #[path = "proxy/headers.rs"]
 mod headers;
+#[path = "proxy/identifiers.rs"]
+mod identifiers;
 #[path = "proxy/known.rs"]
 mod known;
 #[path = "proxy/langfuse.rs"]

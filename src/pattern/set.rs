@@ -115,10 +115,19 @@ pub(crate) enum FieldKind {
     Address,
     /// Needed by the protocol byte for byte.
     Exempt,
+    /// Needed by the protocol byte for byte, unless an address was made an id of.
+    Id,
     /// Text like any other, but one that errors are grouped by: a stand-in in it tells no counts.
     Grouping,
     /// No content, whatever wider rules say: looked at like any other text.
     Scan,
+}
+
+impl FieldKind {
+    /// True for the kinds that have no class, for they never take a value away.
+    pub(crate) fn only_spares(self) -> bool {
+        matches!(self, Self::Exempt | Self::Id | Self::Grouping | Self::Scan)
+    }
 }
 
 /// Which documents a field rule is for.

@@ -135,7 +135,7 @@ impl Plan {
         let exempt_first = [true, false];
         for exempt in exempt_first {
             for (nth, field) in set.fields.iter().enumerate() {
-                if matches!(field.kind, FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan) != exempt {
+                if field.kind.only_spares() != exempt {
                     continue;
                 }
                 let id = number(rules.len());

@@ -4,7 +4,7 @@
 //! no rule has anything to say goes to the engine as any other. Never decides which rule names a value: that is the walk's.
 
 use super::action::Action;
-use super::decision::{Decision, address_decision, is_identity, is_kept, redacts, yields};
+use super::decision::{Decision, address_decision, is_identity, is_kept, may_be_address, redacts, yields};
 use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
 use super::replacements::Alike;
@@ -32,7 +32,8 @@ impl Engine<'_> {
         }
         match rule.kind {
             FieldKind::Exempt if is_identity(value) => Decision::Leave,
-            FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan => Decision::Look,
+            FieldKind::Id if is_identity(value) && !may_be_address(value) => Decision::Leave,
+            FieldKind::Exempt | FieldKind::Id | FieldKind::Grouping | FieldKind::Scan => Decision::Look,
             FieldKind::Address => match address_decision(rule, value, inherited) {
                 // A receiver takes an address there or nothing; what tells series apart is a text.
                 Decision::Null

@@ -263,6 +263,14 @@ paths = ["release"]
 why = "w"
 hits = []
 misses = []
+
+[[field]]
+name = "ids"
+kind = "id"
+paths = ["sid"]
+why = "w"
+hits = []
+misses = []
 "#;
 
     fn events(format: ItemFormat, item: &str, reveal: bool) -> Vec<Event> {
@@ -280,7 +288,7 @@ misses = []
 
     /// `path layers detector fate` of each event.
     fn told(format: ItemFormat, item: &str) -> Vec<String> {
-        let names = ["mail", "tax", "new", "uid", "prompt", "version"];
+        let names = ["mail", "tax", "new", "uid", "prompt", "version", "ids"];
         let line = |event: &Event| {
             let detector = names.get(usize::from(event.detector.0)).unwrap_or(&"unscanned");
             let fate = match event.fate {
@@ -349,6 +357,9 @@ misses = []
                 vec!["prompt.text||prompt|stats", "prompt.role||prompt|Keep"],
             ),
             (Json, r#"{"release":"app@1.2.3"}"#, vec!["release||version|Exempt"]),
+            (Json, r#"{"sid":"foo1"}"#, vec!["sid||ids|Exempt"]),
+            (Json, r#"{"sid":"17-jane@example.com"}"#, vec!["sid||mail|token"]),
+            (Json, r#"{"sid":"17-jane%40example.com"}"#, vec!["sid|percent-encoding|mail|token"]),
             (Json, r#"{"prompt":"[prompt chars=3]"}"#, vec!["prompt||prompt|StandIn"]),
             (
                 Json,

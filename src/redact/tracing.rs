@@ -163,7 +163,7 @@ impl Engine<'_> {
             return;
         }
         let stage = match rule.kind {
-            FieldKind::Exempt => Stage::Exempt,
+            FieldKind::Exempt | FieldKind::Id => Stage::Exempt,
             _ if is_stand_in(value) => Stage::StandIn,
             // An address of the machine itself.
             _ => Stage::Validator,

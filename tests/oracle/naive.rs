@@ -43,6 +43,7 @@ pub(crate) enum Kind {
     Value,
     Address,
     Exempt,
+    Id,
     Grouping,
     Scan,
 }
@@ -77,7 +78,7 @@ impl Rule {
 
     /// True for a rule that takes values away.
     pub(crate) fn redacts(&self) -> bool {
-        let spares = matches!(self.kind, Kind::Exempt | Kind::Grouping | Kind::Scan)
+        let spares = matches!(self.kind, Kind::Exempt | Kind::Id | Kind::Grouping | Kind::Scan)
             || matches!(self.action, Action::Keep | Action::Scan);
         !spares && self.rewrite.is_empty()
     }
@@ -168,12 +169,13 @@ impl Oracle {
             for (spec, detector) in fields.iter().zip(patterns.len()..) {
                 let kind = match spec.kind.as_deref() {
                     Some("exempt") => Kind::Exempt,
+                    Some("id") => Kind::Id,
                     Some("grouping") => Kind::Grouping,
                     Some("scan") => Kind::Scan,
                     Some("address") => Kind::Address,
                     _ => Kind::Value,
                 };
-                if matches!(kind, Kind::Exempt | Kind::Grouping | Kind::Scan) != exempt {
+                if matches!(kind, Kind::Exempt | Kind::Id | Kind::Grouping | Kind::Scan) != exempt {
                     continue;
                 }
                 let class = spec.class.as_deref().and_then(Class::parse);
@@ -630,10 +632,12 @@ impl Scan<'_> {
             return Decision::Exchange(other.clone().into_bytes());
         }
         match rule.kind {
-            Kind::Exempt => {
+            Kind::Exempt | Kind::Id => {
                 let plain = |byte: &u8| (0x21..0x7f).contains(byte) && *byte != b'\\';
                 let identity = value.len() <= EXEMPT_BYTES_MAX && value.iter().all(plain);
-                if identity { Decision::Leave } else { Decision::Look }
+                let written = text.unwrap_or_default();
+                let address = rule.kind == Kind::Id && (written.contains('@') || written.contains("%40"));
+                if identity && !address { Decision::Leave } else { Decision::Look }
             }
             Kind::Scan | Kind::Grouping => Decision::Look,
             Kind::Address => address_decision(rule.action, text, inherited),

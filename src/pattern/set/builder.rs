@@ -117,13 +117,13 @@ impl Builder {
             None | Some("value") => FieldKind::Value,
             Some("address") => FieldKind::Address,
             Some("exempt") => FieldKind::Exempt,
+            Some("id") => FieldKind::Id,
             Some("scan") => FieldKind::Scan,
             Some("grouping") => FieldKind::Grouping,
             Some(other) => {
-                self.problems
-                    .push(spec.at("kind").problem(format!(
-                        "unknown kind `{other}`; value, address, exempt, scan or grouping"
-                    )));
+                self.problems.push(spec.at("kind").problem(format!(
+                    "unknown kind `{other}`; value, address, exempt, id, scan or grouping"
+                )));
                 return None;
             }
         };
@@ -135,7 +135,7 @@ impl Builder {
         };
         let class = match (&spec.class, kind) {
             (Some(name), _) => Some(self.class(name, &spec.at("class"))?),
-            (None, FieldKind::Exempt | FieldKind::Grouping | FieldKind::Scan) => None,
+            (None, kind) if kind.only_spares() => None,
             (None, _) => {
                 self.problems.push(spec.place.problem(format!("field `{}` needs a class", spec.name)));
                 return None;
@@ -232,7 +232,7 @@ mod tests {
                     why = 'w'\nhits = []\nmisses = []\ncontext = { before = ['A'] }\n\
                     [[pattern]]\nname = 'b'\nclass = 'email'\nregex = 'foo'\ntrigger = 'dots'\nwhy = 'w'\nhits = []\nmisses = []\n\
                     [[field]]\nname = 'f'\nclass = 'mail'\npaths = ['a..b']\nwhy = 'w'\nhits = []\nmisses = []\n\
-                    [[field]]\nname = 'g'\nclass = 'email'\nkind = 'id'\npaths = ['a']\nwhy = 'w'\nhits = []\nmisses = []\n\
+                    [[field]]\nname = 'g'\nclass = 'email'\nkind = 'ids'\npaths = ['a']\nwhy = 'w'\nhits = []\nmisses = []\n\
                     [[field]]\nname = 'h'\nclass = 'email'\nscope = 'all'\npaths = ['a']\nwhy = 'w'\nhits = []\nmisses = []\n";
         let packs = [pack::parse(text, "p.toml").expect("a pack")];
         let told = PatternSet::compile(&packs, &["z".to_owned()]).expect_err("all of it is wrong");
@@ -252,7 +252,7 @@ mod tests {
                 "p.toml:4:9: pattern `a`: the regex does not parse: unclosed group, at byte 1: `(`",
                 "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number, lettered or assigned",
                 "p.toml:21:9: unknown class `mail`",
-                "p.toml:29:8: unknown kind `id`; value, address, exempt, scan or grouping",
+                "p.toml:29:8: unknown kind `ids`; value, address, exempt, id, scan or grouping",
                 "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, user_report, replay, query, posthog, segment, langfuse, langsmith",
             ]
         );
