@@ -2,7 +2,7 @@
 //!
 //! In: the paths of all rules. Out: a table that is stepped once per key, whatever the number of rules.
 //! Keys are compared folded: case, `_`, `-` and other punctuation do not count, so `apiKey`, `api_key` and
-//! `API-KEY` are one. A key with dots (`gen_ai.input.messages`) is the path that it spells.
+//! `API-KEY` are one. A UUID at the end of a key does not count either. A key with dots (`gen_ai.input.messages`) is the path that it spells.
 
 mod beside;
 mod keys;
@@ -36,6 +36,8 @@ const INDEX: Symbol = Symbol(1);
 
 /// Longest key that is looked up; a longer one is no rule's name.
 const KEY_BYTES_MAX: usize = 128;
+/// A UUID as RFC 9562 writes it.
+const UUID_BYTES: usize = 36;
 
 /// The compiled rules. Rule numbers are places in the list it was built from.
 #[derive(Debug, Clone)]
@@ -187,7 +189,7 @@ impl FieldAutomaton {
             return INDEX;
         }
         scratch.clear();
-        fold(part, scratch);
+        fold(without_uuid(part), scratch);
         self.symbol(scratch)
     }
 
@@ -241,6 +243,21 @@ impl FieldAutomaton {
     fn ending(&self, folded: &[u8]) -> Symbol {
         let ending = self.endings.iter().find(|(word, _)| folded.ends_with(word));
         ending.map_or(OTHER, |(_, symbol)| *symbol)
+    }
+}
+
+/// A key without the UUID that it ends in: `$survey_response_0197c1f0-0000-7000-8000-000000000001` holds for one question what
+/// `$survey_response` held for the only one.
+fn without_uuid(key: &[u8]) -> &[u8] {
+    let Some(at) = key.len().checked_sub(UUID_BYTES) else { return key };
+    let (head, uuid) = key.split_at(at);
+    let is_uuid = (0..).zip(uuid).all(|(place, byte)| match place {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    });
+    match head.split_last() {
+        Some((b'_' | b'-' | b':' | b'/', named)) if is_uuid && !named.is_empty() => named,
+        _ => key,
     }
 }
 
@@ -302,6 +319,26 @@ mod tests {
             ("headers/Authorization", Some(6)),
         ] {
             assert_eq!(rule(&rules, path), want, "{path}");
+        }
+    }
+
+    /// Surveys name an answer by its question.
+    #[test]
+    fn a_key_that_ends_in_a_uuid_is_the_key_without_it() {
+        let rules = automaton(&["**.survey_response", "**.uuid", "**.x"]);
+        let uuid = "0197c1f0-0000-7000-8000-00000000000a";
+        for (path, want) in [
+            (format!("$survey_response_{uuid}"), Some(0)),
+            (format!("a/surveyResponse-{}", uuid.to_uppercase()), Some(0)),
+            (format!("a.x:{uuid}"), Some(2)),
+            (format!("$survey_response{uuid}"), None), // nothing between
+            (format!("$survey_response_{uuid}0"), None),
+            (format!("$survey_response_{}", uuid.replace('a', "g")), None),
+            (format!("$survey_response_{}", uuid.replace("-0000-", "_0000-")), None),
+            (uuid.to_owned(), None),
+            (format!("_{uuid}"), None),
+        ] {
+            assert_eq!(rule(&rules, &path), want, "{path}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::document::Reader;
 use super::layers::{Decoded, Layer};
 use super::naive::{Rule, Scan};
-use super::paths::fold;
+use super::paths::{fold, fold_key};
 use std::ops::Range;
 use tamis::pattern::FieldSpec;
 
@@ -124,7 +124,7 @@ pub(crate) fn is_byte_map(text: &[u8]) -> bool {
 /// What a key can be known as; one with dots, or of digits, is no name.
 pub(crate) fn name_of(key: &[u8]) -> Option<Vec<u8>> {
     let is_index = !key.is_empty() && key.iter().all(u8::is_ascii_digit);
-    (!key.contains(&b'.') && key.len() <= 128 && !is_index).then(|| fold(key))
+    (!key.contains(&b'.') && key.len() <= 128 && !is_index).then(|| fold_key(key))
 }
 
 impl Scan<'_> {

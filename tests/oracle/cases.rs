@@ -56,6 +56,7 @@ pub(crate) fn agreed() -> Vec<(ItemFormat, Vec<u8>)> {
 
 const DOCUMENTS: &[&str] = &[
     // Printed pairs that begin as a document does.
+    r#"{"db_password_0197c1f0-0000-7000-8000-000000000001":"x1y2z3","db_password-0197c1f0-0000-7000-8000-00000000000g":"x1y2z4"}"#,
     r#""db_password" => "x1y2z3", "email": "jane@example.com""#,
     r#"  "db_password": "x1y2\"z3","#,
     r#"["db_password"] => x1y2z3"#,

@@ -84,9 +84,26 @@ pub(crate) fn steps(key: &[u8]) -> Vec<Step> {
     }
     let step = |part: &[u8]| match !part.is_empty() && part.iter().all(u8::is_ascii_digit) {
         true => Step::Element,
-        false => Step::Key(fold(part)),
+        false => Step::Key(fold_key(part)),
     };
     key.split(|byte| *byte == b'.').map(step).collect()
+}
+
+/// A key folded, but for a UUID that it ends in.
+pub(crate) fn fold_key(key: &[u8]) -> Vec<u8> {
+    let lengths = [8, 4, 4, 4, 12];
+    let mut pieces: Vec<&[u8]> = key.rsplitn(5, |byte| *byte == b'-').collect();
+    pieces.reverse();
+    let [first, rest @ ..] = pieces.as_slice() else { return fold(key) };
+    let Some(at) = first.len().checked_sub(8).filter(|at| *at > 1) else { return fold(key) };
+    let (head, eight) = first.split_at(at);
+    let is_hex =
+        |(piece, length): (&&[u8], &usize)| piece.len() == *length && piece.iter().all(u8::is_ascii_hexdigit);
+    let is_uuid = rest.len() == 4 && rest.iter().zip(&lengths[1..]).all(is_hex) && is_hex((&eight, &8));
+    match head.split_last() {
+        Some((b'_' | b'-' | b':' | b'/', named)) if is_uuid => fold(named),
+        _ => fold(key),
+    }
 }
 
 /// Letters and digits in lower case, and all bytes beyond ASCII.

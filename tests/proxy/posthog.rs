@@ -79,6 +79,28 @@ async fn gzip_without_a_label_leaves_as_gzip_without_a_label() {
     }
 }
 
+/// One event of a survey says each answer twice: under its question's id and in the list of questions.
+#[tokio::test]
+async fn answers_to_surveys_are_what_somebody_wrote() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = proxy(&upstream).await;
+    let event = |answer: &str, choice: &str| {
+        json!({"event": "survey sent", "properties": {
+            "$survey_id": "0197c1f0-0000-7000-8000-000000000003",
+            "$survey_response_0197c1f0-0000-7000-8000-000000000001": answer,
+            "$survey_response_1": answer,
+            "$survey_questions": [
+                {"id": "0197c1f0-0000-7000-8000-000000000001", "question": "What is missing?", "response": answer},
+                {"id": "0197c1f0-0000-7000-8000-000000000002", "question": "Which?", "response": [choice]},
+                {"id": "0197c1f0-0000-7000-8000-000000000004", "question": "How many?", "response": 9},
+            ],
+        }})
+    };
+    proxy.send(post("/e/", &[], event("a teal fox", "teal").to_string())).await;
+    let got: Value = serde_json::from_slice(&upstream.one().body).expect("JSON");
+    assert_eq!(got, event("[prompt chars=10 words=3]", "[prompt chars=4 words=1]"));
+}
+
 #[tokio::test]
 async fn flags_are_asked_for_the_person_that_events_name() {
     let upstream =
