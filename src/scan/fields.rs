@@ -322,6 +322,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn filtered_attributes_are_attributes() {
+        let rules = automaton(&["**.attributes.input.value", "exemplars[].filteredAttributes.note"]);
+        assert_eq!(rule(&rules, "exemplars/#/filteredAttributes/input.value"), Some(0));
+        assert_eq!(rule(&rules, "exemplars/#/filtered_attributes/note"), Some(1));
+        assert_eq!(rule(&rules, "unfilteredAttributes/input.value"), None);
+    }
+
     /// Surveys name an answer by its question.
     #[test]
     fn a_key_that_ends_in_a_uuid_is_the_key_without_it() {

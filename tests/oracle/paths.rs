@@ -114,5 +114,8 @@ pub(crate) fn fold(key: &[u8]) -> Vec<u8> {
             folded.push(byte.to_ascii_lowercase());
         }
     }
+    if folded == b"filteredattributes" {
+        return b"attributes".to_vec();
+    }
     folded
 }

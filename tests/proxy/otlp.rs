@@ -4,6 +4,7 @@ use crate::support::{FakeUpstream, Proxy, Reply, post, post_chunked};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -124,6 +125,24 @@ async fn json_is_taken_too() {
     let request: ExportTraceServiceRequest = serde_json::from_slice(&seen.body).expect("a request still");
     check_scrubbed(&request.encode_to_vec());
     assert_eq!(proxy.settled().await.received, 3);
+}
+
+/// What a view takes off a point goes on in its exemplars.
+#[tokio::test]
+async fn attributes_that_a_view_took_off_a_point_are_attributes() {
+    let body = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"calls","sum":{"dataPoints":[{"asInt":"1","exemplars":[{"filteredAttributes":[{"key":"input.value","value":{"stringValue":"a teal fox"}},{"key":"client.address","value":{"stringValue":"192.0.2.7"}}],"asInt":"1"}]}],"aggregationTemporality":1}}]}]}]}"#;
+    let message: ExportMetricsServiceRequest = serde_json::from_str(body).expect("metrics");
+    for (content_type, body) in
+        [("application/json", body.as_bytes().to_vec()), (PROTOBUF, message.encode_to_vec())]
+    {
+        let upstream = FakeUpstream::ok().await;
+        let proxy = Proxy::to_http(&upstream).await;
+        proxy.send(post("/v1/metrics", &[("content-type", content_type)], &body)).await;
+        let seen = upstream.one();
+        let text = String::from_utf8_lossy(&seen.body);
+        assert!(!text.contains("teal") && !text.contains("192.0.2.7"), "{text}");
+        assert!(text.contains("[prompt chars=10 words=3]"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -115,10 +115,16 @@ fn named(name: &str) -> Result<Segment, PathError> {
 }
 
 /// Appends the letters and digits of a key in lower case; bytes from 0x80 stay.
+///
+/// `filteredAttributes` is `attributes`: those of a measurement that its point does not show, in an exemplar of OpenTelemetry.
 pub(super) fn fold(key: &[u8], folded: &mut Vec<u8>) {
+    let before = folded.len();
     folded.extend(
         key.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80).map(u8::to_ascii_lowercase),
     );
+    if folded[before..] == *b"filteredattributes" {
+        folded.drain(before..before + b"filtered".len());
+    }
 }
 
 #[cfg(test)]
