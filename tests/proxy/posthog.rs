@@ -102,6 +102,18 @@ async fn answers_to_surveys_are_what_somebody_wrote() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_set_goes_wherever_the_event_says_it() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = proxy(&upstream).await;
+    let event = r#"{"event":"paid","properties":{"$set":{"name":"Jane Roe"},"$set_once":{"first_name":"Janette"},"operator":"Jane Roe","note":"for Jane Roe","$device_name":"Jane's phone"}}"#;
+    proxy.send(post("/e/", &[], event)).await;
+    assert_eq!(
+        String::from_utf8_lossy(&upstream.one().body),
+        r#"{"event":"paid","properties":{"$set":{"name":"[person]"},"$set_once":{"first_name":"[person]"},"operator":"[person]","note":"for [person]","$device_name":"[person]"}}"#
+    );
+}
+
+#[tokio::test]
 async fn flags_are_asked_for_the_person_that_events_name() {
     let upstream =
         FakeUpstream::start(Reply { body: r#"{"flags":{"beta":{"enabled":true}}}"#, ..Reply::default() })
