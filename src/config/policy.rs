@@ -5,6 +5,7 @@ use super::resolve::World;
 use super::resolved::DEFAULT_POLICY;
 use crate::pattern::Class;
 use crate::redact::{Action, BinaryKind, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};
+use crate::scan::FieldPath;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -83,21 +84,24 @@ fn rule(raw: &RawRule, world: &mut World<'_, '_>) -> Option<PolicyRule> {
             world.note(raw.at, format!("the rule has no `{key}`"));
         }
     }
-    if let Some(At { value, at }) = raw.path.good()
-        && !is_field_path(value)
-    {
-        let message = format!(
-            "a field path is names joined by dots, such as `extra.order_note`, in at most {RULE_PATH_BYTES_MAX} bytes"
-        );
-        world.note(*at, message);
+    if let Some(At { value, at }) = raw.path.good() {
+        if !is_field_path(value) {
+            let message = format!(
+                "a field path is names joined by dots, such as `extra.order_note`, in at most {RULE_PATH_BYTES_MAX} bytes"
+            );
+            world.note(*at, message);
+        } else if let Err(error) = FieldPath::parse(value) {
+            world.note(*at, format!("not a field path such as `extra.order_note`: {error}"));
+        }
     }
     let action = action(&raw.action, world);
     Some(PolicyRule { path: raw.path.good()?.value.clone(), action: action? })
 }
 
-/// The form that every field path has; what its segments may be is the pattern set's to say.
+/// The form that every field path has. `/extra/note`, a pointer as JSON has them, would be a key that nothing is called.
 fn is_field_path(text: &str) -> bool {
     text.len() <= RULE_PATH_BYTES_MAX
+        && !text.starts_with('/')
         && !text.chars().any(char::is_control)
         && text.split('.').all(|segment| !segment.trim().is_empty())
 }

@@ -626,6 +626,15 @@ attachments = { allow = ["image/png", "IMAGE", "*/*", 1], deny = [] }
             "6:38: `tunnel` lists DSNs as the SDK has them: `https://KEY@HOST/PROJECT`",
         ],
     );
+    bad(
+        "[policies]\ndefault = { rules = [{ path = '/extra/note', action = 'remove' }, { path = 'extra[0].note', action = 'remove' }, { path = '$.extra.note', action = 'remove' }, { path = 'extra.*no*', action = 'remove' }, { path = '$set.note', action = 'remove' }] }",
+        &[
+            "3:31: a field path is names joined by dots, such as `extra.order_note`, in at most 256 bytes",
+            "3:76: not a field path such as `extra.order_note`: bad segment in path; use name, *name, *, ** or []",
+            "3:123: not a field path such as `extra.order_note`: empty segment in path",
+            "3:169: not a field path such as `extra.order_note`: bad segment in path; use name, *name, *, ** or []",
+        ],
+    );
     bad("[policies.'a b']", &["2:11: the name of a policy has 1 to 64 of A-Z a-z 0-9 - _ ."]);
     let config = good(
         "version = 1\n[policies.x]\nmode = 'shadow'\non_error = 'pass'\nunscanned_pass_consent = 'a trial run'\n\
