@@ -7,7 +7,8 @@ use super::{Coding, DecodeError};
 /// Names are compared without case, blanks around them and empty list elements are ignored (RFC 9110,
 /// sections 5.6.1 and 8.4.1). Two untruths that SDKs are known to tell are understood:
 /// an empty value or `UTF-8` is [`Coding::Identity`] (Sentry's Ruby and Android SDKs have sent them),
-/// and `gzip, deflate` is [`Coding::Deflate`] (the GELF handler graypy labels a zlib body so).
+/// and `gzip, deflate` is [`Coding::Deflate`] (the GELF handler graypy labels a zlib body so). `zlib` is a name that nobody registered for
+/// what `deflate` should be, and a value of `compression` in exporters of OpenTelemetry's collector.
 ///
 /// # Errors
 /// `UnknownCoding` for every other list of more than one and every other name.
@@ -28,10 +29,11 @@ pub fn parse_content_encoding<'a>(values: impl Iterator<Item = &'a [u8]>) -> Res
 }
 
 fn by_name(name: &[u8]) -> Result<Coding, DecodeError> {
-    const NAMES: [(&str, Coding); 7] = [
+    const NAMES: [(&str, Coding); 8] = [
         ("gzip", Coding::Gzip),
         ("x-gzip", Coding::Gzip),
         ("deflate", Coding::Deflate),
+        ("zlib", Coding::Deflate),
         ("br", Coding::Brotli),
         ("zstd", Coding::Zstd),
         ("identity", Coding::Identity),
@@ -59,6 +61,7 @@ mod tests {
         check(&["\t GZip "], Some(Coding::Gzip));
         check(&["x-gzip"], Some(Coding::Gzip));
         check(&["deflate"], Some(Coding::Deflate));
+        check(&["zlib"], Some(Coding::Deflate)); // OpenTelemetry's collector
         check(&["br"], Some(Coding::Brotli));
         check(&["zstd"], Some(Coding::Zstd));
         check(&["gzip,deflate"], Some(Coding::Deflate)); // graypy
