@@ -60,6 +60,8 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/secrets.toml", include_str!("../../patterns/secrets.toml")),
     ("patterns/handed.toml", include_str!("../../patterns/handed.toml")),
     ("patterns/commands.toml", include_str!("../../patterns/commands.toml")),
+    ("patterns/calls.toml", include_str!("../../patterns/calls.toml")),
+    ("patterns/settings.toml", include_str!("../../patterns/settings.toml")),
     ("patterns/otel.toml", include_str!("../../patterns/otel.toml")),
     ("patterns/media.toml", include_str!("../../patterns/media.toml")),
     ("patterns/objects.toml", include_str!("../../patterns/objects.toml")),
