@@ -308,7 +308,7 @@ impl Document {
         let body = Node::new(0, Role::Part, 0, 0..source.len(), 0);
         Self {
             tree: Tree::default(),
-            aside: Tree { text: Vec::with_capacity(source.len() + source.len() / 4), ..Tree::default() },
+            aside: Tree::default(),
             items: Vec::new(),
             encoding,
             nodes: vec![body],
@@ -317,6 +317,11 @@ impl Document {
             strings: Vec::new(),
             bytes_max: limits.bytes_max,
         }
+    }
+
+    /// Makes room for a whole body.
+    pub(super) fn reserve(&mut self, source: &[u8]) {
+        self.aside.text.reserve(source.len() + source.len() / 4);
     }
 
     pub(super) fn mark(&self) -> Mark {

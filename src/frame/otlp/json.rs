@@ -33,6 +33,7 @@ pub(super) fn read(request: &'static Message, source: &[u8], limits: ReadLimits)
     let bom = if source.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let mut doc = Document::new(Encoding::Json, source, limits);
     doc.nodes[0].begin_at(bom);
+    doc.reserve(source);
     let mut reader =
         Reader { trail: Vec::new(), source, at: bom, doc, depth_max: limits.depth_max, ahead: 0 };
     if reader.peek() != Some(b'{') {

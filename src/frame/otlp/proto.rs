@@ -23,6 +23,7 @@ pub(super) fn read<'s>(
     known: Option<&'s mut dyn KnownAttributes>,
 ) -> Result<Document, Unread> {
     let mut reader = Reader::new(source, limits, known);
+    reader.doc.reserve(source);
     reader.strings(request)?;
     reader.doc.raw("{");
     reader.fields(request, 0..source.len(), 0, 1)?;
