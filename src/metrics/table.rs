@@ -70,7 +70,7 @@ metrics! {
     Counter "tamis_scan_bytes_total", "bytes", ["route"],
         "Decoded bytes of items that were scanned.";
     Counter "tamis_known_bytes_total", "bytes", ["route"],
-        "Of these, bytes of sections and attributes that were scanned before, at the same place, with nothing found (`limits.known_bytes_max`).";
+        "Of these, bytes of sections and attributes that were scanned before, at the same place, and not again (`limits.known_bytes_max`).";
     Counter "tamis_body_bytes_total", "bytes", ["route", "stage"],
         "Bytes of request bodies that ended: `received` as they came, `decoded`, and `forwarded` (decoded bytes of what was taken).";
     Histogram "tamis_scan_seconds", "seconds", ["route"],

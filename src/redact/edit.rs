@@ -55,6 +55,13 @@ impl Edits {
         &self.arena[edit.text.clone()]
     }
 
+    /// Those of the edits, which are settled, that touch a range.
+    pub(crate) fn within(&self, range: &Range<usize>) -> &[Edit] {
+        let first = self.list.partition_point(|edit| edit.range.end <= range.start);
+        let rest = &self.list[first..];
+        &rest[..rest.partition_point(|edit| edit.range.start < range.end)]
+    }
+
     /// Notes what was found inside an opaque layer; returns its place in [`Edits::inner`].
     pub(crate) fn note_inner(&mut self, found: &[Edit]) -> Range<usize> {
         let from = self.inner.len();

@@ -53,6 +53,15 @@ pub(super) struct Kept {
     pub(super) shadow: bool,
 }
 
+/// How much an item's scan has found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct FoundSoFar {
+    edits: usize,
+    pub(super) taught: usize,
+    /// What was let by, tried to teach, was decoded and was numbered: of the same value the same the next time, and more than an edit.
+    pub(super) beside: [usize; 4],
+}
+
 /// Where a document stands.
 #[derive(Clone, Copy)]
 pub(super) struct Around<'k> {
@@ -134,11 +143,12 @@ impl<'a> Engine<'a> {
         Found { drop_item: self.drop_item, kept: std::mem::take(&mut self.kept) }
     }
 
-    /// How much was found, let by, taught and decoded so far: what is found in a value changes one of them.
+    /// How much was found, and what else that a value leaves behind: what is found in it changes one of them.
     #[inline]
-    pub(super) fn found_so_far(&self) -> [usize; 4] {
+    pub(super) fn found_so_far(&self) -> FoundSoFar {
         let Pool { edits, learnt, .. } = &*self.pool;
-        [edits.list.len(), self.kept.len(), learnt.len(), learnt.spelled_bytes()]
+        let beside = [self.kept.len(), learnt.lessons(), learnt.spelled_bytes(), self.keys];
+        FoundSoFar { edits: edits.list.len(), taught: learnt.len(), beside }
     }
 
     /// A whole JSON document. Where it is none: true text from there on if `or_text`. True if it is JSON.

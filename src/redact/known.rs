@@ -1,27 +1,31 @@
-//! Sections of documents that were scanned before, byte for byte, at the same place, and in which nothing was found.
+//! Sections of documents that were scanned before, byte for byte, at the same place, with what was found in them.
 //!
 //! In: JSON documents, and the sections of each as its scan noted them. Out: for the next document the same with its known sections left
-//! out, an empty container in the place of each, and what is left out in order. Holds sections that came at least twice, up to a number of bytes
-//! ([`KnownSections::new`]); those that have not come for longest go first. Holds nothing in which anything was found, taught or let by.
+//! out, an empty container in the place of each, and what is left out in order, with the edits that belong to it. Holds sections that came
+//! at least twice, up to a number of bytes ([`KnownSections::new`]); those that have not come for longest go first. Of what was found in them
+//! it holds a seal ([`section_text`]), and none that teaches, or of which a policy lets something by.
 //!
 //! An error storm is one stack trace many times, and what an SDK says of its runtime, its modules and its settings is in every event of
-//! a release. Such sections are most of a large event, and nothing can be found in them that was not found the time before.
+//! a release, the address that its settings hold included. Such sections are most of a large event, and nothing can be found in them that was
+//! not found the time before.
 //!
 //! LEAK: what a scan finds in a section depends on more than its bytes: on the plan, on the keys and the state of the rules that lead to it,
 //! on how deep it lies ([`Standing`]), and on values that the rest of the document teaches. The first of these are compared once the
-//! rest was walked, and the last are looked for in all that was left out; if one of them differs the document is scanned whole. Bytes are
-//! compared as they are: hashes only lead to them. What is left out is a container and where it stood another one stands, so the
-//! rest is read as it would have been. It pays for what is left out where that stands, so that its budget ends where it would have; a
-//! document whose budget ends, or that has to be walked twice, is scanned whole as well.
+//! rest was walked, and the last are looked for in all that was left out, beside what goes of it anyway; if one of them differs the document is
+//! scanned whole. Bytes are compared as they are, and what was found by its seal: checksums only lead to them. What is left out is a container
+//! and where it stood another one stands, so the rest is read as it would have been. It pays for what is left out where that stands, so that its budget ends
+//! where it would have; a document whose budget ends, or that has to be walked twice, is scanned whole as well.
 //!
-//! PERF: two designs were weighed. To remember whole payloads takes one look and never helps where a time or an id differs, which is in
+//! PERF: three designs were weighed. To remember whole payloads takes one look and never helps where a time or an id differs, which is in
 //! every event. To ask at each container of the walk whether it is known comes when the sweep has read all of it, and the sweep is a third of the
 //! cost. So the sections are looked for before the sweep, by the first bytes behind each bracket, and the scan never sees them. A document
-//! of which nothing is known pays for these looks, and for a checksum of each of its sections: `benches/README.md` says how much.
+//! of which nothing is known pays for these looks, and for a checksum of its sections: `benches/README.md` says how much. Where only sections were
+//! kept in which nothing was found, one address in a frame had its whole trace scanned again: twice the time for a storm.
 
 mod attributes;
+mod section_text;
 
-use super::edit::Edits;
+use super::edit::{Edit, Edits};
 use super::plan::Plan;
 use super::remarks;
 use super::scrubber::ScanLimits;
@@ -30,6 +34,7 @@ use crate::scan::context::as_read;
 use crate::scan::json::{self, SECTION_BYTES, Section, Standing, Trail};
 use attributes::Attributes;
 pub(super) use attributes::{Asked, List, Places, stands_alone};
+use section_text::{Probes, SectionText, may_be_kept};
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -39,8 +44,8 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 const PLACES_MAX: usize = 8;
 /// So often a section may be met where it is not known to stand, and where the scan that follows finds something in it.
 const MISSES_MAX: u8 = 3;
-/// Sections that begin alike and are compared.
-const ALIKE_MAX: usize = 8;
+/// Sections that begin alike and are looked at.
+const ALIKE_MAX: usize = 64;
 /// Bytes by which a section is found; those of the frames of one file begin alike, so longer sections have more of them.
 const HEAD_BYTES: [usize; 2] = [96, *SECTION_BYTES.start()];
 /// What a section takes beside its bytes and its keys.
@@ -51,8 +56,9 @@ const ATTRIBUTES_SHARE: usize = 8;
 const SEEN_SHARE: usize = 16;
 /// Bytes of sections that are compared for each byte of a document, whatever it is made of: past them the rest of it is scanned.
 const COMPARED_SHARE: usize = 8;
-/// What a look by a head takes, in such bytes.
+/// What a look by a head takes, and one at a section that begins alike, in such bytes.
 const LOOK_COST: usize = 32;
+const PROBE_COST: usize = 16;
 /// Bytes before a section that are looked at for its key: a word, its quote, and a colon with a blank behind it.
 const NAME_BYTES: usize = 11;
 /// First bytes of a section, by which most places are passed over, and how many bits tell which of these there are.
@@ -96,9 +102,15 @@ impl Terms {
     }
 }
 
-/// A section, and where it stood when nothing was found in it.
+/// A section with what was found in it, and where it stood when it was.
 struct Known {
-    text: Box<[u8]>,
+    text: SectionText,
+    /// As [`sum_up`] says.
+    sum: u32,
+    /// Of all its bytes.
+    checksum: u32,
+    /// As [`start`] says of its first bytes.
+    start: (usize, u64),
     /// As [`Section::work`], the same at each of its places.
     work: usize,
     places: Vec<Place>,
@@ -116,7 +128,7 @@ struct Place {
 
 impl Known {
     fn cost(&self) -> usize {
-        self.text.len() + self.places.iter().map(|place| place.keys.len()).sum::<usize>() + SECTION_COST
+        self.text.cost() + self.places.iter().map(|place| place.keys.len()).sum::<usize>() + SECTION_COST
     }
 
     fn stands(&self, terms: Terms, standing: Standing, keys: &[u8]) -> bool {
@@ -169,10 +181,15 @@ impl Abridged {
         self.left_out.iter().map(|LeftOut { at, section, .. }| json::LeftOut { at: *at, work: section.work })
     }
 
-    /// True if the byte at `place` of the whole document is left out.
-    pub(super) fn leaves_out(&self, place: usize) -> bool {
+    /// The section in which the byte at `place` of the whole document is left out: where it stands, and what goes of it.
+    pub(super) fn section_at(&self, place: usize) -> Option<(Range<usize>, &[Edit])> {
+        let LeftOut { range, section, .. } = self.left_out_around(place)?;
+        Some((range.clone(), section.text.edits()))
+    }
+
+    fn left_out_around(&self, place: usize) -> Option<&LeftOut> {
         let after = self.left_out.partition_point(|left_out| left_out.range.start <= place);
-        after > 0 && place < self.left_out[after - 1].range.end
+        self.left_out[..after].last().filter(|left_out| place < left_out.range.end)
     }
 
     /// True if an edit of the text touches what stands for a section.
@@ -183,35 +200,63 @@ impl Abridged {
         })
     }
 
-    /// Appends what became of the text to `out`, with the sections of the whole `document` back in their places. `spliced` is the text with
-    /// `edits`, and then with `len` bytes for those of `range`.
-    pub(super) fn restore(
+    /// Where in the document a place of the text is that is not inside of what stands for a section.
+    pub(super) fn in_document(&self, place: usize) -> usize {
+        let after = self.left_out.partition_point(|left_out| left_out.at + EMPTY <= place);
+        let last = self.left_out[..after].last();
+        last.map_or(place, |LeftOut { at, range, .. }| place - (at + EMPTY) + range.end)
+    }
+
+    /// Where in the text a place of the document is that is not left out.
+    pub(super) fn in_text(&self, place: usize) -> usize {
+        let after = self.left_out.partition_point(|left_out| left_out.range.end <= place);
+        let last = self.left_out[..after].last();
+        last.map_or(place, |LeftOut { at, range, .. }| place - range.end + (at + EMPTY))
+    }
+
+    /// Makes edits of the document of those of the text, which touch no section, and of what was found in the sections before.
+    pub(super) fn restore(&self, edits: &mut Edits) {
+        // LEAK: one that spans a section would leave what it holds; `is_touched` says that none does.
+        for edit in &mut edits.list {
+            let start = self.in_document(edit.range.start);
+            edit.range = start..start + edit.range.len();
+        }
+        let of_text = edits.list.len();
+        for LeftOut { range, section, .. } in &self.left_out {
+            section.text.add_to(edits, range.start);
+        }
+        if edits.list.len() > of_text {
+            edits.list.sort_by_key(|edit| edit.range.start);
+        }
+    }
+
+    /// What is left out where an empty container stands at `at` of the text.
+    fn left_out_at(&self, at: usize) -> Option<&LeftOut> {
+        let nth = self.left_out.binary_search_by_key(&at, |left_out| left_out.at).ok()?;
+        Some(&self.left_out[nth])
+    }
+
+    /// A section of the document as it is kept: `range` of the text, with those of all `edits` of the text that lie in it.
+    fn section_text(
         &self,
         document: &[u8],
-        spliced: &[u8],
-        edits: &Edits,
-        splice: Option<(Range<usize>, usize)>,
-        out: &mut Vec<u8>,
-    ) {
-        out.reserve(spliced.len() + document.len() - self.text.len());
-        let (mut copied, mut nth, mut gone, mut come) = (0, 0, 0, 0);
-        for LeftOut { at, range, .. } in &self.left_out {
-            while let Some(edit) = edits.list.get(nth).filter(|edit| edit.range.end <= *at) {
-                gone += edit.range.len();
-                come += edit.text.len();
-                nth += 1;
-            }
-            let mut here = at + come - gone;
-            if let Some((replaced, len)) = &splice
-                && replaced.end <= here
-            {
-                here = here + len - replaced.len();
-            }
-            out.extend_from_slice(&spliced[copied..here]);
-            out.extend_from_slice(&document[range.clone()]);
-            copied = here + EMPTY;
+        range: Range<usize>,
+        (edits, found): (&Edits, &[Edit]),
+    ) -> SectionText {
+        let place = self.in_document(range.start);
+        let mut within = Edits::default();
+        for edit in found {
+            let (start, said) = (self.in_document(edit.range.start) - place, within.arena.len());
+            within.arena.extend_from_slice(edits.text(edit));
+            let (range, text) = (start..start + edit.range.len(), said..within.arena.len());
+            within.list.push(Edit { range, text, ..edit.clone() });
         }
-        out.extend_from_slice(&spliced[copied..]);
+        let first = self.left_out.partition_point(|left_out| left_out.at < range.start);
+        for left_out in self.left_out[first..].iter().take_while(|left_out| left_out.at < range.end) {
+            left_out.section.text.add_to(&mut within, left_out.range.start - place);
+        }
+        within.list.sort_by_key(|edit| edit.range.start);
+        SectionText::new(&document[place..self.in_document(range.end)], within)
     }
 }
 
@@ -286,49 +331,77 @@ impl KnownSections {
                 section.keys(text, trail, keys) && left_out.section.stands(terms, section.standing, keys)
             });
             if !stands {
-                if left_out.section.misses.fetch_add(1, Ordering::Relaxed) >= MISSES_MAX {
-                    self.store.lock().unwrap_or_else(PoisonError::into_inner).forget(&left_out.section);
-                }
+                self.missed(&left_out.section);
                 return false;
             }
         }
         true
     }
 
-    /// Keeps those sections of a text that came before, and notes that the others came once. `edits` are all that was found in it.
+    /// A section was left out in vain. One with which that happens again and again is forgotten.
+    fn missed(&self, section: &Arc<Known>) {
+        if section.misses.fetch_add(1, Ordering::Relaxed) >= MISSES_MAX {
+            self.store.lock().unwrap_or_else(PoisonError::into_inner).forget(section);
+        }
+    }
+
+    /// The section in which the byte at `place` of the document is left out has to be looked at again.
+    pub(super) fn missed_at(&self, abridged: &Abridged, place: usize) {
+        if let Some(LeftOut { section, .. }) = abridged.left_out_around(place) {
+            self.missed(section);
+        }
+    }
+
+    /// Keeps those sections of a document that came before, and notes that the others came once. `edits` are all that was found in its
+    /// text, of which the walk noted the `sections`. None is kept in which one of `places` lies, where what the document taught
+    /// stands: it would be looked at again each time.
     #[allow(clippy::too_many_arguments)] // what a walk left behind
     pub(super) fn keep(
         &self,
         terms: Terms,
         abridged: &Abridged,
-        text: &[u8],
+        (text, document): (&[u8], &[u8]),
         sections: &[Section],
         trail: &Trail,
-        edits: &Edits,
+        (edits, places): (&Edits, &[usize]),
         keys: &mut Vec<u8>,
     ) {
         let Ok(mut store) = self.store.try_lock() else { return };
-        let left_out = &abridged.left_out;
+        let mut sums = std::mem::take(&mut store.sums);
+        sum_up(text, sections, abridged, &mut sums);
         let mut kept = 0..0;
         // The outermost ends last.
-        for section in sections.iter().rev() {
+        for (section, sum) in sections.iter().zip(&sums.list).rev() {
             let Range { start, end } = section.range;
-            let within = left_out.partition_point(|left_out| left_out.at < start);
-            let is_whole = left_out.get(within).is_none_or(|left_out| left_out.at >= end);
-            let first = edits.list.partition_point(|edit| edit.range.end <= start);
-            let is_clean = edits.list.get(first).is_none_or(|edit| edit.range.start >= end);
-            if !is_whole || !is_clean || kept.start <= start && end <= kept.end {
+            if kept.start <= start && end <= kept.end || abridged.left_out_at(start).is_some() {
                 continue;
             }
-            if store.came_before(&text[start..end]) {
-                keys.clear();
-                if section.keys(text, trail, keys) && !is_remark(keys) {
-                    let place = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
-                    store.keep(&text[start..end], section.work, terms.behind(text, start), place);
-                    kept = start..end;
-                }
+            let found = edits.within(&section.range);
+            let is_whole = found
+                .iter()
+                .all(|edit| may_be_kept(edit) && start <= edit.range.start && edit.range.end <= end);
+            let next = places.partition_point(|place| *place < start);
+            let is_taught = places.get(next).is_some_and(|place| *place < end);
+            if !is_whole || is_taught || !store.came_before(*sum) {
+                continue;
+            }
+            keys.clear();
+            let goes = |key: &Range<usize>| !edits.within(key).is_empty();
+            if section.keys(text, trail, keys) && !is_remark(keys) && !section.has_key(trail, goes) {
+                let place = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
+                let known = abridged.section_text(document, start..end, (edits, found));
+                store.keep(
+                    &document[abridged.in_document(start)..],
+                    known,
+                    *sum,
+                    section.work,
+                    terms.behind(text, start),
+                    place,
+                );
+                kept = start..end;
             }
         }
+        store.sums = sums;
     }
 }
 
@@ -346,6 +419,8 @@ struct Store {
     old: Generation,
     /// Checksums of sections that came once.
     seen: Vec<u32>,
+    /// For the document at hand.
+    sums: Sums,
     /// Which first bytes there are, one bit for each that they lead to.
     starts: Vec<u64>,
 }
@@ -359,12 +434,13 @@ impl Store {
             young: Generation::new(half),
             old: Generation::new(half),
             seen,
+            sums: Sums::default(),
             starts: vec![0; STARTS / 64],
         }
     }
 
     fn clear(&mut self) {
-        let Self { half, young, old, seen, starts } = self;
+        let Self { half, young, old, seen, starts, .. } = self;
         (*young, *old) = (Generation::new(*half), Generation::new(*half));
         seen.fill(0);
         starts.fill(0);
@@ -390,25 +466,32 @@ impl Store {
         None
     }
 
-    /// True if the same bytes came before. May be wrong about what came, which costs a copy of them.
-    fn came_before(&mut self, text: &[u8]) -> bool {
-        let sum = crc32c::crc32c(text);
+    /// True if a section of this sum came before. May be wrong about what came, which costs a copy of it.
+    fn came_before(&mut self, sum: u32) -> bool {
         let at = sum as usize % self.seen.len();
         std::mem::replace(&mut self.seen[at], sum) == sum
     }
 
-    fn keep(&mut self, text: &[u8], work: usize, behind: u64, place: Place) {
+    /// Keeps the section that `document` begins with, and that is `text`.
+    fn keep(&mut self, document: &[u8], text: SectionText, sum: u32, work: usize, behind: u64, place: Place) {
+        if !SECTION_BYTES.contains(&text.len()) {
+            return;
+        }
+        let section = &document[..text.len()];
         let length = usize::from(text.len() < HEAD_BYTES[0]);
-        let Some(head) = head(text, length, behind) else { return };
-        let before = self.find(text, behind, &mut { usize::MAX }).filter(|before| *before.text == *text);
-        if before.as_ref().is_some_and(|before| before.work != work) {
+        let (Some(head), Some(start)) = (head(section, length, behind), start(section)) else { return };
+        let before =
+            self.find(section, behind, &mut { usize::MAX }).filter(|before| before.text.len() == text.len());
+        if before.as_ref().is_some_and(|before| before.work != work || before.text != text) {
             return;
         }
         let mut places = before.as_ref().map_or_else(Vec::new, |before| before.places.clone());
         if places.len() < PLACES_MAX && !places.contains(&place) {
             places.push(place);
             before.inspect(|before| self.forget(before));
-            self.put(head, Arc::new(Known { text: text.into(), work, places, misses: AtomicU8::new(0) }));
+            let checksum = crc32c::crc32c(section);
+            let misses = AtomicU8::new(0);
+            self.put(head, Arc::new(Known { text, sum, checksum, start, work, places, misses }));
         }
     }
 
@@ -418,16 +501,49 @@ impl Store {
             self.old = std::mem::replace(&mut self.young, empty);
             self.starts.fill(0);
             for section in self.old.list.iter().filter_map(|kept| kept.section.as_ref()) {
-                note_start(&mut self.starts, &section.text);
+                note_start(&mut self.starts, section.start);
             }
         }
-        note_start(&mut self.starts, &section.text);
+        note_start(&mut self.starts, section.start);
         self.young.put(head, section);
     }
 
     fn forget(&mut self, section: &Arc<Known>) {
         self.young.forget(section);
         self.old.forget(section);
+    }
+}
+
+/// Checksums of the sections of a document.
+#[derive(Default)]
+struct Sums {
+    list: Vec<u32>,
+    /// Those sections that lie in none of the ones that ended so far.
+    outermost: Vec<usize>,
+}
+
+/// Sums up each section of a document, in the order of their ends: its own bytes, and the sums of those in it.
+///
+/// PERF: so each byte is read once, however deep it lies, and what is left out is not read at all.
+fn sum_up(text: &[u8], sections: &[Section], abridged: &Abridged, sums: &mut Sums) {
+    let Sums { list, outermost } = sums;
+    list.clear();
+    outermost.clear();
+    for (nth, Section { range, .. }) in sections.iter().enumerate() {
+        let first = outermost.partition_point(|within| sections[*within].range.start < range.start);
+        let sum = abridged.left_out_at(range.start).map(|left_out| left_out.section.sum);
+        list.push(sum.unwrap_or_else(|| {
+            let (mut sum, mut at) = (0, range.start);
+            for within in &outermost[first..] {
+                let within_range = &sections[*within].range;
+                sum = crc32c::crc32c_append(sum, &text[at..within_range.start]);
+                sum = crc32c::crc32c_append(sum, &list[*within].to_le_bytes());
+                at = within_range.end;
+            }
+            crc32c::crc32c_append(sum, &text[at..range.end])
+        }));
+        outermost.truncate(first);
+        outermost.push(nth);
     }
 }
 
@@ -441,6 +557,9 @@ struct Generation {
 
 struct Kept {
     head: u32,
+    probes: Probes,
+    /// Of all its bytes.
+    checksum: u32,
     /// `None` once it is forgotten.
     section: Option<Arc<Known>>,
     /// The one before it of the same head, counted from 1.
@@ -459,15 +578,26 @@ impl Generation {
 
     fn find(&self, head: u32, text: &[u8], work: &mut usize) -> Option<Arc<Known>> {
         let mut at = self.last[self.place(head)];
+        // PERF: one is made for all sections of one length, which is most of those that differ by a number.
+        let mut made = (0, 0);
         for _ in 0..ALIKE_MAX {
             let kept = self.list.get((at as usize).checked_sub(1)?)?;
+            *work = work.checked_sub(PROBE_COST)?;
             // No container begins with another one, so there is only one.
-            if let Some(section) = &kept.section
-                && kept.head == head
+            if kept.head == head
+                && kept.probes.fit(text)
+                && let Some(section) = &kept.section
             {
-                *work = work.checked_sub(section.text.len())?;
-                if text.starts_with(&section.text) {
-                    return Some(Arc::clone(section));
+                let len = section.text.len();
+                if made.0 != len {
+                    *work = work.checked_sub(len)?;
+                    made = (len, crc32c::crc32c(&text[..len]));
+                }
+                if made.1 == kept.checksum {
+                    *work = work.checked_sub(len)?;
+                    if section.text.begins(text) {
+                        return Some(Arc::clone(section));
+                    }
                 }
             }
             at = kept.before;
@@ -478,7 +608,8 @@ impl Generation {
     fn put(&mut self, head: u32, section: Arc<Known>) {
         let at = self.place(head);
         self.bytes += section.cost();
-        self.list.push(Kept { head, section: Some(section), before: self.last[at] });
+        let (probes, checksum) = (section.text.probes(), section.checksum);
+        self.list.push(Kept { head, probes, checksum, section: Some(section), before: self.last[at] });
         self.last[at] = u32::try_from(self.list.len()).unwrap_or(0);
     }
 
@@ -509,10 +640,8 @@ fn start(text: &[u8]) -> Option<(usize, u64)> {
     Some((place / 64, 1 << (place % 64)))
 }
 
-fn note_start(starts: &mut [u64], text: &[u8]) {
-    if let Some((word, bit)) = start(text) {
-        starts[word] |= bit;
-    }
+fn note_start(starts: &mut [u64], (word, bit): (usize, u64)) {
+    starts[word] |= bit;
 }
 
 // Odd, and its bits are as those of a random number: the golden ratio, as in Knuth, volume 3, 6.4.

@@ -75,6 +75,8 @@ pub(super) struct Learnt {
     sought: usize,
     /// The item is walked again: nothing more is learnt.
     is_second_walk: bool,
+    /// How often a field would have taught a value, had there been room and had it come first.
+    lessons: usize,
     /// Decoded texts of which some letters were spelled in escapes.
     spelled: Vec<u8>,
     spelled_too_much: bool,
@@ -129,6 +131,11 @@ impl Learnt {
         self.values.len()
     }
 
+    /// How often a field had something to teach so far, whether it was learnt or not.
+    pub(super) fn lessons(&self) -> usize {
+        self.lessons
+    }
+
     /// Bytes of decoded texts that are kept for the quick pass.
     pub(super) fn spelled_bytes(&self) -> usize {
         self.spelled.len()
@@ -181,11 +188,16 @@ impl Learnt {
     }
 
     fn learn(&mut self, rule: &Rule, bytes: &[u8]) {
-        if self.is_second_walk || self.values.len() == VALUES_MAX {
+        if self.is_second_walk {
             return;
         }
         let Some(anchor) = anchor_if_telling(bytes) else { return };
         if rule.name_part && !is_telling_part(bytes) {
+            return;
+        }
+        // LEAK: what comes too late to teach anything here may be the first in another item.
+        self.lessons += 1;
+        if self.values.len() == VALUES_MAX {
             return;
         }
         let is_known =
@@ -309,26 +321,49 @@ impl Engine<'_> {
         }
     }
 
-    /// True if something that the document taught may stand in what is left out of it; then all of it is to be walked.
-    pub(super) fn is_taught_of(&mut self, abridged: &Abridged, whole: &[u8]) -> bool {
+    /// Where in what is left out of a document something may stand that the rest of it taught, and that is not what was found there; then
+    /// all of it is to be walked. The work that this takes has a bound, and where it ends such a place is.
+    pub(super) fn taught_of(&mut self, abridged: &Abridged, whole: &[u8]) -> Option<usize> {
         let learnt = &mut self.pool.learnt;
         if learnt.values.is_empty() {
-            return false;
+            return None;
         }
         learnt.seek();
         let mut work = Work::for_item(whole.len(), 0);
-        learnt.any_near(whole, &mut work, |near, _| abridged.leaves_out(near.at))
+        let fields_from = self.plan.set.patterns.len();
+        let place = Cell::new(0);
+        let is_taught = learnt.any_near(whole, &mut work, |near, value| {
+            let Some((section, edits)) = abridged.section_at(near.at) else { return false };
+            place.set(near.at);
+            let Some(near) = near.within(&section) else { return true };
+            let first = edits.partition_point(|edit| edit.range.end <= near.range.start);
+            !edits.get(first).is_some_and(|edit| replaces(edit, &near, value, fields_from))
+        });
+        is_taught.then(|| place.get())
     }
 
-    /// After the first walk: looks again at the strings of a document in which a value stands. True if the whole item must
-    /// be walked again, for which everything is then ready.
-    pub(super) fn begins_again(&mut self, bytes: &[u8], is_document: bool) -> bool {
+    /// After the first walk: where in a text something that it taught may stand beside what is replaced anyway. `None`: anywhere.
+    pub(super) fn taught_places(&mut self, bytes: &[u8]) -> Option<Vec<usize>> {
+        let learnt = &mut self.pool.learnt;
+        if learnt.values.is_empty() {
+            return Some(Vec::new());
+        }
+        learnt.seek();
+        learnt.places(bytes, &self.pool.edits.list, self.plan.set.patterns.len())
+    }
+
+    /// After the first walk: looks again at the strings of a document in which a value stands, by [`Engine::taught_places`]. True if
+    /// the whole item must be walked again, for which everything is then ready.
+    pub(super) fn begins_again(
+        &mut self,
+        bytes: &[u8],
+        places: Option<Vec<usize>>,
+        is_document: bool,
+    ) -> bool {
         let learnt = &mut self.pool.learnt;
         if learnt.values.is_empty() || self.drop_item {
             return false;
         }
-        learnt.seek();
-        let places = learnt.places(bytes, &self.pool.edits.list, self.plan.set.patterns.len());
         learnt.is_second_walk = true;
         match places {
             Some(places) if places.is_empty() => return false,
@@ -479,6 +514,17 @@ struct Near {
     range: Range<usize>,
     /// An escape, which may be anything, came before all of the value was compared.
     is_guess: bool,
+}
+
+impl Near {
+    /// The same in the coordinates of a section; `None` if it does not lie in it.
+    fn within(&self, section: &Range<usize>) -> Option<Self> {
+        let Range { start, end } = self.range;
+        let place = |place: usize| place.checked_sub(section.start);
+        (end <= section.end).then(|| {
+            Some(Self { at: place(self.at)?, range: place(start)?..place(end)?, is_guess: self.is_guess })
+        })?
+    }
 }
 
 /// True if an edit of the first walk leaves nothing to a second one: what it replaces is under a field rule, or is the very

@@ -37,8 +37,6 @@ pub(super) struct Pool {
     pub(super) learnt: Learnt,
     /// The document at hand without its known sections.
     pub(super) abridged: Abridged,
-    /// What became of it.
-    pub(super) spliced: Vec<u8>,
     /// Where the values and keys of the item at hand end in which anything was found, taught or let by; in order, once for each walk.
     pub(super) touched: Vec<usize>,
     /// Texts of heads that need no second look.
@@ -59,7 +57,6 @@ impl Pool {
             printed: None,
             learnt: Learnt::default(),
             abridged: Abridged::default(),
-            spliced: Vec::new(),
             touched: Vec::new(),
             clean: Clean::default(),
         })
@@ -68,7 +65,7 @@ impl Pool {
     fn view_bytes(&self) -> usize {
         let views: usize = self.views.iter().map(|view| view.text.capacity()).sum();
         let trails: usize = self.walkers.iter().map(|walker| walker.trail().held_bytes()).sum();
-        let abridged = self.abridged.text.capacity() + self.spliced.capacity();
+        let abridged = self.abridged.text.capacity();
         views
             + trails
             + abridged

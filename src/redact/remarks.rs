@@ -19,6 +19,7 @@
 
 use super::action::Action;
 use super::edit::{Edit, Edits};
+use super::known::Abridged;
 use super::noted::{self, Noted, Remark};
 use super::pool::{Pool, is_trail_of};
 use crate::pattern::Class;
@@ -45,25 +46,24 @@ static META: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder
 static NO_RULES: LazyLock<FieldAutomaton> =
     LazyLock::new(|| FieldAutomaton::new(&[], &[]).expect("no rules are not too many"));
 
-/// Adds the remarks to `out`, whose bytes from `start` on are the event as it leaves. Returns which bytes of the event they stand for,
-/// and how many they are.
+/// Adds the remarks to `out`, whose bytes from `start` on are the event as it leaves.
 ///
-/// Of the event that `came` only its keys and the lengths of what went are read. It is the `document` or, of one that has known sections,
-/// what was left of it.
+/// Of the event that `came` only its keys and the lengths of what went are read. Where known sections were left out of it for the scan,
+/// `abridged` says so.
 pub(super) fn note(
     came: &[u8],
-    document: &[u8],
+    abridged: Option<&Abridged>,
     pool: &mut Pool,
     sought: Sought<'_>,
     out: &mut Vec<u8>,
     start: usize,
-) -> Option<(Range<usize>, usize)> {
+) -> Option<()> {
     let event = &out[start..];
     let edits = &pool.edits;
     if !edits.list.iter().any(is_content) {
         return None;
     }
-    let before = match META.find(document) {
+    let before = match META.find(came) {
         Some(_) => Before::read(event)?,
         None => Before::Nothing,
     };
@@ -72,7 +72,8 @@ pub(super) fn note(
         return None;
     }
     let list = written(edits);
-    let notes = by_trail(came, event, pool, &list).or_else(|| by_walk(came, event, pool, sought, list));
+    let notes =
+        by_trail((came, abridged), event, pool, &list).or_else(|| by_walk(came, event, pool, sought, list));
     let notes = notes.filter(|notes| !notes.is_empty())?;
     let noted = noted::object(notes).ok()?;
     let (name, at, said): (&[u8], _, _) = match before {
@@ -88,28 +89,41 @@ pub(super) fn note(
     for part in [name, &said, &behind] {
         out.extend_from_slice(part);
     }
-    Some((at, name.len() + said.len()))
+    Some(())
 }
 
 /// The remarks, by what the scan of the event that `came` noted on its way; `None` if a key on the way to one was replaced, or
 /// content went with more than a string, or was noted otherwise.
-fn by_trail<'e>(came: &'e [u8], event: &[u8], pool: &Pool, list: &[Written]) -> Option<Vec<Noted<'e>>> {
+fn by_trail<'e>(
+    (came, abridged): (&'e [u8], Option<&'e Abridged>),
+    event: &[u8],
+    pool: &Pool,
+    list: &[Written],
+) -> Option<Vec<Noted<'e>>> {
     let edits = &pool.edits.list;
     let (sweep, walker) = (pool.sweeps.last()?, pool.walkers.last()?);
-    if !is_trail_of(came, sweep, walker) {
+    let walked = abridged.map_or(came, |abridged| &abridged.text);
+    if !is_trail_of(walked, sweep, walker) {
         return None;
     }
+    let in_text = |place| abridged.map_or(place, |abridged| abridged.in_text(place));
+    let came_from = |range: &Range<usize>| {
+        let start = abridged.map_or(range.start, |abridged| abridged.in_document(range.start));
+        start..start + range.len()
+    };
     // LEAK: whatever touches a key, its suffix included, means that it did not stay.
     let stays = |key: &Range<usize>| {
+        let key = came_from(key);
         let first = edits.partition_point(|edit| edit.range.end < key.start);
         edits.get(first).is_none_or(|edit| edit.range.start > key.end)
     };
     let content: Vec<usize> =
-        edits.iter().filter(|edit| is_content(edit)).map(|edit| edit.range.start).collect();
+        edits.iter().filter(|edit| is_content(edit)).map(|edit| in_text(edit.range.start)).collect();
     let mut notes = Vec::new();
     let mut next = 0;
-    for string in sweep.values_around(came, &content)?.into_iter().take(NOTED_MAX) {
+    for string in sweep.values_around(walked, &content)?.into_iter().take(NOTED_MAX) {
         let place = walker.trail().noted(string.start, NO_RULES.start())?;
+        let string = came_from(&string);
         next += edits[next..].partition_point(|edit| edit.range.end <= string.start);
         let count = edits[next..].partition_point(|edit| edit.range.start < string.end);
         let (edits, list) = (&edits[next..next + count], &list[next..next + count]);
@@ -119,7 +133,7 @@ fn by_trail<'e>(came: &'e [u8], event: &[u8], pool: &Pool, list: &[Written]) -> 
         }
         let left = list[0].range.start - (first.range.start - string.start)
             ..list[count - 1].range.end + (string.end - last.range.end);
-        let steps = place.steps(came, stays)?.into_iter().map(spelled).collect();
+        let steps = place.steps(walked, stays)?.into_iter().map(spelled).collect();
         notes.push(noted(steps, (came, event), &left, list));
     }
     Some(notes)
@@ -264,7 +278,8 @@ fn written(edits: &Edits) -> Vec<Written> {
     edits.list.iter().map(place).collect()
 }
 
-fn is_content(edit: &Edit) -> bool {
+/// True for an edit of what was said to a model, or came from one.
+pub(super) fn is_content(edit: &Edit) -> bool {
     use Class as C;
     let content =
         [C::PromptText, C::CompletionText, C::ToolIo, C::Project, C::Media, C::MediaLink, C::Vector];
@@ -423,7 +438,7 @@ mod tests {
         let mut out = Vec::new();
         scrubber.item(ItemFormat::Json, ItemScope::Sentry, event, &mut out);
         let list = || written(&scrubber.pool.edits);
-        let by_trail = by_trail(event, &out, &scrubber.pool, &list());
+        let by_trail = by_trail((event, None), &out, &scrubber.pool, &list());
         let list = list();
         let by_walk = by_walk(event, &out, &mut scrubber.pool, scrubber.plan.sought(), list);
         assert!(by_trail.is_none() || by_trail == by_walk, "{}", String::from_utf8_lossy(event));

@@ -105,9 +105,12 @@ impl Scrubber {
         let mut exhausted = engine.work.is_exhausted();
         // What drops one item of the body says nothing about the others.
         let drops = std::mem::take(&mut engine.drop_item);
-        if !broken && engine.begins_again(bytes, true) {
-            engine.trace_undo(mark);
-            engine.item(ItemFormat::Json, bytes);
+        if !broken {
+            let places = engine.taught_places(bytes);
+            if engine.begins_again(bytes, places, true) {
+                engine.trace_undo(mark);
+                engine.item(ItemFormat::Json, bytes);
+            }
         }
         exhausted |= engine.work.is_exhausted();
         engine.pool.touched.sort_unstable();

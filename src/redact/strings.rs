@@ -1,7 +1,7 @@
 //! The walk's visitor: leaves strings without trigger and rule alone, hands the others to the engine.
 
 use super::decision::redacts;
-use super::engine::{Around, Context, Engine};
+use super::engine::{Around, Context, Engine, FoundSoFar};
 use crate::pattern::{DetectorIndex, FieldKind};
 use crate::scan::context::{Keys, as_read};
 use crate::scan::fields::is_prose;
@@ -22,7 +22,7 @@ pub(super) struct Strings<'v, 'a> {
     pub(super) outer: &'v Keys<'v>,
     /// Some pattern has no trigger, so every string is looked at.
     pub(super) everywhere: bool,
-    /// End of the last value in which anything was found, taught or let by.
+    /// End of the last value in which something was taught, let by or decoded, or of which more went than itself.
     pub(super) found_to: usize,
 }
 
@@ -77,15 +77,25 @@ impl<'v, 'a> Strings<'v, 'a> {
 
     /// Notes whether anything was found since `before` in the value that ends at `end`.
     #[inline]
-    fn note_found(&mut self, before: [usize; 4], end: usize) {
-        if self.engine.found_so_far() != before {
-            self.found_at(end);
-            self.engine.pool.learnt.stand_at(before[2], end);
+    fn note_found(&mut self, before: FoundSoFar, end: usize) {
+        let now = self.engine.found_so_far();
+        if now != before {
+            if now.beside == before.beside {
+                self.touched_at(end);
+            } else {
+                self.found_at(end);
+            }
+            self.engine.pool.learnt.stand_at(before.taught, end);
         }
     }
 
+    /// More was found than edits say.
     fn found_at(&mut self, end: usize) {
         self.found_to = end;
+        self.touched_at(end);
+    }
+
+    fn touched_at(&mut self, end: usize) {
         if self.depth == 0 {
             self.engine.pool.touched.push(end);
         }

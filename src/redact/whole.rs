@@ -11,7 +11,6 @@ use super::remarks;
 use super::scrubber::{Found, ItemFormat, ItemScope, Scrubber, Verdict};
 use crate::scan::Work;
 use crate::scan::json::Walker;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Whether an event says what content was taken out of it.
@@ -49,7 +48,7 @@ impl Scrubber {
     ) -> Verdict {
         let Some(known) = self.known(format, bytes) else {
             let scanned = self.scan(format, scope, bytes, bytes, None);
-            return self.finished((bytes, bytes), scanned.expect("nothing was left out"), said, out).0;
+            return self.finished(bytes, None, scanned.expect("nothing was left out"), said, out);
         };
         let mut abridged = std::mem::take(&mut self.pool.abridged);
         let mut verdict = None;
@@ -60,7 +59,7 @@ impl Scrubber {
         abridged.clear();
         let verdict = verdict.unwrap_or_else(|| {
             let scanned = self.scan(format, scope, bytes, bytes, Some((&known, &abridged)));
-            self.finished((bytes, bytes), scanned.expect("nothing was left out"), said, out).0
+            self.finished(bytes, None, scanned.expect("nothing was left out"), said, out)
         });
         self.pool.abridged = abridged;
         verdict
@@ -87,15 +86,8 @@ impl Scrubber {
     ) -> Option<Verdict> {
         let abridged = known.1;
         let scanned = self.scan(format, scope, &abridged.text, bytes, Some(known))?;
-        let mut spliced = std::mem::take(&mut self.pool.spliced);
-        spliced.clear();
-        let (verdict, splice) = self.finished((&abridged.text, bytes), scanned, said, &mut spliced);
-        if !verdict.changed {
-            out.extend_from_slice(bytes);
-        } else if !verdict.drop_item {
-            abridged.restore(bytes, &spliced, &self.pool.edits, splice, out);
-        }
-        self.pool.spliced = spliced;
+        abridged.restore(&mut self.pool.edits);
+        let verdict = self.finished(bytes, Some(abridged), scanned, said, out);
         self.bytes_known += abridged.bytes_left_out() as u64;
         Some(verdict)
     }
@@ -122,15 +114,16 @@ impl Scrubber {
             engine.work.spend((document.len() - text.len()) * Work::DECODE);
         }
         let broken = engine.item(format, text);
+        let given_up = broken && format == ItemFormat::Json;
+        let places = if given_up { None } else { engine.taught_places(text) };
         if let Some((known, abridged)) = known
-            && !engine.sections_stand(known, terms, abridged, (text, document), broken)
+            && !engine.sections_stand(known, terms, abridged, (text, document), places.as_deref(), broken)
         {
             return None;
         }
         engine.sections = None;
-        let given_up = broken && format == ItemFormat::Json;
         let is_document = matches!(format, ItemFormat::Json | ItemFormat::JsonOrText) && !broken;
-        if !given_up && engine.begins_again(text, is_document) {
+        if !given_up && engine.begins_again(text, places, is_document) {
             if text.len() < document.len() {
                 // All strings are looked at now, those that are left out as well.
                 return None;
@@ -146,26 +139,27 @@ impl Scrubber {
         Some(Scanned { found: engine.found(), given_up, broken })
     }
 
-    /// Ends an item: what became of it, and where remarks were put, with their length.
+    /// Ends an item of which all edits are found.
     fn finished(
         &mut self,
-        (text, document): (&[u8], &[u8]),
+        document: &[u8],
+        abridged: Option<&Abridged>,
         Scanned { found, given_up, broken }: Scanned,
         said: Remarks,
         out: &mut Vec<u8>,
-    ) -> (Verdict, Option<(Range<usize>, usize)>) {
+    ) -> Verdict {
         let start = out.len();
-        let verdict = self.finish(text, found, given_up, broken, out);
-        let mut noted = None;
+        let verdict = self.finish(document, found, given_up, broken, out);
         if said == Remarks::Noted && verdict.changed && out.len() > start {
-            noted = remarks::note(text, document, &mut self.pool, self.plan.sought(), out, start);
+            // An event that they cannot be added to is left as it is.
+            let _ = remarks::note(document, abridged, &mut self.pool, self.plan.sought(), out, start);
         }
-        (verdict, noted)
+        verdict
     }
 }
 
 impl Engine<'_> {
-    /// After the first walk of an item: keeps the sections that it noted. False if something was left out that does not stand where it did,
+    /// After the first walk of an item, of which `places` are those that [`Engine::taught_places`] says: keeps the sections that it noted. False if something was left out that does not stand where it did,
     /// or in which something may be found this time.
     fn sections_stand(
         &mut self,
@@ -173,6 +167,7 @@ impl Engine<'_> {
         terms: Terms,
         abridged: &Abridged,
         (text, document): (&[u8], &[u8]),
+        places: Option<&[usize]>,
         broken: bool,
     ) -> bool {
         let mut keys = std::mem::take(&mut self.pool.scratch);
@@ -181,15 +176,19 @@ impl Engine<'_> {
         let Some(trail) = walkers.last().map(Walker::trail) else { return abridged.is_empty() };
         let is_paid = !self.work.is_exhausted();
         let mut stand = !broken && is_paid && known.stand(terms, abridged, text, &sections, trail, &mut keys);
-        if stand && !learnt.spelled_too_much() {
-            known.keep(terms, abridged, text, &sections, trail, edits, &mut keys);
+        if stand && let Some(places) = places.filter(|_| !learnt.spelled_too_much()) {
+            known.keep(terms, abridged, (text, document), &sections, trail, (edits, places), &mut keys);
         }
         if let Some(walker) = self.pool.walkers.last_mut() {
             walker.reuse_sections(sections);
         }
         self.pool.scratch = keys;
-        if !abridged.is_empty() {
-            stand = stand && !self.is_taught_of(abridged, document);
+        if stand
+            && !abridged.is_empty()
+            && let Some(place) = self.taught_of(abridged, document)
+        {
+            known.missed_at(abridged, place);
+            stand = false;
         }
         stand || abridged.is_empty()
     }

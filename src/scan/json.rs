@@ -16,7 +16,9 @@ mod pairs;
 mod sections;
 mod trail;
 
-use super::fields::{Candidate, Facts, FieldAutomaton, KeyCache, KeyScratch, Part, State, Taking};
+use super::fields::{
+    Candidate, Facts, FieldAutomaton, KeyCache, KeyScratch, Part, State, Taking, is_of_numbers,
+};
 use super::sweep::Unpacked;
 pub(crate) use claims::Claimed;
 use claims::Claims;
@@ -674,7 +676,12 @@ impl Run<'_> {
             self.marked_container_ended(ended.opened..place + 1, ended.under, visitor);
         }
         let Walker { stack, top, claims, sections, .. } = &mut *self.walker;
-        if claims.waiting() <= ended.claims && !claims.took_from(ended.opened) {
+        let may_be_taken = match ended.taking {
+            Taking::Nothing => false,
+            Taking::Numbers => is_of_numbers(&self.bytes[ended.opened..=place]),
+            Taking::All => true,
+        };
+        if !may_be_taken && claims.waiting() <= ended.claims && !claims.took_from(ended.opened) {
             sections.ended(&ended, place + 1, top, stack.len(), visitor);
         }
         self.value_ended();

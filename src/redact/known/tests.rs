@@ -3,6 +3,8 @@ use crate::pattern::{Class, PatternSet, embedded};
 use crate::redact::{Action, ItemScope, Policy, Scrubber, Verdict};
 use std::sync::LazyLock;
 
+mod found_tests;
+
 /// Without a rule that keeps remarks from being known for a reason of its own.
 static SET: LazyLock<Arc<PatternSet>> = LazyLock::new(|| {
     let without = ["object.comfy_node".to_owned()];
@@ -87,9 +89,11 @@ fn what_came_twice_is_not_scanned_again() {
     pair.learn(&event(1, &frames));
     let (out, left_out) = pair.event(&event(2, &frames));
     // Both frames are one section with what is around them.
-    let trace = format!(r#"{{"frames":[{frames}]}}"#);
-    assert_eq!(left_out, trace.len() as u64);
-    assert!(out.contains(&trace) && !out.contains("192.0.2.7") && !out.contains("example.com"), "{out}");
+    let exception = format!(
+        r#"{{"values":[{{"type":"E","value":"no answer from 192.0.2.7","stacktrace":{{"frames":[{frames}]}}}}]}}"#
+    );
+    assert_eq!(left_out, exception.len() as u64);
+    assert!(out.contains(&frames) && !out.contains("192.0.2.7") && !out.contains("example.com"), "{out}");
     // Another one beside it: each of them alone is known once it came again alone.
     let other = FRAME.replace("12", "13");
     let frames = format!("{CALLER},{other}");
@@ -401,9 +405,9 @@ fn remarks_and_sections_keep_their_places() {
     }
 }
 
-/// Nothing in which anything was found is kept, whatever became of it.
+/// Whatever was found in a section, and whatever became of it: it is found again.
 #[test]
-fn only_what_is_clean_is_known() {
+fn what_was_found_is_found_again() {
     let mut pair = Pair::new();
     for dirty in [
         r#"{"note":"ask jane.roe@example.com about it, please"}"#,
@@ -471,6 +475,12 @@ fn what_one_plan_knows_is_nothing_to_another() {
     assert!(pair.event(event).1 > 0, "and takes nothing from it");
 }
 
+/// Keeps a section in which nothing was found.
+fn keep(store: &mut Store, text: &str, place: Place) {
+    let section = SectionText::new(text.as_bytes(), Edits::default());
+    store.keep(text.as_bytes(), section, 0, 0, 0, place);
+}
+
 /// Whatever comes, no more is kept than the store may hold.
 #[test]
 fn old_sections_go_when_new_ones_come() {
@@ -485,7 +495,7 @@ fn old_sections_go_when_new_ones_come() {
         };
         let text = |nth: usize| format!(r#"{{"filename":"shop/orders.py","lineno":{nth:09}}}"#);
         for nth in 0..1_000 {
-            store.keep(text(nth).as_bytes(), 0, 0, place.clone());
+            keep(&mut store, &text(nth), place.clone());
             assert!(
                 store.find(text(nth).as_bytes(), 0, &mut { usize::MAX }).is_some(),
                 "{nth}: what came last is known"
@@ -584,7 +594,7 @@ fn random_documents_come_out_as_if_nothing_had_come_before() {
                     let value = match self.below(6) {
                         0..=1 if depth > 0 => self.container(depth - 1, ready),
                         2..=3 if !ready.is_empty() => ready[self.below(ready.len())].clone(),
-                        _ if self.below(8) == 0 => self.of(VALUES).to_owned(),
+                        _ if self.below(5) == 0 => self.of(VALUES).to_owned(),
                         _ => self.of(PLAIN_VALUES).to_owned(),
                     };
                     let key = if self.below(8) == 0 { self.of(KEYS) } else { self.of(PLAIN_KEYS) };
@@ -659,9 +669,10 @@ fn what_is_compared_has_a_bound() {
         standing: Standing::of_root(plan.fields(Scope::Any).start()),
         keys: Box::default(),
     };
-    let text = |tail: usize| format!("{}{tail}", "[".repeat(8_000));
+    // Alike at the places that are looked at first.
+    let text = |tail: usize| format!("{}{tail:02}[[[[[[", "[".repeat(8_000));
     for tail in 0..ALIKE_MAX {
-        known.store.lock().expect("nobody panicked").keep(text(tail).as_bytes(), 0, 0, place.clone());
+        keep(&mut known.store.lock().expect("nobody panicked"), &text(tail), place.clone());
     }
     let document = "[".repeat(1 << 20);
     let mut work = document.len() * COMPARED_SHARE;
@@ -670,7 +681,7 @@ fn what_is_compared_has_a_bound() {
         store.find(&document.as_bytes()[*at..], 0, &mut work);
         work >= 8_000
     });
-    assert!(looks.count() < 1_000, "eight comparisons of 8,000 bytes each, of eight for each byte");
+    assert!(looks.count() < 1_100, "some looks at 8,000 bytes each, of eight for each byte");
     drop(store);
     assert!(!known.abridge(place.terms, document.as_bytes(), &mut Abridged::default()));
 }

@@ -331,6 +331,16 @@ impl Conditions {
         }
     }
 
+    /// Those of the rules `slots` that may take a value of this kind at all, whatever stands beside it.
+    pub(crate) fn fitting(&self, slots: u64, value: Candidate<'_>) -> u64 {
+        let fits = |nth: &usize| match value {
+            // PERF: whether it is prose is asked of the few that are taken.
+            Candidate::Text(_) => !self.rules[*nth].1.vector,
+            Candidate::Container(_) => self.rules[*nth].1.fits(value),
+        };
+        bits(slots.into()).filter(fits).fold(0, |fitting, nth| fitting | 1 << nth)
+    }
+
     /// Those of the facts `asks` that a string tells.
     pub(crate) fn told(&self, asks: Facts, value: &[u8]) -> Facts {
         let may = value.first().map_or(0, |first| self.told_by_first[usize::from(*first)]);

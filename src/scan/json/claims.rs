@@ -141,7 +141,10 @@ impl Run<'_> {
         if self.walker.claims.is_full() {
             return conditions.unasked(mark.slots, Candidate::Text(value));
         }
-        self.claim(range.clone(), false, mark.slots);
+        let slots = conditions.fitting(mark.slots, Candidate::Text(value));
+        if slots != 0 {
+            self.claim(range.clone(), false, slots);
+        }
         None
     }
 
@@ -174,6 +177,10 @@ impl Run<'_> {
         let slots = conditions.mark(top.mark).slots;
         let is_free = self.rules.rule(top.next).or(top.under).or(was_under).is_none();
         if slots == 0 || !is_free || self.walker.claims.never_waits || self.walker.claims.known.is_some() {
+            return;
+        }
+        let slots = conditions.fitting(slots, Candidate::Container(&self.bytes[range.clone()]));
+        if slots == 0 {
             return;
         }
         // LEAK: what began before there was no room any more waits all the same; there are no more of those than levels.

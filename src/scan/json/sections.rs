@@ -1,6 +1,6 @@
 //! Sections of a document, and where each stands: for those that look like one that was walked before.
 //!
-//! In: each container as it ends. Out: those in which nothing was found and which nothing around them can still change, with
+//! In: each container as it ends. Out: those in which nothing was taught or let by and which nothing around them can still change, with
 //! all that decides what a walk finds in them. Holds up to [`SECTIONS_MAX`] of one document, beside those that were left out of it. Never looks at what they say.
 //!
 //! What is found in a container is decided by its bytes, by the keys that lead to it, by the state of the field rules and by
@@ -13,7 +13,7 @@
 //! where it stands.
 
 use super::trail::{Link, Trail};
-use super::{Frame, Kind, State, Taking, Visitor};
+use super::{Frame, Kind, State, Visitor};
 use std::ops::Range;
 
 /// Sections of one document; past them only those are noted that were left out.
@@ -68,6 +68,8 @@ pub(super) struct Sections {
     ended: Vec<Section>,
     /// What was left out of the document, last first.
     left_out: Vec<LeftOut>,
+    /// Where the last one stands that was passed.
+    passed: Option<usize>,
 }
 
 impl Sections {
@@ -75,6 +77,7 @@ impl Sections {
         self.is_told = false;
         self.ended.clear();
         self.left_out.clear();
+        self.passed = None;
     }
 
     pub(super) fn tell(&mut self, left_out: impl DoubleEndedIterator<Item = LeftOut>) {
@@ -108,12 +111,14 @@ impl Sections {
         let range = ended.opened..end;
         let left_out = self.left_out_at(range.start);
         let is_left_out = left_out.is_some();
+        self.passed = left_out.map(|left_out| left_out.at).or(self.passed);
         if let Some(LeftOut { work: work @ 1.., .. }) = left_out {
             visitor.pay(work);
         }
-        let is_still =
-            visitor.found_to() <= range.start && ended.under.is_none() && ended.taking == Taking::Nothing;
-        let is_worth_it = SECTION_BYTES.contains(&range.len()) && self.ended.len() < SECTIONS_MAX;
+        let is_still = visitor.found_to() <= range.start && ended.under.is_none();
+        // What holds one that was left out is longer than it looks.
+        let is_long = SECTION_BYTES.contains(&range.len()) || self.passed > Some(range.start);
+        let is_worth_it = is_long && self.ended.len() < SECTIONS_MAX;
         if is_still && (is_left_out || is_worth_it) {
             let standing = Standing {
                 state: ended.state,
@@ -154,5 +159,10 @@ impl Section {
         }
         // The document's own container has a step too.
         steps == self.standing.depth + 1
+    }
+
+    /// True if `is_it` is of one of the keys that lead to the section.
+    pub(crate) fn has_key(&self, trail: &Trail, is_it: impl Fn(&Range<usize>) -> bool) -> bool {
+        trail.keys_to(self.link).flatten().any(is_it)
     }
 }

@@ -1,0 +1,149 @@
+//! The bytes of a section, and what was found in them: enough to tell that the same section comes again, and what goes of it.
+//!
+//! In: a section, and the edits of a scan that lie in it. Out: whether a document goes on with the very same section, and those edits where
+//! it stands now. Holds no byte of what was found: zeros stand for it, and a seal tells whether it is there again.
+//!
+//! LEAK: two values that have the same seal would be taken for one. A seal is two hashes (SipHash of the standard library) under a key that the process
+//! draws and nobody is shown, so nobody can look for such values, and of any two it is one chance in 2^128. Who reads the memory of the process
+//! may try values against it, and against the checksums that lead to the section, as against what is in flight; no file or answer has either.
+
+use super::super::action::Action;
+use super::super::edit::{Edit, Edits};
+use super::super::remarks;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+/// A section as it is kept.
+#[derive(PartialEq)]
+pub(super) struct SectionText {
+    /// With zeros where something was found.
+    bytes: Box<[u8]>,
+    /// In order, in the coordinates of the section. Their stand-ins lie in `said`.
+    edits: Box<[Edit]>,
+    said: Box<[u8]>,
+    /// Of what each edit takes.
+    seals: Box<[Seal]>,
+}
+
+/// Bytes here and there of a section, by which nearly all that begin as it does are passed over.
+///
+/// PERF: the stack traces of one kind of error begin alike for hundreds of bytes, and to compare them until they differ takes as long as to
+/// read them.
+#[derive(Clone, Copy)]
+pub(super) struct Probes {
+    len: usize,
+    list: [(u32, [u8; PROBE_BYTES]); PROBES],
+    /// How many there are: none where something was found.
+    count: usize,
+}
+
+const PROBES: usize = 4;
+const PROBE_BYTES: usize = 4;
+
+impl Probes {
+    /// True if the section may be what a document begins with.
+    #[inline]
+    pub(super) fn fit(&self, document: &[u8]) -> bool {
+        let fits = |(at, bytes): &(u32, [u8; PROBE_BYTES])| document[*at as usize..].starts_with(bytes);
+        self.len <= document.len() && self.list[..self.count].iter().all(fits)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seal([u64; 2]);
+
+impl Seal {
+    fn of(value: &[u8]) -> Self {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self([KEY.hash_one((0_u8, value)), KEY.hash_one((1_u8, value))])
+    }
+}
+
+impl SectionText {
+    /// Of the bytes of a section and the edits that lie in it, in its coordinates.
+    pub(super) fn new(section: &[u8], found: Edits) -> Self {
+        let mut bytes: Box<[u8]> = section.into();
+        for edit in &found.list {
+            bytes[edit.range.clone()].fill(0);
+        }
+        let seals = found.list.iter().map(|edit| Seal::of(&section[edit.range.clone()])).collect();
+        Self { bytes, edits: found.list.into(), said: found.arena.into(), seals }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The last bytes, and those at equal distances before them.
+    pub(super) fn probes(&self) -> Probes {
+        let mut probes = Probes { len: self.len(), list: Default::default(), count: 0 };
+        for nth in 1..=PROBES {
+            let Some(at) = (self.len() * nth / PROBES).checked_sub(PROBE_BYTES) else { continue };
+            let here = at..at + PROBE_BYTES;
+            let next = self.edits.partition_point(|edit| edit.range.end <= at);
+            let is_clean = self.edits.get(next).is_none_or(|edit| edit.range.start >= here.end);
+            if let (Ok(place), Some(bytes), true) =
+                (u32::try_from(at), self.bytes[here].first_chunk(), is_clean)
+            {
+                probes.list[probes.count] = (place, *bytes);
+                probes.count += 1;
+            }
+        }
+        probes
+    }
+
+    /// All bytes that are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> Vec<u8> {
+        [&*self.bytes, &self.said].concat()
+    }
+
+    /// What it takes of a store.
+    pub(super) fn cost(&self) -> usize {
+        self.len() + self.said.len() + self.edits.len() * (size_of::<Edit>() + size_of::<Seal>())
+    }
+
+    /// True if a document begins with this section.
+    pub(super) fn begins(&self, document: &[u8]) -> bool {
+        let Some(here) = document.get(..self.len()) else { return false };
+        let mut at = 0;
+        for (edit, seal) in self.edits.iter().zip(&self.seals) {
+            let Range { start, end } = edit.range;
+            if here[at..start] != self.bytes[at..start] || Seal::of(&here[start..end]) != *seal {
+                return false;
+            }
+            at = end;
+        }
+        here[at..] == self.bytes[at..]
+    }
+
+    /// The edits that lie in the section, in its coordinates.
+    pub(super) fn edits(&self) -> &[Edit] {
+        &self.edits
+    }
+
+    /// Appends the edits to others, for a section that stands at `place`.
+    pub(super) fn add_to(&self, into: &mut Edits, place: usize) {
+        let said = into.arena.len();
+        into.arena.extend_from_slice(&self.said);
+        into.list.extend(self.edits.iter().map(|edit| Edit {
+            range: edit.range.start + place..edit.range.end + place,
+            text: edit.text.start + said..edit.text.end + said,
+            ..edit.clone()
+        }));
+    }
+}
+
+/// True for an edit that a section has wherever it stands as it did, and that says no more than what goes and what comes.
+///
+/// Content is noted in a Sentry event by the way to it, which a section does not know; a key is numbered as it comes; what leaves out an item
+/// has it read; and what a bound left unread is found the next time.
+pub(super) fn may_be_kept(edit: &Edit) -> bool {
+    edit.counted
+        && !edit.learnt
+        && edit.inner.is_empty()
+        && edit.action != Action::DropItem
+        && edit.detector.unscanned().is_none()
+        && !remarks::is_content(edit)
+}
