@@ -380,7 +380,9 @@ fn bare_range(
     rule: &Rule,
     key: Option<&[u8]>,
 ) -> Option<Range<usize>> {
-    let word = reader.bare(from, joint, Reach::Word);
+    // Tokens of Facebook and Laravel are a number, a bar and the secret.
+    let is_credential = rule.class == Some(Class::Credential);
+    let word = reader.bare(from, joint, if is_credential { Reach::Barred } else { Reach::Word });
     let value = &text[word.clone()];
     if value.is_empty() || says_nothing(value) || is_code(&text[word.start..], value.len(), key) {
         return None;
@@ -393,7 +395,7 @@ fn bare_range(
         Some(Class::PromptText | Class::CompletionText | Class::ToolIo | Class::Project)
     );
     // A number under a name that counts other things too, as `pass` does, stays.
-    let counts = is_content || rule.class == Some(Class::Credential);
+    let counts = is_content || is_credential;
     let as_string = matches!(joint, Joint::Equals | Joint::Query) && !counts;
     if is_number(value) && !rule.numbers && !as_string {
         return None;

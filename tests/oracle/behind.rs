@@ -379,7 +379,8 @@ fn bare_range(
     static CHAIN: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?-u)^(?:self|this|os|process|args|req|request|params)\.").expect("a regex")
     });
-    let word = reader.bare(from, joint, Reach::Word);
+    let is_credential = rule.class == Some(Class::Credential);
+    let word = reader.bare(from, joint, if is_credential { Reach::Barred } else { Reach::Word });
     let value = &text[word.clone()];
     let called = matches!(text.get(word.end), Some(b'(' | b'['));
     let last = value.rsplit(|byte| *byte == b'.').next().unwrap_or_default();

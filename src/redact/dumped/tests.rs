@@ -110,6 +110,18 @@ fn printed_values_go_by_their_keys() {
     ]);
 }
 
+/// Of such a token what follows the bar is the secret; elsewhere a bar parts one pair from the next.
+#[test]
+fn a_bar_in_a_credential_hides_none_of_it() {
+    check(&[
+        ("FACEBOOK_TOKEN=1234567890|gUkEHs-ABs1pIq", "FACEBOOK_TOKEN=[credential]"),
+        ("FACEBOOK_TOKEN=a12|gUkEHs-ABs1pIq|x1 n=4", "FACEBOOK_TOKEN=[credential] n=4"),
+        ("cursor_token=0a1b2c|n=4|username=jroe|m", "cursor_token=[credential]|n=4|username=[person]|m"),
+        ("id=4|device_token=0a1b2c | next", "id=4|device_token=[credential] | next"),
+        ("device_token=12|pass=3", "device_token=12|pass=3"),
+    ]);
+}
+
 #[test]
 fn what_no_rule_names_and_what_says_nothing_stays() {
     let texts = [

@@ -111,6 +111,8 @@ pub enum Joint {
 pub enum Reach {
     /// One word.
     Word,
+    /// One word with the bars in it, unless a blank or a key follows one: `1234|secret`.
+    Barred,
     /// A word, and those behind it that begin with a capital: `Jane Roe`.
     Name,
     /// All words up to the next key, the end of the container or of the line.
@@ -196,6 +198,7 @@ impl<'t> Reader<'t> {
     pub fn bare(&mut self, from: usize, joint: Joint, reach: Reach) -> Range<usize> {
         let end = match reach {
             Reach::Word => self.word_end(from, joint),
+            Reach::Barred => self.barred_end(from, joint),
             Reach::Name => self.name_end(from, joint),
             Reach::Words => self.words_end(from, joint),
         };
@@ -599,6 +602,17 @@ impl<'t> Reader<'t> {
         };
         let end = self.text[from..].iter().position(ends).map_or(self.text.len(), |n| from + n);
         trimmed(self.text, from, end)
+    }
+
+    fn barred_end(&self, from: usize, joint: Joint) -> usize {
+        let mut end = self.word_end(from, joint);
+        while let [b'|', next, ..] = self.text[end..]
+            && (next.is_ascii_alphanumeric() || b"_-+/".contains(&next))
+            && !self.key_follows(end + 1)
+        {
+            end = self.word_end(end + 1, joint);
+        }
+        end
     }
 
     fn name_end(&self, from: usize, joint: Joint) -> usize {

@@ -29,6 +29,20 @@ fn read(text: &str, reach: Reach) -> String {
 }
 
 #[test]
+fn a_bar_belongs_to_a_value_that_may_hold_one() {
+    for (text, want) in [
+        ("key=12|ab", "key=12|ab"),
+        ("key=12|ab|c, n=4", "key=12|ab|c n=4"),
+        ("key=12|n=4|ab", "key=12 n=4|ab"),
+        ("key=12| ab", "key=12"),
+        ("key=12||ab", "key=12"),
+        ("key=12|", "key=12"),
+    ] {
+        assert_eq!(read(text, Reach::Barred), want, "{text}");
+    }
+}
+
+#[test]
 fn printed_structures_are_read() {
     let mut differ = Vec::new();
     for (text, want) in [
