@@ -14,6 +14,7 @@
 
 use super::Work;
 use super::judge::Judge;
+use super::layer::dump::heads;
 use super::matcher::Cache;
 use super::numbers;
 use super::sweep::{Places, has_user_info, is_lettered, is_wrapped_text, word_end};
@@ -222,6 +223,7 @@ impl Finder<'_> {
                 Some(Mark::Html) => hidden.html = true,
                 Some(Mark::DataUri) => hidden.data_uri = true,
                 Some(Mark::Row) => hidden.row = true,
+                Some(Mark::Column) => hidden.row = hidden.row || heads(text, at),
                 None => {}
             }
             self.around_all(&word.meaning.patterns, at - word.lead);

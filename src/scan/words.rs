@@ -11,6 +11,7 @@
 //! Comparison ignores ASCII case.
 
 use super::bytes::ByteSet;
+use super::layer::dump::ends_name;
 use super::simd::BLOCK;
 
 /// Bytes of a word that the first look takes together.
@@ -42,6 +43,8 @@ pub(crate) enum Mark {
     DataUri,
     /// A row of SQL may follow.
     Row,
+    /// A column of a table may be named here.
+    Column,
 }
 
 /// A literal.
@@ -100,7 +103,11 @@ impl Word {
     /// PERF: `in_app` and `user` begin as ids of vendors do, and stand in every event.
     pub(crate) fn may_lead(&self, text: &[u8], at: usize) -> bool {
         let fits = |shape: &Vec<ByteSet>| is_shaped(shape, text, at - self.lead);
-        self.meaning.mark.is_some() || self.meaning.shapes.iter().any(fits)
+        let is_marked = match self.meaning.mark {
+            Some(Mark::Column) => ends_name(&text[at - self.lead + self.literal.len()..]),
+            mark => mark.is_some(),
+        };
+        is_marked || self.meaning.shapes.iter().any(fits)
     }
 }
 

@@ -6,6 +6,7 @@
 use super::lead::lead_bytes;
 use super::{Pattern, Reach};
 use crate::scan::bytes::ByteSet;
+use crate::scan::layer::dump::column_marks;
 use crate::scan::layer::html;
 use crate::scan::literals::Literals;
 use crate::scan::numbers::NumberPatterns;
@@ -67,6 +68,7 @@ fn starts(patterns: &[Pattern]) -> Vec<Word> {
     list.push(mark("data:".to_owned(), 0, Mark::DataUri));
     // Statements whose columns name their values: nothing joins the two.
     list.push(mark("insert into".to_owned(), 0, Mark::Row));
+    list.extend(column_marks().map(|name| mark(name.to_owned(), 0, Mark::Column)));
     list
 }
 

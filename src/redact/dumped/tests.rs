@@ -122,6 +122,27 @@ fn a_bar_in_a_credential_hides_none_of_it() {
     ]);
 }
 
+/// Nothing joins such a value to its name, and of the names only those of secrets lead here.
+#[test]
+fn columns_of_a_table_meet_the_rules_of_their_names() {
+    check(&[
+        (
+            "email,api_key,n\nx@example.com,0a1b2c,4\ny@example.com,3d4e5f,5",
+            "email,api_key,n\n[email],[credential],4\n[email],[credential],5",
+        ),
+        ("id;password\r\n7;a b\r\n", "id;password\r\n7;[credential]\r\n"),
+        (
+            "username\ttoken\njroe\t0a1b\n\nusername=jroe",
+            "username\ttoken\n[person]\t[credential]\n\nusername=[person]",
+        ),
+        ("\"id\",\"secret_key\"\n\"7\",\"a\"\"b\"", "\"id\",\"secret_key\"\n\"7\",\"[credential]\""),
+        ("User name,Secret access key\njroe,0a1b2c3d", "User name,Secret access key\n[person],[credential]"),
+        ("id,tokens\n7,0a1b\n", "id,tokens\n7,0a1b\n"),
+        ("user,password\nwas wrong", "user,password\nwas wrong"),
+        ("no token,\nno user", "no token,\nno user"),
+    ]);
+}
+
 #[test]
 fn what_no_rule_names_and_what_says_nothing_stays() {
     let texts = [

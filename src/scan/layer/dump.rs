@@ -21,6 +21,7 @@
 //! | Clojure, EDN | `{:email "x" :db/name "y"}` |
 //! | Lua, JavaScript | `["email"] = "x"`, `user["email"] = "x"` |
 //! | SQL | `INSERT INTO t (id, email) VALUES (1, 'x')` |
+//! | exports | `email,token`, and below it `x,0a1b` |
 //! | XML, HTML | see `written` |
 //! | PHP, `serialize` | `a:1:{s:5:"email";s:1:"x";}`, `email\|s:1:"x";` |
 //!
@@ -28,6 +29,7 @@
 //!
 //! PHP writes lengths in front of strings; [`php_strings`] finds them again when a string has changed.
 
+mod csv;
 mod escaped;
 mod header;
 mod keyword;
@@ -37,6 +39,7 @@ mod php;
 mod sql;
 mod written;
 
+pub(crate) use csv::{ends_name, heads, marks as column_marks};
 pub(crate) use keyword::keyword;
 pub use php::{PhpString, php_strings};
 
@@ -134,9 +137,9 @@ pub fn may_hold(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
     }) || written::may_hold(text, &mut is_named)
 }
 
-/// The same for the columns of statements of SQL, which nothing joins to their values.
+/// The same for the columns of statements of SQL and of tables, which nothing joins to their values.
 pub fn may_hold_row(text: &[u8], mut is_named: impl FnMut(&[u8]) -> bool) -> bool {
-    sql::may_hold(text, &mut is_named)
+    sql::may_hold(text, &mut is_named) || csv::may_hold(text, &mut is_named)
 }
 
 /// False for a key in which a bracket follows anything but a name, as it does in `user[email]`: it is a stand-in, which names nothing.
@@ -170,6 +173,8 @@ pub struct Reader<'t> {
     unclosed: [usize; 3],
     /// A row of SQL that is being read.
     row: Option<Box<sql::Row>>,
+    /// A table that is being read.
+    table: Option<Box<csv::Table>>,
 }
 
 impl<'t> Reader<'t> {
@@ -186,6 +191,7 @@ impl<'t> Reader<'t> {
             bare_from: None,
             unclosed: [usize::MAX; 3],
             row: None,
+            table: csv::Table::of(text).map(Box::new),
         }
     }
 
@@ -211,6 +217,11 @@ impl<'t> Reader<'t> {
     pub fn event(&mut self) -> Option<Event> {
         if self.row.is_some()
             && let Some(event) = self.cell()
+        {
+            return Some(event);
+        }
+        if self.table.is_some()
+            && let Some(event) = self.cell_of_table()
         {
             return Some(event);
         }
@@ -363,6 +374,16 @@ impl<'t> Reader<'t> {
             sql::Cell::Number(from) => Value::Bare(from, Joint::Element),
         };
         Some(Event::Value { key: Some(key), value })
+    }
+
+    /// The next value of the table that is open, if one is.
+    fn cell_of_table(&mut self) -> Option<Event> {
+        let mut table = self.table.take()?;
+        let cell = table.cell(self.text);
+        self.at = table.next;
+        let (column, cell) = cell?;
+        self.table = Some(table);
+        Some(Event::Value { key: Some(column), value: Value::Raw(cell) })
     }
 
     /// `'key':`, `"key" =>`: the key and what follows its joint.
