@@ -1,7 +1,7 @@
 //! One pass over raw bytes that finds what deserves a closer look.
 //!
 //! In: a whole buffer. Out: two bitmaps, one bit per byte. *Quotes* marks where strings of JSON begin and end.
-//! *Triggers* mark what no hit can do without: `@`, three dots with digits between, colons as in an IPv6 address,
+//! *Triggers* mark what no hit can do without: `@`, three dots with digits between, colons as in an IPv6 address or behind a UUID,
 //! a long run of digits, a literal that some pattern needs, and the marks of a hidden layer (`%40`, `\u`, `\"`, `&#`,
 //! a terminal's colour, a run of base64 that decodes to text). Holds the bitmaps (a quarter of the buffer), reused between buffers.
 //! Never decides anything: a trigger is a place to look, and the cost does not depend on the patterns.
@@ -29,7 +29,7 @@ pub(crate) enum Trigger {
     At,
     /// The third dot of `1.22.333.`: dots with one to three digits between them.
     Dotted,
-    /// `::` beside a hex digit, or the third colon of `1:22:4444:`.
+    /// `::` beside a hex digit, the third colon of `1:22:4444:`, or one between a UUID and more hex.
     Colons,
     /// The seventh byte of a run of digits that single blanks, `+`, `-`, `.` or `/` may part.
     Number,
@@ -275,6 +275,7 @@ impl Finder<'_> {
             || self.names_its_value(at)
             || has_user_info(bytes, at)
             || is_php_string(bytes, at)
+            || joins_uuid(bytes, at)
             || ends.may_end(bytes, end) && ends.some_at(bytes, end)
             || keyword(bytes, at).is_some_and(|name| {
                 self.names.may_end(bytes, name.end) && self.names.is_likely(bytes, name.end)
@@ -378,6 +379,17 @@ const DECOR_BYTES_MAX: usize = 40;
 /// True for the first colon of `s:5:"email"`.
 fn is_php_string(bytes: &[u8], at: usize) -> bool {
     matches!(bytes.get(at.wrapping_sub(1)..at + 2), Some([b's' | b'S', b':', digit]) if digit.is_ascii_digit())
+}
+
+/// True for a colon between a UUID and more hex: keys of some services are that.
+///
+/// PERF: asked at every colon; behind most is a blank, and before most no digit.
+#[inline(always)]
+fn joins_uuid(bytes: &[u8], at: usize) -> bool {
+    bytes[at] == b':'
+        && bytes.get(at + 1).is_some_and(u8::is_ascii_hexdigit)
+        && at.checked_sub(13).is_some_and(|dash| bytes[dash] == b'-')
+        && bytes[at - 12..at].iter().all(u8::is_ascii_hexdigit)
 }
 
 /// True if `://` stands at `at`, and an `@` behind it before the path begins.
@@ -641,6 +653,8 @@ mod tests {
             ("{'colour': 'x', 'other': 'y'}", vec![9]),
             ("{:colour \"x\" :colour x a:colour \"x\"", vec![1]),
             ("s:5:x", vec![1]),
+            ("x-a1b2c3d4e5f6:c0 x-a1b2c3d4e5f6: c", vec![14]),
+            ("x-a1b2c3d4e5:c0", vec![]),
             ("colour|x other|y colour;", vec![6, 23]),
             ("integrations_wsgi", vec![]),
             ("v1.23.4567", vec![7]),
