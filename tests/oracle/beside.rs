@@ -101,7 +101,9 @@ pub(crate) fn is_prose(text: &[u8]) -> bool {
     let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80;
     let first = text.iter().find(|byte| !b"\"' \\".contains(byte)).is_some_and(letter);
     let words = text.iter().filter(|byte| letter(byte) || **byte == b' ').count();
-    text.len() >= 40 && text.contains(&b' ') && first && words * 100 >= text.len() * 90
+    let high = text.iter().filter(|byte| **byte >= 0x80).count();
+    let parted = text.contains(&b' ') || high * 4 >= text.len() * 3;
+    text.len() >= 40 && parted && first && words * 100 >= text.len() * 90
 }
 
 /// Eight numbers or more, in arrays and nothing else.

@@ -412,12 +412,14 @@ impl Beside {
     }
 }
 
-/// Words with blanks between them, and more than a label has: letters for the most part, and one of them first.
+/// Words with blanks between them, and more than a label has: letters for the most part, and one of them first. Chinese, Japanese and
+/// Thai are written without blanks.
 pub(crate) fn is_prose(text: &[u8]) -> bool {
     let of_words = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii() || *byte == b' ';
     let first = text.iter().find(|byte| !b"\"' \\".contains(byte));
     text.len() >= PROSE_BYTES_MIN
-        && memchr::memchr(b' ', text).is_some()
+        && (memchr::memchr(b' ', text).is_some()
+            || text.iter().filter(|byte| !byte.is_ascii()).count() * 4 >= text.len() * 3)
         && first.is_some_and(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii())
         && text.iter().filter(|byte| of_words(byte)).count() * 100 >= text.len() * PROSE_LETTERS_PERCENT
 }
@@ -492,7 +494,9 @@ mod tests {
             ("a teal fox on a bridge, painted in oil colours", true),
             ("'a teal fox on a bridge, painted in oil colours'", true),
             ("狐狸在桥上，用油画颜料画成的蓝绿色狐狸 在桥上", true),
+            ("私の上司への謝罪メールを丁寧に書いてください", true),
             ("a teal fox", false),
+            ("橋の上の狐", false),
             ("a-teal-fox-on-a-bridge-painted-in-oil-colours", false),
             ("<Generator object at 0x7f0000000000 of teal foxes>", false),
             ("SELECT id, name FROM foxes WHERE id = 4 AND x = 'a'", false),
