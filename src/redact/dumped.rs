@@ -415,7 +415,7 @@ fn bare_range(
     (!is_sentence).then_some(range)
 }
 
-/// `None`, `null`, `%s`, `${name}`: nothing was printed, or will be.
+/// `None`, `null`, `%s`, `${name}`, `xxxx`: nothing was printed, or will be.
 fn says_nothing(value: &[u8]) -> bool {
     #[rustfmt::skip] // as a paragraph
     let words: [&[u8]; 17] = [
@@ -432,6 +432,8 @@ fn says_nothing(value: &[u8]) -> bool {
         }
         [b'%', b'+', b'v', ..] | [b'$', b'{', ..] | [b'%', b'('] | [b'$'] | [b'%'] => true,
         [b'*', ..] | [b'?'] => value.iter().all(|byte| matches!(byte, b'*' | b'?')),
+        [b'x', b'x', b'x', ..] => value.iter().all(|byte| *byte == b'x'),
+        [0xe2, 0x80, 0xa2, ..] => value.chunks(3).all(|dot| *dot == [0xe2, 0x80, 0xa2]),
         _ => is_placeholder(value),
     }
 }

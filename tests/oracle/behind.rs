@@ -369,7 +369,7 @@ fn bare_range(
 ) -> Option<Range<usize>> {
     static NOTHING: LazyLock<Regex> = LazyLock::new(|| {
         let words = r"(?i:none|null|nil|undefined|true|false|nan|\.\.\.|str|string|int|bool|boolean|bytes|required|missing|await)";
-        let holders = r"%[srdviqT][^A-Za-z0-9]*|%\+v.*|\$\{.*|%\(|\$|%|\*[*?]*|\?";
+        let holders = r"%[srdviqT][^A-Za-z0-9]*|%\+v.*|\$\{.*|%\(|\$|%|\*[*?]*|\?|x{3,}|(?:\xe2\x80\xa2)+";
         // Of statements whose values are sent beside them.
         let of_statement = r"\$[A-Za-z0-9]|[$?][0-9]{1,3}|@[Pp][0-9]{1,3}|:(?:[a-z_]{1,32}|[0-9]{1,3})";
         Regex::new(&format!(r"(?s-u)^(?:{words}[!?.`]*|{holders}|{of_statement})$")).expect("a regex")

@@ -122,6 +122,16 @@ fn a_bar_in_a_credential_hides_none_of_it() {
     ]);
 }
 
+/// The second of two members says a value, not a name.
+#[test]
+fn an_object_that_names_its_value_keeps_the_names() {
+    check(&[
+        ("{'key': 'password', 'value': 'hX7pQ2mVt9'}", "{'key': 'password', 'value': '[credential]'}"),
+        ("{'name': 'API_TOKEN', 'value': 'hX7pQ2mVt9'}", "{'name': 'API_TOKEN', 'value': '[credential]'}"),
+        ("{'name': 'REGION', 'value': 'hX7pQ2mVt9'}", "{'name': 'REGION', 'value': 'hX7pQ2mVt9'}"),
+    ]);
+}
+
 /// Nothing joins such a value to its name, and of the names only those of secrets lead here.
 #[test]
 fn columns_of_a_table_meet_the_rules_of_their_names() {
@@ -154,6 +164,12 @@ fn what_no_rule_names_and_what_says_nothing_stays() {
         "username = user.username",
         "username: this.username,",
         "create(username=make_name(user), prompt=build_prompt(user))",
+        "var secret = config.Get(\"secret\");",
+        "api_key = config[\"api_key\"]",
+        "this.password = password;",
+        "undefined method `password' for nil",
+        "'password' is a required property",
+        "device_token=xxxxxxxx, api_key=<your key here>, password: \u{2022}\u{2022}\u{2022}\u{2022}",
         "usage: prompt=12 completion=34",
         "max_tokens=512 temperature=0.5",
         "{'username': '[person]', 'prompt': '[prompt chars=10 words=3]'}",

@@ -709,8 +709,9 @@ fn type_prefix(text: &[u8], at: usize) -> Option<usize> {
     let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'\\');
     let name = text[at + pointer..].iter().take(KEY_BYTES_MAX).take_while(of_name).count();
     let end = at + pointer + name;
-    // What is looked up is a name in source code: `os.environ["X"]`.
-    let is_looked_up = text.get(end) == Some(&b'[') && text[at..end].contains(&b'.');
+    // What is looked up is a name in source code: `os.environ["X"]`, `config["x"]`.
+    let is_looked_up = text.get(end) == Some(&b'[')
+        && (text[at..end].contains(&b'.') || matches!(text.get(end + 1), Some(b'"' | b'\'')));
     if name > 0 && matches!(text.get(end), Some(b'{' | b'[')) && !is_looked_up {
         return Some(end);
     }
@@ -719,7 +720,7 @@ fn type_prefix(text: &[u8], at: usize) -> Option<usize> {
     let is_class = text[at + pointer..end]
         .rsplit(|byte| *byte == b'.')
         .next()
-        .is_some_and(|name| name.first().is_some_and(u8::is_ascii_uppercase));
+        .is_some_and(|name| name.first().is_some_and(u8::is_ascii_uppercase) && !name.starts_with(b"Get"));
     if is_class && matches!(text[end..], [b'(', ..] | [b' ', b'{', ..]) {
         return Some(if text[end] == b' ' { end + 1 } else { end });
     }

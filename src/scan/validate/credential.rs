@@ -68,6 +68,9 @@ const CODE_ROOTS: &[&[u8]] = &[
     b"this",
 ];
 
+/// Longest words in brackets that say what belongs there.
+const PLACEHOLDER_BYTES_MAX: usize = 64;
+
 /// Names of schemes that stand before what proves who asks.
 const SCHEMES: &[&[u8]] = &[b"bearer ", b"basic ", b"token ", b"apikey "];
 
@@ -81,13 +84,15 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
         let rest = text[rest].trim_ascii();
         return !rest.is_empty() && !is_placeholder(rest);
     }
-    if is_placeholder(value) || is_code(text, &candidate) {
+    // Of `{'key': 'token', 'value': 'x'}` the second name is none.
+    let is_key = value == b"value" && matches!(text[candidate.end..], [b'"' | b'\'', b':', ..]);
+    if is_key || is_placeholder(value) || is_code(text, &candidate) || asks_for_it(text, &candidate) {
         return false;
     }
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
     let bare = trimmed(bare, b"<>{}$_\\\"'!?.`");
     !(bare.is_empty()
-        || bare.iter().all(|byte| b"*x.-#".contains(byte))
+        || bare.iter().all(|byte| b"*x.-#\xe2\x80\xa2".contains(byte))
         || EMPTY_WORDS.iter().any(|word| bare.eq_ignore_ascii_case(word))
         || super::is_public_key(value)
         || is_working_directory(&text[..candidate.start], value)
@@ -107,6 +112,14 @@ fn is_placeholder(value: &[u8]) -> bool {
     }
 }
 
+/// `<your key here>`: words in brackets that say what belongs there.
+fn asks_for_it(text: &[u8], candidate: &Range<usize>) -> bool {
+    let of_words = |byte: &&u8| byte.is_ascii_lowercase() || b"_- ".contains(byte);
+    let behind = text[candidate.start..].strip_prefix(b"<").unwrap_or_default();
+    let words = behind.iter().take(PLACEHOLDER_BYTES_MAX).take_while(of_words).count();
+    words > 0 && behind.get(words) == Some(&b'>') && candidate.len() <= words + 2
+}
+
 /// A name, call or type of source code: `os.environ[`, `getpass.getpass(`, `token or`, `Option<String>`, `await read()`.
 ///
 /// LEAK: only shapes that nobody chooses for a secret: a word that is called, one that begins as programs name their settings, the name of the
@@ -119,14 +132,15 @@ fn is_code(text: &[u8], candidate: &Range<usize>) -> bool {
     let root = value.split(|byte| *byte == b'.').next().unwrap_or_default();
     let is_member = root.len() < value.len() && CODE_ROOTS.contains(&root);
     let goes_on = matches!(rest, [b' ', next, ..] if next.is_ascii_alphabetic());
+    let is_statement = head.ends_with(b" = ") && rest.first() == Some(&b';');
     let name = head.trim_ascii_end();
     let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name).trim_ascii_end();
     is_name
-        && (matches!(rest.first(), Some(b'('))
+        && (matches!(rest, [b'(', ..] | [b'[', b'"' | b'\'', ..])
             || is_member
             || is_constant(value)
             || (goes_on && SENTENCE_WORDS.contains(&value))
-            || (goes_on && name.len() > value.len() && name.ends_with(value)))
+            || ((goes_on || is_statement) && name.len() > value.len() && name.ends_with(value)))
         || value[0] == b'$'
             && is_name
             && value.get(1..).is_some_and(|value| !value.is_empty() && name.ends_with(value))
@@ -211,6 +225,9 @@ mod tests {
             ("hunter2", true),
             ("correct-horse", true),
             ("[Filtered]", false),
+            ("\u{2022}\u{2022}\u{2022}\u{2022}", false),
+            ("<your key here>", false),
+            ("<Your k3y>", true),
             ("[credential]", false),
             ("********", false),
             ("None", false),
@@ -237,7 +254,12 @@ mod tests {
             ("password = os.environ[\"X\"]", "os.environ", false),
             ("password = getpass.getpass()", "getpass.getpass", false),
             ("token = await read()", "await", false),
+            ("api_key = config[\"api_key\"]", "config", false),
+            ("this.password = password;", "password", false),
+            ("password=password;", "password", true),
             ("token=await", "await", true),
+            ("'token', 'value': 'x'", "value", false),
+            ("'token', 'value'", "value", true),
             ("self.token = token or ''", "token", false),
             ("token: $token)", "$token", false),
             ("key: {{ .Values.apiKey }}", ".Values.apiKey", false),
