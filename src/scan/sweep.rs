@@ -29,7 +29,7 @@ pub(crate) enum Trigger {
     At,
     /// The third dot of `1.22.333.`: dots with one to three digits between them.
     Dotted,
-    /// `::` beside a hex digit, the third colon of `1:22:4444:`, or one between a UUID and more hex.
+    /// `::` beside a hex digit, the third colon of `1:22:4444:`, or one behind a UUID, as keys have it.
     Colons,
     /// The seventh byte of a run of digits that single blanks, `+`, `-`, `.` or `/` may part.
     Number,
@@ -381,15 +381,21 @@ fn is_php_string(bytes: &[u8], at: usize) -> bool {
     matches!(bytes.get(at.wrapping_sub(1)..at + 2), Some([b's' | b'S', b':', digit]) if digit.is_ascii_digit())
 }
 
-/// True for a colon between a UUID and more hex: keys of some services are that.
+/// True for a colon between a UUID and more hex, or one behind a UUID, a dot and 30 letters: keys of some services are that.
 ///
 /// PERF: asked at every colon; behind most is a blank, and before most no digit.
 #[inline(always)]
 fn joins_uuid(bytes: &[u8], at: usize) -> bool {
-    bytes[at] == b':'
-        && bytes.get(at + 1).is_some_and(u8::is_ascii_hexdigit)
-        && at.checked_sub(13).is_some_and(|dash| bytes[dash] == b'-')
-        && bytes[at - 12..at].iter().all(u8::is_ascii_hexdigit)
+    if bytes[at] != b':'
+        || !bytes.get(at + 1).is_some_and(|next| next.is_ascii_alphanumeric() || b"+/".contains(next))
+    {
+        return false;
+    }
+    let ends_uuid = |end: usize| {
+        end.checked_sub(13).is_some_and(|dash| bytes[dash] == b'-')
+            && bytes[end - 12..end].iter().all(u8::is_ascii_hexdigit)
+    };
+    ends_uuid(at) || at.checked_sub(31).is_some_and(|dot| bytes[dot] == b'.' && ends_uuid(dot))
 }
 
 /// True if `://` stands at `at`, and an `@` behind it before the path begins.
@@ -655,6 +661,8 @@ mod tests {
             ("s:5:x", vec![1]),
             ("x-a1b2c3d4e5f6:c0 x-a1b2c3d4e5f6: c", vec![14]),
             ("x-a1b2c3d4e5:c0", vec![]),
+            ("x-a1b2c3d4e5f6.a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5:/x", vec![45]),
+            ("x-a1b2c3d4e5f6.a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5: x", vec![]),
             ("colour|x other|y colour;", vec![6, 23]),
             ("integrations_wsgi", vec![]),
             ("v1.23.4567", vec![7]),
