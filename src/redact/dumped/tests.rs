@@ -180,6 +180,18 @@ fn what_no_rule_names_and_what_says_nothing_stays() {
     check(&texts.map(|text| (text, text)));
 }
 
+/// A name that is looked up stays; whatever may be a value behind the same bracket does not.
+#[test]
+fn what_is_looked_up_is_told_from_what_is_held() {
+    check(&[
+        ("prompt = PROMPTS[\"short\"]", "prompt = PROMPTS[\"short\"]"),
+        ("token := r.Header.Get(\"X-Token\")", "token := r.Header.Get(\"X-Token\")"),
+        ("prompt = CACHE[\"a teal fox\"]", "prompt = CACHE[\"[prompt chars=10 words=3]\"]"),
+        ("prompt: Set[\"fox\"]", "prompt: Set[\"[prompt chars=3 words=1]\"]"),
+        ("secret = vault.Get(\"hX7pQ2mVt9\")", "secret = vault.Get(\"[credential]\")"),
+    ]);
+}
+
 #[test]
 fn lengths_of_php_are_rewritten() {
     check(&[

@@ -53,6 +53,9 @@ pub(crate) const NESTING_MAX: usize = 64;
 /// Longest key.
 const KEY_BYTES_MAX: usize = 128;
 
+/// Longest name that is looked up in a line of source code.
+const MEMBER_BYTES_MAX: usize = 64;
+
 /// Blanks that may stand between a key, what joins it to its value, and the value in one line.
 const GAP_BYTES_MAX: usize = 2;
 
@@ -710,23 +713,32 @@ fn type_prefix(text: &[u8], at: usize) -> Option<usize> {
     let name = text[at + pointer..].iter().take(KEY_BYTES_MAX).take_while(of_name).count();
     let end = at + pointer + name;
     // What is looked up is a name in source code: `os.environ["X"]`, `config["x"]`.
+    let starts = |words: &[&[u8]]| words.iter().any(|word| text[at..end].ends_with(word));
     let is_looked_up = text.get(end) == Some(&b'[')
-        && (text[at..end].contains(&b'.') || matches!(text.get(end + 1), Some(b'"' | b'\'')));
+        && (text[at..end].contains(&b'.')
+            || names_member(text, end + 1) && !starts(&[b"Array", b"List", b"Map", b"Set"]));
     if name > 0 && matches!(text.get(end), Some(b'{' | b'[')) && !is_looked_up {
         return Some(end);
     }
-    let starts = |words: &[&[u8]]| words.iter().any(|word| text[at..end].ends_with(word));
     // A call in source code looks like a Python object; only one with a capital is.
-    let is_class = text[at + pointer..end]
-        .rsplit(|byte| *byte == b'.')
-        .next()
-        .is_some_and(|name| name.first().is_some_and(u8::is_ascii_uppercase) && !name.starts_with(b"Get"));
+    let is_class = text[at + pointer..end].rsplit(|byte| *byte == b'.').next().is_some_and(|name| {
+        let gets = name.starts_with(b"Get") && names_member(text, end + 1);
+        name.first().is_some_and(u8::is_ascii_uppercase) && !gets
+    });
     if is_class && matches!(text[end..], [b'(', ..] | [b' ', b'{', ..]) {
         return Some(if text[end] == b' ' { end + 1 } else { end });
     }
     let blanks = text[end..].iter().take(KEY_BYTES_MAX).take_while(|byte| byte.is_ascii_whitespace()).count();
     let bracket = matches!(text.get(end + blanks), Some(b'{' | b'('));
     (name > 0 && bracket && starts(&[b"Array", b"Object", b"Map", b"Set"])).then_some(end + blanks)
+}
+
+/// `"api_key"`: what is looked up is a name. What has a blank or a digit in it may be a value.
+fn names_member(text: &[u8], at: usize) -> bool {
+    let Some(quote @ (b'"' | b'\'')) = text.get(at) else { return false };
+    let of_name = |byte: &&u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-');
+    let letters = text[at + 1..].iter().take(MEMBER_BYTES_MAX).take_while(of_name).count();
+    letters > 0 && text.get(at + 1 + letters) == Some(quote)
 }
 
 /// Without the punctuation of the sentence around.
