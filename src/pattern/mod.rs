@@ -60,6 +60,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/secrets.toml", include_str!("../../patterns/secrets.toml")),
     ("patterns/handed.toml", include_str!("../../patterns/handed.toml")),
     ("patterns/commands.toml", include_str!("../../patterns/commands.toml")),
+    ("patterns/bound.toml", include_str!("../../patterns/bound.toml")),
     ("patterns/calls.toml", include_str!("../../patterns/calls.toml")),
     ("patterns/settings.toml", include_str!("../../patterns/settings.toml")),
     ("patterns/otel.toml", include_str!("../../patterns/otel.toml")),
