@@ -3,8 +3,9 @@
 //! In: coded bytes. Out: at most as many decoded bytes as there is room for. Counts and caps are
 //! [`Decoder`](super::Decoder)'s work; this knows only where a stream ends and what may follow.
 
-use super::Coding;
+use super::snappy::{Block, Stream};
 use super::sniff::Format;
+use super::{Coding, DecodeLimits};
 use brotli::enc::StandardAlloc;
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -26,13 +27,15 @@ pub(super) enum CodecError {
     Broken,
     /// The stream has ended and something follows.
     Trailing,
+    /// It says that it has more decoded bytes than this.
+    TooLong { limit: u64 },
 }
 
 /// What one call did, in bytes.
 #[derive(Debug, Clone, Copy)]
-struct Run {
-    read: usize,
-    written: usize,
+pub(super) struct Run {
+    pub(super) read: usize,
+    pub(super) written: usize,
 }
 
 const NOTHING: Run = Run { read: 0, written: 0 };
@@ -50,12 +53,14 @@ enum State {
     Deflate(Deflate),
     Brotli(Box<Brotli>),
     Zstd(Zstd),
+    Snappy(Block),
+    SnappyFramed(Stream),
 }
 
 impl Codec {
     /// # Errors
     /// `Broken` if the zstd library cannot make a state: it is out of memory.
-    pub(super) fn new(format: Format) -> Result<Self, CodecError> {
+    pub(super) fn new(format: Format, limits: DecodeLimits) -> Result<Self, CodecError> {
         let state = match format {
             Format::Identity => State::Identity,
             Format::Gzip => State::Gzip(Gzip::new()),
@@ -63,6 +68,8 @@ impl Codec {
             Format::RawDeflate => State::Deflate(Deflate::new(false)),
             Format::Brotli => State::Brotli(Box::new(Brotli::new())),
             Format::Zstd => State::Zstd(Zstd::new()?),
+            Format::SnappyBlock => State::Snappy(Block::new(limits.bytes_max)),
+            Format::SnappyStream => State::SnappyFramed(Stream::default()),
         };
         let scratch_bytes = if format == Format::Identity { 0 } else { GRAIN_BYTES };
         Ok(Self { state, scratch: vec![0; scratch_bytes].into_boxed_slice() })
@@ -75,6 +82,32 @@ impl Codec {
             State::Deflate(_) => Coding::Deflate,
             State::Brotli(_) => Coding::Brotli,
             State::Zstd(_) => Coding::Zstd,
+            State::Snappy(_) => Coding::Snappy,
+            State::SnappyFramed(_) => Coding::SnappyFramed,
+        }
+    }
+
+    /// Says that the body has ended: what was held for that is decoded, and true if there is any. More than once does no harm.
+    pub(super) fn end(&mut self) -> Result<bool, CodecError> {
+        match &mut self.state {
+            State::Snappy(block) => block.end(),
+            _ => Ok(false),
+        }
+    }
+
+    /// Bytes held until the end of the body; states of a size that does not depend on it do not count.
+    pub(super) fn held_bytes(&self) -> usize {
+        match &self.state {
+            State::Snappy(block) => block.held_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Bytes that [`Codec::end`] makes at once.
+    pub(super) fn bytes_at_end(&self) -> usize {
+        match &self.state {
+            State::Snappy(block) => block.bytes_at_end(),
+            _ => 0,
         }
     }
 
@@ -86,6 +119,8 @@ impl Codec {
             State::Deflate(deflate) => deflate.ended,
             State::Brotli(brotli) => brotli.ended,
             State::Zstd(zstd) => zstd.between_frames,
+            State::Snappy(block) => block.is_complete(),
+            State::SnappyFramed(stream) => stream.is_complete(),
         }
     }
 
@@ -107,6 +142,8 @@ impl Codec {
             State::Deflate(deflate) => deflate.fill(input, &mut self.scratch[..room]),
             State::Brotli(brotli) => brotli.fill(input, &mut self.scratch[..room]),
             State::Zstd(zstd) => zstd.fill(input, &mut self.scratch[..room]),
+            State::Snappy(block) => block.fill(input, &mut self.scratch[..room]),
+            State::SnappyFramed(stream) => stream.fill(input, &mut self.scratch[..room]),
         }?;
         out.extend_from_slice(&self.scratch[..run.written]);
         Ok(run.read)

@@ -8,7 +8,7 @@ use super::{Coding, DecodeError};
 /// sections 5.6.1 and 8.4.1). Two untruths that SDKs are known to tell are understood:
 /// an empty value or `UTF-8` is [`Coding::Identity`] (Sentry's Ruby and Android SDKs have sent them),
 /// and `gzip, deflate` is [`Coding::Deflate`] (the GELF handler graypy labels a zlib body so). `zlib` is a name that nobody registered for
-/// what `deflate` should be, and a value of `compression` in exporters of OpenTelemetry's collector.
+/// what `deflate` should be, and a value of `compression` in exporters of OpenTelemetry's collector, as `snappy` and `x-snappy-framed` are.
 ///
 /// # Errors
 /// `UnknownCoding` for every other list of more than one and every other name.
@@ -29,13 +29,15 @@ pub fn parse_content_encoding<'a>(values: impl Iterator<Item = &'a [u8]>) -> Res
 }
 
 fn by_name(name: &[u8]) -> Result<Coding, DecodeError> {
-    const NAMES: [(&str, Coding); 8] = [
+    const NAMES: [(&str, Coding); 10] = [
         ("gzip", Coding::Gzip),
         ("x-gzip", Coding::Gzip),
         ("deflate", Coding::Deflate),
         ("zlib", Coding::Deflate),
         ("br", Coding::Brotli),
         ("zstd", Coding::Zstd),
+        ("snappy", Coding::Snappy),
+        ("x-snappy-framed", Coding::SnappyFramed),
         ("identity", Coding::Identity),
         ("utf-8", Coding::Identity),
     ];
@@ -64,6 +66,8 @@ mod tests {
         check(&["zlib"], Some(Coding::Deflate)); // OpenTelemetry's collector
         check(&["br"], Some(Coding::Brotli));
         check(&["zstd"], Some(Coding::Zstd));
+        check(&["snappy"], Some(Coding::Snappy));
+        check(&["X-Snappy-Framed"], Some(Coding::SnappyFramed));
         check(&["gzip,deflate"], Some(Coding::Deflate)); // graypy
         check(&["gzip , Deflate"], Some(Coding::Deflate));
         check(&["gzip", "deflate"], Some(Coding::Deflate)); // the same list on two lines
@@ -76,7 +80,8 @@ mod tests {
         check(&["identity, gzip"], None);
         check(&["gzip, deflate, br"], None);
         check(&["x-gzip, br"], None);
-        check(&["snappy"], None);
+        check(&["snappy, gzip"], None);
+        check(&["lz4"], None);
         check(&["compress"], None);
         check(&["gzip;q=1"], None);
         check(&["gz ip"], None);

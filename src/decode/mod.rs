@@ -6,7 +6,7 @@
 //!
 //! # Which coding it is
 //! Magic bytes win over the label, since labels lie in the field (`sniff` has the rules and why they
-//! are safe). Only `br` has none; there the label is believed.
+//! are safe). Only `br` and `snappy` have none; there the label is believed.
 //!
 //! # Why raw stream states and not `Read` or `Write` adapters
 //! A reader adapter needs the whole body or a blocking source, and this is fed by a network. A writer
@@ -20,13 +20,15 @@
 //! state with 16 KiB to write into. gzip and deflate about 48 KiB. Brotli its ring buffer, which grows with the output up to the
 //! 16 MiB of the largest window in RFC 7932 (half as much again for the moment in which it is moved to a
 //! larger one), and some 4 MiB of prefix codes at worst. zstd at most 8 MiB of window (RFC 9659) and
-//! 0.5 MiB beside it. Decoded output is not held: what did not fit into a piece is not decoded yet, or
-//! still part of those windows.
+//! 0.5 MiB beside it. Framed Snappy a chunk and what it decodes to, 140 KiB. Decoded output is not held: what did not fit into
+//! a piece is not decoded yet, or still part of those windows. The one exception is a block of Snappy, which ends before any
+//! of it is decoded: at most 16 MiB decoded, and as much coded; [`Decoder::held_bytes`] counts them.
 
 mod codec;
 mod error;
 mod label;
 mod lz;
+mod snappy;
 mod sniff;
 #[cfg(test)]
 mod tests;
@@ -79,13 +81,26 @@ pub enum Coding {
     Brotli,
     /// Zstandard.
     Zstd,
+    /// One block of Snappy.
+    Snappy,
+    /// Snappy in its framing format. Its magic is found under the label of the block too: OpenTelemetry's collector wrote it so
+    /// before version 0.131.
+    SnappyFramed,
 }
 
 impl Coding {
     /// Every coding there is.
-    pub const ALL: [Self; 5] = [Self::Identity, Self::Gzip, Self::Deflate, Self::Brotli, Self::Zstd];
+    pub const ALL: [Self; 7] = [
+        Self::Identity,
+        Self::Gzip,
+        Self::Deflate,
+        Self::Brotli,
+        Self::Zstd,
+        Self::Snappy,
+        Self::SnappyFramed,
+    ];
 
-    /// The name registered for `Content-Encoding` (RFC 9110, section 8.4.1; RFC 7932; RFC 8878).
+    /// The name registered for `Content-Encoding` (RFC 9110, section 8.4.1; RFC 7932; RFC 8878), or in use for it: Snappy's are not.
     /// `identity` is the lack of the header.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -95,6 +110,8 @@ impl Coding {
             Self::Deflate => "deflate",
             Self::Brotli => "br",
             Self::Zstd => "zstd",
+            Self::Snappy => "snappy",
+            Self::SnappyFramed => "x-snappy-framed",
         }
     }
 }
@@ -195,7 +212,10 @@ impl Decoder {
     /// LEAK: what such a body says is not seen here, so it is for those alone who take it for a file, unread.
     #[must_use]
     pub fn plain(limits: DecodeLimits) -> Self {
-        Self { codec: Codec::new(sniff::Format::Identity).ok(), ..Self::new(Coding::Identity, limits) }
+        Self {
+            codec: Codec::new(sniff::Format::Identity, limits).ok(),
+            ..Self::new(Coding::Identity, limits)
+        }
     }
 
     /// Decodes from `input`, which it advances, and appends at most [`PIECE_BYTES_MAX`] bytes to `out`.
@@ -241,6 +261,19 @@ impl Decoder {
         self.bytes_out
     }
 
+    /// Bytes held because the body has to end before they are decoded, and those that they will be. States of a size
+    /// that does not depend on the body are not counted.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.codec.as_ref().map_or(0, Codec::held_bytes)
+    }
+
+    /// Bytes for which the first [`Decoder::finish`] makes room at once.
+    #[must_use]
+    pub fn bytes_at_end(&self) -> usize {
+        self.codec.as_ref().map_or(0, Codec::bytes_at_end)
+    }
+
     /// Runs `work` unless an earlier error stands, and keeps its error.
     fn guard(
         &mut self,
@@ -276,6 +309,14 @@ impl Decoder {
             let verdict = sniff::at_end(self.declared, &self.head);
             self.settle(verdict)?;
         }
+        // The bytes that were held back to find out what it is come before the end.
+        if self.advance(&mut &[][..], out)? == Progress::More {
+            return Ok(Progress::More);
+        }
+        let ended = self.codec.as_mut().map_or(Ok(false), Codec::end);
+        if ended.map_err(|error| self.located(error))? {
+            self.drained = false;
+        }
         if self.advance(&mut &[][..], out)? == Progress::More {
             return Ok(Progress::More);
         }
@@ -307,7 +348,7 @@ impl Decoder {
     fn settle(&mut self, verdict: Verdict) -> Result<(), DecodeError> {
         match verdict {
             Verdict::Is(format) => {
-                let codec = Codec::new(format).map_err(|error| self.located(error))?;
+                let codec = Codec::new(format, self.limits).map_err(|error| self.located(error))?;
                 self.codec = Some(codec);
                 Ok(())
             }
@@ -377,6 +418,7 @@ impl Decoder {
         match error {
             CodecError::Broken => DecodeError::Broken { coding, offset },
             CodecError::Trailing => DecodeError::Trailing { coding, offset },
+            CodecError::TooLong { limit } => DecodeError::BytesExceeded { limit },
         }
     }
 }

@@ -2,26 +2,29 @@
 //!
 //! In: the label and the first bytes, one more each time. Out: a [`Verdict`]. Holds nothing.
 //!
-//! | label | gzip or zstd magic | zlib header | anything else |
+//! | label | magic of gzip, zstd or framed Snappy | zlib header | anything else |
 //! |---|---|---|---|
 //! | none | as the magic says | zlib, if it also inflates | plain |
 //! | `gzip` | as the magic says | zlib | mismatch |
 //! | `deflate` | as the magic says | zlib | raw deflate |
-//! | `zstd` | as the magic says | mismatch | mismatch |
+//! | `zstd`, `x-snappy-framed` | as the magic says | mismatch | mismatch |
+//! | `snappy` | as the magic says | Snappy's block | Snappy's block |
 //! | `br` | Brotli | Brotli | Brotli |
 //!
 //! LEAK: a coded body that is taken for plain text would be searched in vain, so where the bytes could
 //! be either, they are taken for the coding; a wrong guess then ends as an error and the body is
-//! refused. That never hits text: both magics are invalid UTF-8 or hold control bytes.
+//! refused. That never hits text: the magics are invalid UTF-8 or hold control bytes.
 //!
 //! Raw deflate cannot begin like gzip (block type 3 is invalid), like zstd (a stored block whose
-//! lengths do not agree) or like zlib (a stored block with padding bits set, which no encoder writes).
+//! lengths do not agree), like framed Snappy (block type 3 again) or like zlib (a stored block with padding bits set, which no encoder writes).
+//! Nor can a block of Snappy begin like any of the magics: behind its length each of them has a copy, and there is nothing yet to copy.
 //! Brotli can begin like gzip: `1f 8b` is a window of 2^24 and a last block of any length that ends in
 //! `8c`. So its label is believed.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::Coding;
+use super::snappy::STREAM_MAGIC;
 
 /// Bytes of an unlabelled body that are tried as zlib. Long enough that text that happens to begin
 /// like it (`x^2 + …`) has long met an impossible code or distance.
@@ -42,6 +45,10 @@ pub(super) enum Format {
     Brotli,
     /// RFC 8878.
     Zstd,
+    /// A block of Snappy, with its length in front.
+    SnappyBlock,
+    /// Such blocks in chunks, with a checksum each.
+    SnappyStream,
 }
 
 /// What is known after some bytes.
@@ -63,7 +70,9 @@ pub(super) fn so_far(declared: Coding, head: &[u8]) -> Verdict {
     match magic(head) {
         Magic::Is(format) => Verdict::Is(format),
         Magic::Begins(_) => Verdict::Undecided,
-        Magic::None if declared == Coding::Zstd => Verdict::Mismatch,
+        Magic::None if matches!(declared, Coding::Zstd | Coding::SnappyFramed | Coding::Snappy) => {
+            without_magic(declared)
+        }
         Magic::None => match zlib_header(head) {
             None => Verdict::Undecided,
             Some(false) => without_magic(declared),
@@ -81,7 +90,8 @@ pub(super) fn at_end(declared: Coding, head: &[u8]) -> Verdict {
         _ if head.is_empty() => Verdict::Is(Format::Identity),
         // The beginning of what it should be: as that it is cut short.
         (Coding::Gzip, Magic::Begins(format @ Format::Gzip))
-        | (Coding::Zstd, Magic::Begins(format @ Format::Zstd)) => Verdict::Is(format),
+        | (Coding::Zstd, Magic::Begins(format @ Format::Zstd))
+        | (Coding::SnappyFramed, Magic::Begins(format @ Format::SnappyStream)) => Verdict::Is(format),
         (Coding::Identity, Magic::None) if is_usual_zlib(head) => match trial(head) {
             Trial::Ends => Verdict::Is(Format::Zlib),
             Trial::Fails => Verdict::Is(Format::Identity),
@@ -97,7 +107,8 @@ fn without_magic(declared: Coding) -> Verdict {
         Coding::Identity => Verdict::Is(Format::Identity),
         Coding::Deflate => Verdict::Is(Format::RawDeflate),
         Coding::Brotli => Verdict::Is(Format::Brotli),
-        Coding::Gzip | Coding::Zstd => Verdict::Mismatch,
+        Coding::Snappy => Verdict::Is(Format::SnappyBlock),
+        Coding::Gzip | Coding::Zstd | Coding::SnappyFramed => Verdict::Mismatch,
     }
 }
 
@@ -122,6 +133,7 @@ fn magic(head: &[u8]) -> Magic {
     let (format, length) = match head {
         [0x1f, ..] if begins(&GZIP) => (Format::Gzip, GZIP.len()),
         [0x28, ..] if begins(&ZSTD) => (Format::Zstd, ZSTD.len()),
+        [0xff, ..] if begins(&STREAM_MAGIC) => (Format::SnappyStream, STREAM_MAGIC.len()),
         [0x50..=0x5f, rest @ ..] if rest.iter().zip(SKIPPABLE).all(|(&a, b)| a == b) => {
             (Format::Zstd, 1 + SKIPPABLE.len())
         }

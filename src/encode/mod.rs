@@ -4,5 +4,6 @@ mod coding;
 pub mod multipart;
 pub(crate) mod otlp;
 pub mod sentry;
+mod snappy;
 
 pub use coding::Encoder;

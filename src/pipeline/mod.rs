@@ -447,6 +447,10 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::push`]; also when the body is cut short.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        // What is decoded only now is held until the body has seen it.
+        if self.taken.take(self.decoder.bytes_at_end()).is_err() {
+            return Err(Reason::MemoryExhausted.into());
+        }
         loop {
             let progress = self.decode(Decoder::finish)?;
             self.body_piece(out)?;
@@ -454,6 +458,7 @@ impl Pipeline {
                 break;
             }
         }
+        self.taken.shrink(0);
         let mut stage = Stage {
             scrubber: &mut self.scrubber,
             limits: &self.limits,
@@ -577,7 +582,8 @@ impl Pipeline {
     /// Bytes held between two calls, for the memory budget.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        self.body.held_bytes() + self.piece.capacity() + self.scrubbed.capacity()
+        let coding = self.decoder.held_bytes() + self.encoder.as_ref().map_or(0, Encoder::held_bytes);
+        self.body.held_bytes() + self.piece.capacity() + self.scrubbed.capacity() + coding
     }
 }
 

@@ -36,7 +36,7 @@ impl Taken {
         self.room.iter_mut().for_each(|room| room.may_wait(may_wait));
     }
 
-    fn take(&mut self, bytes: usize) -> Result<(), Reason> {
+    pub(super) fn take(&mut self, bytes: usize) -> Result<(), Reason> {
         let Some(room) = &mut self.room else { return Ok(()) };
         if self.exhausted || !room.take(bytes) {
             self.exhausted = true;
@@ -46,7 +46,8 @@ impl Taken {
         Ok(())
     }
 
-    fn shrink(&mut self, bytes: usize) {
+    /// Gives back all but `bytes`.
+    pub(super) fn shrink(&mut self, bytes: usize) {
         if self.bytes > bytes {
             self.bytes = bytes;
             self.room.iter_mut().for_each(|room| room.shrink(bytes));
@@ -221,6 +222,27 @@ mod tests {
                 assert_eq!(summary.dropped, [], "{name} {on_error:?}");
                 assert_eq!(room.0.0.load(Ordering::Relaxed), 0, "{name} {on_error:?}");
             }
+        }
+    }
+
+    /// A block of Snappy is decoded at its end, all of it at once.
+    #[test]
+    fn a_block_takes_its_room_before_it_is_decoded() {
+        let plain = "a quiet word\n".repeat(10_000);
+        let body = packed(Coding::Snappy, plain.as_bytes());
+        let plan = plan(OnError::DropItem);
+        for (room_bytes, want) in [(plain.len(), Ok(())), (plain.len() - 1, Err(Reason::MemoryExhausted))] {
+            let room = Counted(Arc::default(), room_bytes);
+            let mut pipeline =
+                Pipeline::new(Arc::clone(&plan), BodyLimits::default(), BodyFormat::Text, Coding::Snappy);
+            pipeline.set_room(Box::new(room.clone()));
+            let mut out = Vec::new();
+            pipeline.push(&body, &mut out).expect("it is held");
+            assert!(pipeline.held_bytes() >= body.len() + plain.len(), "{}", pipeline.held_bytes());
+            let done = pipeline.finish(&mut out).map_err(|refusal| refusal.reason);
+            assert_eq!((done, out.is_empty()), (want, want.is_err()));
+            let (now, most) = (room.0.0.load(Ordering::Relaxed), room.0.1.load(Ordering::Relaxed));
+            assert_eq!((now, most), (0, if want.is_ok() { plain.len() } else { 0 }));
         }
     }
 }

@@ -342,7 +342,8 @@ impl Exchange<'_> {
 
     /// Says in which coding the body is.
     fn label(&self, headers: &mut HeaderMap, coding: Coding) {
-        if let Some(value) = headers::coding_value(coding).filter(|_| !self.is_unlabelled()) {
+        let label = headers::coding_label(coding, &self.head.headers);
+        if let Some(value) = label.filter(|_| !self.is_unlabelled()) {
             headers.insert(header::CONTENT_ENCODING, value);
         }
     }

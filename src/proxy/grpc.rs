@@ -24,7 +24,7 @@ const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 /// The codings of messages that are read here.
-const CODINGS: HeaderValue = HeaderValue::from_static("identity,gzip,deflate,zstd");
+const CODINGS: HeaderValue = HeaderValue::from_static("identity,gzip,deflate,zstd,snappy");
 /// An empty message in its frame: an export that was taken whole.
 const EMPTY_MESSAGE: &[u8] = &[0; 5];
 

@@ -159,6 +159,8 @@ pub(crate) fn with_message_coding(intake: Intake, coding: Option<&str>) -> Intak
         Some("gzip") => Coding::Gzip,
         Some("deflate") => Coding::Deflate,
         Some("zstd") => Coding::Zstd,
+        // What the collector and others register under this name is the framing.
+        Some("snappy") => Coding::SnappyFramed,
         Some(_) => return Intake::Refuse(Reason::UnknownCoding),
     };
     Intake::Scrub(BodyFormat::OtlpGrpc(signal, coding))
@@ -522,11 +524,12 @@ mod tests {
             (None, call),
             (Some("identity"), call),
             (Some("gzip"), Scrub(F::OtlpGrpc(Signal::Logs, Coding::Gzip))),
-            (Some("snappy"), Refuse(Reason::UnknownCoding)),
+            (Some("snappy"), Scrub(F::OtlpGrpc(Signal::Logs, Coding::SnappyFramed))),
+            (Some("lz4"), Refuse(Reason::UnknownCoding)),
         ] {
             assert_eq!(with_message_coding(call, coding), want, "{coding:?}");
         }
-        assert_eq!(with_message_coding(Scrub(F::Json), Some("snappy")), Scrub(F::Json));
+        assert_eq!(with_message_coding(Scrub(F::Json), Some("lz4")), Scrub(F::Json));
     }
 
     #[test]

@@ -153,7 +153,7 @@ async fn our_own_answers_name_the_origin_of_the_page() {
     let upstream = FakeUpstream::ok().await;
     let routed = Proxy::to_http(&upstream).await;
     let inbox = Proxy::to_inbox(&Inbox::new(1 << 20)).await;
-    let coded = ("content-encoding", "snappy");
+    let coded = ("content-encoding", "compress");
     let grpc = ("content-type", "text/plain");
     for (proxy, path, headers, status, exposed) in [
         (&routed, ENVELOPE_PATH, &[coded][..], 415, "x-sentry-error, x-sentry-rate-limits, retry-after"),

@@ -19,7 +19,8 @@ const GROWTH_BYTES_MAX: u64 = 8 << 20;
 /// By a second round of all: another thread's part of the heap may grow to what the first round's did, and no bomb may add to it.
 const ROUND_BYTES_MAX: u64 = 3 * GROWTH_BYTES_MAX;
 
-const CODINGS: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
+const CODINGS: [Coding; 6] =
+    [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd, Coding::Snappy, Coding::SnappyFramed];
 
 /// How a bomb hides what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +36,8 @@ enum Shape {
     Padded,
     /// Very many items, none of them long: their number stops it.
     Items,
-    /// It says of itself that it is short. Only gzip (at its end) and zstd (at its start) say how long they are: deflate and
-    /// Brotli cannot lie.
+    /// It says of itself that it is short. Only gzip (at its end), zstd and a block of Snappy (at their start) say how long they
+    /// are: the others cannot lie.
     Lying,
     /// Always just below `ratio_max`, so that only the length stops it.
     Paced,
@@ -64,12 +65,15 @@ const BROKEN: End = End { status: 400, reason: "coding_broken" };
 /// A bomb and its end; `None` where the coding has no such shape.
 fn bomb(coding: Coding, shape: Shape) -> Option<(Vec<u8>, End)> {
     let event = event(UNPACKED_BYTES);
+    let is_block = coding == Coding::Snappy;
+    // Three bytes of Snappy say 64 at most: its length stops it before its ratio does, and a block says it in front.
+    let too_much = if is_block || coding == Coding::SnappyFramed { LENGTH } else { RATIO };
     Some(match shape {
-        Shape::Flat => (pack(coding, &[&event]), RATIO),
+        Shape::Flat => (pack(coding, &[&event]), too_much),
         Shape::Split => {
             let (head, rest) = event.split_at(64);
             let pieces: Vec<&[u8]> = std::iter::once(head).chain(rest.chunks(256 << 10)).collect();
-            (pack(coding, &pieces), RATIO)
+            (pack(coding, &pieces), too_much)
         }
         Shape::Nested => (pack(coding, &[&pack(coding, &[&event])]), NO_ENVELOPE),
         Shape::Padded => {
@@ -77,12 +81,12 @@ fn bomb(coding: Coding, shape: Shape) -> Option<(Vec<u8>, End)> {
                 Coding::Zstd => skippable_frame(400 << 10),
                 _ => vec![0; 400 << 10],
             };
-            ([pack(coding, &[&event]), padding].concat(), RATIO)
+            ([pack(coding, &[&event]), padding].concat(), too_much)
         }
         Shape::Items => {
             let item = b"{\"type\":\"event\"}\n{}\n";
             let body = [b"{}\n".as_slice(), &item.repeat(UNPACKED_BYTES / 4 / item.len())].concat();
-            (pack(coding, &[&body]), NO_ENVELOPE)
+            (pack(coding, &[&body]), if is_block { LENGTH } else { NO_ENVELOPE })
         }
         Shape::Lying => match coding {
             Coding::Gzip => {
@@ -92,6 +96,10 @@ fn bomb(coding: Coding, shape: Shape) -> Option<(Vec<u8>, End)> {
                 (body, RATIO)
             }
             Coding::Zstd => (lying_zstd(), BROKEN),
+            Coding::Snappy => {
+                let body = pack(coding, &[&event]);
+                ([&[40], &body[4..]].concat(), BROKEN)
+            }
             _ => return None,
         },
         Shape::Paced => (pack(coding, &[&paced()]), LENGTH),
@@ -151,6 +159,15 @@ fn pack(coding: Coding, pieces: &[&[u8]]) -> Vec<u8> {
         Coding::Zstd => {
             pieces.iter().flat_map(|piece| zstd::bulk::compress(piece, 3).expect("packs")).collect()
         }
+        Coding::Snappy => snap::raw::Encoder::new().compress_vec(&pieces.concat()).expect("packs"),
+        Coding::SnappyFramed => pieces
+            .iter()
+            .flat_map(|piece| {
+                let mut coder = snap::write::FrameEncoder::new(Vec::new());
+                coder.write_all(piece).expect("a vector");
+                coder.into_inner().expect("a vector")
+            })
+            .collect(),
         Coding::Identity => pieces.concat(),
     }
 }

@@ -1,6 +1,6 @@
 //! OTLP over HTTP, with the messages of the protocol's own generated code on both sides.
 
-use crate::support::{FakeUpstream, Proxy, Reply, post, post_chunked};
+use crate::support::{FakeUpstream, Proxy, Reply, packed, post, post_chunked};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -14,6 +14,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, span};
 use prost::Message as _;
 use std::io::{Read as _, Write as _};
+use tamis::decode::{Coding, DecodeLimits, Decoder, Progress};
 use tamis::inbox::Inbox;
 use tamis::outcome::Outcome;
 
@@ -113,6 +114,39 @@ async fn a_batch_arrives_without_what_was_planted() {
     // The items are spans.
     let totals = proxy.settled().await;
     assert_eq!((totals.of(Outcome::Redacted), totals.of(Outcome::Forwarded), totals.received), (4, 2, 6));
+}
+
+/// What the exporters of OpenTelemetry's collector write under the two labels of Snappy; before 0.131 the framing under that of
+/// the block. Each leaves as it came, in its coding and under its label; what holds nothing as the very bytes.
+#[tokio::test]
+async fn snappy_leaves_as_it_came() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    let mut clean = planted();
+    clean.resource_spans[0].scope_spans[0].spans.drain(..2);
+    for (label, coding) in [
+        ("snappy", Coding::Snappy),
+        ("x-snappy-framed", Coding::SnappyFramed),
+        ("snappy", Coding::SnappyFramed),
+    ] {
+        let headers = [("content-type", PROTOBUF), ("content-encoding", label)];
+        let came = [planted(), clean.clone()].map(|request| packed(coding, &request.encode_to_vec()));
+        for body in &came {
+            assert_eq!(proxy.send(post("/v1/traces", &headers, body)).await.status, 200, "{label}");
+        }
+        let [scrubbed, kept] = <[_; 2]>::try_from(upstream.seen().split_off(upstream.seen().len() - 2))
+            .unwrap_or_else(|_| panic!("two requests"));
+        for seen in [&scrubbed, &kept] {
+            assert_eq!(seen.header("content-encoding"), Some(label));
+        }
+        let mut decoder = Decoder::new(coding, DecodeLimits { bytes_max: None, ratio_max: 100 });
+        let (mut coded, mut plain) = (scrubbed.body.as_slice(), Vec::new());
+        while decoder.step(&mut coded, &mut plain).expect("Snappy") == Progress::More {}
+        while decoder.finish(&mut plain).expect("whole") == Progress::More {}
+        assert_eq!(decoder.coding(), Some(coding));
+        check_scrubbed(&plain);
+        assert!(kept.body == came[1], "{label}: what holds nothing stays as it came");
+    }
 }
 
 #[tokio::test]
@@ -224,7 +258,7 @@ async fn refusals_are_statuses_in_the_form_of_the_request() {
         let answer = proxy.send(post(path, &[("content-type", content_type)], body)).await;
         assert_eq!((answer.status, answer.body.as_str()), (status, want), "{path} {content_type}");
     }
-    let coded = [("content-type", PROTOBUF), ("content-encoding", "snappy")];
+    let coded = [("content-type", PROTOBUF), ("content-encoding", "compress")];
     assert_eq!(proxy.send(post("/v1/traces", &coded, b"x")).await.status, 415);
     assert!(upstream.seen().is_empty());
     Proxy::assert_all(proxy.settled().await, Outcome::Rejected);

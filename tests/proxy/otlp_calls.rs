@@ -1,7 +1,7 @@
 //! OTLP over gRPC: framing, trailers, statuses, over HTTP/2 on both sides.
 
 use crate::otlp::{check_scrubbed, planted};
-use crate::support::{LONG, Proxy, bare, http, route};
+use crate::support::{LONG, Proxy, bare, http, packed, route};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming};
@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use tamis::decode::{self, Coding, DecodeLimits};
 use tamis::inbox::Inbox;
 use tamis::metrics::Metrics;
 use tamis::outcome::Outcome;
@@ -175,6 +176,22 @@ async fn a_call_arrives_without_what_was_planted() {
     assert_eq!((totals.of(Outcome::Redacted), totals.of(Outcome::Forwarded)), (2, 1));
 }
 
+/// Under `snappy`, gRPC's libraries write the framing.
+#[tokio::test]
+async fn a_call_in_snappy_arrives_in_snappy() {
+    let (url, calls) = collector(TAKEN).await;
+    let proxy = proxy_to(&url).await;
+    let coded = |bytes: &[u8]| [&[1], &framed(bytes)[1..]].concat();
+    let body = coded(&packed(Coding::SnappyFramed, &planted().encode_to_vec()));
+    let told = call(&proxy, EXPORT, &[("grpc-encoding", "snappy")], body).await;
+    assert_eq!((told.code, told.status.as_deref()), (200, Some("0")));
+    let (headers, _, body) = calls.lock().expect("no panic").pop().expect("a call");
+    assert_eq!(headers.get("grpc-encoding").expect("a coding"), "snappy");
+    assert_eq!(body[..5], coded(&body[5..])[..5], "the frame tells the new length");
+    let limits = DecodeLimits { bytes_max: None, ratio_max: 100 };
+    check_scrubbed(&decode::whole(Coding::SnappyFramed, limits, &body[5..]).expect("framed Snappy"));
+}
+
 #[tokio::test]
 async fn a_long_call_arrives_whole() {
     let (url, calls) = collector(TAKEN).await;
@@ -221,7 +238,7 @@ async fn refusals_are_statuses_of_grpc() {
     for (path, headers, body, status) in [
         (EXPORT, &[][..], framed(&cut), "3"),
         (EXPORT, &[], vec![0, 0, 0, 0, 9], "3"),
-        (EXPORT, &[("grpc-encoding", "snappy")], framed(b""), "12"),
+        (EXPORT, &[("grpc-encoding", "lz4")], framed(b""), "12"),
         ("/opentelemetry.proto.collector.trace.v1.TraceService/Other", &[], framed(b""), "12"),
         ("/grpc.health.v1.Health/Check", &[], framed(b""), "12"),
     ] {

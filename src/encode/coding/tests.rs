@@ -52,7 +52,7 @@ fn check_round_trip(coding: Coding, plain: &[u8], cut: usize) {
 
 #[test]
 fn an_empty_body_is_a_stream_of_nothing() {
-    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd, Coding::Snappy] {
         let (mut encoder, mut coded) = (Encoder::new(coding), Vec::new());
         encoder.finish(&mut coded);
         assert!(!coded.is_empty());
@@ -117,6 +117,10 @@ fn a_flush_makes_all_of_it_decodable() {
         for (n, chunk) in plain.chunks(13_000).enumerate() {
             encoder.write(chunk, &mut coded);
             encoder.flush(&mut coded);
+            if coding == Coding::Snappy {
+                assert!(coded.is_empty() && encoder.held_bytes() > 0, "its length stands in front");
+                continue;
+            }
             let end = plain.len().min((n + 1) * 13_000);
             assert!(decode_open(encoder.coding(), &coded).1 == plain[..end], "{coding} to {end}");
         }
