@@ -114,7 +114,7 @@ impl Reloader {
             config::LoadError::Unreadable { origin, source } => {
                 vec![format!("cannot read {origin}: {source}")]
             }
-            config::LoadError::Wrong(problems) => problems.iter().map(ToString::to_string).collect(),
+            config::LoadError::Wrong(problems) => setup::with_packs(&problems),
         })?;
         // Those that the file names now, in force or not: a pack may be what is wrong with it.
         self.files().set_dirs(config.pattern.dirs.clone(), PACK_ENDING);

@@ -37,13 +37,15 @@ use std::time::SystemTime;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Bytes of items that the inbox keeps, the oldest go first; at most half of what payloads may take, so that it fits a small container.
 const INBOX_BYTES_MAX: usize = 16 << 20;
 const INBOX_SHARE: usize = 2;
+/// The variable that says which log records are written.
+const LOG_VARIABLE: &str = "TAMIS_LOG";
 /// Bytes of a pseudonym key that is made at start.
 const KEY_BYTES: usize = 32;
 
@@ -69,7 +71,7 @@ pub(super) struct Instance {
 pub(super) fn run(path: Option<&Path>, workers: Option<u16>) -> Exit {
     // Taken before they are read: what changes from here on is a change.
     let mut files = Files::new(path.map(Path::to_owned).into_iter().collect());
-    let config = match setup::read(path) {
+    let config = match setup::read_with_packs(path) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
@@ -482,7 +484,14 @@ fn limits(configured: &config::Limits, timeouts: &config::Timeouts) -> Limits {
 ///
 /// LEAK: those of libraries are left out whatever it says: at their most talkative they quote headers and frames.
 fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("TAMIS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = std::env::var(LOG_VARIABLE).ok().and_then(|wanted| {
+        let filter = filter(&wanted);
+        if filter.is_none() {
+            tell(&format!("{LOG_VARIABLE} is no level: error, warn, info, debug, trace or off; records are those of info"));
+        }
+        filter
+    });
+    let filter = filter.unwrap_or_else(|| EnvFilter::new("info"));
     let own = filter.and(filter_fn(|metadata| is_own(metadata.target())));
     let color = color_wanted(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(color);
@@ -494,6 +503,15 @@ fn log_to_stderr(format: LogFormat) {
     if set.is_err() {
         tell("log records go where an earlier call sent them");
     }
+}
+
+/// What `TAMIS_LOG` asks for: a level, or `target=level` with commas between them. A lone word that is no level would be taken for a
+/// target, and nothing would be written but what that target says.
+fn filter(wanted: &str) -> Option<EnvFilter> {
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let mut words = wanted.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let known = words.all(|word| is_level(word) || word.contains('=') || is_own(word));
+    if known && !wanted.trim().is_empty() { EnvFilter::try_new(wanted).ok() } else { None }
 }
 
 /// Whether a target is a module of ours.
@@ -512,6 +530,23 @@ fn quiet_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_is_no_level_is_no_filter() {
+        for (wanted, is_one) in [
+            ("debug", true),
+            ("OFF", true),
+            ("warn,tamis::access=debug", true),
+            ("tamis::access", true),
+            ("verbose", false),
+            ("info,all", false),
+            ("tamis=loud", false),
+            ("", false),
+            (" ", false),
+        ] {
+            assert_eq!(filter(wanted).is_some(), is_one, "{wanted:?}");
+        }
+    }
 
     #[test]
     fn only_our_own_records_are_written() {

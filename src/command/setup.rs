@@ -1,7 +1,7 @@
 //! From a configuration file to what runs: packs compiled, policies planned, every problem told.
 
 use super::{Exit, resources, tell};
-use crate::config::{self, Config, LoadError};
+use crate::config::{self, Config, LoadError, Problems};
 use crate::pattern::{self, PatternSet};
 use crate::redact::{KnownSections, Plan, Policy};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ impl Ready {
 /// Reads a file, or takes the configuration that needs none, and compiles everything in it. Problems
 /// have been told when this fails.
 pub(super) fn ready(path: Option<&Path>) -> Result<Ready, Exit> {
-    compile(read(path)?).map_err(|wrong| wrong.tell())
+    compile(read_with_packs(path)?).map_err(|wrong| wrong.tell())
 }
 
 /// What is wrong with packs or policies.
@@ -51,14 +51,35 @@ impl Wrong {
 
 /// Reads a configuration file; without one, the configuration that `serve` runs with by default.
 pub(super) fn read(path: Option<&Path>) -> Result<Config, Exit> {
+    load(path, |problems| tell_problems("the configuration", problems.iter()))
+}
+
+/// The same for whom the packs are compiled next: of a wrong file, what is wrong with them is told too.
+pub(super) fn read_with_packs(path: Option<&Path>) -> Result<Config, Exit> {
+    load(path, |problems| {
+        let told = with_packs(problems);
+        let of =
+            if told.len() > problems.len() { "the configuration and its packs" } else { "the configuration" };
+        tell_problems(of, told.iter())
+    })
+}
+
+fn load(path: Option<&Path>, tell_wrong: impl FnOnce(&Problems) -> Exit) -> Result<Config, Exit> {
     let Some(path) = path else { return Ok(Config::without_file()) };
     config::load(path).map_err(|error| match error {
         LoadError::Unreadable { origin, source } => {
             tell(&format!("cannot read {origin}: {source}"));
             Exit::Io
         }
-        LoadError::Wrong(problems) => tell_problems("the configuration", problems.iter()),
+        LoadError::Wrong(problems) => tell_wrong(&problems),
     })
+}
+
+/// Every problem of a file, and behind them those of the packs that it names.
+pub(super) fn with_packs(problems: &Problems) -> Vec<String> {
+    let packs = problems.patterns().and_then(|named| pattern::load(&named.dirs, &named.disable).err());
+    let of_packs = packs.iter().flatten().map(ToString::to_string);
+    problems.iter().map(ToString::to_string).chain(of_packs).collect()
 }
 
 /// Compiles packs and policies.

@@ -114,11 +114,14 @@ pub fn parse(
         findings.note(at, format!("not TOML: {}", error.message()));
     }
     if !findings.is_empty() {
-        return Err(findings.into_problems());
+        return Err(findings.into_problems(None));
     }
     let raw = raw::read(&document, &mut findings);
     let config = resolve::resolve(&raw, &mut resolve::World { findings: &mut findings, env, read });
-    if findings.is_empty() { Ok(config) } else { Err(findings.into_problems()) }
+    if findings.is_empty() {
+        return Ok(config);
+    }
+    Err(findings.into_problems(raw.patterns_hold.then_some(config.pattern)))
 }
 
 /// A whole file of at most [`FILE_BYTES_MAX`] bytes.

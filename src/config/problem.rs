@@ -4,6 +4,7 @@
 //! LEAK: a message may quote a key, a name or a value from a closed set (a preset, a class). It never
 //! quotes a URL, a path or the name of a variable: people paste secrets into exactly those.
 
+use super::resolved::Patterns;
 use super::schema::{ROOT, Section};
 use std::fmt;
 
@@ -39,25 +40,34 @@ impl fmt::Display for Problem {
 ///
 /// `Display` gives one line per problem, without a line end after the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    list: Vec<Problem>,
+    patterns: Option<Patterns>,
+}
 
 impl Problems {
     /// The problems, by place.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter()
+        self.list.iter()
+    }
+
+    /// The packs that the file names all the same, to be read for their own problems. `None` if that part of the file is wrong too.
+    #[must_use]
+    pub fn patterns(&self) -> Option<&Patterns> {
+        self.patterns.as_ref()
     }
 
     /// How many there are; at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is no empty list of problems")]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.list.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
@@ -105,6 +115,10 @@ impl<'a> Findings<'a> {
     /// Notes a key that `schema` does not have, with the key or the place that may have been meant.
     pub(super) fn unknown_key(&mut self, at: usize, given: &str, schema: &Section) {
         let message = format!("unknown key `{}`", quoted(given));
+        if let Some(hint) = schema.hint(given) {
+            self.note(at, format!("{message}; {hint}"));
+            return;
+        }
         match schema.suggest(given) {
             None if ROOT.keys.contains(&given) => {
                 self.note(at, format!("{message} of `{}`: it stands outside of it", schema.path));
@@ -117,15 +131,20 @@ impl<'a> Findings<'a> {
         self.list.is_empty()
     }
 
-    /// All problems by place.
-    pub(super) fn into_problems(mut self) -> Problems {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// All problems by place, and the packs that could be made out.
+    pub(super) fn into_problems(mut self, patterns: Option<Patterns>) -> Problems {
         // Stable: problems at one place stay in the order in which they were found.
         self.list.sort_by_key(|(at, ..)| *at);
         let problem = |(at, message, suggestion)| {
             let (line, column) = line_and_column(self.text, at);
             Problem { origin: self.origin.to_owned(), line, column, message, suggestion }
         };
-        Problems(self.list.into_iter().map(problem).collect())
+        Problems { list: self.list.into_iter().map(problem).collect(), patterns }
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) struct RawConfig {
     pub(super) spool: Option<RawSpool>,
     pub(super) routes: Entry<Vec<RawRoute>>,
     pub(super) policies: Vec<RawPolicy>,
+    /// Nothing is wrong with `dirs` and `disable`.
+    pub(super) patterns_hold: bool,
     pub(super) dirs: Vec<At<String>>,
     pub(super) disable: Vec<At<String>>,
 }
@@ -148,12 +150,15 @@ pub(super) struct RawRule {
 pub(super) fn read(document: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> RawConfig {
     let root = Reader::open(&schema::ROOT, document.get_ref(), 0, findings);
     let listen = root.section("listen", &schema::LISTEN, findings);
+    let noted = findings.len();
     let patterns = root.section("patterns", &schema::PATTERNS, findings);
-    let string = |section: &Option<Reader<'_>>, key, findings: &mut Findings<'_>| {
-        section.as_ref().map_or(Entry::Absent, |section| section.string(key, findings))
-    };
     let strings = |key, findings: &mut Findings<'_>| {
         patterns.as_ref().map_or_else(Vec::new, |section| section.strings(key, findings))
+    };
+    let (dirs, disable) = (strings("dirs", findings), strings("disable", findings));
+    let patterns_hold = findings.len() == noted;
+    let string = |section: &Option<Reader<'_>>, key, findings: &mut Findings<'_>| {
+        section.as_ref().map_or(Entry::Absent, |section| section.string(key, findings))
     };
     let admin = root.section("admin", &schema::ADMIN, findings);
     let log = root.section("log", &schema::LOG, findings);
@@ -192,8 +197,9 @@ pub(super) fn read(document: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>)
         }),
         routes: routes(&root, findings),
         policies: policies(&root, findings),
-        dirs: strings("dirs", findings),
-        disable: strings("disable", findings),
+        patterns_hold,
+        dirs,
+        disable,
     }
 }
 

@@ -5,6 +5,7 @@
 #[cfg(test)]
 pub(super) mod fake;
 
+use rustix::fs::Access;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -66,6 +67,27 @@ pub(super) fn make_lasting_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
         Err(error) if is_not_for_us(&error) => Ok(()),
         synced => synced,
     }
+}
+
+/// Says whether a directory can be written, or made with those above it that are missing. Makes nothing.
+///
+/// # Errors
+/// What stands in the way of it.
+pub(super) fn check_dir(dir: &Path) -> io::Result<()> {
+    let mut there = dir;
+    loop {
+        match there.metadata() {
+            Ok(found) if found.is_dir() => break,
+            Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        there = match there.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+    }
+    Ok(rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 fn is_not_for_us(error: &io::Error) -> bool {
@@ -137,6 +159,29 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         path.metadata().expect("there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_directory_is_looked_at_and_not_made() {
+        let root = tempfile::tempdir().expect("a directory");
+        let file = root.path().join("file");
+        std::fs::write(&file, "").expect("written");
+        for dir in [root.path().to_owned(), root.path().join("a"), root.path().join("a/b/c"), "a/b".into()] {
+            check_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+        }
+        for dir in [file.clone(), file.join("a"), file.join("a/b")] {
+            let error = check_dir(&dir).expect_err("a file is in the way");
+            assert_eq!(error.kind(), io::ErrorKind::NotADirectory, "{}", dir.display());
+        }
+        let closed = root.path().join("closed");
+        std::fs::create_dir(&closed).expect("made");
+        std::fs::set_permissions(&closed, Permissions::from_mode(0o500)).expect("ours");
+        // What the kernel says of it: root may write there.
+        let may_write = std::fs::write(closed.join("probe"), "").is_ok();
+        for dir in [closed.clone(), closed.join("a/b")] {
+            assert_eq!(check_dir(&dir).is_ok(), may_write, "{}", dir.display());
+        }
+        assert!(!root.path().join("a").exists() && !closed.join("a").exists());
     }
 
     #[test]

@@ -49,7 +49,7 @@ use queue::Back;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,6 +103,25 @@ impl std::error::Error for StartError {
             Self::Open(_, cause) => std::error::Error::source(cause),
         }
     }
+}
+
+impl StartError {
+    /// The error with what the file system said.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
+}
+
+/// Says whether a spool could be opened in `dir`, as far as that can be told without a trace of it. Another process may have it.
+///
+/// # Errors
+/// The directory cannot be made, or may not be written.
+pub fn check_dir(dir: &Path) -> Result<(), StartError> {
+    disk::check_dir(dir).map_err(|error| StartError::Open(dir.to_owned(), error.into()))
 }
 
 /// Why a request was not taken.
@@ -242,7 +261,7 @@ impl Drop for Spool {
     }
 }
 
-fn lock(dir: &std::path::Path) -> Result<File, TryLockError> {
+fn lock(dir: &Path) -> Result<File, TryLockError> {
     disk::make_lasting_dir(&RealDisk, dir).map_err(TryLockError::Error)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);

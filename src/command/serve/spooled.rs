@@ -50,7 +50,7 @@ pub(super) fn open(ready: &Ready, settings: &mut ProxySettings) -> Result<Option
     }
     let opened = Spool::open(&options, &names, &settings.ledger, &settings.metrics);
     let (spool, queues) = opened.map_err(|error| {
-        tell(&error.to_string());
+        tell(&error.in_full());
         match error {
             StartError::Locked(_) => Exit::Busy,
             StartError::Open(..) => Exit::Io,
