@@ -47,6 +47,26 @@ pub fn split(document: &[u8], keys: &[&str]) -> Option<Vec<BatchPart>> {
     (reader.at == document.len() && reader.arrays > 0).then_some(reader.parts)
 }
 
+/// The value of a document's member `name`, as written between quotes. `None` if there is none, or more than one, or this is no
+/// object with nothing behind it.
+#[must_use]
+pub fn member<'d>(document: &'d [u8], name: &str) -> Option<&'d [u8]> {
+    let mut reader = Reader { bytes: document, at: 0, parts: Vec::new(), arrays: 0 };
+    reader.blank();
+    reader.members(&[])?;
+    reader.blank();
+    if reader.at != document.len() {
+        return None;
+    }
+    let values = reader.parts.iter().filter_map(|part| {
+        let member = &document[part.range.clone()];
+        let rest = member.strip_prefix(b"\"")?.strip_prefix(name.as_bytes())?.strip_prefix(b"\"")?;
+        rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii)
+    });
+    let mut values = values.fuse();
+    values.next().filter(|_| values.next().is_none())
+}
+
 struct Reader<'b> {
     bytes: &'b [u8],
     at: usize,
@@ -272,6 +292,24 @@ mod tests {
                 .map(|part| serde_json::from_str(&document[part.range.clone()]).expect("an element is a value"))
                 .collect();
             prop_assert_eq!(elements, values);
+        }
+    }
+
+    #[test]
+    fn a_member_is_found_if_it_is_the_only_one() {
+        for (document, want) in [
+            (r#"{"type":"group"}"#, Some("\"group\"")),
+            (r#" { "a" : {"type":1} , "type" : [ 1, 2 ] } "#, Some("[ 1, 2 ]")),
+            (r#"{"type":"a","type":"b"}"#, None),
+            (r#"{"a":{"type":"group"}}"#, None),
+            (r#"{"types":1}"#, None),
+            (r#"{"t\u0079pe":"group"}"#, None),
+            (r#"{"type":"group"},"a":1"#, None),
+            (r#"{"type":"group""#, None),
+            (r#"["type","group"]"#, None),
+            ("", None),
+        ] {
+            assert_eq!(member(document.as_bytes(), "type"), want.map(str::as_bytes), "{document}");
         }
     }
 }

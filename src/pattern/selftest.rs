@@ -77,6 +77,7 @@ fn field_scope(spec: &FieldSpec) -> ItemScope {
         Some("query") => ItemScope::Query,
         Some("posthog") => ItemScope::PostHog,
         Some("segment") => ItemScope::Segment,
+        Some("segment_group") => ItemScope::SegmentGroup,
         Some("langfuse") => ItemScope::Langfuse,
         Some("langsmith") => ItemScope::LangSmith,
         _ => ItemScope::Any,

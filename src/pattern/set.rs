@@ -149,6 +149,8 @@ pub(crate) enum Scope {
     PostHog,
     /// Events of Segment and RudderStack.
     Segment,
+    /// Those of them that tell of a company; what is for [`Scope::Segment`] holds for them too.
+    SegmentGroup,
     /// Langfuse's events.
     Langfuse,
     /// LangSmith's runs.
@@ -157,7 +159,7 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// All scopes by their names in packs.
-    pub(crate) const NAMES: [(&str, Self); 10] = [
+    pub(crate) const NAMES: [(&str, Self); 11] = [
         ("any", Self::Any),
         ("sentry", Self::Sentry),
         ("envelope_header", Self::EnvelopeHeader),
@@ -166,9 +168,15 @@ impl Scope {
         ("query", Self::Query),
         ("posthog", Self::PostHog),
         ("segment", Self::Segment),
+        ("segment_group", Self::SegmentGroup),
         ("langfuse", Self::Langfuse),
         ("langsmith", Self::LangSmith),
     ];
+
+    /// Whether a rule of this scope is for documents of `other`.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        self == Self::Any || self == other || (self, other) == (Self::Segment, Self::SegmentGroup)
+    }
 
     /// The scope of a field rule; `any` if it names none.
     pub(crate) fn parse(name: Option<&str>) -> Option<Self> {

@@ -7,9 +7,9 @@
 use super::body::Stage;
 use super::packed;
 use super::{Dialect, Refusal};
-use crate::frame::batch::{PartKind, split};
+use crate::frame::batch::{PartKind, member, split};
 use crate::outcome::Reason;
-use crate::redact::{ItemFormat, OnError, Verdict};
+use crate::redact::{ItemFormat, ItemScope, OnError, Verdict};
 
 /// What becomes of an event that cannot be read or that the policy leaves out.
 enum Fate {
@@ -76,6 +76,13 @@ pub(super) fn document(
     }
 }
 
+/// Whether an event of Segment says of itself that it tells of a company, so that the `name` in its `traits` is no person's.
+///
+/// SPEC: <https://segment.com/docs/connections/spec/group/>. Whatever else has a `groupId` is not taken for one.
+fn is_group_call(event: &[u8]) -> bool {
+    member(event, "type") == Some(b"\"group\"")
+}
+
 /// A document that is no batch: one event.
 fn single(dialect: Dialect, bytes: &[u8], stage: &mut Stage<'_>, out: &mut Vec<u8>) -> Result<bool, Refusal> {
     let mut work = Work::new(dialect, stage, out);
@@ -106,7 +113,11 @@ impl<'w, 's> Work<'w, 's> {
 
     /// One event. What cannot be read meets the route's conduct.
     fn event(&mut self, bytes: &[u8]) -> Result<Fate, Refusal> {
-        let verdict = packed::event(self.dialect, bytes, &mut self.room, self.stage, self.out);
+        let scope = match self.dialect {
+            Dialect::Segment if is_group_call(bytes) => ItemScope::SegmentGroup,
+            dialect => dialect.scope(),
+        };
+        let verdict = packed::event(self.dialect, scope, bytes, &mut self.room, self.stage, self.out);
         let on_error = self.stage.scrubber.plan().on_error();
         match (verdict, on_error) {
             (Verdict { drop_item: true, .. }, _) => Ok(Fate::Left(Reason::Policy)),

@@ -10,7 +10,7 @@ use super::Dialect;
 use super::body::Stage;
 use crate::decode::{Coding, DecodeLimits};
 use crate::encode::Encoder;
-use crate::redact::{ItemFormat, Mode, Verdict};
+use crate::redact::{ItemFormat, ItemScope, Mode, Verdict};
 use memchr::memmem;
 use std::ops::Range;
 
@@ -23,12 +23,12 @@ const STRINGS_MAX: usize = 10_000;
 /// Scrubs one event and appends it to `out`. `room` is how much of the body may still be unpacked.
 pub(super) fn event(
     dialect: Dialect,
+    scope: ItemScope,
     bytes: &[u8],
     room: &mut usize,
     stage: &mut Stage<'_>,
     out: &mut Vec<u8>,
 ) -> Verdict {
-    let scope = dialect.scope();
     let strings = if dialect == Dialect::PostHog { packed_strings(bytes) } else { Vec::new() };
     stage.summary.bytes_scanned += bytes.len() as u64;
     if strings.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::tests::{check, check_under, plan, plan_for, run, run_with};
 use super::*;
-use crate::redact::{OnError, Policy, PseudonymKey};
+use crate::redact::{Action, OnError, Policy, PolicyRule, PseudonymKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
@@ -69,6 +69,42 @@ fn what_stands_beside_a_batch_is_scanned_too() {
         r#"{"batch":[{"type":"track","event":"Paid"}],"context":{"ip":null,"note":"[email]"},"[email]#1":1}"#,
     );
     assert_eq!((summary.redacted, summary.clean, summary.changed), (0, 1, true));
+}
+
+/// What a group is called is no person's name, wherever the call stands; what is found in it goes as everywhere.
+#[test]
+fn the_name_of_a_company_stays_in_group_calls() {
+    keeps(
+        SEGMENT,
+        r#"{"type":"group","messageId":"m-1","groupId":"g-1","traits":{"name":"Initech","plan":"gold"}}"#,
+    );
+    scrubs(
+        SEGMENT,
+        r#"{"batch":[{"type":"group","userId":"u1","messageId":"api-192.0.2.7","traits":{"name":"Initech","contact":"jane@example.com"},"context":{"ip":"192.0.2.7","traits":{"name":"Jane Roe"}},"properties":{"note":"of Jane Roe"}},{"type":"identify","traits":{"name":"Jane Roe"}}]}"#,
+        r#"{"batch":[{"type":"group","userId":"u1","messageId":"api-192.0.2.7","traits":{"name":"Initech","contact":"[email]"},"context":{"ip":null,"traits":{"name":"[person]"}},"properties":{"note":"of [person]"}},{"type":"identify","traits":{"name":"[person]"}}]}"#,
+    );
+    scrubs(
+        SEGMENT,
+        r#"{"type":"group","traits":{"name":"jane@example.com"}}"#,
+        r#"{"type":"group","traits":{"name":"[email]"}}"#,
+    );
+    // Whatever does not say of itself, once, that it is one.
+    for event in [
+        r#"{"groupId":"g-1","traits":{"name":"Jane Roe"}}"#,
+        r#"{"type":"identify","groupId":"g-1","traits":{"name":"Jane Roe"}}"#,
+        r#"{"type":"group","type":"identify","traits":{"name":"Jane Roe"}}"#,
+        r#"{"type":"Group","traits":{"name":"Jane Roe"}}"#,
+    ] {
+        scrubs(SEGMENT, event, &event.replace("Jane Roe", "[person]"));
+    }
+    let key = PseudonymKey(b"0123456789abcdef".to_vec());
+    let mut policy = Policy { key: Some(key), ..Policy::default() };
+    policy.rules = vec![PolicyRule { path: "traits.plan".to_owned(), action: Action::Remove }];
+    let event =
+        r#"{"type":"group","userId":"u1","anonymousId":"a-1","traits":{"name":"Initech","plan":"gold"}}"#;
+    let (out, _) = check_under(&policy, SEGMENT, event);
+    assert!(!out.contains("gold"), "rules of a policy hold as in any other call: {out}");
+    assert!(out.matches("[user:").count() == 2 && out.contains("Initech"), "{out}");
 }
 
 #[test]

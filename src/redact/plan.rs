@@ -47,6 +47,7 @@ pub struct Plan {
     query: FieldAutomaton,
     posthog: FieldAutomaton,
     segment: FieldAutomaton,
+    segment_group: FieldAutomaton,
     langfuse: FieldAutomaton,
     langsmith: FieldAutomaton,
     pub(super) pools: Pools,
@@ -180,12 +181,14 @@ impl Plan {
         let automaton = |wanted: Scope| {
             let chosen: Vec<(u16, FieldPath)> = paths
                 .iter()
-                .filter(|(scope, _, _)| *scope == Scope::Any || *scope == wanted)
+                .filter(|(scope, _, _)| scope.covers(wanted))
                 .map(|(_, rule, path)| (*rule, path.clone()))
                 .collect();
-            let holds = |scope: &Scope| *scope == Scope::Any || *scope == wanted;
-            let waits: Vec<Conditional> =
-                conditional.iter().filter(|(scope, _)| holds(scope)).map(|(_, rule)| rule.clone()).collect();
+            let waits: Vec<Conditional> = conditional
+                .iter()
+                .filter(|(scope, _)| scope.covers(wanted))
+                .map(|(_, rule)| rule.clone())
+                .collect();
             FieldAutomaton::new(&chosen, &waits).map_err(|error| vec![place.problem(error.to_string())])
         };
         if !problems.is_empty() {
@@ -209,6 +212,7 @@ impl Plan {
             query: automaton(Scope::Query)?,
             posthog: automaton(Scope::PostHog)?,
             segment: automaton(Scope::Segment)?,
+            segment_group: automaton(Scope::SegmentGroup)?,
             langfuse: automaton(Scope::Langfuse)?,
             langsmith: automaton(Scope::LangSmith)?,
             pattern_actions: set.patterns.iter().map(|pattern| policy.action(pattern.class)).collect(),
@@ -260,6 +264,7 @@ impl Plan {
             Scope::Query => &self.query,
             Scope::PostHog => &self.posthog,
             Scope::Segment => &self.segment,
+            Scope::SegmentGroup => &self.segment_group,
             Scope::Langfuse => &self.langfuse,
             Scope::LangSmith => &self.langsmith,
         }

@@ -50,6 +50,8 @@ pub enum ItemScope {
     PostHog,
     /// An event of Segment or RudderStack.
     Segment,
+    /// One of these that tells of a company.
+    SegmentGroup,
     /// A Langfuse event.
     Langfuse,
     /// A LangSmith run, or a field of one.
@@ -67,6 +69,7 @@ impl From<ItemScope> for Scope {
             ItemScope::Query => Self::Query,
             ItemScope::PostHog => Self::PostHog,
             ItemScope::Segment => Self::Segment,
+            ItemScope::SegmentGroup => Self::SegmentGroup,
             ItemScope::Langfuse => Self::Langfuse,
             ItemScope::LangSmith => Self::LangSmith,
         }

@@ -97,7 +97,7 @@ impl Scan<'_> {
             return false;
         }
         let folded = paths::fold(last);
-        let in_scope = |rule: &&Rule| rule.scope == "any" || rule.scope == self.scope;
+        let in_scope = |rule: &&Rule| rule.is_for(self.scope);
         self.oracle
             .rules
             .iter()
@@ -208,7 +208,7 @@ impl Scan<'_> {
     }
 
     fn conditional(&self) -> impl Iterator<Item = &super::beside::Beside> {
-        let in_scope = |rule: &&Rule| rule.scope == "any" || rule.scope == self.scope;
+        let in_scope = |rule: &&Rule| rule.is_for(self.scope);
         let rules = self.oracle.rules.iter().filter(in_scope).filter(|rule| rule.redacts());
         rules.filter_map(|rule| rule.beside.as_ref())
     }

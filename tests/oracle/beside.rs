@@ -131,7 +131,7 @@ pub(crate) fn name_of(key: &[u8]) -> Option<Vec<u8>> {
 
 impl Scan<'_> {
     fn in_scope(&self, rule: &Rule) -> bool {
-        rule.scope == "any" || rule.scope == self.scope
+        rule.is_for(self.scope)
     }
 
     /// The rule that takes a value under `key`, from what stands in the objects around it, innermost last.

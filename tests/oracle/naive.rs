@@ -69,6 +69,11 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
+    /// True for a rule that holds in documents of that scope.
+    pub(crate) fn is_for(&self, scope: &str) -> bool {
+        self.scope == "any" || self.scope == scope || (self.scope == "segment" && scope == "segment_group")
+    }
+
     /// True for a rule whose arrays of numbers are what its text would be.
     pub(crate) fn takes_numbers(&self) -> bool {
         use Class as C;
@@ -229,6 +234,7 @@ impl Oracle {
             ItemScope::Query => "query",
             ItemScope::PostHog => "posthog",
             ItemScope::Segment => "segment",
+            ItemScope::SegmentGroup => "segment_group",
             ItemScope::Langfuse => "langfuse",
             ItemScope::LangSmith => "langsmith",
         };
@@ -325,7 +331,7 @@ impl Scan<'_> {
         let key = (self.scope, place.path.clone());
         *self.oracle.known.borrow_mut().entry(key).or_insert_with(|| {
             let holds = |rule: &Rule| {
-                let in_scope = rule.scope == "any" || rule.scope == self.scope;
+                let in_scope = rule.is_for(self.scope);
                 in_scope && rule.beside.is_none() && rule.paths.iter().any(|path| path.matches(&place.path))
             };
             self.oracle.rules.iter().position(holds)

@@ -253,7 +253,7 @@ mod tests {
                 "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number, lettered or assigned",
                 "p.toml:21:9: unknown class `mail`",
                 "p.toml:29:8: unknown kind `ids`; value, address, exempt, id, scan or grouping",
-                "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, user_report, replay, query, posthog, segment, langfuse, langsmith",
+                "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, user_report, replay, query, posthog, segment, segment_group, langfuse, langsmith",
             ]
         );
     }
