@@ -11,7 +11,7 @@
 //! document) the whole item is walked again. Each walk has a budget of work of its own. A document that comes in windows is walked once: what a window teaches holds from the next
 //! one on, since what came before is gone.
 //!
-//! What is learnt: 4 to 128 bytes with a word of three letters or digits; numbers from six digits on; no common word, no
+//! What is learnt: 4 bytes to 4 KiB with a word of three letters or digits; numbers from six digits on; no common word, no
 //! stand-in. Of a name in two words the parts alone are not learnt: `Mark` in `Mark Roe` is a word of every day. A field for
 //! one part of a name (`name_part`) teaches it from five letters on, unless it is a word, a place or a program as well. Of what
 //! lies below a field, list elements and the `value` of an attribute are learnt, other members are details. A text that goes whole is not read,
@@ -47,8 +47,8 @@ use std::ops::Range;
 const VALUES_MAX: usize = 16;
 /// Places that are looked at again one by one; where there are more, the whole item is.
 const PLACES_MAX: usize = 4 << 10;
-/// Shortest and longest value.
-const VALUE_BYTES: std::ops::RangeInclusive<usize> = 4..=128;
+/// Shortest and longest value: a name, or what a service says of a call that failed, the call in it.
+const VALUE_BYTES: std::ops::RangeInclusive<usize> = 4..=4 << 10;
 /// Letters and digits, all beyond ASCII included, that a value needs; digits if it has nothing else.
 const LETTERS_MIN: usize = 4;
 const DIGITS_MIN: usize = 6;

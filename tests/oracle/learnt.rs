@@ -40,7 +40,7 @@ fn is_telling(value: &[u8]) -> bool {
     let digits = words.concat().iter().all(u8::is_ascii_digit);
     let folded = text.to_ascii_lowercase();
     let is_common = COMMON_WORDS.contains(&folded.as_str()) || Class::ALL.iter().any(|c| c.word() == folded);
-    let long_enough = (4..=128).contains(&value.len()) && letters >= if digits { 6 } else { 4 };
+    let long_enough = (4..=4_096).contains(&value.len()) && letters >= if digits { 6 } else { 4 };
     long_enough
         && words.iter().any(|word| word.len() >= 3)
         && value.iter().any(|byte| *byte != value[0])

@@ -287,6 +287,47 @@ fn what_lies_around_items_counts_for_each() {
 }
 
 /// Each span teaches for itself: what one says about a person holds for no other.
+/// Langfuse's SDKs write why a step failed to an attribute, to the status of the span and, with the traceback around it, to the
+/// exception: as long as what a service answers with the prompt in it.
+#[test]
+fn what_a_status_says_again_goes_with_it() {
+    let said = format!(
+        "Error code: 400 - {{'message': \"refused:\\n a teal fox\" in the snow,{}}}",
+        " with its seven small friends,".repeat(20)
+    );
+    assert!(said.len() > 600);
+    let quoted = serde_json::to_string(&said).expect("a string is JSON");
+    let exception = format!("Traceback:\n  raise Refused\n{said}\n");
+    let in_json = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{{"key":"langfuse.observation.status_message","value":{{"stringValue":{quoted}}}}}],"events":[{{"name":"exception","attributes":[{{"key":"exception.stacktrace","value":{{"stringValue":{}}}}}]}}],"status":{{"message":{quoted},"code":2}}}}]}}]}}]}}"#,
+        serde_json::to_string(&exception).expect("a string is JSON")
+    );
+    let event = message(11, &[text(2, "exception"), pair(3, "exception.stacktrace", &[text(1, &exception)])]);
+    let span = [
+        message(15, &[text(2, &said), varint(3, 2)]),
+        pair(9, "langfuse.observation.status_message", &[text(1, &said)]),
+        event,
+    ];
+    for (encoding, body) in
+        [(Encoding::Json, in_json.into_bytes()), (Encoding::Protobuf, traces(&[message(2, &span)]))]
+    {
+        let (out, _) = run(&PLAN, BodyFormat::Otlp(Signal::Traces, encoding), &[&body]).expect("it is taken");
+        let out = String::from_utf8_lossy(&out);
+        assert!(!out.contains("fox") && !out.contains("friends"), "{encoding:?}: {out}");
+        assert!(out.contains("raise Refused"), "{encoding:?}: {out}");
+        // Errors are grouped by a status: it says the same whatever stood there.
+        assert_eq!(out.matches("[completion]").count(), 2, "{encoding:?}: {out}");
+        assert_eq!(out.matches("[completion chars=").count(), 1, "{encoding:?}: {out}");
+    }
+    let other = [
+        message(15, &[text(2, "no teal fox"), varint(3, 2)]),
+        pair(9, "langfuse.observation.level", &[text(1, "ERROR")]),
+    ];
+    let body = traces(&[message(2, &other)]);
+    let (out, summary) = protobuf(Signal::Traces, &body).expect("it is taken");
+    assert!(out == body && !summary.changed, "the status of another span stays");
+}
+
 #[test]
 fn spans_teach_for_themselves() {
     let span = |number: usize, says: &str| {

@@ -409,7 +409,7 @@ fn the_bounds_hold() {
         let got = scrub(&mut scrubber, ItemFormat::Json, &item);
         assert_eq!(got.ends_with("\"[person]\"]"), n <= VALUES_MAX, "{n}");
     }
-    for len in [3, 4, 127, 128, 129] {
+    for len in [3, 4, 4_095, 4_096, 4_097] {
         let name: String = "jroe7kx".chars().cycle().take(len).collect();
         let item = format!("{{\"username\":\"{name}\",\"a\":\"{name}\"}}");
         let got = scrub(&mut scrubber, ItemFormat::Json, &item);
