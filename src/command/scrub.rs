@@ -1,7 +1,8 @@
 //! `tamis scrub`: files or standard input to standard output, in constant memory.
 
 use super::{Exit, Format, setup, tell};
-use crate::pipeline::{BodyFormat, BodyLimits, Coding, Pipeline, Summary};
+use crate::outcome::Reason;
+use crate::pipeline::{BodyFormat, BodyLimits, Coding, Pipeline, Refusal, Summary};
 use crate::redact::Plan;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::borrow::Cow;
@@ -22,7 +23,7 @@ const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 pub(super) enum Failure {
     Read(io::Error),
     Write(io::Error),
-    Refused(crate::pipeline::Refusal),
+    Refused(Refusal),
 }
 
 pub(super) fn run(config: Option<&Path>, format: Format, quiet: bool, files: &[PathBuf]) -> Exit {
@@ -77,6 +78,10 @@ pub(super) fn told(failure: &Failure) -> String {
     match failure {
         Failure::Read(error) => format!("cannot be read: {error}"),
         Failure::Write(error) => format!("cannot write to standard output: {error}"),
+        // What begins as gzip, zstd or zlib is unpacked whatever the format says.
+        Failure::Refused(Refusal { reason: Reason::CodingBroken, .. }) => {
+            "is compressed and cannot be unpacked: it is damaged, or cut short".to_owned()
+        }
         Failure::Refused(refusal) => {
             format!("cannot be scrubbed as this format ({refusal}); try --format auto or text")
         }

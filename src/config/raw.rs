@@ -224,7 +224,8 @@ fn routes(root: &Reader<'_>, findings: &mut Findings<'_>) -> Entry<Vec<RawRoute>
 }
 
 fn route(section: &Reader<'_>, findings: &mut Findings<'_>) -> RawRoute {
-    let matcher = section.section("match", &schema::MATCH, findings);
+    let expected = "a table, such as `{ path = \"/api/**\" }`";
+    let matcher = section.section_of("match", expected, &schema::MATCH, findings);
     let (host, path) = match matcher {
         Some(matcher) => (matcher.string("host", findings), matcher.string("path", findings)),
         // LEAK: a `match` that cannot be read is not one that is absent; `Bad` keeps it apart.
@@ -512,12 +513,23 @@ impl<'d> Reader<'d> {
         schema: &'static Section,
         findings: &mut Findings<'_>,
     ) -> Option<Reader<'d>> {
+        self.section_of(key, "a table", schema, findings)
+    }
+
+    /// The same; `expected` says what it must be.
+    fn section_of(
+        &self,
+        key: &str,
+        expected: &str,
+        schema: &'static Section,
+        findings: &mut Findings<'_>,
+    ) -> Option<Reader<'d>> {
         let value = self.value(key)?;
         let at = value.span().start;
         if let DeValue::Table(table) = value.get_ref() {
             return Some(Reader::open(schema, table, at, findings));
         }
-        note_type(at, key, "a table", value.get_ref(), findings);
+        note_type(at, key, expected, value.get_ref(), findings);
         None
     }
 

@@ -18,7 +18,7 @@ use super::traces;
 use super::upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
 use crate::certificate::{CertificateError, Pair, PairFiles, certificates};
 use crate::frame::sentry::Dsn;
-use crate::redact::Policy;
+use crate::redact::{Policy, Preset};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -80,7 +80,7 @@ impl World<'_, '_> {
         match (self.read)(Path::new(&path.value)) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
-                self.note(path.at, format!("cannot read the file that `{key}` names: {}", error.kind()));
+                self.note(path.at, format!("cannot read the file that `{key}` names: {error}"));
                 None
             }
         }
@@ -475,6 +475,12 @@ fn policy_of(
     if let Some(At { value, at }) = raw.policy.good() {
         match policies.get(value) {
             Some(policy) => return (value.clone(), Arc::clone(policy)),
+            None if Preset::ALL.iter().any(|preset| preset.as_str() == value) => {
+                let message = format!(
+                    "`{value}` is a preset; write the name of a policy that has it: `preset = \"{value}\"` in `[policies.NAME]`"
+                );
+                world.note(*at, message);
+            }
             None => world.findings.unknown(*at, "policy", value, policies.keys().map(String::as_str)),
         }
     }
@@ -482,6 +488,7 @@ fn policy_of(
 }
 
 fn upstream(raw: &RawRoute, protocol: Protocol, listen: &Listen, world: &mut World<'_, '_>) -> Upstream {
+    let is_stripped = !raw.strip_prefix.is_absent();
     let (raw, at) = match &raw.upstream {
         Entry::Is(At { value, at }) => (value, *at),
         Entry::Bad => return Upstream::Inbox,
@@ -514,6 +521,12 @@ fn upstream(raw: &RawRoute, protocol: Protocol, listen: &Listen, world: &mut Wor
         }
     };
     check_server(&http, raw, url.at, listen, world);
+    if let Some(end) = own_end(protocol, &http.base_path).filter(|_| !is_stripped) {
+        let message = format!(
+            "what comes is asked for below the path of the URL, with its own path, which ends in `{end}` too; leave that out here"
+        );
+        world.note(url.at, message);
+    }
     let (cert_file, key_file) = pair.map(|pair| (pair.cert_file, pair.key_file)).unzip();
     if let Some(private) = raw.private.good() {
         if http.private && !private.value {
@@ -522,6 +535,22 @@ fn upstream(raw: &RawRoute, protocol: Protocol, listen: &Listen, world: &mut Wor
         http.private = private.value;
     }
     Upstream::Http(HttpUpstream { path, headers, headers_from, ca_file, cert_file, key_file, coding, ..http })
+}
+
+/// The end of an upstream's path that requests of this protocol bring themselves, as in the address of a collector for traces alone.
+fn own_end(protocol: Protocol, base_path: &str) -> Option<&'static str> {
+    let ends: &[&str] = match protocol {
+        Protocol::Sentry => &["/envelope", "/store"],
+        Protocol::Otlp => &["/v1/traces", "/v1/metrics", "/v1/logs", "/v1development/profiles"],
+        Protocol::PostHog => &["/batch", "/capture", "/i/v0/e"],
+        Protocol::Segment | Protocol::RudderStack => {
+            &["/v1/batch", "/v1/track", "/v1/identify", "/v1/import"]
+        }
+        Protocol::Langfuse => &["/api/public/ingestion", "/api/public/otel/v1/traces"],
+        Protocol::LangSmith => &["/runs", "/runs/batch", "/runs/multipart"],
+        Protocol::Vercel | Protocol::Logpush | Protocol::Generic => &[],
+    };
+    ends.iter().copied().find(|end| base_path.ends_with(end))
 }
 
 /// The path and query that every request asks for. Only of protocols whose requests are not told apart by theirs.

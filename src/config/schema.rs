@@ -12,7 +12,7 @@ pub struct Section {
 }
 
 /// What other programs call a key, or keep in their file, and where it is here: the section, the key, the rest of the message.
-const HINTS: [(&str, &[&str], &str); 3] = [
+const HINTS: [(&str, &[&str], &str); 7] = [
     (
         "log",
         &["level", "filter", "levels"],
@@ -23,6 +23,14 @@ const HINTS: [(&str, &[&str], &str); 3] = [
         &["address", "addr", "bind", "host", "port"],
         "senders come to `ingest` and operators to `admin`, each an address and a port, such as `ingest = \"0.0.0.0:8080\"`",
     ),
+    ("", &["metrics", "prometheus"], "metrics are at `/metrics` of the admin port, `admin` in `[listen]`"),
+    (
+        "",
+        &["logging", "logs"],
+        "the form of log records is `format` in `[log]`, their level the variable TAMIS_LOG",
+    ),
+    ("", &["server", "http"], "where it listens is in `[listen]`"),
+    ("", &["upstream", "upstreams", "sinks", "sources", "relay"], "each of `[[routes]]` has its `upstream`"),
     ("admin", &["address", "addr", "bind", "host", "port"], "its address and port are `admin` in `[listen]`"),
 ];
 

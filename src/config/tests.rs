@@ -408,7 +408,54 @@ match = "/api"
             "15:1: the route has no `name`",
             "15:1: the route has no `protocol`",
             "15:1: the route has no `upstream`; write a URL or \"inbox\"",
-            "16:9: `match` must be a table, found string",
+            "16:9: `match` must be a table, such as `{ path = \"/api/**\" }`, found string",
+        ],
+    );
+}
+
+/// The address of a collector for traces alone, or one that was copied from a request: both would be asked for twice over.
+#[test]
+fn an_upstream_does_not_end_as_requests_do() {
+    let route = |protocol: &str, upstream: &str, more: &str| {
+        format!("[[routes]]\nname='a'\nprotocol='{protocol}'\nupstream = '{upstream}'\n{more}")
+    };
+    for (protocol, upstream, end) in [
+        ("otlp", "http://collector:4318/v1/traces", "/v1/traces"),
+        ("otlp", "http://collector:4318/v1/logs/", "/v1/logs"),
+        ("sentry", "https://sentry.example.com/api/42/envelope/", "/envelope"),
+        ("segment", "https://api.segment.io/v1/batch", "/v1/batch"),
+        ("langfuse", "https://langfuse.example.com/api/public/ingestion", "/api/public/ingestion"),
+        ("langsmith", "https://langsmith.example.com/runs/batch", "/runs/batch"),
+        ("posthog", "https://posthog.example.com/i/v0/e/", "/i/v0/e"),
+    ] {
+        let want = format!(
+            "5:12: what comes is asked for below the path of the URL, with its own path, which ends in `{end}` too; leave that out here"
+        );
+        bad(&route(protocol, upstream, ""), &[&want]);
+    }
+    for (protocol, upstream, more) in [
+        ("otlp", "https://langfuse.example.com/api/public/otel", ""),
+        ("otlp", "http://collector:4318", ""),
+        ("sentry", "https://sentry.example.com/prefix", ""),
+        ("generic", "https://hooks.example.com/v1/logs", ""),
+        // What is left of a path is anybody's guess.
+        ("otlp", "http://collector:4318/v1/traces", "strip_prefix = '/x'\nmatch = { path = '/x/**' }\n"),
+    ] {
+        let text = format!("version = 1\n{}", route(protocol, upstream, more));
+        parse(&text).unwrap_or_else(|problems| panic!("{problems}"));
+    }
+}
+
+#[test]
+fn what_other_programs_have_is_told_its_place() {
+    bad(
+        "[metrics]\nport = 9090\n[listen]\naddress = '0.0.0.0'\n[log]\nlevel = 'debug'\n[[routes]]\nname='a'\n\
+         protocol='generic'\nupstream='inbox'\npolicy='strict'\n[policies.own]\npreset='strict'\n",
+        &[
+            "2:2: unknown key `metrics`; metrics are at `/metrics` of the admin port, `admin` in `[listen]`",
+            "5:1: unknown key `address`; senders come to `ingest` and operators to `admin`, each an address and a port, such as `ingest = \"0.0.0.0:8080\"`",
+            "7:1: unknown key `level`; the level is not in the file: set the variable TAMIS_LOG to error, warn, info, debug, trace or off",
+            "12:8: `strict` is a preset; write the name of a policy that has it: `preset = \"strict\"` in `[policies.NAME]`",
         ],
     );
 }

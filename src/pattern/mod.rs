@@ -151,7 +151,7 @@ fn read_dirs(dirs: &[PathBuf]) -> (Vec<Pack>, Vec<PackProblem>) {
     let mut problems = Vec::new();
     let unreadable = |path: &Path, error: &std::io::Error| {
         let place = pack::Place { origin: path.display().to_string(), line: 1, column: 1 };
-        place.problem(format!("cannot be read: {}", error.kind()))
+        place.problem(format!("cannot be read: {error}"))
     };
     for dir in dirs {
         let mut files: Vec<PathBuf> = match std::fs::read_dir(dir) {

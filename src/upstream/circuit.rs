@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const FAILURES_IN_A_ROW: u32 = 5;
 /// Half of the time over which shares are taken.
 const HALF_WINDOW: Duration = Duration::from_secs(10);
+/// A first failure is told no more often: what fails now and then is seen in the metrics.
+const TELL_PAUSE: Duration = Duration::from_secs(60);
 /// Requests in it below which no share is taken.
 const REQUESTS_MIN: u32 = 20;
 
@@ -28,6 +30,8 @@ pub(super) struct Circuit {
 struct State {
     position: Position,
     failures_in_a_row: u32,
+    /// When a failure was told last.
+    told: Option<Instant>,
     current: Half,
     before: Half,
     current_since: Instant,
@@ -66,6 +70,7 @@ impl Circuit {
         let state = State {
             position: Position::Closed,
             failures_in_a_row: 0,
+            told: None,
             current: Half::default(),
             before: Half::default(),
             current_since: Instant::now(),
@@ -107,6 +112,10 @@ impl Circuit {
             Position::Closed => {
                 state.failures_in_a_row += 1;
                 state.count(now, true);
+                // Whoever has just written an address sends one request and looks here.
+                if state.failures_in_a_row == 1 && state.is_to_be_told(now) {
+                    tracing::warn!(upstream = self.name, %reason, why, "upstream gave no answer");
+                }
                 if state.is_failing() {
                     self.turn(&mut state, Position::Open(now));
                     tracing::warn!(upstream = self.name, %reason, why, "upstream fails and is left alone for now");
@@ -148,6 +157,15 @@ impl State {
         }
         self.current.ended += 1;
         self.current.failed += u32::from(failed);
+    }
+
+    /// True, and noted, if nothing was told for a while.
+    fn is_to_be_told(&mut self, now: Instant) -> bool {
+        let is_due = self.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_PAUSE);
+        if is_due {
+            self.told = Some(now);
+        }
+        is_due
     }
 
     fn is_failing(&self) -> bool {
@@ -227,6 +245,16 @@ mod tests {
         assert!(goes(&circuit, later + PROBE_PAUSE));
         circuit.answered(later + PROBE_PAUSE);
         assert!(goes(&circuit, later + PROBE_PAUSE) && goes(&circuit, later + PROBE_PAUSE));
+    }
+
+    #[test]
+    fn a_first_failure_is_told_once_a_minute() {
+        let (circuit, start) = circuit();
+        let mut state = circuit.state();
+        assert!(state.is_to_be_told(start));
+        assert!(!state.is_to_be_told(start + TELL_PAUSE - Duration::from_millis(1)));
+        assert!(state.is_to_be_told(start + TELL_PAUSE));
+        assert!(!state.is_to_be_told(start + TELL_PAUSE));
     }
 
     #[test]

@@ -52,6 +52,16 @@ fn what_cannot_be_read_is_told_and_the_rest_is_scrubbed() {
     );
 }
 
+/// Cut while it was copied: that is no matter of a format.
+#[test]
+fn a_damaged_file_is_told_as_one() {
+    // SPEC: RFC 1952: the head of a stream, and nothing behind it.
+    let ran = tamis_reading(&["scrub"], b"\x1f\x8b\x08\0\0\0\0\0\0\x03");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(74), ""));
+    let want = "tamis: standard input: is compressed and cannot be unpacked: it is damaged, or cut short\n";
+    assert!(ran.err.starts_with(want), "{}", ran.err);
+}
+
 /// `tamis scrub app.log | head -1` ends when `head` has ended, and says nothing of it.
 #[test]
 fn a_reader_that_has_enough_ends_it_quietly() {

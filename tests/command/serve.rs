@@ -55,6 +55,29 @@ fn a_signal_ends_it_with_0() {
     }
 }
 
+/// Whoever has written a wrong address sends one event, is told 503, and looks here.
+#[test]
+fn an_upstream_that_does_not_answer_is_told_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let config = to_inbox("").replace("'inbox'", &format!("'http://{nobody}'"));
+    let server = Server::configured(&write(dir.path(), "tamis.toml", &config));
+    let answer = server.post("/logs", "", "{\"note\":\"jane@example.com\"}");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    server.wait(|told| told.contains("upstream gave no answer"));
+    let told = server.told();
+    let line = told.lines().find(|line| line.contains("gave no answer")).expect("told");
+    assert!(
+        line.contains(&format!("upstream=\"{nobody}\"")) && line.contains("reason=upstream_unreachable"),
+        "{line}"
+    );
+    server.post("/logs", "", "{}");
+    server.signal("TERM");
+    let (_, told) = server.ended();
+    assert_eq!(told.matches("gave no answer").count(), 1, "{told}");
+    assert!(!told.contains("jane"), "{told}");
+}
+
 /// What is sent now becomes this.
 fn becomes(server: &Server, want: &str) -> bool {
     server.post("/logs", "", "{\"note\":\"jane@example.com\"}");
