@@ -5,8 +5,9 @@
 //! the wait the request is refused. What is given back goes to the oldest that waits, so that some get to their ends where all cannot:
 //! younger ones wait behind it, unless they are small. Bodies that arrive leave some of the budget to those that are worked on:
 //! filled by bodies that wait for their turns, it would have none for the body whose turn it is, and each would be refused in
-//! turn. The kernel's socket buffers, heads that are not whole yet and
-//! the HTTP library's read buffers (64 KiB per connection at most) are not counted here; `connections_max` bounds those.
+//! turn. A request over HTTP/2 is charged for its head and its
+//! stream too, as one connection has a hundred. The kernel's socket buffers, heads that are not whole yet, and what the HTTP library has read and nobody
+//! asked for yet (64 KiB per connection at most, 256 KiB over HTTP/2) are not counted here; `connections_max` bounds those.
 
 use crate::pipeline::Room;
 use std::collections::BTreeSet;

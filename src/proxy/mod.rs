@@ -22,6 +22,7 @@ mod scrub;
 mod see_through;
 mod settings;
 mod spooled;
+mod stream_room;
 mod turns;
 
 #[cfg(test)]
@@ -57,6 +58,8 @@ pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>)
     if let Some(rule) = gate::refused(&head) {
         return answer::gate_refusal(rule);
     }
+    // Held until the answer begins: what is left of the request then is its body's.
+    let room = stream_room::take(settings, &head).await;
     let Some(route) = route::find(&settings.routes, host(&head), head.uri.path(), &head.headers) else {
         return unrouted(settings, &head, body).await;
     };
@@ -75,7 +78,10 @@ pub(crate) async fn handle(settings: &ProxySettings, request: Request<Incoming>)
         origin_stays: AtomicBool::new(false),
         tunnel: OnceLock::new(),
     };
-    let answered = exchange.answer(body).await;
+    let answered = match &room {
+        Ok(_) => exchange.answer(body).await,
+        Err(reason) => exchange.turn_away(body, (*reason).into()).await,
+    };
     let reason = answered.as_ref().err().map(|refused| refused.reason);
     let mut response = answered.unwrap_or_else(|refused| exchange.refusal(refused));
     let code = route.platform.as_ref().and_then(|platform| platform.verify.as_deref());
@@ -165,7 +171,12 @@ impl Exchange<'_> {
             (Ok(()), &Method::GET | &Method::HEAD) => Reason::BadRequest.into(),
             _ => Refused::METHOD,
         };
-        turn_away(self.settings, &self.route.metrics, body, refused.reason).await;
+        self.turn_away(body, refused).await
+    }
+
+    /// Refuses a request by its head.
+    async fn turn_away(&self, body: Incoming, refused: Refused) -> Result<Response<AnswerBody>, Refused> {
+        turn_away(self.settings, &self.route.metrics, (&self.head, body), refused.reason).await;
         Err(refused)
     }
 
@@ -457,7 +468,7 @@ async fn unrouted(settings: &ProxySettings, head: &Parts, body: Incoming) -> Res
     let mut timer = RequestTimer::start(&settings.unrouted);
     let protocol = intake::guess(head.uri.path(), content_type(head));
     let span = begin_span(settings, head, &settings.no_route, protocol);
-    turn_away(settings, &settings.unrouted, body, Reason::NoRoute).await;
+    turn_away(settings, &settings.unrouted, (head, body), Reason::NoRoute).await;
     let elsewhere = route::is_elsewhere(&settings.routes, head.uri.path());
     let refused = if elsewhere { Refused::MISDIRECTED } else { Refused::from(Reason::NoRoute) };
     let refused_for = refused.reason;
@@ -470,9 +481,18 @@ async fn unrouted(settings: &ProxySettings, head: &Parts, body: Incoming) -> Res
 }
 
 /// Counts the body, if there is one, of a request that is refused by its head.
-async fn turn_away(settings: &ProxySettings, metrics: &RouteMetrics, body: Incoming, reason: Reason) {
-    if !body.is_end_stream() {
-        settings.ledger.open(metrics).refuse(&Summary::default(), reason);
+async fn turn_away(
+    settings: &ProxySettings,
+    metrics: &RouteMetrics,
+    (head, body): (&Parts, Incoming),
+    reason: Reason,
+) {
+    if body.is_end_stream() {
+        return;
+    }
+    settings.ledger.open(metrics).refuse(&Summary::default(), reason);
+    // Over HTTP/2 the answer gets through whatever is still being written, and the stream is ended behind it.
+    if head.version != Version::HTTP_2 {
         body::Reader::new(body, &settings.limits, Span::default()).discard().await;
     }
 }

@@ -155,3 +155,70 @@ async fn floods_end_soon_in_little_memory_while_others_are_served() {
     served.ended().await;
     assert_eq!(served.terminate().0, Some(0));
 }
+
+/// Streams that a sender opens and leaves open, each with the longest head that is taken.
+const OPEN_CONNECTIONS: usize = 40;
+const OPEN_STREAMS: u32 = 100;
+const LONG_HEAD_BYTES: usize = 28_000;
+/// What all requests may hold, and by that how many of these may be open at once: each is charged with its head twice.
+const BUDGET_BYTES: u64 = 16 << 20;
+const OPEN_MAX: u64 = BUDGET_BYTES / (2 * LONG_HEAD_BYTES as u64);
+/// In which the others have to be refused: less than it takes until a body counts as too slow, which ends them all.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(8);
+
+/// 4,000 requests with 112 MB of heads, of which all stayed open and made the process 220 MB larger, and ten times as many ten times that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn open_streams_are_charged_with_their_heads() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let upstream = FakeUpstream::ok().await;
+    let config = format!(
+        "[limits]\nmemory_bytes_max = {BUDGET_BYTES}\nitem_bytes_max = {BUDGET_BYTES}\n\
+         [[routes]]\nname = \"logs\"\nprotocol = \"generic\"\nupstream = \"{}\"\n",
+        upstream.url()
+    );
+    let served = Served::start(dir.path(), &config).await;
+    assert_eq!(served.send(post("/logs/x", &[], "{}")).await.status, 200);
+    let note = "a".repeat(LONG_HEAD_BYTES / 7);
+    let long: Vec<_> = (0..7).map(|_| ("x-note", note.as_str())).collect();
+    let block = block(&[&POST[..], &long].concat());
+    let (first, rest) = block.split_at(16 << 10);
+    let mut senders = Vec::new();
+    for _ in 0..OPEN_CONNECTIONS {
+        let mut sender = Sender::at(served.ingest).await;
+        for stream in (0..OPEN_STREAMS).map(|nth| 2 * nth + 1) {
+            let head =
+                [frame(HEADERS, 0, stream, first), frame(CONTINUATION, END_HEADERS, stream, rest)].concat();
+            assert!(
+                sender.send(&[head, frame(DATA, 0, stream, b"\"")].concat()).await,
+                "the connection stays"
+            );
+        }
+        senders.push(sender);
+    }
+    let refused = "tamis_items_total{outcome=\"rejected\",protocol=\"generic\",reason=\"memory_exhausted\",route=\"logs\"}";
+    let all = OPEN_CONNECTIONS as u64 * u64::from(OPEN_STREAMS);
+    let settled = async {
+        loop {
+            let refused = served.metric(refused).await.unwrap_or(0);
+            let open = served.metric("tamis_requests_in_flight{route=\"logs\"}").await.unwrap_or(0);
+            if refused + open >= all && open <= OPEN_MAX {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(SETTLE_TIME_MAX, settled).await;
+    in_time.expect("most are refused, without waiting for what they send");
+    // Who was refused is told so, and may try again on the same connection.
+    let mut answered = false;
+    while let Some(frame) = senders.last_mut().expect("one").next().await {
+        answered = frame.kind == HEADERS;
+        if answered {
+            break;
+        }
+    }
+    assert!(answered, "the last is answered");
+    drop(senders);
+    served.wait_for("tamis_requests_in_flight{route=\"logs\"}", 0).await;
+    assert_eq!(served.send(post("/logs/x", &[], "{}")).await.status, 200);
+}
