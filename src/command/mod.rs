@@ -90,7 +90,7 @@ enum Command {
     },
     /// Scrub files, or standard input, to standard output.
     ///
-    /// Works in constant memory. gzip, zstd and zlib input is recognised and leaves in the coding it
+    /// Works in constant memory. gzip, zstd, zlib, LZ4 and framed Snappy input is recognised and leaves in the coding it
     /// came in. A summary goes to standard error.
     Scrub {
         /// Configuration file: its policy `default` and its packs are used.

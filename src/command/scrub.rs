@@ -78,7 +78,7 @@ pub(super) fn told(failure: &Failure) -> String {
     match failure {
         Failure::Read(error) => format!("cannot be read: {error}"),
         Failure::Write(error) => format!("cannot write to standard output: {error}"),
-        // What begins as gzip, zstd or zlib is unpacked whatever the format says.
+        // What begins as some coding is unpacked whatever the format says.
         Failure::Refused(Refusal { reason: Reason::CodingBroken, .. }) => {
             "is compressed and cannot be unpacked: it is damaged, or cut short".to_owned()
         }

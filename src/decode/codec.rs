@@ -3,6 +3,7 @@
 //! In: coded bytes. Out: at most as many decoded bytes as there is room for. Counts and caps are
 //! [`Decoder`](super::Decoder)'s work; this knows only where a stream ends and what may follow.
 
+use super::lz4::Frames;
 use super::snappy::{Block, Stream};
 use super::sniff::Format;
 use super::{Coding, DecodeLimits};
@@ -55,6 +56,7 @@ enum State {
     Zstd(Zstd),
     Snappy(Block),
     SnappyFramed(Stream),
+    Lz4(Box<Frames>),
 }
 
 impl Codec {
@@ -70,6 +72,7 @@ impl Codec {
             Format::Zstd => State::Zstd(Zstd::new()?),
             Format::SnappyBlock => State::Snappy(Block::new(limits.bytes_max)),
             Format::SnappyStream => State::SnappyFramed(Stream::default()),
+            Format::Lz4 => State::Lz4(Box::new(Frames::new())),
         };
         let scratch_bytes = if format == Format::Identity { 0 } else { GRAIN_BYTES };
         Ok(Self { state, scratch: vec![0; scratch_bytes].into_boxed_slice() })
@@ -84,6 +87,7 @@ impl Codec {
             State::Zstd(_) => Coding::Zstd,
             State::Snappy(_) => Coding::Snappy,
             State::SnappyFramed(_) => Coding::SnappyFramed,
+            State::Lz4(_) => Coding::Lz4,
         }
     }
 
@@ -95,10 +99,11 @@ impl Codec {
         }
     }
 
-    /// Bytes held until the end of the body; states of a size that does not depend on it do not count.
+    /// Bytes held until the end of the body, or of a block of it; states of a size that does not depend on it do not count.
     pub(super) fn held_bytes(&self) -> usize {
         match &self.state {
             State::Snappy(block) => block.held_bytes(),
+            State::Lz4(frames) => frames.held_bytes(),
             _ => 0,
         }
     }
@@ -121,6 +126,7 @@ impl Codec {
             State::Zstd(zstd) => zstd.between_frames,
             State::Snappy(block) => block.is_complete(),
             State::SnappyFramed(stream) => stream.is_complete(),
+            State::Lz4(frames) => frames.is_complete(),
         }
     }
 
@@ -144,6 +150,7 @@ impl Codec {
             State::Zstd(zstd) => zstd.fill(input, &mut self.scratch[..room]),
             State::Snappy(block) => block.fill(input, &mut self.scratch[..room]),
             State::SnappyFramed(stream) => stream.fill(input, &mut self.scratch[..room]),
+            State::Lz4(frames) => frames.fill(input, &mut self.scratch[..room]),
         }?;
         out.extend_from_slice(&self.scratch[..run.written]);
         Ok(run.read)

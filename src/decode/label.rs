@@ -8,7 +8,7 @@ use super::{Coding, DecodeError};
 /// sections 5.6.1 and 8.4.1). Two untruths that SDKs are known to tell are understood:
 /// an empty value or `UTF-8` is [`Coding::Identity`] (Sentry's Ruby and Android SDKs have sent them),
 /// and `gzip, deflate` is [`Coding::Deflate`] (the GELF handler graypy labels a zlib body so). `zlib` is a name that nobody registered for
-/// what `deflate` should be, and a value of `compression` in exporters of OpenTelemetry's collector, as `snappy` and `x-snappy-framed` are.
+/// what `deflate` should be, and a value of `compression` in exporters of OpenTelemetry's collector, as `snappy`, `x-snappy-framed` and `lz4` are.
 ///
 /// # Errors
 /// `UnknownCoding` for every other list of more than one and every other name.
@@ -29,7 +29,7 @@ pub fn parse_content_encoding<'a>(values: impl Iterator<Item = &'a [u8]>) -> Res
 }
 
 fn by_name(name: &[u8]) -> Result<Coding, DecodeError> {
-    const NAMES: [(&str, Coding); 10] = [
+    const NAMES: [(&str, Coding); 11] = [
         ("gzip", Coding::Gzip),
         ("x-gzip", Coding::Gzip),
         ("deflate", Coding::Deflate),
@@ -38,6 +38,7 @@ fn by_name(name: &[u8]) -> Result<Coding, DecodeError> {
         ("zstd", Coding::Zstd),
         ("snappy", Coding::Snappy),
         ("x-snappy-framed", Coding::SnappyFramed),
+        ("lz4", Coding::Lz4),
         ("identity", Coding::Identity),
         ("utf-8", Coding::Identity),
     ];
@@ -68,6 +69,7 @@ mod tests {
         check(&["zstd"], Some(Coding::Zstd));
         check(&["snappy"], Some(Coding::Snappy));
         check(&["X-Snappy-Framed"], Some(Coding::SnappyFramed));
+        check(&["lz4"], Some(Coding::Lz4));
         check(&["gzip,deflate"], Some(Coding::Deflate)); // graypy
         check(&["gzip , Deflate"], Some(Coding::Deflate));
         check(&["gzip", "deflate"], Some(Coding::Deflate)); // the same list on two lines
@@ -81,7 +83,6 @@ mod tests {
         check(&["gzip, deflate, br"], None);
         check(&["x-gzip, br"], None);
         check(&["snappy, gzip"], None);
-        check(&["lz4"], None);
         check(&["compress"], None);
         check(&["gzip;q=1"], None);
         check(&["gz ip"], None);

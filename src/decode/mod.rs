@@ -21,13 +21,15 @@
 //! 16 MiB of the largest window in RFC 7932 (half as much again for the moment in which it is moved to a
 //! larger one), and some 4 MiB of prefix codes at worst. zstd at most 8 MiB of window (RFC 9659) and
 //! 0.5 MiB beside it. Framed Snappy a chunk and what it decodes to, 140 KiB. Decoded output is not held: what did not fit into
-//! a piece is not decoded yet, or still part of those windows. The one exception is a block of Snappy, which ends before any
-//! of it is decoded: at most 16 MiB decoded, and as much coded; [`Decoder::held_bytes`] counts them.
+//! a piece is not decoded yet, or still part of those windows. The exceptions are blocks, which end before any
+//! of them is decoded: LZ4's, of at most 4 MiB, and the one of Snappy, of at most 16 MiB, coded and decoded; [`Decoder::held_bytes`] counts them.
 
 mod codec;
+mod decoded;
 mod error;
 mod label;
 mod lz;
+mod lz4;
 mod snappy;
 mod sniff;
 #[cfg(test)]
@@ -86,11 +88,13 @@ pub enum Coding {
     /// Snappy in its framing format. Its magic is found under the label of the block too: OpenTelemetry's collector wrote it so
     /// before version 0.131.
     SnappyFramed,
+    /// LZ4's frames.
+    Lz4,
 }
 
 impl Coding {
     /// Every coding there is.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Identity,
         Self::Gzip,
         Self::Deflate,
@@ -98,9 +102,10 @@ impl Coding {
         Self::Zstd,
         Self::Snappy,
         Self::SnappyFramed,
+        Self::Lz4,
     ];
 
-    /// The name registered for `Content-Encoding` (RFC 9110, section 8.4.1; RFC 7932; RFC 8878), or in use for it: Snappy's are not.
+    /// The name registered for `Content-Encoding` (RFC 9110, section 8.4.1; RFC 7932; RFC 8878), or in use for it: Snappy's and LZ4's are not.
     /// `identity` is the lack of the header.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -112,6 +117,7 @@ impl Coding {
             Self::Zstd => "zstd",
             Self::Snappy => "snappy",
             Self::SnappyFramed => "x-snappy-framed",
+            Self::Lz4 => "lz4",
         }
     }
 }
@@ -261,7 +267,7 @@ impl Decoder {
         self.bytes_out
     }
 
-    /// Bytes held because the body has to end before they are decoded, and those that they will be. States of a size
+    /// Bytes held because the body, or a block of it, has to end before they are decoded, and those that they will be. States of a size
     /// that does not depend on the body are not counted.
     #[must_use]
     pub fn held_bytes(&self) -> usize {

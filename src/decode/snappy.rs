@@ -8,6 +8,7 @@
 //! <https://github.com/google/snappy/blob/main/framing_format.txt>.
 
 use super::codec::{CodecError, Run};
+use super::decoded::Decoded;
 use snap::raw;
 
 /// Decoded bytes of one block, which has to be held: as many as an item may have. A stream in chunks has no such bound.
@@ -27,29 +28,6 @@ const CHUNK_BYTES_MAX: usize = 64 << 10;
 /// Type and length of a chunk.
 const CHUNK_HEADER_BYTES: usize = 4;
 const CHECKSUM_BYTES: usize = 4;
-
-/// Decoded bytes that wait to be given out.
-#[derive(Default)]
-struct Decoded {
-    bytes: Vec<u8>,
-    /// Those that were given out.
-    given: usize,
-}
-
-impl Decoded {
-    fn is_empty(&self) -> bool {
-        self.given == self.bytes.len()
-    }
-
-    /// Gives out as much as there is room for.
-    fn fill(&mut self, room: &mut [u8]) -> usize {
-        let left = &self.bytes[self.given..];
-        let count = left.len().min(room.len());
-        room[..count].copy_from_slice(&left[..count]);
-        self.given += count;
-        count
-    }
-}
 
 /// One block and nothing after it.
 pub(super) struct Block {
@@ -94,7 +72,7 @@ impl Block {
         let mut bytes = vec![0; length];
         match raw::Decoder::new().decompress(&held, &mut bytes) {
             Ok(_) => {
-                self.decoded = Decoded { bytes, given: 0 };
+                self.decoded = Decoded::new(bytes);
                 self.ended = true;
                 Ok(true)
             }
@@ -110,7 +88,7 @@ impl Block {
 
     /// Bytes that are held, and those that they decode to.
     pub(super) fn held_bytes(&self) -> usize {
-        self.held.capacity() + self.decoded.bytes.capacity() + self.bytes_at_end()
+        self.held.capacity() + self.decoded.capacity() + self.bytes_at_end()
     }
 
     /// Bytes that the end of the block makes at once.
@@ -201,8 +179,7 @@ impl Stream {
     /// Decodes a chunk that is whole.
     fn decode(&mut self) -> Result<(), CodecError> {
         let (header, rest) = self.chunk.split_at(CHUNK_HEADER_BYTES);
-        let mut bytes = std::mem::take(&mut self.decoded.bytes);
-        bytes.clear();
+        let mut bytes = self.decoded.take();
         match header[0] {
             0xff if *self.chunk != STREAM_MAGIC => return Err(CodecError::Broken),
             0xff => {}
@@ -224,7 +201,7 @@ impl Stream {
                 }
             }
         }
-        self.decoded = Decoded { bytes, given: 0 };
+        self.decoded = Decoded::new(bytes);
         Ok(())
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! In: the label and the first bytes, one more each time. Out: a [`Verdict`]. Holds nothing.
 //!
-//! | label | magic of gzip, zstd or framed Snappy | zlib header | anything else |
+//! | label | magic of gzip, zstd, framed Snappy or LZ4 | zlib header | anything else |
 //! |---|---|---|---|
 //! | none | as the magic says | zlib, if it also inflates | plain |
 //! | `gzip` | as the magic says | zlib | mismatch |
-//! | `deflate` | as the magic says | zlib | raw deflate |
-//! | `zstd`, `x-snappy-framed` | as the magic says | mismatch | mismatch |
+//! | `deflate` | as the magic says, but for LZ4's | zlib | raw deflate |
+//! | `zstd`, `x-snappy-framed`, `lz4` | as the magic says | mismatch | mismatch |
 //! | `snappy` | as the magic says | Snappy's block | Snappy's block |
 //! | `br` | Brotli | Brotli | Brotli |
 //!
@@ -17,14 +17,15 @@
 //!
 //! Raw deflate cannot begin like gzip (block type 3 is invalid), like zstd (a stored block whose
 //! lengths do not agree), like framed Snappy (block type 3 again) or like zlib (a stored block with padding bits set, which no encoder writes).
+//! It can begin like LZ4, with codes that an encoder may well write, so under that label it is not looked for.
 //! Nor can a block of Snappy begin like any of the magics: behind its length each of them has a copy, and there is nothing yet to copy.
 //! Brotli can begin like gzip: `1f 8b` is a window of 2^24 and a last block of any length that ends in
 //! `8c`. So its label is believed.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::Coding;
 use super::snappy::STREAM_MAGIC;
+use super::{Coding, lz4};
 
 /// Bytes of an unlabelled body that are tried as zlib. Long enough that text that happens to begin
 /// like it (`x^2 + …`) has long met an impossible code or distance.
@@ -49,6 +50,8 @@ pub(super) enum Format {
     SnappyBlock,
     /// Such blocks in chunks, with a checksum each.
     SnappyStream,
+    /// LZ4's frames.
+    Lz4,
 }
 
 /// What is known after some bytes.
@@ -67,10 +70,12 @@ pub(super) fn so_far(declared: Coding, head: &[u8]) -> Verdict {
     if declared == Coding::Brotli {
         return Verdict::Is(Format::Brotli);
     }
-    match magic(head) {
+    match magic(declared, head) {
         Magic::Is(format) => Verdict::Is(format),
         Magic::Begins(_) => Verdict::Undecided,
-        Magic::None if matches!(declared, Coding::Zstd | Coding::SnappyFramed | Coding::Snappy) => {
+        Magic::None
+            if matches!(declared, Coding::Zstd | Coding::SnappyFramed | Coding::Snappy | Coding::Lz4) =>
+        {
             without_magic(declared)
         }
         Magic::None => match zlib_header(head) {
@@ -86,12 +91,13 @@ pub(super) fn so_far(declared: Coding, head: &[u8]) -> Verdict {
 
 /// Judges a body that is no longer than `head`, for which [`so_far`] was undecided.
 pub(super) fn at_end(declared: Coding, head: &[u8]) -> Verdict {
-    match (declared, magic(head)) {
+    match (declared, magic(declared, head)) {
         _ if head.is_empty() => Verdict::Is(Format::Identity),
         // The beginning of what it should be: as that it is cut short.
         (Coding::Gzip, Magic::Begins(format @ Format::Gzip))
         | (Coding::Zstd, Magic::Begins(format @ Format::Zstd))
-        | (Coding::SnappyFramed, Magic::Begins(format @ Format::SnappyStream)) => Verdict::Is(format),
+        | (Coding::SnappyFramed, Magic::Begins(format @ Format::SnappyStream))
+        | (Coding::Lz4, Magic::Begins(format @ Format::Lz4)) => Verdict::Is(format),
         (Coding::Identity, Magic::None) if is_usual_zlib(head) => match trial(head) {
             Trial::Ends => Verdict::Is(Format::Zlib),
             Trial::Fails => Verdict::Is(Format::Identity),
@@ -108,7 +114,7 @@ fn without_magic(declared: Coding) -> Verdict {
         Coding::Deflate => Verdict::Is(Format::RawDeflate),
         Coding::Brotli => Verdict::Is(Format::Brotli),
         Coding::Snappy => Verdict::Is(Format::SnappyBlock),
-        Coding::Gzip | Coding::Zstd | Coding::SnappyFramed => Verdict::Mismatch,
+        Coding::Gzip | Coding::Zstd | Coding::SnappyFramed | Coding::Lz4 => Verdict::Mismatch,
     }
 }
 
@@ -125,7 +131,7 @@ enum Magic {
 }
 
 /// SPEC: RFC 1952, section 2.3.1; RFC 8878, sections 3.1.1 and 3.1.2 (a skippable frame may come first).
-fn magic(head: &[u8]) -> Magic {
+fn magic(declared: Coding, head: &[u8]) -> Magic {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
     const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
     const SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
@@ -134,6 +140,7 @@ fn magic(head: &[u8]) -> Magic {
         [0x1f, ..] if begins(&GZIP) => (Format::Gzip, GZIP.len()),
         [0x28, ..] if begins(&ZSTD) => (Format::Zstd, ZSTD.len()),
         [0xff, ..] if begins(&STREAM_MAGIC) => (Format::SnappyStream, STREAM_MAGIC.len()),
+        [0x04, ..] if declared != Coding::Deflate && begins(&lz4::MAGIC) => (Format::Lz4, lz4::MAGIC.len()),
         [0x50..=0x5f, rest @ ..] if rest.iter().zip(SKIPPABLE).all(|(&a, b)| a == b) => {
             (Format::Zstd, 1 + SKIPPABLE.len())
         }

@@ -54,6 +54,12 @@ fn framed(plain: &[u8]) -> Vec<u8> {
         .unwrap_or(b"\xff\x06\0\0sNaPpY".to_vec())
 }
 
+fn lz4(plain: &[u8]) -> Vec<u8> {
+    let mut writer = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    writer.write_all(plain).unwrap();
+    writer.finish().unwrap()
+}
+
 fn plain(plain: &[u8]) -> Vec<u8> {
     plain.to_vec()
 }
@@ -61,7 +67,7 @@ fn plain(plain: &[u8]) -> Vec<u8> {
 type Coder = fn(&[u8]) -> Vec<u8>;
 
 /// Each coder with a label under which it is right.
-const CODERS: [(&str, Coder, Coding); 8] = [
+const CODERS: [(&str, Coder, Coding); 9] = [
     ("plain", plain, Coding::Identity),
     ("gzip", gzip, Coding::Gzip),
     ("zlib", zlib, Coding::Deflate),
@@ -70,6 +76,7 @@ const CODERS: [(&str, Coder, Coding); 8] = [
     ("zstd", zstd, Coding::Zstd),
     ("snappy", snappy, Coding::Snappy),
     ("framed", framed, Coding::SnappyFramed),
+    ("lz4", lz4, Coding::Lz4),
 ];
 
 fn coded() -> impl Iterator<Item = (&'static str, Coder, Coding)> {
@@ -267,18 +274,19 @@ fn zlib_with_a_small_window_is_told_from_raw() {
 /// (no label and no magic: nothing to decode), `-` is refused, `0` is empty.
 #[test]
 fn every_label_with_every_codec() {
-    let columns = ["plain", "gzip", "zlib", "raw", "br", "zstd", "snappy", "framed", "empty"];
-    let rows: [(&str, &str); 10] = [
-        ("", "= = = . . = . = 0"),
-        ("utf-8", "= = = . . = . = 0"),
-        ("gzip", "- = = - - = - = 0"),
-        ("deflate", "- = = = - = - = 0"),
-        ("gzip,deflate", "- = = = - = - = 0"),
-        ("br", "- - - - = - - - 0"),
-        ("zstd", "- = - - - = - = 0"),
-        ("snappy", "- = - - - = = = 0"),
-        ("x-snappy-framed", "- = - - - = - = 0"),
-        ("compress", "- - - - - - - - -"),
+    let columns = ["plain", "gzip", "zlib", "raw", "br", "zstd", "snappy", "framed", "lz4", "empty"];
+    let rows: [(&str, &str); 11] = [
+        ("", "= = = . . = . = = 0"),
+        ("utf-8", "= = = . . = . = = 0"),
+        ("gzip", "- = = - - = - = = 0"),
+        ("deflate", "- = = = - = - = - 0"),
+        ("gzip,deflate", "- = = = - = - = - 0"),
+        ("br", "- - - - = - - - - 0"),
+        ("zstd", "- = - - - = - = = 0"),
+        ("snappy", "- = - - - = = = = 0"),
+        ("x-snappy-framed", "- = - - - = - = = 0"),
+        ("lz4", "- = - - - = - = = 0"),
+        ("compress", "- - - - - - - - - -"),
     ];
     for (label, wants) in rows {
         for (column, want) in columns.iter().zip(wants.split(' ')) {
@@ -606,7 +614,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes(
         magic in prop::sample::select(vec![
-            b"\xff\x06\0\0sNaPpY\0\x08\0\0",
+            &b"\xff\x06\0\0sNaPpY\0\x08\0\0"[..], b"\x04\x22\x4d\x18\x60\x40\x82",
             &b""[..], b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18", b"x\x9c", b"x^",
         ]),
         tail in prop::collection::vec(any::<u8>(), 0..300),
@@ -626,7 +634,7 @@ proptest! {
     /// A coded body with one byte changed is refused or (where no checksum covers it) decoded to
     /// something, and the same under every cut.
     #[test]
-    fn one_byte_changed(which in 1..8_usize, at in any::<prop::sample::Index>(), xor in 1..=255_u8) {
+    fn one_byte_changed(which in 1..9_usize, at in any::<prop::sample::Index>(), xor in 1..=255_u8) {
         let (_, code, label) = CODERS[which];
         let mut body = code(EVENT);
         let at = at.index(body.len());

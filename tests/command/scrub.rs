@@ -62,6 +62,23 @@ fn a_damaged_file_is_told_as_one() {
     assert!(ran.err.starts_with(want), "{}", ran.err);
 }
 
+/// As `lz4` writes its files: a frame of one block, which is not compressed, and no sums.
+#[test]
+fn a_file_of_lz4_is_scrubbed_and_stays_one() {
+    let line = b"mail jane@example.com\n";
+    let head = b"\x04\x22\x4d\x18\x60\x40\x82";
+    let size = (u32::try_from(line.len()).expect("short") | 1 << 31).to_le_bytes();
+    let frame = [&head[..], &size, line, &[0; 4]].concat();
+    let mut child = piped(&["scrub", "--quiet"]);
+    child.stdin.take().expect("piped").write_all(&frame).expect("it reads");
+    let ran = child.wait_with_output().expect("it ends");
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.stdout.starts_with(&head[..4]), "{:?}", ran.stdout);
+    let limits = tamis::decode::DecodeLimits { bytes_max: None, ratio_max: 100 };
+    let plain = tamis::decode::whole(tamis::decode::Coding::Lz4, limits, &ran.stdout).expect("LZ4");
+    assert_eq!(plain, b"mail [email]\n");
+}
+
 /// `tamis scrub app.log | head -1` ends when `head` has ended, and says nothing of it.
 #[test]
 fn a_reader_that_has_enough_ends_it_quietly() {

@@ -116,10 +116,10 @@ async fn a_batch_arrives_without_what_was_planted() {
     assert_eq!((totals.of(Outcome::Redacted), totals.of(Outcome::Forwarded), totals.received), (4, 2, 6));
 }
 
-/// What the exporters of OpenTelemetry's collector write under the two labels of Snappy; before 0.131 the framing under that of
-/// the block. Each leaves as it came, in its coding and under its label; what holds nothing as the very bytes.
+/// What the exporters of OpenTelemetry's collector write beside gzip and zstd; before 0.131 the framing of Snappy under the label of
+/// its block. Each leaves as it came, in its coding and under its label; what holds nothing as the very bytes.
 #[tokio::test]
-async fn snappy_leaves_as_it_came() {
+async fn codings_of_the_collector_leave_as_they_came() {
     let upstream = FakeUpstream::ok().await;
     let proxy = Proxy::to_http(&upstream).await;
     let mut clean = planted();
@@ -128,6 +128,7 @@ async fn snappy_leaves_as_it_came() {
         ("snappy", Coding::Snappy),
         ("x-snappy-framed", Coding::SnappyFramed),
         ("snappy", Coding::SnappyFramed),
+        ("lz4", Coding::Lz4),
     ] {
         let headers = [("content-type", PROTOBUF), ("content-encoding", label)];
         let came = [planted(), clean.clone()].map(|request| packed(coding, &request.encode_to_vec()));
@@ -141,7 +142,7 @@ async fn snappy_leaves_as_it_came() {
         }
         let mut decoder = Decoder::new(coding, DecodeLimits { bytes_max: None, ratio_max: 100 });
         let (mut coded, mut plain) = (scrubbed.body.as_slice(), Vec::new());
-        while decoder.step(&mut coded, &mut plain).expect("Snappy") == Progress::More {}
+        while decoder.step(&mut coded, &mut plain).expect("decodes") == Progress::More {}
         while decoder.finish(&mut plain).expect("whole") == Progress::More {}
         assert_eq!(decoder.coding(), Some(coding));
         check_scrubbed(&plain);

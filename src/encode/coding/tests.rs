@@ -52,7 +52,7 @@ fn check_round_trip(coding: Coding, plain: &[u8], cut: usize) {
 
 #[test]
 fn an_empty_body_is_a_stream_of_nothing() {
-    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd, Coding::Snappy] {
+    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd, Coding::Snappy, Coding::Lz4] {
         let (mut encoder, mut coded) = (Encoder::new(coding), Vec::new());
         encoder.finish(&mut coded);
         assert!(!coded.is_empty());
