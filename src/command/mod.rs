@@ -10,6 +10,7 @@ mod client;
 pub mod demo;
 mod explain;
 mod health;
+mod log;
 mod man;
 mod patterns;
 mod reload;
