@@ -9,6 +9,7 @@
 //! Paths in the file are relative to the directory that the process runs in.
 
 mod headers;
+mod hints;
 mod matcher;
 mod number;
 mod policy;
@@ -16,6 +17,7 @@ mod problem;
 mod raw;
 mod resolve;
 mod resolved;
+mod routes;
 pub mod schema;
 mod traces;
 mod units;

@@ -4,6 +4,7 @@
 //! LEAK: a message may quote a key, a name or a value from a closed set (a preset, a class). It never
 //! quotes a URL, a path or the name of a variable: people paste secrets into exactly those.
 
+use super::hints;
 use super::resolved::Patterns;
 use super::schema::{ROOT, Section};
 use std::fmt;
@@ -115,7 +116,7 @@ impl<'a> Findings<'a> {
     /// Notes a key that `schema` does not have, with the key or the place that may have been meant.
     pub(super) fn unknown_key(&mut self, at: usize, given: &str, schema: &Section) {
         let message = format!("unknown key `{}`", quoted(given));
-        if let Some(hint) = schema.hint(given) {
+        if let Some(hint) = hints::hint(schema, given) {
             self.note(at, format!("{message}; {hint}"));
             return;
         }

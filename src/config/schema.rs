@@ -11,36 +11,7 @@ pub struct Section {
     pub keys: &'static [&'static str],
 }
 
-/// What other programs call a key, or keep in their file, and where it is here: the section, the key, the rest of the message.
-const HINTS: [(&str, &[&str], &str); 7] = [
-    (
-        "log",
-        &["level", "filter", "levels"],
-        "the level is not in the file: set the variable TAMIS_LOG to error, warn, info, debug, trace or off",
-    ),
-    (
-        "listen",
-        &["address", "addr", "bind", "host", "port"],
-        "senders come to `ingest` and operators to `admin`, each an address and a port, such as `ingest = \"0.0.0.0:8080\"`",
-    ),
-    ("", &["metrics", "prometheus"], "metrics are at `/metrics` of the admin port, `admin` in `[listen]`"),
-    (
-        "",
-        &["logging", "logs"],
-        "the form of log records is `format` in `[log]`, their level the variable TAMIS_LOG",
-    ),
-    ("", &["server", "http"], "where it listens is in `[listen]`"),
-    ("", &["upstream", "upstreams", "sinks", "sources", "relay"], "each of `[[routes]]` has its `upstream`"),
-    ("admin", &["address", "addr", "bind", "host", "port"], "its address and port are `admin` in `[listen]`"),
-];
-
 impl Section {
-    /// Where to put what other programs have under this key, if it has no key of its own here.
-    pub(super) fn hint(&self, given: &str) -> Option<&'static str> {
-        let known = HINTS.iter().find(|(path, keys, _)| *path == self.path && keys.contains(&given));
-        known.map(|(.., hint)| *hint)
-    }
-
     /// The key, here or in another table, that `given` may have been meant as.
     pub(super) fn suggest(&self, given: &str) -> Option<String> {
         if let Some(near) = nearest(given, self.keys) {
@@ -181,14 +152,6 @@ pub static SECTIONS: [&Section; 19] = [
 mod tests {
     use super::*;
     use crate::config::number;
-
-    #[test]
-    fn hints_are_for_keys_that_are_none() {
-        for (path, keys, _) in HINTS {
-            let section = SECTIONS.iter().find(|section| section.path == path).expect("a section");
-            assert!(keys.iter().all(|key| !section.keys.contains(key)), "{path}");
-        }
-    }
 
     #[test]
     fn every_number_is_a_key_of_its_section() {

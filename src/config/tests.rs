@@ -447,20 +447,6 @@ fn an_upstream_does_not_end_as_requests_do() {
 }
 
 #[test]
-fn what_other_programs_have_is_told_its_place() {
-    bad(
-        "[metrics]\nport = 9090\n[listen]\naddress = '0.0.0.0'\n[log]\nlevel = 'debug'\n[[routes]]\nname='a'\n\
-         protocol='generic'\nupstream='inbox'\npolicy='strict'\n[policies.own]\npreset='strict'\n",
-        &[
-            "2:2: unknown key `metrics`; metrics are at `/metrics` of the admin port, `admin` in `[listen]`",
-            "5:1: unknown key `address`; senders come to `ingest` and operators to `admin`, each an address and a port, such as `ingest = \"0.0.0.0:8080\"`",
-            "7:1: unknown key `level`; the level is not in the file: set the variable TAMIS_LOG to error, warn, info, debug, trace or off",
-            "12:8: `strict` is a preset; write the name of a policy that has it: `preset = \"strict\"` in `[policies.NAME]`",
-        ],
-    );
-}
-
-#[test]
 fn upstreams() {
     let route = |upstream: &str| format!("[[routes]]\nname='a'\nprotocol='generic'\nupstream = {upstream}");
     for (upstream, want) in [

@@ -4,8 +4,9 @@
 
 use super::headers;
 use super::raw::{At, RawTraces};
-use super::resolve::{World, reaches};
+use super::resolve::World;
 use super::resolved::{Listen, Secret};
+use super::routes::reaches;
 use super::upstream::{HttpUpstream, Scheme};
 use std::fmt;
 
