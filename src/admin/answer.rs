@@ -17,6 +17,9 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 /// SPEC: <https://prometheus.io/docs/instrumenting/exposition_formats/#basic-info>
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Probes of other programs ask for `/healthz` and the like.
+const NOT_FOUND: &str =
+    "there is nothing here; there are /live, /ready, /metrics, /inbox and the page at /\n";
 
 /// On every answer, also on errors.
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
@@ -130,7 +133,7 @@ fn resource(state: &AdminState, path: &str, query: &str) -> Response<AdminBody> 
             Some(asset) => {
                 whole(StatusCode::OK, asset.content_type, Bytes::from_static(asset.text.as_bytes()))
             }
-            None => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
+            None => text(StatusCode::NOT_FOUND, NOT_FOUND),
         },
     }
 }

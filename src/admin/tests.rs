@@ -139,6 +139,7 @@ async fn resources_are_what_they_say() {
         ("GET /page.css", 200, "text/css", "prefers-color-scheme"),
         ("GET /page.js", 200, "text/javascript", "textContent"),
         ("GET /none", 404, "text/plain", "nothing here"),
+        ("GET /healthz", 404, "text/plain", "there are /live, /ready,"),
         ("GET /inbox?after=x", 400, "text/plain", "numbers"),
     ] {
         let (head, body) = ask(&running, line).await;

@@ -180,8 +180,8 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
     let has_inbox = routes.iter().any(|route| matches!(route.upstream, Upstream::Inbox(_)));
     let listen = &ready.config.listen;
     let mut inherited = ListenFd::from_env();
-    let ingest = bind(listen.ingest, "listen.ingest", inherit(&mut inherited, INHERITED_INGEST)?)?;
-    let admin = bind(listen.admin, "listen.admin", inherit(&mut inherited, INHERITED_ADMIN)?)?;
+    let ingest = bind(listen.ingest, ("ingest", configured), inherit(&mut inherited, INHERITED_INGEST)?)?;
+    let admin = bind(listen.admin, ("admin", configured), inherit(&mut inherited, INHERITED_ADMIN)?)?;
     let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
     let mut infos: Vec<RouteInfo> = ready.config.routes.iter().map(route_info).collect();
     // Without a file, each path of OTLP is a route of the same name.
@@ -335,25 +335,37 @@ fn inherit(inherited: &mut ListenFd, nth: usize) -> Result<Option<std::net::TcpL
 /// Takes the inherited socket, whatever its address is, or opens one.
 fn bind(
     address: SocketAddr,
-    key: &str,
+    (key, configured): (&str, bool),
     inherited: Option<std::net::TcpListener>,
 ) -> Result<TcpListener, Exit> {
     if let Some(listener) = inherited {
         let taken = listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener));
         return taken.map_err(|error| {
-            tell(&format!("the inherited socket for `{key}` cannot be used: {error}"));
+            tell(&format!("the inherited socket for `listen.{key}` cannot be used: {error}"));
             Exit::Io
         });
     }
     listen::open(address).map_err(|error| {
         tell(&match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                format!("{address} is in use by another process; end it, or set `{key}` to another port")
-            }
-            _ => format!("cannot listen on {address} (`{key}`): {error}"),
+            io::ErrorKind::AddrInUse => in_use(address, key, configured),
+            _ => format!("cannot listen on {address} (`listen.{key}`): {error}"),
         });
         Exit::Io
     })
+}
+
+/// What to do about a port that is taken. Whoever has no file is shown one, as there is no other way to set a port.
+fn in_use(address: SocketAddr, key: &str, configured: bool) -> String {
+    let told =
+        format!("{address} is in use by another process; end it, or set `listen.{key}` to another port");
+    if configured {
+        return told;
+    }
+    let (ip, port) = (address.ip(), address.port().saturating_add(1));
+    format!(
+        "{told}, in a file for `-c`:\n  version = 1\n  [listen]\n  {key} = \"{}\"",
+        SocketAddr::new(ip, port)
+    )
 }
 
 fn build_route(
@@ -480,4 +492,28 @@ fn quiet_panics() {
         let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         tracing::error!(place, "panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file is one that holds.
+    #[test]
+    fn a_port_that_is_taken_is_told_with_a_file_to_write() {
+        let told = |key: &str, configured| in_use(SocketAddr::from(([127, 0, 0, 1], 8080)), key, configured);
+        assert!(
+            told("ingest", true).ends_with("or set `listen.ingest` to another port"),
+            "{}",
+            told("ingest", true)
+        );
+        for key in ["ingest", "admin"] {
+            let told = told(key, false);
+            let (_, file) = told.split_once(":\n").expect("a file");
+            let parsed = config::parse(file, "t", &|_| None, &|_| Err(io::ErrorKind::NotFound.into()));
+            let listen = parsed.unwrap_or_else(|problems| panic!("{problems}")).listen;
+            let set = if key == "ingest" { listen.ingest } else { listen.admin };
+            assert_eq!(set.port(), 8081, "{told}");
+        }
+    }
 }
