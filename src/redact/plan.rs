@@ -3,17 +3,21 @@
 //! In: an immutable [`PatternSet`] and a resolved [`Policy`]. Out: per pattern an action, per document kind
 //! one automaton over all field rules. Every lookup that does not depend on a payload is done here, once.
 
+mod rules;
+
+pub(crate) use rules::Rule;
+
 use super::action::{Action, Mode, OnError, Policy};
-use super::decision::{folded, only_spares, redacts, takes};
+use super::decision::only_spares;
 use super::head::Head;
 use super::known::KnownSections;
 use super::pool::Pools;
-use crate::pattern::{Class, DetectorIndex, FieldKind, PackProblem, PatternSet, Scope, pack::Place};
-use crate::scan::fields::{Conditional, FieldAutomaton, FieldPath};
+use crate::pattern::{DetectorIndex, PackProblem, PatternSet, Scope};
+use crate::scan::fields::FieldAutomaton;
 use crate::scan::names::Names;
 use crate::scan::sweep::Sought;
+use rules::Rules;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -39,17 +43,8 @@ pub struct Plan {
     names: Names,
     /// Those that a path of a rule that acts there ends in.
     pub(super) last_names: Names,
-    any: FieldAutomaton,
-    sentry: FieldAutomaton,
-    envelope_header: FieldAutomaton,
-    user_report: FieldAutomaton,
-    replay: FieldAutomaton,
-    query: FieldAutomaton,
-    posthog: FieldAutomaton,
-    segment: FieldAutomaton,
-    segment_group: FieldAutomaton,
-    langfuse: FieldAutomaton,
-    langsmith: FieldAutomaton,
+    /// One for each kind of document, in the order of [`Scope::NAMES`].
+    automata: Vec<FieldAutomaton>,
     pub(super) pools: Pools,
     /// Tells it from every other plan of the process.
     pub(super) number: u64,
@@ -59,162 +54,21 @@ pub struct Plan {
     stored: OnceLock<Option<Arc<Plan>>>,
 }
 
-/// One field rule with its action.
-#[derive(Debug, Clone)]
-pub(crate) struct Rule {
-    pub(crate) detector: DetectorIndex,
-    pub(crate) class: Option<Class>,
-    pub(crate) kind: FieldKind,
-    pub(crate) action: Action,
-    pub(crate) numbers: bool,
-    /// Keys with blanks in them go too.
-    pub(crate) keyed: bool,
-    /// Only arrays of numbers.
-    vector: bool,
-    /// Only text that reads as a sentence.
-    pub(crate) prose: bool,
-    /// Its values are looked for in the rest of the item.
-    pub(crate) teaches: bool,
-    /// They are parts of names, of which words of every day are many.
-    pub(crate) name_part: bool,
-    /// Keys below whose short words stay, folded.
-    pub(crate) keep: Vec<Vec<u8>>,
-    /// Short words stay under any key.
-    pub(crate) keeps_all: bool,
-    /// It says nothing where the rule of a container does.
-    pub(crate) fallback: bool,
-    /// Whole values that stay.
-    pub(crate) words: Vec<String>,
-    pub(crate) rewrite: BTreeMap<String, String>,
-}
-
-impl Rule {
-    /// True for a rule of the packs for bytes that are written as numbers.
-    fn takes_dumps(&self) -> bool {
-        self.vector && self.class == Some(Class::Media) && redacts(self)
-    }
-}
-
 impl Plan {
     /// Compiles a set and a policy.
     ///
     /// # Errors
     /// A path of the policy's own rules that cannot be read, or field rules that are too many together.
     pub fn compile(set: Arc<PatternSet>, policy: Policy) -> Result<Self, Vec<PackProblem>> {
-        let place = Place { origin: "policy rules".to_owned(), line: 1, column: 1 };
-        let fields_from = set.patterns.len();
-        let own_from = fields_from + set.fields.len();
-        let mut rules = Vec::new();
-        let mut paths: Vec<(Scope, u16, FieldPath)> = Vec::new();
-        let mut conditional: Vec<(Scope, Conditional)> = Vec::new();
-        let mut problems = Vec::new();
-
-        for (nth, rule) in policy.rules.iter().enumerate() {
-            match FieldPath::parse(&rule.path) {
-                Ok(path) => paths.push((Scope::Any, number(rules.len()), path)),
-                Err(error) => problems.push(place.problem(format!("`{}`: {error}", rule.path))),
-            }
-            rules.push(Rule {
-                detector: DetectorIndex(number(own_from + nth)),
-                class: None,
-                kind: FieldKind::Value,
-                action: rule.action,
-                numbers: true,
-                keyed: false,
-                vector: false,
-                prose: false,
-                teaches: false,
-                name_part: false,
-                keep: Vec::new(),
-                keeps_all: false,
-                fallback: false,
-                words: Vec::new(),
-                rewrite: BTreeMap::new(),
-            });
-        }
-        // Exemptions before the rest: what a protocol needs wins over what a name suggests.
-        let exempt_first = [true, false];
-        for exempt in exempt_first {
-            for (nth, field) in set.fields.iter().enumerate() {
-                if field.kind.only_spares() != exempt {
-                    continue;
-                }
-                let id = number(rules.len());
-                let action = match (field.kind, field.class) {
-                    (FieldKind::Address, _) => policy.address_field(),
-                    (_, Some(class)) => policy.action(class),
-                    (_, None) => Action::Keep,
-                };
-                let is_asleep = matches!(action, Action::Keep | Action::Scan);
-                match &field.beside {
-                    None => paths.extend(field.paths.iter().map(|path| (field.scope, id, path.clone()))),
-                    // What takes nothing away needs not be waited for.
-                    Some(_) if is_asleep => {}
-                    Some(beside) => {
-                        let names = field.paths.iter().filter_map(FieldPath::anywhere).map(<[u8]>::to_vec);
-                        let names = names.collect();
-                        let beside = beside.clone();
-                        conditional.push((field.scope, Conditional { rule: id, names, beside }));
-                    }
-                }
-                rules.push(Rule {
-                    detector: DetectorIndex(number(fields_from + nth)),
-                    class: field.class,
-                    kind: field.kind,
-                    action,
-                    // Services count their users: an id is as often a number as a text.
-                    numbers: field.spec.numbers || field.class == Some(Class::UserId),
-                    keyed: field.spec.keyed,
-                    vector: field.spec.vector,
-                    prose: field.spec.prose,
-                    teaches: field.spec.learn
-                        && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
-                    name_part: field.spec.name_part,
-                    keep: field.spec.keep.iter().map(|key| folded(key.as_bytes()).collect()).collect(),
-                    keeps_all: field.spec.keep.iter().any(|key| key == "*"),
-                    fallback: field.spec.fallback,
-                    words: field.spec.words.clone(),
-                    rewrite: field.spec.rewrite.clone(),
-                });
-            }
-        }
-        let automaton = |wanted: Scope| {
-            let chosen: Vec<(u16, FieldPath)> = paths
-                .iter()
-                .filter(|(scope, _, _)| scope.covers(wanted))
-                .map(|(_, rule, path)| (*rule, path.clone()))
-                .collect();
-            let waits: Vec<Conditional> = conditional
-                .iter()
-                .filter(|(scope, _)| scope.covers(wanted))
-                .map(|(_, rule)| rule.clone())
-                .collect();
-            FieldAutomaton::new(&chosen, &waits).map_err(|error| vec![place.problem(error.to_string())])
-        };
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let waiting =
-            conditional.iter().flat_map(|(_, rule)| rule.names.iter().map(|name| (name.as_slice(), false)));
-        // Of `order.email`, `email`.
-        let acting = paths.iter().filter(|(_, rule, _)| takes(&rules[usize::from(*rule)]));
-        let last_names =
-            Names::new(acting.filter_map(|(_, _, path)| path.last_name()).chain(waiting.clone()));
-        let names = Names::new(paths.iter().flat_map(|(_, _, path)| path.names()).chain(waiting));
+        let rules = Rules::gather(&set, &policy)?;
+        let automata =
+            Scope::NAMES.iter().map(|(_, scope)| rules.automaton(*scope)).collect::<Result<_, _>>()?;
+        let (names, last_names) = (rules.names(), rules.last_names());
+        let rules = rules.into_list();
         Ok(Self {
             names,
             last_names,
-            any: automaton(Scope::Any)?,
-            sentry: automaton(Scope::Sentry)?,
-            envelope_header: automaton(Scope::EnvelopeHeader)?,
-            user_report: automaton(Scope::UserReport)?,
-            replay: automaton(Scope::Replay)?,
-            query: automaton(Scope::Query)?,
-            posthog: automaton(Scope::PostHog)?,
-            segment: automaton(Scope::Segment)?,
-            segment_group: automaton(Scope::SegmentGroup)?,
-            langfuse: automaton(Scope::Langfuse)?,
-            langsmith: automaton(Scope::LangSmith)?,
+            automata,
             pattern_actions: set.patterns.iter().map(|pattern| policy.action(pattern.class)).collect(),
             spares: rules.iter().map(only_spares).collect(),
             teaches: rules.iter().any(|rule| rule.teaches),
@@ -255,19 +109,7 @@ impl Plan {
 
     /// The field rules for one kind of document.
     pub(crate) fn fields(&self, scope: Scope) -> &FieldAutomaton {
-        match scope {
-            Scope::Any => &self.any,
-            Scope::Sentry => &self.sentry,
-            Scope::EnvelopeHeader => &self.envelope_header,
-            Scope::UserReport => &self.user_report,
-            Scope::Replay => &self.replay,
-            Scope::Query => &self.query,
-            Scope::PostHog => &self.posthog,
-            Scope::Segment => &self.segment,
-            Scope::SegmentGroup => &self.segment_group,
-            Scope::Langfuse => &self.langfuse,
-            Scope::LangSmith => &self.langsmith,
-        }
+        &self.automata[scope as usize]
     }
 
     /// The conduct when an item is not understood.
@@ -326,12 +168,9 @@ impl Plan {
     }
 }
 
-fn number(n: usize) -> u16 {
-    u16::try_from(n).expect("sets and policies are bounded far below 65,536 entries")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::rules::number;
     use super::*;
     use crate::pattern::embedded;
 
@@ -340,11 +179,16 @@ mod tests {
     fn the_tables_of_the_embedded_rules_stay_near_the_processor() {
         let set = PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set");
         let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
-        for scope in
-            [Scope::Any, Scope::Sentry, Scope::EnvelopeHeader, Scope::UserReport, Scope::Replay, Scope::Query]
-        {
+        for (_, scope) in Scope::NAMES {
             let bytes = plan.fields(scope).table_bytes();
             assert!(bytes < 768 << 10, "{scope:?}: {bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_document_has_its_own_automaton() {
+        for (nth, (name, scope)) in Scope::NAMES.into_iter().enumerate() {
+            assert_eq!(scope as usize, nth, "{name}");
         }
     }
 
