@@ -4,6 +4,7 @@ use super::{Answer, LONG, read_answer};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -217,6 +218,18 @@ fn write_config(dir: &Path, ingest: SocketAddr, admin: SocketAddr, config: &str)
     std::fs::write(dir.join("tamis.toml"), text).expect("writable");
 }
 
+/// A port that nobody listens on, nor will before its test does: the kernel hands out higher ones for port 0, so that another test's
+/// upstream could come up where this one's is away, and each is given once. Processes that run at once begin at different ones.
 pub(crate) async fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound")
+    const PORTS: std::ops::Range<u32> = 20_000..32_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in PORTS {
+        let nth = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % (PORTS.end - PORTS.start);
+        let port = u16::try_from(PORTS.start + nth).expect("a port");
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return listener.local_addr().expect("bound");
+        }
+    }
+    panic!("no port is free");
 }
