@@ -194,24 +194,15 @@ impl Body {
                 framer.feed(piece);
                 envelope(framer, *tunnel, stage)
             }
-            Self::Document { .. } | Self::SentryEvent { .. } => {
-                let (held, scope) = match self {
-                    Self::SentryEvent { held, .. } => (held, ItemScope::Sentry),
-                    Self::Document { held } => (held, ItemScope::Any),
-                    _ => return Ok(()),
-                };
+            Self::Document { held } => {
                 held.extend_from_slice(piece);
-                if held.len() > stage.limits.item_bytes_max {
-                    let held = std::mem::take(held);
-                    *self = Self::Long(LongDocument::json(
-                        stage.scrubber,
-                        scope,
-                        stage.limits.item_bytes_max,
-                        NotJson::Refuse,
-                    ));
-                    return self.push(&held, stage);
-                }
-                Ok(())
+                let held = past_item(held, stage);
+                held.map_or(Ok(()), |held| self.walk_on(&held, ItemScope::Any, stage))
+            }
+            Self::SentryEvent { held, .. } => {
+                held.extend_from_slice(piece);
+                let held = past_item(held, stage);
+                held.map_or(Ok(()), |held| self.walk_on(&held, ItemScope::Sentry, stage))
             }
             Self::Long(long) => {
                 stage.summary.bytes_scanned += piece.len() as u64;
@@ -233,21 +224,24 @@ impl Body {
             }
             Self::Events { held, dialect, .. } => {
                 held.extend_from_slice(piece);
-                if held.len() <= stage.limits.item_bytes_max {
-                    return Ok(());
+                let scope = dialect.scope();
+                match past_item(held, stage) {
+                    None => Ok(()),
+                    // LEAK: what PostHog packs inside its strings is not seen in windows.
+                    Some(_) if *dialect == Dialect::PostHog => Err(Reason::ItemTooLarge.into()),
+                    Some(held) => self.walk_on(&held, scope, stage),
                 }
-                // LEAK: what PostHog packs inside its strings is not seen in windows.
-                if *dialect == Dialect::PostHog {
-                    return Err(Reason::ItemTooLarge.into());
-                }
-                let (held, scope) = (std::mem::take(held), dialect.scope());
-                let window_max = stage.limits.item_bytes_max;
-                *self = Self::Long(LongDocument::json(stage.scrubber, scope, window_max, NotJson::Refuse));
-                self.push(&held, stage)
             }
             Self::Multipart(parts) => parts.push(piece, stage),
             Self::Otlp(body) => body.push(piece, stage.limits.item_bytes_max),
         }
+    }
+
+    /// Goes on in windows with a document of which `held` is the beginning.
+    fn walk_on(&mut self, held: &[u8], scope: ItemScope, stage: &mut Stage<'_>) -> Result<(), Refusal> {
+        let window_max = stage.limits.item_bytes_max;
+        *self = Self::Long(LongDocument::json(stage.scrubber, scope, window_max, NotJson::Refuse));
+        self.push(held, stage)
     }
 
     /// Ends the body.
@@ -348,6 +342,11 @@ fn may_be_json(line: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// What is held, once it is more than an item may have.
+fn past_item(held: &mut Vec<u8>, stage: &Stage<'_>) -> Option<Vec<u8>> {
+    (held.len() > stage.limits.item_bytes_max).then(|| std::mem::take(held))
 }
 
 /// Whether a document is an array, if its beginning says so yet.
