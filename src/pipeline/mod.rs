@@ -347,7 +347,12 @@ impl Pipeline {
     /// same coding, except that `deflate` leaves as gzip ([`Pipeline::coding_out`]).
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: BodyLimits, format: BodyFormat, declared: Coding) -> Self {
-        let decode = DecodeLimits { bytes_max: limits.body_bytes_max, ratio_max: limits.ratio_max };
+        let mut decode = DecodeLimits { bytes_max: limits.body_bytes_max, ratio_max: limits.ratio_max };
+        if declared == Coding::Snappy {
+            // A block is held until its end, as an item is, however short the lines in it are.
+            let item_bytes_max = limits.item_bytes_max as u64;
+            decode.bytes_max = Some(decode.bytes_max.map_or(item_bytes_max, |max| max.min(item_bytes_max)));
+        }
         let scan = ScanLimits { depth_max: limits.depth_max, layers_max: limits.layers_max };
         Self {
             decoder: match (format, declared) {

@@ -245,4 +245,21 @@ mod tests {
             assert_eq!((now, most), (0, if want.is_ok() { plain.len() } else { 0 }));
         }
     }
+
+    /// Where items may be no longer than a small container has room for, its sender is told so at once, and not to try again.
+    #[test]
+    fn a_block_is_bounded_as_an_item_is() {
+        let plain = "a quiet word\n".repeat(1_000);
+        for (item_bytes_max, want) in
+            [(plain.len() - 1, Err(Reason::BodyTooLarge)), (plain.len(), Ok(())), (plain.len() + 1, Ok(()))]
+        {
+            let limits = BodyLimits { item_bytes_max, body_bytes_max: None, ..BodyLimits::default() };
+            let plan = plan(OnError::DropItem);
+            let mut pipeline = Pipeline::new(plan, limits, BodyFormat::Ndjson, Coding::Snappy);
+            let mut out = Vec::new();
+            let body = packed(Coding::Snappy, plain.as_bytes());
+            let done = pipeline.push(&body, &mut out).and_then(|()| pipeline.finish(&mut out));
+            assert_eq!(done.map_err(|refusal| refusal.reason), want, "{item_bytes_max}");
+        }
+    }
 }
