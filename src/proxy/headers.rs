@@ -202,6 +202,11 @@ pub(crate) fn declared_coding(came: &HeaderMap) -> Result<Coding, Reason> {
     decode::parse_content_encoding(values.iter().map(HeaderValue::as_bytes)).map_err(DecodeError::reason)
 }
 
+/// The codings that a body may come in.
+/// SPEC: RFC 9110, section 15.5.16: who is refused for another is told these.
+pub(crate) const CODINGS: HeaderValue =
+    HeaderValue::from_static("gzip, deflate, br, zstd, snappy, x-snappy-framed, lz4");
+
 /// The label of a body that leaves in `coding`; `None` for identity. `came` are the headers that its sender wrote.
 pub(crate) fn coding_label(coding: Coding, came: &HeaderMap) -> Option<HeaderValue> {
     match coding {
@@ -316,6 +321,15 @@ mod tests {
             }
             assert_eq!(declared_coding(&headers), want, "{values:?}");
         }
+    }
+
+    #[test]
+    fn all_codings_are_told() {
+        let codings = CODINGS;
+        let told: Vec<&str> = codings.to_str().expect("ascii").split(", ").collect();
+        let mut all = Coding::ALL.map(Coding::as_str).to_vec();
+        all.retain(|coding| *coding != "identity");
+        assert_eq!(told, all);
     }
 
     /// Framed Snappy has two names, and keeps the one that its sender gave it.

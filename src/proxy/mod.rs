@@ -396,6 +396,10 @@ impl Exchange<'_> {
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, self.methods());
         }
+        let is_415 = response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        if is_415 && headers::declared_coding(&self.head.headers).is_err() {
+            response.headers_mut().insert(header::ACCEPT_ENCODING, headers::CODINGS);
+        }
         self.readable(response)
     }
 

@@ -34,6 +34,24 @@ async fn bodies_that_cannot_be_read_are_refused() {
     check(post("/api/42/events/1/attachments/", &[json], "{}"), 415, 1).await;
 }
 
+/// SPEC: RFC 9110, section 15.5.16. Who is refused for another reason is told nothing of codings.
+#[tokio::test]
+async fn who_is_refused_for_a_coding_is_told_which_are_taken() {
+    let proxy = Proxy::to_http(&FakeUpstream::ok().await).await;
+    for (path, header, taken) in [
+        (ENVELOPE_PATH, ("content-encoding", "compress"), true),
+        ("/logs/x", ("content-encoding", "gzip, br"), true),
+        ("/v1/traces", ("content-encoding", "aws-chunked"), true),
+        ("/logs/x", ("content-type", "application/x-protobuf"), false),
+    ] {
+        let answer = proxy.send(post(path, &[header], "{}")).await;
+        assert_eq!(answer.status, 415, "{path} {header:?}");
+        let told = answer.header("accept-encoding");
+        assert_eq!(told.is_some(), taken, "{path} {header:?}");
+        assert!(told.is_none_or(|told| told.starts_with("gzip, deflate, br, zstd, ")), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn paths_that_are_no_ingest_are_not_found() {
     check(post("/api/0/projects/", &[], "{}"), 404, 1).await;
