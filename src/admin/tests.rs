@@ -303,8 +303,12 @@ async fn post(running: &Running, path: &str, headers: &str, body: &str) -> (u16,
     (code, serde_json::from_str(&body).unwrap_or(Value::Null))
 }
 
+/// A process explains one payload at a time, and the tests are one process.
+static EXPLAINING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn a_payload_is_explained_and_nothing_of_it_stays() {
+    let _turn = EXPLAINING.lock().await;
     let running = run(state()).await;
     let payload = r#"{"user":{"email":"ada@example.com"},"note":"build 1.2.3"}"#;
     let (code, told) = post(&running, "/api/v1/explain?format=json", "", payload).await;
@@ -327,6 +331,7 @@ async fn a_payload_is_explained_and_nothing_of_it_stays() {
 
 #[tokio::test]
 async fn explanations_have_bounds() {
+    let _turn = EXPLAINING.lock().await;
     let running = run(state()).await;
     let long = "x".repeat(api::EXPLAINED_BYTES_MAX + 1);
     assert_eq!(post(&running, "/api/v1/explain", "", &long[1..]).await.0, 200);
@@ -363,6 +368,7 @@ async fn what_changes_state_needs_the_token() {
 
 #[tokio::test]
 async fn pages_of_other_sites_may_not_post() {
+    let _turn = EXPLAINING.lock().await;
     let running = run(state()).await;
     for (origin, code) in [
         ("http://127.0.0.1", 200),
