@@ -417,7 +417,7 @@ struct Store {
     half: usize,
     young: Generation,
     old: Generation,
-    /// Checksums of sections that came once.
+    /// Checksums of sections that came once in the time of the young generation.
     seen: Vec<u32>,
     /// For the document at hand.
     sums: Sums,
@@ -500,6 +500,9 @@ impl Store {
             let empty = Generation::new(self.half);
             self.old = std::mem::replace(&mut self.young, empty);
             self.starts.fill(0);
+            // PERF: what came once before all of these were kept comes too seldom. Remembered for longer, whole events that take turns push
+            // out the frames that all of them have, and each is gone before it comes again.
+            self.seen.fill(0);
             for section in self.old.list.iter().filter_map(|kept| kept.section.as_ref()) {
                 note_start(&mut self.starts, section.start);
             }

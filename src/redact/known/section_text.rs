@@ -147,3 +147,50 @@ pub(super) fn may_be_kept(edit: &Edit) -> bool {
         && edit.detector.unscanned().is_none()
         && !remarks::is_content(edit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::DetectorIndex;
+
+    /// A section in which the values at `ranges` go for `x`.
+    fn section_text(section: &[u8], ranges: &[(usize, usize)]) -> SectionText {
+        let edit = |&(start, end): &(usize, usize)| Edit {
+            range: start..end,
+            text: 0..1,
+            detector: DetectorIndex(0),
+            class: None,
+            action: Action::Token,
+            inner: 0..0,
+            counted: true,
+            learnt: false,
+        };
+        let list = ranges.iter().map(edit).collect();
+        SectionText::new(section, Edits { list, arena: b"x".to_vec(), inner: Vec::new() })
+    }
+
+    #[test]
+    fn a_section_is_the_one_with_the_same_bytes_found_or_not() {
+        let section = br#"{"a":"bo@example.org","b":"192.0.2.7"}"#;
+        for ranges in [&[][..], &[(6, 20)], &[(6, 20), (27, 36)], &[(5, 21)], &[(0, section.len())]] {
+            let known = section_text(section, ranges);
+            assert!(known.begins(section) && known.begins(&[section, &b",1"[..]].concat()), "{ranges:?}");
+            assert!(known.probes().fit(section), "{ranges:?}");
+            assert!(!known.begins(&section[..section.len() - 1]) && !known.probes().fit(&section[1..]));
+            for at in 0..section.len() {
+                let mut other = section.to_vec();
+                other[at] ^= 1;
+                assert!(!known.begins(&other), "{at} of {ranges:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn edits_stand_where_their_section_does() {
+        let known = section_text(br#"{"a":"bo@example.org","b":"192.0.2.7"}"#, &[(6, 20), (27, 36)]);
+        let mut edits = Edits { arena: b"before".to_vec(), ..Edits::default() };
+        known.add_to(&mut edits, 100);
+        let got: Vec<_> = edits.list.iter().map(|edit| (edit.range.clone(), edits.text(edit))).collect();
+        assert_eq!(got, [(106..120, &b"x"[..]), (127..136, b"x")]);
+    }
+}

@@ -198,6 +198,12 @@ fn what_may_still_be_taken_is_not_known() {
             r#"{"extra":{"model":"e","input":[0,%]}}"#,
         ),
         (numbers, r#"{"extra":{"n":#,"title":"e","input":%}}"#, r#"{"extra":{"model":"e","input":%}}"#),
+        // Too few to be taken alone, and without them so are the others.
+        (
+            "[0.12345678901,0.12345678902,0.12345678903]",
+            r#"{"extra":{"n":#,"title":"e","input":[#,%,1,2,3,4]}}"#,
+            r#"{"extra":{"model":"e","input":[0,%,1,2,3,4]}}"#,
+        ),
     ] {
         pair.forget();
         for _ in 0..3 {
