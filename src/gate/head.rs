@@ -71,9 +71,6 @@ pub struct HeadReader {
 #[derive(Debug)]
 struct StartLine {
     method: Range<usize>,
-    /// The host of a target in absolute form.
-    authority: Option<Range<usize>>,
-    /// Path and query.
     target: Range<usize>,
     is_old: bool,
     /// GET, HEAD and OPTIONS.
@@ -95,7 +92,7 @@ impl HeadReader {
             let (text, start) = (text.ok_or(Rule::BareLf)?, self.line);
             (self.seen, self.line) = (end + 1, end + 1);
             if self.line(text, start, bounds)? {
-                return self.end(&bytes[..end + 1]).map(Some);
+                return self.end(end + 1).map(Some);
             }
         }
         // A carriage return may be the first half of a line end.
@@ -198,16 +195,10 @@ impl HeadReader {
     }
 
     /// Checks what only the whole head can tell.
-    fn end(&mut self, head: &[u8]) -> Result<Head, Rule> {
+    fn end(&mut self, bytes: usize) -> Result<Head, Rule> {
         let start = self.start.take().ok_or(Rule::StartLine)?;
         if self.host.is_none() && !start.is_old {
             return Err(Rule::HostMissing);
-        }
-        // SPEC: RFC 9112, 3.2.2: the target wins over `Host`. Not every server follows that, so they have to say the same.
-        if let (Some(authority), Some(host)) = (&start.authority, &self.host)
-            && !head[authority.clone()].eq_ignore_ascii_case(&head[host.clone()])
-        {
-            return Err(Rule::TargetHost);
         }
         let framing = match (self.length, self.chunked) {
             (Some(_), true) => return Err(Rule::LengthAndCoding),
@@ -219,7 +210,7 @@ impl HeadReader {
             return Err(Rule::BodyUnexpected);
         }
         let host = self.host.take();
-        Ok(Head { bytes: head.len(), method: start.method, target: start.target, host, framing })
+        Ok(Head { bytes, method: start.method, target: start.target, host, framing })
     }
 }
 
@@ -243,33 +234,14 @@ fn start_line(line: &[u8], at: usize) -> Result<StartLine, Rule> {
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => return Err(Rule::Version),
         _ => return Err(Rule::StartLine),
     };
+    check_target(target)?;
     let target_at = at + method.len() + 1;
-    let target_end = target_at + target.len();
-    let authority = authority(target)?;
-    let path = authority.as_ref().map_or(target, |authority| &target[authority.end..]);
-    check_target(path)?;
     Ok(StartLine {
         method: at..at + method.len(),
-        authority: authority.map(|authority| target_at + authority.start..target_at + authority.end),
-        target: target_end - path.len()..target_end,
+        target: target_at..target_at + target.len(),
         is_old,
         is_bodiless: matches!(method, b"GET" | b"HEAD" | b"OPTIONS"),
     })
-}
-
-/// Where the host of a target in absolute form stands in it; `None` for a target that is a path.
-///
-/// SPEC: RFC 9112, 3.2.2: a server has to take this form too. The empty path, which it may have, is no ingest's.
-///
-/// # Errors
-/// What stands there is no host, or names a user.
-fn authority(target: &[u8]) -> Result<Option<Range<usize>>, Rule> {
-    let scheme = [b"http://".as_slice(), b"https://"]
-        .into_iter()
-        .find(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
-    let Some(start) = scheme.map(<[u8]>::len) else { return Ok(None) };
-    let end = memchr(b'/', &target[start..]).map(|at| start + at).ok_or(Rule::TargetForm)?;
-    if is_host(&target[start..end]) { Ok(Some(start..end)) } else { Err(Rule::TargetForm) }
 }
 
 /// Checks a request's target: a path with a query or without, in bytes that need no encoding.

@@ -7,8 +7,7 @@
 //!
 //! # Why heads are read twice
 //! The library accepts what others read otherwise: both `Content-Length` and `Transfer-Encoding`, two equal
-//! lengths, `gzip, chunked`, two hosts or none, bare line feeds, a target that names
-//! another host than `Host`. Two ways were weighed:
+//! lengths, `gzip, chunked`, two hosts or none, bare line feeds, absolute targets. Two ways were weighed:
 //!
 //! 1. **A reader of our own in front of the library**, which follows each request of a connection: this one. A
 //!    refused request never reaches the library, whatever it would make of it; what is checked is what came, not

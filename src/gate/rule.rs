@@ -56,8 +56,7 @@ rules! {
     ControlByte "control_byte" Answer(400), "a control byte in the head";
     StartLine "start_line" Answer(400), "no `METHOD /target HTTP/1.1` with one space between each";
     Method "method" Answer(400), "a method that is no token of at most 32 bytes";
-    TargetForm "target_form" Answer(400), "a target that does not begin with `/`, or with `http://` or `https://`, a host and `/`";
-    TargetHost "target_host" Answer(400), "a target that names another host than `Host` does";
+    TargetForm "target_form" Answer(400), "a target that does not begin with `/`";
     TargetByte "target_byte" Answer(400), "a byte in the target that has to be percent-encoded";
     Fragment "fragment" Answer(400), "a fragment in the target";
     DotSegment "dot_segment" Answer(400), "a path with `.` or `..` for a segment, an encoded NUL or a backslash";

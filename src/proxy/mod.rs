@@ -430,8 +430,8 @@ fn acceptable(head: &Parts, headers_max: usize) -> Result<(), Refused> {
     let once = |name| head.headers.get_all(name).iter().count() <= 1;
     let is_fit = match head.version {
         Version::HTTP_2 => is_for_one_host(head) && gate::check_target(target_bytes(head)).is_ok(),
-        Version::HTTP_11 => hosts_agree(head) && head.headers.contains_key(header::HOST),
-        _ => hosts_agree(head),
+        Version::HTTP_11 => head.uri.authority().is_none() && head.headers.contains_key(header::HOST),
+        _ => head.uri.authority().is_none(),
     };
     if !is_fit || !once(header::HOST) || !once(header::CONTENT_TYPE) {
         return Err(Reason::BadRequest.into());
@@ -447,14 +447,10 @@ fn acceptable(head: &Parts, headers_max: usize) -> Result<(), Refused> {
 
 /// Whether a request over HTTP/2 names a host, and no second one.
 fn is_for_one_host(head: &Parts) -> bool {
-    hosts_agree(head) && host(head).is_some_and(|host| gate::is_host(host.as_bytes()))
-}
-
-/// Whether `Host` and the target, where both name a host, name the same.
-fn hosts_agree(head: &Parts) -> bool {
     let named = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
     let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
-    named.zip(authority).is_none_or(|(named, authority)| named.eq_ignore_ascii_case(authority))
+    let agree = named.is_none() || authority.is_none() || named == authority;
+    agree && named.or(authority).is_some_and(gate::is_host)
 }
 
 fn target_bytes(head: &Parts) -> &[u8] {

@@ -91,45 +91,6 @@ const PLAIN: &[(&str, &str, Want)] = &[
         concat!(post!("content-length: 1¶¶a"), "¶", post!("content-length: 1¶¶b")),
         Forwarded(&["a", "b"]),
     ),
-    // SPEC: RFC 9112, 3.2.2.
-    (
-        "an absolute target",
-        "POST http://a.example/logs/x?a=b HTTP/1.1¶host: a.example¶content-length: 5¶¶hello",
-        Forwarded(&["hello"]),
-    ),
-    (
-        "an absolute target of TLS",
-        "POST https://a.example/logs/x HTTP/1.1¶host: a.example¶¶",
-        Forwarded(&[""]),
-    ),
-    (
-        "an absolute target in capitals",
-        "POST HTTP://A.Example:80/logs/x HTTP/1.1¶host: a.example:80¶¶",
-        Forwarded(&[""]),
-    ),
-    (
-        "an absolute target by IPv6",
-        "POST http://[2001:db8::1]:80/logs/x HTTP/1.1¶host: [2001:db8::1]:80¶¶",
-        Forwarded(&[""]),
-    ),
-    (
-        "an absolute target of HTTP/1.0",
-        "POST http://a.example/logs/x HTTP/1.0¶content-length: 5¶¶hello",
-        Forwarded(&["hello"]),
-    ),
-    (
-        "an absolute target behind another request",
-        concat!(
-            post!("content-length: 1¶¶a"),
-            "POST http://a.example/logs/y HTTP/1.1¶host: a.example¶content-length: 1¶¶b"
-        ),
-        Forwarded(&["a", "b"]),
-    ),
-    (
-        "an absolute target that no route takes",
-        "POST http://a.example/elsewhere HTTP/1.1¶host: a.example¶¶",
-        Answered(&[404]),
-    ),
     ("a host with a port", "POST /logs/x HTTP/1.1¶host: a.example:8080¶¶", Forwarded(&[""])),
     ("a host of a service", "POST /logs/x HTTP/1.1¶host: my_tamis:1¶¶", Forwarded(&[""])),
     ("a host by IPv4", "POST /logs/x HTTP/1.1¶host: 192.0.2.1:80¶¶", Forwarded(&[""])),
@@ -401,69 +362,9 @@ const PLAIN: &[(&str, &str, Want)] = &[
     ("a host with percent", "POST /logs/x HTTP/1.1¶host: a%2eexample¶¶", Refused(0, 400, "host_form")),
     // For what?
     (
-        "an absolute target for another host",
-        "POST http://b.example/logs/x HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "target_host"),
-    ),
-    (
-        "an absolute target for another port",
-        "POST http://a.example:8080/logs/x HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "target_host"),
-    ),
-    (
-        "an absolute target without Host",
-        "POST http://a.example/logs/x HTTP/1.1¶¶",
-        Refused(0, 400, "host_missing"),
-    ),
-    (
-        "an absolute target with a user",
-        "POST http://jane@a.example/logs/x HTTP/1.1¶host: a.example¶¶",
+        "an absolute target",
+        "POST http://a.example/logs/x HTTP/1.1¶host: a.example¶¶",
         Refused(0, 400, "target_form"),
-    ),
-    (
-        "an absolute target without a path",
-        "POST http://a.example HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "target_form"),
-    ),
-    (
-        "an absolute target with a query alone",
-        "POST http://a.example?a HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "target_form"),
-    ),
-    (
-        "an absolute target without a host",
-        "POST http:///logs/x HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "target_form"),
-    ),
-    (
-        "an absolute target with one slash",
-        "POST http:/a.example/logs/x HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "target_form"),
-    ),
-    (
-        "an absolute target with an encoded host",
-        "POST http://a%2eexample/logs/x HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "target_form"),
-    ),
-    (
-        "an absolute target with a backslash",
-        "POST http:\\\\a.example/logs/x HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "target_form"),
-    ),
-    (
-        "an absolute target with dots",
-        "POST http://a.example/logs/../api/x HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "dot_segment"),
-    ),
-    (
-        "an absolute target with a fragment",
-        "POST http://a.example/logs/x#b HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "fragment"),
-    ),
-    (
-        "a request behind one for another host",
-        "POST http://b.example/logs/x HTTP/1.1¶host: a.example¶content-length: 38¶¶POST /logs/y HTTP/1.1¶host: a.example¶¶",
-        Refused(0, 400, "target_host"),
     ),
     (
         "an absolute target with another scheme",
