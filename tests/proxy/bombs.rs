@@ -82,7 +82,10 @@ fn bomb(coding: Coding, shape: Shape) -> Option<(Vec<u8>, End)> {
             let pieces: Vec<&[u8]> = std::iter::once(head).chain(rest.chunks(256 << 10)).collect();
             (pack(coding, &pieces), too_much)
         }
-        Shape::Nested => (pack(coding, &[&pack(coding, &[&event])]), NO_ENVELOPE),
+        // A block that holds another one is longer than an item may be.
+        Shape::Nested => {
+            (pack(coding, &[&pack(coding, &[&event])]), if is_block { LENGTH } else { NO_ENVELOPE })
+        }
         Shape::Padded => {
             let padding = match coding {
                 Coding::Zstd => skippable_frame(400 << 10),
