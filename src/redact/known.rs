@@ -369,6 +369,10 @@ impl KnownSections {
         let Ok(mut store) = self.store.try_lock() else { return };
         let mut sums = std::mem::take(&mut store.sums);
         sum_up(text, sections, abridged, &mut sums);
+        let is_taught = |range: &Range<usize>| {
+            let next = places.partition_point(|place| *place < range.start);
+            places.get(next).is_some_and(|place| *place < range.end)
+        };
         let mut kept = 0..0;
         // The outermost ends last.
         for (section, sum) in sections.iter().zip(&sums.list).rev() {
@@ -380,13 +384,11 @@ impl KnownSections {
             let is_whole = found
                 .iter()
                 .all(|edit| may_be_kept(edit) && start <= edit.range.start && edit.range.end <= end);
-            let next = places.partition_point(|place| *place < start);
-            let is_taught = places.get(next).is_some_and(|place| *place < end);
-            if !is_whole || is_taught || !store.came_before(*sum) {
+            if !is_whole || is_taught(&section.range) || !store.came_before(*sum) {
                 continue;
             }
             keys.clear();
-            let goes = |key: &Range<usize>| !edits.within(key).is_empty();
+            let goes = |key: &Range<usize>| !edits.within(key).is_empty() || is_taught(key);
             if section.keys(text, trail, keys) && !is_remark(keys) && !section.has_key(trail, goes) {
                 let place = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
                 let known = abridged.section_text(document, start..end, (edits, found));

@@ -110,6 +110,29 @@ fn what_the_rest_teaches_may_be_what_was_found() {
     }
 }
 
+/// Whatever leads to a section is held beside it: a name that goes from there as well.
+#[test]
+fn nothing_is_known_below_a_key_that_goes() {
+    let below = |key: &str| {
+        format!(
+            r##"{{"n":#,"user":{{"username":"orinoco-42"}},"extra":{{"n":#,"{key}":{{"n":#,"state":{LOGIN}}}}}}}"##
+        )
+    };
+    for (key, is_known) in [("someone-else", true), ("orinoco-42", false), ("jane.roe@example.com", false)] {
+        let mut pair = Pair::new();
+        for _ in 0..4 {
+            pair.event(&below(key));
+        }
+        assert_eq!(pair.event(&below(key)).1 > 0, is_known, "{key}");
+        let store = pair.known.store.lock().expect("nobody panicked");
+        for known in store.young.list.iter().filter_map(|kept| kept.section.as_ref()) {
+            let keys: Vec<u8> = known.places.iter().flat_map(|place| place.keys.to_vec()).collect();
+            let keys = String::from_utf8(keys).expect("text");
+            assert!(!keys.contains("orinoco") && !keys.contains("jane"), "{keys}");
+        }
+    }
+}
+
 /// Those of the person that most events are of are scanned each time, and cost no second scan for it.
 #[test]
 fn what_the_person_stands_in_is_not_kept() {
