@@ -48,12 +48,16 @@ const MISSES_MAX: u8 = 3;
 const ALIKE_MAX: usize = 64;
 /// Bytes by which a section is found; those of the frames of one file begin alike, so longer sections have more of them.
 const HEAD_BYTES: [usize; 2] = [96, *SECTION_BYTES.start()];
+/// No section takes more than one in so many bytes of a generation.
+const SECTION_SHARE: usize = 8;
 /// What a section takes beside its bytes and its keys.
 const SECTION_COST: usize = 256;
 /// Of all bytes one in so many is for attributes of OTLP.
 const ATTRIBUTES_SHARE: usize = 8;
 /// Of its bytes the store takes one in so many for checksums of what came once.
 const SEEN_SHARE: usize = 16;
+/// Checksums that have the same place; the one that came first goes.
+const SEEN_ALIKE: usize = 4;
 /// Bytes of sections that are compared for each byte of a document, whatever it is made of: past them the rest of it is scanned.
 const COMPARED_SHARE: usize = 8;
 /// What a look by a head takes, and one at a section that begins alike, in such bytes.
@@ -366,6 +370,10 @@ impl KnownSections {
         (edits, places): (&Edits, &[usize]),
         keys: &mut Vec<u8>,
     ) {
+        // PERF: most often it is all the same that the last one had.
+        if sections.len() == abridged.left_out.len() {
+            return;
+        }
         let Ok(mut store) = self.store.try_lock() else { return };
         let mut sums = std::mem::take(&mut store.sums);
         sum_up(text, sections, abridged, &mut sums);
@@ -380,6 +388,11 @@ impl KnownSections {
             if kept.start <= start && end <= kept.end || abridged.left_out_at(start).is_some() {
                 continue;
             }
+            // What was left out of it counts as well.
+            let place = abridged.in_document(start)..abridged.in_document(end);
+            if !SECTION_BYTES.contains(&place.len()) || place.len() > store.half / SECTION_SHARE {
+                continue;
+            }
             let found = edits.within(&section.range);
             let is_whole = found
                 .iter()
@@ -390,16 +403,10 @@ impl KnownSections {
             keys.clear();
             let goes = |key: &Range<usize>| !edits.within(key).is_empty() || is_taught(key);
             if section.keys(text, trail, keys) && !is_remark(keys) && !section.has_key(trail, goes) {
-                let place = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
+                let stands = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
                 let known = abridged.section_text(document, start..end, (edits, found));
-                store.keep(
-                    &document[abridged.in_document(start)..],
-                    known,
-                    *sum,
-                    section.work,
-                    terms.behind(text, start),
-                    place,
-                );
+                let behind = terms.behind(text, start);
+                store.keep(&document[place.start..], known, *sum, section.work, behind, stands);
                 kept = start..end;
             }
         }
@@ -419,8 +426,8 @@ struct Store {
     half: usize,
     young: Generation,
     old: Generation,
-    /// Checksums of sections that came once in the time of the young generation.
-    seen: Vec<u32>,
+    /// Checksums of sections that came once in the time of the young generation, the last one first in its place.
+    seen: Vec<[u32; SEEN_ALIKE]>,
     /// For the document at hand.
     sums: Sums,
     /// Which first bytes there are, one bit for each that they lead to.
@@ -429,7 +436,7 @@ struct Store {
 
 impl Store {
     fn new(bytes_max: usize) -> Self {
-        let seen = vec![0; (bytes_max / SEEN_SHARE / size_of::<u32>()).max(1)];
+        let seen = vec![[0; SEEN_ALIKE]; (bytes_max / SEEN_SHARE / size_of::<[u32; SEEN_ALIKE]>()).max(1)];
         let half = (bytes_max - bytes_max / SEEN_SHARE) / 2;
         Self {
             half,
@@ -444,7 +451,7 @@ impl Store {
     fn clear(&mut self) {
         let Self { half, young, old, seen, starts, .. } = self;
         (*young, *old) = (Generation::new(*half), Generation::new(*half));
-        seen.fill(0);
+        seen.fill([0; SEEN_ALIKE]);
         starts.fill(0);
     }
 
@@ -469,16 +476,19 @@ impl Store {
     }
 
     /// True if a section of this sum came before. May be wrong about what came, which costs a copy of it.
+    ///
+    /// PERF: with one checksum a place two sections of one event push each other out for ever: 2 % of one of 200 KB were never known.
     fn came_before(&mut self, sum: u32) -> bool {
         let at = sum as usize % self.seen.len();
-        std::mem::replace(&mut self.seen[at], sum) == sum
+        let alike = &mut self.seen[at];
+        let place = alike.iter().position(|seen| *seen == sum);
+        alike[..=place.unwrap_or(SEEN_ALIKE - 1)].rotate_right(1);
+        alike[0] = sum;
+        place.is_some()
     }
 
     /// Keeps the section that `document` begins with, and that is `text`.
     fn keep(&mut self, document: &[u8], text: SectionText, sum: u32, work: usize, behind: u64, place: Place) {
-        if !SECTION_BYTES.contains(&text.len()) {
-            return;
-        }
         let section = &document[..text.len()];
         let length = usize::from(text.len() < HEAD_BYTES[0]);
         let (Some(head), Some(start)) = (head(section, length, behind), start(section)) else { return };
@@ -504,7 +514,7 @@ impl Store {
             self.starts.fill(0);
             // PERF: what came once before all of these were kept comes too seldom. Remembered for longer, whole events that take turns push
             // out the frames that all of them have, and each is gone before it comes again.
-            self.seen.fill(0);
+            self.seen.fill([0; SEEN_ALIKE]);
             for section in self.old.list.iter().filter_map(|kept| kept.section.as_ref()) {
                 note_start(&mut self.starts, section.start);
             }
@@ -583,8 +593,9 @@ impl Generation {
 
     fn find(&self, head: u32, text: &[u8], work: &mut usize) -> Option<Arc<Known>> {
         let mut at = self.last[self.place(head)];
-        // PERF: one is made for all sections of one length, which is most of those that differ by a number.
-        let mut made = (0, 0);
+        // PERF: the first that fits is most often the one, and is compared at once. For the others one checksum is made for all of one
+        // length, which is most of those that differ by a number.
+        let (mut is_first, mut made) = (true, (0, 0));
         for _ in 0..ALIKE_MAX {
             let kept = self.list.get((at as usize).checked_sub(1)?)?;
             *work = work.checked_sub(PROBE_COST)?;
@@ -594,11 +605,12 @@ impl Generation {
                 && let Some(section) = &kept.section
             {
                 let len = section.text.len();
-                if made.0 != len {
+                if !is_first && made.0 != len {
                     *work = work.checked_sub(len)?;
                     made = (len, crc32c::crc32c(&text[..len]));
                 }
-                if made.1 == kept.checksum {
+                if is_first || made.1 == kept.checksum {
+                    is_first = false;
                     *work = work.checked_sub(len)?;
                     if section.text.begins(text) {
                         return Some(Arc::clone(section));

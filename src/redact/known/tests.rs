@@ -101,6 +101,33 @@ fn what_came_twice_is_not_scanned_again() {
     assert_eq!(pair.event(&event(4, &frames.replace("13", "14"))).1, CALLER.len() as u64);
 }
 
+/// What came once is noted in a bounded number of places, of which a large event takes many: no two of its sections forget each other.
+#[test]
+fn sections_of_a_large_event_do_not_push_each_other_out() {
+    let mut pair = Pair::new();
+    let crumbs: Vec<String> =
+        (0..1_000).map(|nth| format!(r#"{{"category":"n{nth}","message":"step {nth} of many"}}"#)).collect();
+    let inside: usize = crumbs.iter().map(String::len).sum();
+    // A number of its own in each array: no longer section comes twice.
+    let event = format!(r##"{{"n":#,"breadcrumbs":{{"values":[#,{}]}}}}"##, crumbs.join(","));
+    pair.learn(&event);
+    assert_eq!(pair.event(&event).1, inside as u64);
+}
+
+/// One that is long for what may be kept leaves room for others: its own sections are known.
+#[test]
+fn a_long_section_is_known_by_what_is_in_it() {
+    for (lines, is_one) in [(100, true), (700, false)] {
+        let mut pair = Pair::new();
+        let more = "and more ".repeat(10);
+        let list: Vec<String> = (0..lines).map(|nth| format!(r#"{{"line":"{nth:03} {more}"}}"#)).collect();
+        let (inside, list) = (list.iter().map(String::len).sum::<usize>(), format!("[{}]", list.join(",")));
+        let event = format!(r##"{{"n":#,"extra":{{"n":#,"list":{list}}}}}"##);
+        pair.learn(&event);
+        assert_eq!(pair.event(&event).1, if is_one { list.len() } else { inside } as u64, "{lines}");
+    }
+}
+
 /// Some sections stand at two places of every other event, and each is known.
 #[test]
 fn a_section_may_be_known_at_more_than_one_place() {

@@ -21,7 +21,7 @@ const SECTIONS_MAX: usize = 4 << 10;
 /// Bytes of all keys that lead to a section, with their quotes: there are few longer paths, and each section has its own copy.
 const KEYS_BYTES_MAX: usize = 1 << 10;
 /// Length of a section, brackets and all. Shorter ones are walked sooner than recognised; of what is longer, its sections are told.
-pub(crate) const SECTION_BYTES: std::ops::RangeInclusive<usize> = 32..=32 << 10;
+pub(crate) const SECTION_BYTES: std::ops::RangeInclusive<usize> = 32..=128 << 10;
 
 /// Where a container stands, but for the keys that lead to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
