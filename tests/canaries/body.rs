@@ -27,8 +27,6 @@ use sha1::Sha1;
 use std::io::Write as _;
 use tamis::decode::Coding;
 
-pub(crate) const CODINGS: [Coding; 5] =
-    [Coding::Identity, Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 /// Layers behind which values lie in items that are JSON themselves, and in texts.
 pub(crate) const DEPTH: usize = 3;
 
@@ -274,7 +272,7 @@ impl Sent {
         let coding = match way {
             // Of a call, the messages are compressed and not the body.
             Way::Uncoded | Way::UnknownCoding | Way::OtlpCall => Coding::Identity,
-            _ => CODINGS[nth % CODINGS.len()],
+            _ => Coding::ALL[nth % Coding::ALL.len()],
         };
         let body = packed(coding, &plain);
         let mut head = format!(
@@ -337,7 +335,7 @@ pub(crate) fn packed(coding: Coding, plain: &[u8]) -> Vec<u8> {
 /// The plain bytes of a body under the name of its coding.
 pub(crate) fn unpacked(name: Option<&str>, body: &[u8]) -> Vec<u8> {
     let known = |coding: &&Coding| Some(name_of(**coding)) == name;
-    let coding = CODINGS.iter().find(known).copied().unwrap_or_default();
+    let coding = Coding::ALL.iter().find(known).copied().unwrap_or_default();
     let limits = tamis::decode::DecodeLimits { bytes_max: Some(64 << 20), ratio_max: 10_000 };
     tamis::decode::whole(coding, limits, body).expect("it is in its coding")
 }
@@ -396,7 +394,10 @@ fn name_of(coding: Coding) -> &'static str {
         Coding::Deflate => "deflate",
         Coding::Brotli => "br",
         Coding::Zstd => "zstd",
-        _ => "identity",
+        Coding::Snappy => "snappy",
+        Coding::SnappyFramed => "x-snappy-framed",
+        Coding::Lz4 => "lz4",
+        Coding::Identity => "identity",
     }
 }
 
