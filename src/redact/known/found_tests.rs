@@ -33,7 +33,7 @@ fn nothing_is_held_of_what_was_found() {
     pair.learn(&event);
     assert!(pair.event(&event).1 > 0);
     let store = pair.known.store.lock().expect("nobody panicked");
-    let kept: Vec<&Arc<Known>> = store.young.list.iter().filter_map(|kept| kept.section.as_ref()).collect();
+    let kept: Vec<&Arc<Known>> = store.young().collect();
     assert!(!kept.is_empty());
     for known in kept {
         let held = known.text.held();
@@ -125,7 +125,7 @@ fn nothing_is_known_below_a_key_that_goes() {
         }
         assert_eq!(pair.event(&below(key)).1 > 0, is_known, "{key}");
         let store = pair.known.store.lock().expect("nobody panicked");
-        for known in store.young.list.iter().filter_map(|kept| kept.section.as_ref()) {
+        for known in store.young() {
             let keys: Vec<u8> = known.places.iter().flat_map(|place| place.keys.to_vec()).collect();
             let keys = String::from_utf8(keys).expect("text");
             assert!(!keys.contains("orinoco") && !keys.contains("jane"), "{keys}");
@@ -203,7 +203,7 @@ fn what_leaves_more_than_an_edit_is_not_known() {
             pair.event(&two);
         }
         let store = pair.known.store.lock().expect("nobody panicked");
-        for known in store.young.list.iter().filter_map(|kept| kept.section.as_ref()) {
+        for known in store.young() {
             assert!(known.places.iter().all(|place| !place.keys.windows(9).any(|part| part == b"bo.larsen")));
         }
     }

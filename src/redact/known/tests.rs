@@ -1,7 +1,10 @@
 use super::*;
 use crate::pattern::{Class, PatternSet, embedded};
 use crate::redact::{Action, ItemScope, Policy, Scrubber, Verdict};
+use crate::scan::json::Standing;
+use section_text::SectionText;
 use std::sync::LazyLock;
+use store::ALIKE_MAX;
 
 mod found_tests;
 
@@ -533,7 +536,7 @@ fn old_sections_go_when_new_ones_come() {
                 store.find(text(nth).as_bytes(), 0, &mut { usize::MAX }).is_some(),
                 "{nth}: what came last is known"
             );
-            assert!(store.young.bytes + store.old.bytes <= known, "{nth}");
+            assert!(store.bytes_held() <= known, "{nth}");
         }
         assert!(store.find(text(0).as_bytes(), 0, &mut { usize::MAX }).is_none());
     }
