@@ -7,7 +7,8 @@
 
 use super::action::Action;
 use super::edit::{Edit, gravity};
-use super::engine::{Context, Engine, UNSCANNED};
+use super::engine::{Context, Engine};
+use super::finds::UNSCANNED;
 use crate::pattern::DetectorIndex;
 use crate::scan::Work;
 use crate::scan::layer::Layer;

@@ -8,30 +8,24 @@
 //! work), what lies behind it is replaced whole. What a rule does to a value that it names is `ruled`'s to say.
 
 use super::action::Action;
-use super::claimed::takes_numbers;
-use super::decision::{Decision, asks_server, takes};
 use super::edit::{Edit, gravity};
 use super::known::Abridged;
-use super::plan::{Plan, Rule};
+use super::plan::Plan;
 use super::pool::Pool;
 use super::replacements::Alike;
 use super::scrubber::{Found, ItemFormat, ScanLimits};
-use super::stand_in;
 use super::strings::Strings;
 use super::trace::Trace;
 use crate::pattern::{Class, DetectorIndex, Scope, Stability};
+use crate::scan::Work;
 use crate::scan::context::Keys;
 use crate::scan::fields::{FieldAutomaton, State};
 use crate::scan::json::{Broken, Walker};
 use crate::scan::judge::Judge;
-use crate::scan::layer::{self, Layer, View, data_uri};
+use crate::scan::layer::{self, Layer};
 use crate::scan::search::find_hits;
 use crate::scan::sweep::{Places, Reading, Sweep};
-use crate::scan::{Work, is_stand_in};
 use std::ops::Range;
-
-/// What stands for something that a bound kept us from looking at.
-pub(super) const UNSCANNED: &[u8] = b"[unscanned]";
 
 /// Where a text stands: its path, and the rule that all of it is under.
 #[derive(Clone, Copy)]
@@ -172,37 +166,6 @@ impl<'a> Engine<'a> {
         false
     }
 
-    /// The rest of a document that stopped being JSON at `at`: under a rule that takes values away it goes
-    /// whole, else it is text.
-    fn after_break(&mut self, bytes: &[u8], at: usize, broken: Broken) {
-        let rules = &self.plan.rules;
-        let mut asked = self.rules_for(broken.rule, broken.under).map(|id| &rules[usize::from(id)]);
-        let Some(rule) = asked.find(|rule| takes(rule)) else {
-            let found_to = self.pool.edits.list.iter().map(|edit| edit.range.end).max().unwrap_or(0);
-            let from = text_start(bytes, at, found_to);
-            self.pool.edits.list.retain(|edit| edit.range.start < from);
-            return self.plain(bytes, from);
-        };
-        let around = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'"';
-        let lead = bytes[at..].iter().take_while(around).count();
-        let rest = &bytes[at + lead..];
-        let tail = rest.iter().rev().take_while(around).count();
-        if rest.is_empty() || is_stand_in(&rest[..rest.len() - tail]) {
-            return;
-        }
-        let first = self.pool.edits.list.len();
-        self.replace(at + lead..bytes.len(), rule.detector, rule.class, rule.action, rest);
-        // Without its quote, the bracket of the stand-in would open an array.
-        if !bytes[at..at + lead].contains(&b'"')
-            && let Some(edit) = self.pool.edits.list.get_mut(first)
-        {
-            let arena = &mut self.pool.edits.arena;
-            let text = [b"\"", &arena[edit.text.clone()]].concat();
-            edit.text = arena.len()..arena.len() + text.len();
-            arena.extend(text);
-        }
-    }
-
     /// Text from `from` on, read twice: as it stands, and with the escapes of a cut JSON string undone.
     /// A document is read once: its escapes belong to its strings, and undone they would end them.
     pub(super) fn plain(&mut self, bytes: &[u8], from: usize) {
@@ -287,18 +250,6 @@ impl<'a> Engine<'a> {
             found_to: 0,
         };
         walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor)
-    }
-
-    /// A container that the bound `by` kept us from looking at, or a part of one; `open` is its bracket where it begins.
-    pub(super) fn unscanned_container(&mut self, range: Range<usize>, open: Option<u8>, by: DetectorIndex) {
-        self.trace_unscanned(range.len(), by);
-        let at = self.pool.edits.arena.len();
-        self.pool.edits.arena.extend_from_slice(match open {
-            Some(b'{') => b"{}",
-            Some(_) => b"[]",
-            None => b"",
-        });
-        self.push(range, at, by, None, Action::Token);
     }
 
     /// A document inside a text. False, and nothing done, if it is none.
@@ -500,226 +451,6 @@ impl<'a> Engine<'a> {
         edits.list.truncate(first);
         edits.list.push(Edit { range, text: at..at + 1, action, ..gravest });
     }
-
-    /// Notes what an action does to a range, whose value as its receiver reads it is `value`.
-    pub(super) fn replace(
-        &mut self,
-        range: Range<usize>,
-        detector: DetectorIndex,
-        class: Option<Class>,
-        action: Action,
-        value: &[u8],
-    ) {
-        let action = self.told(action);
-        self.trace_hit(detector, class, action, value);
-        match action {
-            Action::Keep => {
-                self.kept.push(Kept { detector, class, shadow: false });
-                return;
-            }
-            Action::DropItem => self.drop_item = true,
-            _ => {}
-        }
-        let at = self.pool.edits.arena.len();
-        stand_in::write(action, class, self.plan.policy.key.as_ref(), value, &mut self.pool.edits.arena);
-        self.push(range, at, detector, class, action);
-    }
-
-    /// Notes what a rule does to a whole value, which its receiver reads as `value`.
-    ///
-    /// Of a picture that is written out beside its type the type stays, whatever the rule thinks that it is.
-    pub(super) fn replace_ruled(&mut self, rule: &Rule, value: &[u8]) {
-        let media = self.plan.policy.action(Class::Media);
-        let payload = data_uri::media_payload(value)
-            .filter(|_| takes_numbers(rule) && !matches!(media, Action::Keep | Action::Scan));
-        match payload {
-            Some(from) if is_stand_in(&value[from..]) => {}
-            Some(from) => {
-                self.replace(from..value.len(), rule.detector, Some(Class::Media), media, &value[from..]);
-            }
-            None => self.replace(0..value.len(), rule.detector, rule.class, rule.action, value),
-        }
-    }
-
-    /// The action that an action of the policy comes to in this item.
-    pub(super) fn told(&self, action: Action) -> Action {
-        match (self.alike, action) {
-            (Alike::Told, Action::Token) if self.plan.policy.key.is_some() => Action::Pseudonym,
-            (_, Action::Stats) if self.groups => Action::Token,
-            _ => action,
-        }
-    }
-
-    /// Notes that a range goes for what the arena holds from `at` on.
-    pub(super) fn push(
-        &mut self,
-        range: Range<usize>,
-        at: usize,
-        detector: DetectorIndex,
-        class: Option<Class>,
-        action: Action,
-    ) {
-        let text = at..self.pool.edits.arena.len();
-        let edit = Edit { range, text, detector, class, action, inner: 0..0, counted: true, learnt: false };
-        self.pool.edits.list.push(edit);
-    }
-
-    /// Notes that a rule leaves nothing of a value but `text`.
-    ///
-    /// LEAK: that a policy leaves out the whole item for such a value holds however it would be written else. A question to the
-    /// server is nobody's address.
-    pub(super) fn push_void(&mut self, range: Range<usize>, text: &[u8], rule: &Rule, value: &[u8]) {
-        self.drop_item |= rule.action == Action::DropItem && !asks_server(value);
-        self.push_text(range, text, rule);
-    }
-
-    /// Learns a number that a rule takes away, and notes what it leaves: another number under a key, else 0. Neither changes again.
-    pub(super) fn ruled_number(
-        &mut self,
-        range: Range<usize>,
-        rule: &Rule,
-        value: &[u8],
-        is_own: bool,
-        key: Option<&[u8]>,
-    ) {
-        let secret = self.plan.policy.key.as_ref().filter(|_| self.told(rule.action) == Action::Pseudonym);
-        if value == b"0" || secret.is_some() && stand_in::is_number(value) {
-            return;
-        }
-        self.learn(rule, value, is_own, key);
-        match secret {
-            Some(secret) => {
-                let number = stand_in::number(rule.class, secret, value).to_string();
-                self.push_void(range, number.as_bytes(), rule, value);
-            }
-            None => self.push_void(range, b"0", rule, value),
-        }
-    }
-
-    pub(super) fn push_text(&mut self, range: Range<usize>, text: &[u8], rule: &Rule) {
-        self.trace_rule_hit(&range, rule);
-        let at = self.pool.edits.arena.len();
-        self.pool.edits.arena.extend_from_slice(text);
-        self.push(range, at, rule.detector, rule.class, rule.action);
-    }
-
-    /// Something goes unread; `by` says why.
-    pub(super) fn unscanned(&mut self, range: Range<usize>, by: DetectorIndex) {
-        self.trace_unscanned(range.len(), by);
-        let at = self.pool.edits.arena.len();
-        self.pool.edits.arena.extend_from_slice(UNSCANNED);
-        self.push(range, at, by, None, Action::Token);
-    }
-
-    /// Moves the edits from place `first` on by `offset`.
-    pub(super) fn shift(&mut self, first: usize, offset: usize) {
-        for edit in &mut self.pool.edits.list[first..] {
-            edit.range = edit.range.start + offset..edit.range.end + offset;
-        }
-    }
-
-    /// Brings the edits from place `first` on from a view's text back to what it was read from, and
-    /// writes their stand-ins as that layer does.
-    pub(super) fn map_back(&mut self, first: usize, view: &View, layer: Layer) {
-        let edits = &mut self.pool.edits;
-        for edit in &mut edits.list[first..] {
-            let written = match layer {
-                Layer::JsonString => needs_escape(&edits.arena[edit.text.clone()]),
-                // Outside of anything that was encoded, a percent view is the text itself.
-                Layer::Percent | Layer::Html => view.is_escaped(&edit.range),
-                Layer::Form | Layer::Quoted => true,
-                Layer::Colour => false,
-            };
-            if written {
-                let plain = edits.arena[edit.text.clone()].to_vec();
-                let at = edits.arena.len();
-                layer::write(layer, &plain, &mut edits.arena);
-                edit.text = at..edits.arena.len();
-            }
-            edit.range = view.encoded(edit.range.clone());
-        }
-    }
-
-    /// A url-encoded form: names and values, each through its own layer.
-    pub(super) fn form(&mut self, bytes: &[u8]) {
-        let plan = self.plan;
-        for pair in crate::frame::form::pairs(bytes) {
-            let mut scratch = std::mem::take(&mut self.pool.scratch);
-            let mut key = self.pool.views.pop().unwrap_or_default();
-            key.read(Layer::Form, &bytes[pair.key.clone()]);
-            let state = self.fields.key(self.fields.start(), &key.text, &mut scratch);
-            self.pool.scratch = scratch;
-            let context = Context { state: self.fields.start(), under: None, depth: 0, keys: &Keys::NONE };
-            let first = self.pool.edits.list.len();
-            self.trace_at(|| Keys::NONE);
-            self.form_text(&bytes[pair.key.clone()], pair.key.start, context);
-            // A lone key names nothing, and may be a document that was sent as a form.
-            if pair.value.is_some() {
-                self.key_suffix(first, bytes, pair.key.end, "%23");
-            }
-            let name = Keys::name(&key.text);
-            let context = Context { state, keys: &name, ..context };
-            if let Some(range) = pair.value {
-                self.trace_at(|| name);
-                let raw = &bytes[range.clone()];
-                let mut value = self.pool.views.pop().unwrap_or_default();
-                value.read(Layer::Form, raw);
-                let rule = self.fields.rule(state).map(|id| (id, &plan.rules[usize::from(id)]));
-                match rule.map(|(id, rule)| (id, rule, self.decide(rule, &value.text, None, false, 0))) {
-                    None | Some((_, _, Decision::Look)) => self.form_text(raw, range.start, context),
-                    Some((_, _, Decision::Leave)) => {}
-                    Some((_, rule, Decision::Null)) => {
-                        self.learn(rule, &value.text, true, None);
-                        self.push_void(range, b"", rule, &value.text);
-                    }
-                    Some((_, rule, Decision::Exchange(other))) => self.push_text(range, &other, rule),
-                    Some((id, rule, Decision::Inside | Decision::Replace)) => {
-                        let first = self.pool.edits.list.len();
-                        let inside = looks_like_document(&value.text)
-                            && self.nested(&value.text, Context { under: Some(id), ..context });
-                        if inside {
-                            self.note_decoded(&value);
-                        } else {
-                            self.learn(rule, &value.text, true, None);
-                            self.replace_ruled(rule, &value.text);
-                        }
-                        self.map_back(first, &value, Layer::Form);
-                        self.shift(first, range.start);
-                    }
-                }
-                self.pool.views.push(value);
-            }
-            self.pool.views.push(key);
-        }
-    }
-
-    /// A key that the edits from place `first` on change gets a suffix at its `end`, after a `mark`, that
-    /// keeps it unique and from being the name of a field.
-    pub(super) fn key_suffix(&mut self, first: usize, bytes: &[u8], end: usize, mark: &str) {
-        let edits = &mut self.pool.edits;
-        if edits.list[first..].iter().all(|edit| edits.text(edit) == &bytes[edit.range.clone()]) {
-            return;
-        }
-        self.keys += 1;
-        let at = edits.arena.len();
-        edits.arena.extend(format!("{mark}{}", self.keys).bytes());
-        edits.list.push(Edit {
-            range: end..end,
-            text: at..edits.arena.len(),
-            detector: DetectorIndex::UNSCANNED,
-            class: None,
-            action: Action::Token,
-            inner: 0..0,
-            counted: false,
-            learnt: false,
-        });
-    }
-
-    fn form_text(&mut self, raw: &[u8], start: usize, context: Context<'_>) {
-        let first = self.pool.edits.list.len();
-        self.through(Layer::Form, raw, context);
-        self.shift(first, start);
-    }
 }
 
 /// `{` or `[` first, and a quote somewhere: only then can there be a string in it.
@@ -728,53 +459,10 @@ pub(super) fn looks_like_document(text: &[u8]) -> bool {
     matches!(first, Some(b'{' | b'[')) && memchr::memchr(b'"', text).is_some()
 }
 
-/// Where the text begins in which a document stopped being JSON at `at`: what was read as a bracket or a string right before it
-/// may be the beginning of something printed.
-///
-/// LEAK: in `"password" => "x"`, `["password"] => x`, `"password": "x",` and `[password] => x` the key is read before the break, and the value would be
-/// left without it; in `4111 1111 1111 1111` and `[4111 1111 1111 1111]` so is a number.
-/// One in which something was found stays found: `found_to` is where the last edit ends.
-fn text_start(bytes: &[u8], at: usize, found_to: usize) -> usize {
-    let head = bytes[..at].trim_ascii_end();
-    let key = head.strip_suffix(b"]").map_or(head, <[u8]>::trim_ascii_end);
-    let is_joined = matches!(bytes[at..].trim_ascii_start().first(), Some(b'=' | b':'));
-    let of_number = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.');
-    let number = head.iter().rev().take_while(of_number).count();
-    let mut start = match number {
-        0 if is_joined && key.ends_with(b"\"") => opening_quote(key).unwrap_or(at),
-        0 => at,
-        _ if head.len() - number < found_to => at,
-        _ => head.len() - number,
-    };
-    loop {
-        match bytes[..start].trim_ascii_end() {
-            [head @ .., b'[' | b'{'] => start = head.len(),
-            _ => return start,
-        }
-    }
-}
-
-/// The quote that opens the string of JSON at whose end a text ends.
-fn opening_quote(text: &[u8]) -> Option<usize> {
-    let mut end = text.len().checked_sub(1)?;
-    loop {
-        end = memchr::memrchr(b'"', &text[..end])?;
-        let escapes = text[..end].iter().rev().take_while(|byte| **byte == b'\\').count();
-        if escapes % 2 == 0 {
-            return Some(end);
-        }
-    }
-}
-
 /// True if a blank, tab or line break is written out as JSON and source code do.
 fn holds_written_blank(text: &[u8]) -> bool {
     memchr::memchr_iter(b'\\', text)
         .any(|at| matches!(text.get(at + 1), Some(b'n' | b'r' | b't' | b'b' | b'f')))
-}
-
-/// True if the text holds a byte that JSON does not allow inside a string.
-fn needs_escape(text: &[u8]) -> bool {
-    text.iter().any(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\'))
 }
 
 /// Widens a range to whole characters, so that what is left stays UTF-8.

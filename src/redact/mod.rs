@@ -1,12 +1,26 @@
 //! Hits and a policy to edits, and edits to bytes.
 //!
-//! [`Plan`] joins a pattern set and a policy; [`Scrubber`] applies it to one item after another.
+//! [`Plan`] joins a pattern set and a policy; [`Scrubber`] applies it to one item after another. The way of an item:
+//!
+//! ```text
+//!  scrubber ── whole ──── engine ── strings ── ruled, decision ── finds ── edit ── remarks
+//!     │          │          │          │                            │        │        │
+//!   buffers    known:    layers:     which      what a field      an edit  settle,  notes of
+//!   (pool)     what came behind,     strings    rule says of      and its  splice   an event
+//!              before    dumped,     are looked a value           stand-in
+//!                        form,       at; claimed:
+//!                        broken      what company takes
+//! ```
+//!
+//! `learnt` holds the values that fields of the item name, for all of it. `head` scrubs what stands in the head of a request, and
+//! `replacements` documents that stand for a body of another form (OTLP).
 
 mod action;
 mod behind;
 #[cfg(test)]
 mod beside_tests;
 mod binary;
+mod broken;
 mod claimed;
 mod clean;
 #[cfg(test)]
@@ -15,6 +29,8 @@ mod decision;
 mod dumped;
 mod edit;
 mod engine;
+mod finds;
+mod form;
 mod head;
 mod known;
 mod learnt;
