@@ -35,6 +35,7 @@ use super::scrubber::ScanLimits;
 use crate::pattern::Scope;
 use crate::scan::context::as_read;
 use crate::scan::json::{SECTION_BYTES, Section, Trail};
+use crate::scan::sweep::Sweep;
 pub(super) use abridged::Abridged;
 use attributes::Attributes;
 pub(super) use attributes::{Asked, List, Places, stands_alone};
@@ -72,23 +73,37 @@ impl fmt::Debug for KnownSections {
     }
 }
 
+/// What the walk of a text noted.
+#[derive(Clone, Copy)]
+pub(super) struct Walk<'w> {
+    pub(super) text: &'w [u8],
+    /// Its sweep, if that is at hand.
+    pub(super) sweep: Option<&'w Sweep>,
+    pub(super) sections: &'w [Section],
+    pub(super) trail: &'w Trail,
+}
+
 /// By which scan a section was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Terms {
     plan: u64,
     scope: Scope,
     limits: (usize, usize),
+    /// It is noted in the item what content went, so the way to it is kept as well.
+    notes_content: bool,
 }
 
 impl Terms {
-    pub(super) fn new(plan: &Plan, scope: Scope, limits: ScanLimits) -> Self {
-        Self { plan: plan.number, scope, limits: (limits.depth_max, limits.layers_max) }
+    pub(super) fn new(plan: &Plan, scope: Scope, limits: ScanLimits, notes_content: bool) -> Self {
+        let limits = (limits.depth_max, limits.layers_max);
+        Self { plan: plan.number, scope, limits, notes_content }
     }
 
     /// What leads to the container at `start` beside its own bytes. Policies and kinds of documents do not crowd each other out: many hold
     /// the same sections.
     fn behind(self, document: &[u8], start: usize) -> u64 {
-        (self.plan << 8 | self.scope as u64).wrapping_mul(MIX) ^ named(document, start)
+        (self.plan << 8 | u64::from(self.notes_content) << 7 | self.scope as u64).wrapping_mul(MIX)
+            ^ named(document, start)
     }
 }
 
@@ -143,15 +158,13 @@ impl KnownSections {
         known > 0 && known >= document.len() / WORTH_SHARE
     }
 
-    /// True if each section that was left out stands where it did before: `sections` are those that the walk of the rest, `text`, noted. One
+    /// True if each section that was left out stands where it did before: `walk` is that of the rest. One
     /// that does not, and again and again, is forgotten: the scan that follows did not make this place known.
     pub(super) fn stand(
         &self,
         terms: Terms,
         abridged: &Abridged,
-        text: &[u8],
-        sections: &[Section],
-        trail: &Trail,
+        Walk { text, sections, trail, .. }: Walk<'_>,
         keys: &mut Vec<u8>,
     ) -> bool {
         let mut rest = sections.iter();
@@ -183,19 +196,18 @@ impl KnownSections {
     }
 
     /// Keeps those sections of a document that came before, and notes that the others came once. `edits` are all that was found in its
-    /// text, of which the walk noted the `sections`. None is kept in which one of `places` lies, where what the document taught
+    /// text, of which `walk` was. None is kept in which one of `places` lies, where what the document taught
     /// stands: it would be looked at again each time.
-    #[allow(clippy::too_many_arguments)] // what a walk left behind
     pub(super) fn keep(
         &self,
         terms: Terms,
         abridged: &Abridged,
-        (text, document): (&[u8], &[u8]),
-        sections: &[Section],
-        trail: &Trail,
+        document: &[u8],
+        walk: Walk<'_>,
         (edits, places): (&Edits, &[usize]),
         keys: &mut Vec<u8>,
     ) {
+        let Walk { text, sections, trail, .. } = walk;
         // PERF: most often it is all the same that the last one had.
         if sections.len() == abridged.left_out.len() {
             return;
@@ -229,8 +241,13 @@ impl KnownSections {
             keys.clear();
             let goes = |key: &Range<usize>| !edits.within(key).is_empty() || is_taught(key);
             if section.keys(text, trail, keys) && !is_remark(keys) && !section.has_key(trail, goes) {
+                let content = match terms.notes_content {
+                    true => abridged.content(walk, section, found, |key| edits.within(key).is_empty()),
+                    false => Some(Vec::new()),
+                };
+                let Some(content) = content else { continue };
                 let stands = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
-                let known = abridged.section_text(document, start..end, (edits, found));
+                let known = abridged.section_text(document, start..end, (edits, found), content);
                 let behind = terms.behind(text, start);
                 store.keep(&document[place.start..], known, *sum, section.work, behind, stands);
                 kept = start..end;

@@ -92,6 +92,12 @@ pub(super) fn note(
     Some(())
 }
 
+/// A text of an event, without its quotes, and the names and numbers on the way to it.
+pub(super) struct Text<'e> {
+    pub(super) range: Range<usize>,
+    pub(super) steps: Vec<Cow<'e, str>>,
+}
+
 /// The remarks, by what the scan of the event that `came` noted on its way; `None` if a key on the way to one was replaced, or
 /// content went with more than a string, or was noted otherwise.
 fn by_trail<'e>(
@@ -117,13 +123,22 @@ fn by_trail<'e>(
         let first = edits.partition_point(|edit| edit.range.end < key.start);
         edits.get(first).is_none_or(|edit| edit.range.start > key.end)
     };
-    let content: Vec<usize> =
-        edits.iter().filter(|edit| is_content(edit)).map(|edit| in_text(edit.range.start)).collect();
-    let mut notes = Vec::new();
-    let mut next = 0;
+    let is_left_out = |place| abridged.is_some_and(|abridged| abridged.section_at(place).is_some());
+    let content = edits.iter().filter(|edit| is_content(edit)).map(|edit| edit.range.start);
+    let content: Vec<usize> = content.filter(|place| !is_left_out(*place)).map(in_text).collect();
+    let mut texts = match abridged {
+        Some(abridged) => abridged.content_left_out(walker.sections(), walker.trail(), stays)?,
+        None => Vec::new(),
+    };
     for string in sweep.values_around(walked, &content)?.into_iter().take(NOTED_MAX) {
         let place = walker.trail().noted(string.start, NO_RULES.start())?;
-        let string = came_from(&string);
+        let steps = place.steps(walked, stays)?.into_iter().map(spelled).collect();
+        texts.push(Text { range: came_from(&string), steps });
+    }
+    texts.sort_by_key(|text| text.range.start);
+    let mut notes = Vec::new();
+    let mut next = 0;
+    for Text { range: string, steps } in texts.into_iter().take(NOTED_MAX) {
         next += edits[next..].partition_point(|edit| edit.range.end <= string.start);
         let count = edits[next..].partition_point(|edit| edit.range.start < string.end);
         let (edits, list) = (&edits[next..next + count], &list[next..next + count]);
@@ -133,7 +148,6 @@ fn by_trail<'e>(
         }
         let left = list[0].range.start - (first.range.start - string.start)
             ..list[count - 1].range.end + (string.end - last.range.end);
-        let steps = place.steps(walked, stays)?.into_iter().map(spelled).collect();
         notes.push(noted(steps, (came, event), &left, list));
     }
     Some(notes)
@@ -159,7 +173,7 @@ fn by_walk(
 }
 
 /// A step as the event's reader reads it.
-fn spelled(step: PathStep<'_>) -> Cow<'_, str> {
+pub(super) fn spelled(step: PathStep<'_>) -> Cow<'_, str> {
     match step {
         PathStep::Element(nth) => Cow::Owned(nth.to_string()),
         PathStep::Key(key) => match as_read(key) {

@@ -153,7 +153,7 @@ impl Scrubber {
     pub(crate) fn known_attributes(&self, alike: Alike) -> Option<Known> {
         let may_be_short = self.plan.mode() == Mode::Enforce && self.trace.is_none();
         let sections = self.plan.known.as_ref().filter(|_| may_be_short).map(Arc::clone)?;
-        let list = List::new(Terms::new(&self.plan, Scope::Any, self.limits), alike);
+        let list = List::new(Terms::new(&self.plan, Scope::Any, self.limits, false), alike);
         Some(Known { plan: Arc::clone(&self.plan), sections, list })
     }
 

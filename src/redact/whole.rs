@@ -5,12 +5,11 @@
 
 use super::action::Mode;
 use super::engine::Engine;
-use super::known::{Abridged, KnownSections, Terms};
-use super::pool::Pool;
+use super::known::{Abridged, KnownSections, Terms, Walk};
+use super::pool::{Pool, is_trail_of};
 use super::remarks;
 use super::scrubber::{Found, ItemFormat, ItemScope, Scrubber, Verdict};
 use crate::scan::Work;
-use crate::scan::json::Walker;
 use std::sync::Arc;
 
 /// Whether an event says what content was taken out of it.
@@ -52,13 +51,13 @@ impl Scrubber {
         };
         let mut abridged = std::mem::take(&mut self.pool.abridged);
         let mut verdict = None;
-        let terms = Terms::new(&self.plan, scope.into(), self.limits);
+        let terms = Terms::new(&self.plan, scope.into(), self.limits, said == Remarks::Noted);
         if known.abridge(terms, bytes, &mut abridged) {
-            verdict = self.rest(format, scope, bytes, (&known, &abridged), said, out);
+            verdict = self.rest(format, scope, bytes, (&known, terms, &abridged), said, out);
         }
         abridged.clear();
         let verdict = verdict.unwrap_or_else(|| {
-            let scanned = self.scan(format, scope, bytes, bytes, Some((&known, &abridged)));
+            let scanned = self.scan(format, scope, bytes, bytes, Some((&known, terms, &abridged)));
             self.finished(bytes, None, scanned.expect("nothing was left out"), said, out)
         });
         self.pool.abridged = abridged;
@@ -80,11 +79,11 @@ impl Scrubber {
         format: ItemFormat,
         scope: ItemScope,
         bytes: &[u8],
-        known: (&KnownSections, &Abridged),
+        known: (&KnownSections, Terms, &Abridged),
         said: Remarks,
         out: &mut Vec<u8>,
     ) -> Option<Verdict> {
-        let abridged = known.1;
+        let abridged = known.2;
         let scanned = self.scan(format, scope, &abridged.text, bytes, Some(known))?;
         abridged.restore(&mut self.pool.edits);
         let verdict = self.finished(bytes, Some(abridged), scanned, said, out);
@@ -100,12 +99,11 @@ impl Scrubber {
         scope: ItemScope,
         text: &[u8],
         document: &[u8],
-        known: Option<(&KnownSections, &Abridged)>,
+        known: Option<(&KnownSections, Terms, &Abridged)>,
     ) -> Option<Scanned> {
         self.pool.learnt.clear();
-        let terms = Terms::new(&self.plan, scope.into(), self.limits);
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), document.len());
-        engine.sections = known.map(|(_, abridged)| abridged);
+        engine.sections = known.map(|(_, _, abridged)| abridged);
         engine.trace = self.trace.as_deref_mut();
         engine.trace_item();
         let mark = engine.trace_mark();
@@ -116,7 +114,7 @@ impl Scrubber {
         let broken = engine.item(format, text);
         let given_up = broken && format == ItemFormat::Json;
         let places = if given_up { None } else { engine.taught_places(text) };
-        if let Some((known, abridged)) = known
+        if let Some((known, terms, abridged)) = known
             && !engine.sections_stand(known, terms, abridged, (text, document), places.as_deref(), broken)
         {
             return None;
@@ -132,7 +130,7 @@ impl Scrubber {
             engine.item(format, text);
         }
         // LEAK: what stands for a section has to be there still, after strings were looked at again as well.
-        if known.is_some_and(|(_, abridged)| abridged.is_touched(&engine.pool.edits)) {
+        if known.is_some_and(|(_, _, abridged)| abridged.is_touched(&engine.pool.edits)) {
             return None;
         }
         engine.pool.learnt.clear();
@@ -171,16 +169,14 @@ impl Engine<'_> {
         broken: bool,
     ) -> bool {
         let mut keys = std::mem::take(&mut self.pool.scratch);
-        let sections = self.pool.walkers.last_mut().map(Walker::take_sections).unwrap_or_default();
-        let Pool { walkers, edits, learnt, .. } = &*self.pool;
-        let Some(trail) = walkers.last().map(Walker::trail) else { return abridged.is_empty() };
+        let Pool { walkers, sweeps, edits, learnt, .. } = &*self.pool;
+        let Some(walker) = walkers.last() else { return abridged.is_empty() };
+        let sweep = sweeps.last().filter(|sweep| is_trail_of(text, sweep, walker));
+        let walk = Walk { text, sweep, sections: walker.sections(), trail: walker.trail() };
         let is_paid = !self.work.is_exhausted();
-        let mut stand = !broken && is_paid && known.stand(terms, abridged, text, &sections, trail, &mut keys);
+        let mut stand = !broken && is_paid && known.stand(terms, abridged, walk, &mut keys);
         if stand && let Some(places) = places.filter(|_| !learnt.spelled_too_much()) {
-            known.keep(terms, abridged, (text, document), &sections, trail, (edits, places), &mut keys);
-        }
-        if let Some(walker) = self.pool.walkers.last_mut() {
-            walker.reuse_sections(sections);
+            known.keep(terms, abridged, document, walk, (edits, places), &mut keys);
         }
         self.pool.scratch = keys;
         if stand

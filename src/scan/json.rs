@@ -333,14 +333,9 @@ impl Walker {
         self.sections.tell(left_out);
     }
 
-    /// The sections that were noted, in the order of their ends.
-    pub(crate) fn take_sections(&mut self) -> Vec<Section> {
-        self.sections.take()
-    }
-
-    /// Gives back what [`Walker::take_sections`] returned.
-    pub(crate) fn reuse_sections(&mut self, sections: Vec<Section>) {
-        self.sections.reuse(sections);
+    /// The sections of the document that was walked last, in the order of their ends.
+    pub(crate) fn sections(&self) -> &[Section] {
+        self.sections.list()
     }
 
     /// What was noted.

@@ -4,9 +4,12 @@
 //! each; where a place of the one lies in the other; and what is found in the text as edits of the document, with those of the sections.
 
 use super::super::edit::{Edit, Edits};
-use super::section_text::SectionText;
+use super::super::remarks::{self, Text};
+use super::Walk;
+use super::section_text::{ContentText, SectionText};
 use super::store::Known;
-use crate::scan::json;
+use crate::scan::json::{self, PathStep, Section, Trail};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -116,12 +119,101 @@ impl Abridged {
         Some(&self.left_out[nth])
     }
 
+    /// What is left out of a range of the text.
+    fn left_out_within(&self, range: &Range<usize>) -> &[LeftOut] {
+        let first = self.left_out.partition_point(|left_out| left_out.at < range.start);
+        let count = self.left_out[first..].partition_point(|left_out| left_out.at < range.end);
+        &self.left_out[first..first + count]
+    }
+
+    /// The texts of a section of the text that lost content: those in which one of `found` lies, and those of what is left out in it. `None`
+    /// if the way to one is not known.
+    pub(super) fn content(
+        &self,
+        walk: Walk<'_>,
+        section: &Section,
+        found: &[Edit],
+        stays: impl Fn(&Range<usize>) -> bool,
+    ) -> Option<Vec<ContentText>> {
+        let outer = self.in_document(section.range.start);
+        let inner = |steps: Vec<PathStep<'_>>| {
+            let inner = steps.into_iter().skip(section.depth()).map(|step| remarks::spelled(step).into());
+            let inner: Vec<Box<str>> = inner.collect();
+            (!inner.is_empty()).then_some(inner)
+        };
+        let mut content = Vec::new();
+        let own = found.iter().filter(|edit| remarks::is_content(edit));
+        let places: Vec<usize> = own.clone().map(|edit| edit.range.start).collect();
+        if !places.is_empty() {
+            let strings = walk.sweep?.values_around(walk.text, &places)?;
+            for string in &strings {
+                let place = walk.trail.noted(string.start, section.state())?;
+                let range = self.in_document(string.start) - outer..self.in_document(string.end) - outer;
+                let steps = inner(place.steps(walk.text, &stays)?)?.into();
+                content.push(ContentText { range, steps });
+            }
+            let is_in_one = |edit: &Edit| {
+                let next = strings.partition_point(|string| string.end < edit.range.end);
+                strings.get(next).is_some_and(|string| string.start <= edit.range.start)
+            };
+            if !own.clone().all(is_in_one) {
+                return None;
+            }
+        }
+        let mut sections = walk.sections.iter();
+        for LeftOut { at, range, section } in self.left_out_within(&section.range) {
+            let texts = section.text.content();
+            if texts.is_empty() {
+                continue;
+            }
+            let stands = sections.find(|section| section.range.start == *at)?;
+            let before = inner(stands.steps(walk.text, walk.trail, &stays)?)?;
+            let moved = |text: &ContentText| ContentText {
+                range: text.range.start + range.start - outer..text.range.end + range.start - outer,
+                steps: before.iter().chain(&text.steps).cloned().collect(),
+            };
+            content.extend(texts.iter().map(moved));
+        }
+        content.sort_by_key(|text| text.range.start);
+        Some(content)
+    }
+
+    /// The texts of all that is left out that lost content, where they stand in the document, and the way to each. `None` if that is
+    /// not known.
+    pub(in crate::redact) fn content_left_out<'a>(
+        &'a self,
+        sections: &[Section],
+        trail: &Trail,
+        stays: impl Fn(&Range<usize>) -> bool,
+    ) -> Option<Vec<Text<'a>>> {
+        let mut content = Vec::new();
+        let mut sections = sections.iter();
+        for LeftOut { at, range, section } in &self.left_out {
+            let texts = section.text.content();
+            if texts.is_empty() {
+                continue;
+            }
+            let stands = sections.find(|section| section.range.start == *at)?;
+            let steps = stands.steps(&self.text, trail, &stays)?;
+            let before: Vec<Cow<'a, str>> = steps.into_iter().map(remarks::spelled).collect();
+            for text in texts {
+                let inner = text.steps.iter().map(|step| Cow::Borrowed(&**step));
+                content.push(Text {
+                    range: text.range.start + range.start..text.range.end + range.start,
+                    steps: before.iter().cloned().chain(inner).collect(),
+                });
+            }
+        }
+        Some(content)
+    }
+
     /// A section of the document as it is kept: `range` of the text, with those of all `edits` of the text that lie in it.
     pub(super) fn section_text(
         &self,
         document: &[u8],
         range: Range<usize>,
         (edits, found): (&Edits, &[Edit]),
+        content: Vec<ContentText>,
     ) -> SectionText {
         let place = self.in_document(range.start);
         let mut within = Edits::default();
@@ -131,11 +223,10 @@ impl Abridged {
             let (range, text) = (start..start + edit.range.len(), said..within.arena.len());
             within.list.push(Edit { range, text, ..edit.clone() });
         }
-        let first = self.left_out.partition_point(|left_out| left_out.at < range.start);
-        for left_out in self.left_out[first..].iter().take_while(|left_out| left_out.at < range.end) {
+        for left_out in self.left_out_within(&range) {
             left_out.section.text.add_to(&mut within, left_out.range.start - place);
         }
         within.list.sort_by_key(|edit| edit.range.start);
-        SectionText::new(&document[place..self.in_document(range.end)], within)
+        SectionText::new(&document[place..self.in_document(range.end)], within, content)
     }
 }

@@ -272,3 +272,53 @@ fn remarks_keep_their_places_beside_what_was_found() {
         assert!(round < 2 || left_out == 4 * LOGIN.len() as u64, "{left_out} in round {round}");
     }
 }
+
+/// Where an event notes what content went, the way to it is known with the section: in it, in what came of it together with others, and
+/// wherever it stands.
+#[test]
+fn content_goes_again_and_is_noted_again() {
+    const SAID: &str = r#"{"op":"gen_ai.chat","data":{"n":1,"gen_ai.prompt":"a teal fox by bo.larsen@example.org","é.b":["x",{"prompt":"fog \u00e9"}]}}"#;
+    const NEXT: &str =
+        r#"{"op":"gen_ai.chat","data":{"list":[{"n":1,"prompt":"a heron"},{"n":2,"prompt":"two herons"}]}}"#;
+    let mut pair = Pair::new();
+    let alone = |said: &str| format!(r##"{{"n":#,"prompt":"a # fox","spans":[{{"n":#}},{said},#]}}"##);
+    for said in [SAID, NEXT] {
+        pair.learn(&alone(said));
+        let (out, left_out) = pair.event(&alone(said));
+        assert_eq!(left_out, said.len() as u64, "{out}");
+        assert!(
+            out.contains(r#""_meta":{"prompt""#) && !out.contains("fox\"") && !out.contains("heron"),
+            "{out}"
+        );
+    }
+    // Both together, in an array that is known as one from the third time on.
+    let both = format!(r##"{{"n":#,"contexts":{{"é":1,"list":[{NEXT},{SAID}]}}}}"##);
+    let (mut out, mut left_out) = (String::new(), 0);
+    for _ in 0..6 {
+        (out, left_out) = pair.event(&both);
+    }
+    assert!(left_out > (SAID.len() + NEXT.len()) as u64, "{left_out} {out}");
+    let got: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let noted = &got["_meta"]["contexts"]["list"];
+    assert!(noted["1"]["data"]["é.b"]["1"]["prompt"][""]["rem"].is_array(), "{out}");
+    assert!(noted["0"]["data"]["list"]["1"]["prompt"][""]["rem"].is_array(), "{out}");
+    // The same further along, between others that come once.
+    let moved = both
+        .replace(r#""n":#,"#, r##""n":#,"user":{"email":"u#@example.com"},"extra":{"prompt":"# words"},"##);
+    assert!(pair.event(&moved).1 > (SAID.len() + NEXT.len()) as u64);
+}
+
+/// What no text holds cannot be noted by the way to it, and is walked for each time.
+#[test]
+fn content_that_is_no_text_is_not_known_where_it_is_noted() {
+    for state in [
+        r#"{"embedding":[0.25,0.5,0.125,0.0625,0.75,0.375,0.1875,0.875],"of":"some model of ours"}"#,
+        r#"{"key":"prompt","value":"a teal fox in the morning fog","n":1}"#,
+    ] {
+        let mut pair = Pair::new();
+        let event = event("jane.roe@example.com", state);
+        for _ in 0..4 {
+            pair.event(&event);
+        }
+    }
+}

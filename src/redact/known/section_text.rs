@@ -10,7 +10,6 @@
 
 use super::super::action::Action;
 use super::super::edit::{Edit, Edits};
-use super::super::remarks;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -25,6 +24,23 @@ pub(super) struct SectionText {
     said: Box<[u8]>,
     /// Of what each edit takes.
     seals: Box<[Seal]>,
+    /// Texts that lost content, where that is noted.
+    content: Box<[ContentText]>,
+}
+
+/// A text of a section of which content goes: what a note on it needs to know.
+#[derive(PartialEq)]
+pub(super) struct ContentText {
+    /// Without its quotes, in the coordinates of the section.
+    pub(super) range: Range<usize>,
+    /// The way from the section to it, as its reader reads it.
+    pub(super) steps: Box<[Box<str>]>,
+}
+
+impl ContentText {
+    fn cost(&self) -> usize {
+        size_of::<Self>() + self.steps.iter().map(|step| size_of::<Box<str>>() + step.len()).sum::<usize>()
+    }
 }
 
 /// Bytes here and there of a section, by which nearly all that begin as it does are passed over.
@@ -62,14 +78,14 @@ impl Seal {
 }
 
 impl SectionText {
-    /// Of the bytes of a section and the edits that lie in it, in its coordinates.
-    pub(super) fn new(section: &[u8], found: Edits) -> Self {
+    /// Of the bytes of a section, the edits that lie in it, and the texts that lost content, in its coordinates.
+    pub(super) fn new(section: &[u8], found: Edits, content: Vec<ContentText>) -> Self {
         let mut bytes: Box<[u8]> = section.into();
         for edit in &found.list {
             bytes[edit.range.clone()].fill(0);
         }
         let seals = found.list.iter().map(|edit| Seal::of(&section[edit.range.clone()])).collect();
-        Self { bytes, edits: found.list.into(), said: found.arena.into(), seals }
+        Self { bytes, edits: found.list.into(), said: found.arena.into(), seals, content: content.into() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -102,7 +118,8 @@ impl SectionText {
 
     /// What it takes of a store.
     pub(super) fn cost(&self) -> usize {
-        self.len() + self.said.len() + self.edits.len() * (size_of::<Edit>() + size_of::<Seal>())
+        let content: usize = self.content.iter().map(ContentText::cost).sum();
+        self.len() + self.said.len() + self.edits.len() * (size_of::<Edit>() + size_of::<Seal>()) + content
     }
 
     /// True if a document begins with this section.
@@ -124,6 +141,11 @@ impl SectionText {
         &self.edits
     }
 
+    /// The texts that lost content.
+    pub(super) fn content(&self) -> &[ContentText] {
+        &self.content
+    }
+
     /// Appends the edits to others, for a section that stands at `place`.
     pub(super) fn add_to(&self, into: &mut Edits, place: usize) {
         let said = into.arena.len();
@@ -138,15 +160,13 @@ impl SectionText {
 
 /// True for an edit that a section has wherever it stands as it did, and that says no more than what goes and what comes.
 ///
-/// Content is noted in a Sentry event by the way to it, which a section does not know; a key is numbered as it comes; what leaves out an item
-/// has it read; and what a bound left unread is found the next time.
+/// A key is numbered as it comes; what leaves out an item has it read; and what a bound left unread is found the next time.
 pub(super) fn may_be_kept(edit: &Edit) -> bool {
     edit.counted
         && !edit.learnt
         && edit.inner.is_empty()
         && edit.action != Action::DropItem
         && edit.detector.unscanned().is_none()
-        && !remarks::is_content(edit)
 }
 
 #[cfg(test)]
@@ -167,7 +187,7 @@ mod tests {
             learnt: false,
         };
         let list = ranges.iter().map(edit).collect();
-        SectionText::new(section, Edits { list, arena: b"x".to_vec(), inner: Vec::new() })
+        SectionText::new(section, Edits { list, arena: b"x".to_vec(), inner: Vec::new() }, Vec::new())
     }
 
     #[test]

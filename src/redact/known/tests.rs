@@ -513,7 +513,7 @@ fn what_one_plan_knows_is_nothing_to_another() {
 
 /// Keeps a section in which nothing was found.
 fn keep(store: &mut Store, text: &str, place: Place) {
-    let section = SectionText::new(text.as_bytes(), Edits::default());
+    let section = SectionText::new(text.as_bytes(), Edits::default(), Vec::new());
     store.keep(text.as_bytes(), section, 0, 0, 0, place);
 }
 
@@ -525,7 +525,7 @@ fn old_sections_go_when_new_ones_come() {
     for known in [64 << 10, BYTES_MAX] {
         let mut store = Store::new(known);
         let place = Place {
-            terms: Terms::new(&plan, Scope::Any, ScanLimits::default()),
+            terms: Terms::new(&plan, Scope::Any, ScanLimits::default(), true),
             standing: Standing::of_root(plan.fields(Scope::Any).start()),
             keys: Box::default(),
         };
@@ -701,7 +701,7 @@ fn what_is_compared_has_a_bound() {
     let known = KnownSections::new(1 << 20);
     let plan = Plan::compile(Arc::clone(&SET), Policy::default()).expect("a plan");
     let place = Place {
-        terms: Terms::new(&plan, Scope::Any, ScanLimits::default()),
+        terms: Terms::new(&plan, Scope::Any, ScanLimits::default(), true),
         standing: Standing::of_root(plan.fields(Scope::Any).start()),
         keys: Box::default(),
     };

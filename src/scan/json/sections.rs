@@ -13,7 +13,7 @@
 //! where it stands.
 
 use super::trail::{Link, Trail};
-use super::{Frame, Kind, State, Visitor};
+use super::{Frame, Kind, PathStep, State, Visitor};
 use std::ops::Range;
 
 /// Sections of one document; past them only those are noted that were left out.
@@ -85,14 +85,8 @@ impl Sections {
         self.left_out.extend(left_out.rev());
     }
 
-    pub(super) fn take(&mut self) -> Vec<Section> {
-        std::mem::take(&mut self.ended)
-    }
-
-    /// Gives the list of [`Sections::take`] back, for the next document.
-    pub(super) fn reuse(&mut self, mut ended: Vec<Section>) {
-        ended.clear();
-        self.ended = ended;
+    pub(super) fn list(&self) -> &[Section] {
+        &self.ended
     }
 
     /// A container has ended at `end`, in `around`, `depth` containers deep.
@@ -159,6 +153,27 @@ impl Section {
         }
         // The document's own container has a step too.
         steps == self.standing.depth + 1
+    }
+
+    /// The state of the field rules in it.
+    pub(crate) fn state(&self) -> State {
+        self.standing.state
+    }
+
+    /// How many steps lead to the section.
+    pub(crate) fn depth(&self) -> usize {
+        self.standing.depth
+    }
+
+    /// Each step on the way to the section, outermost first, as [`Place::steps`](super::trail::Place::steps) tells them.
+    pub(crate) fn steps<'s>(
+        &self,
+        bytes: &'s [u8],
+        trail: &Trail,
+        stays: impl Fn(&Range<usize>) -> bool,
+    ) -> Option<Vec<PathStep<'s>>> {
+        let steps = trail.place_of(self.link, self.standing.state).steps(bytes, stays)?;
+        (steps.len() == self.depth()).then_some(steps)
     }
 
     /// True if `is_it` is of one of the keys that lead to the section.

@@ -178,13 +178,20 @@ impl Trail {
     pub(crate) fn noted(&self, start: usize, root: State) -> Option<Place> {
         let nth = self.strings.binary_search_by_key(&start, |noted| noted.start).ok()?;
         let Noted { rule, under, state, ref step, .. } = self.strings[nth];
-        let mut frames = Vec::new();
-        let mut step = Some(step);
-        while let Some(one) = step {
-            frames.push(one.frame(root));
-            step = self.containers.get(one.container.0 as usize);
-        }
+        Some(Place { rule, under, state, frames: self.frames(Some(step), root) })
+    }
+
+    /// Where the container `link` stands.
+    pub(super) fn place_of(&self, link: Link, root: State) -> Place {
+        let frames = self.frames(self.containers.get(link.0 as usize), root);
+        Place { rule: None, under: None, state: root, frames }
+    }
+
+    /// What leads to a value, outermost first: `step` last.
+    fn frames(&self, step: Option<&Step>, root: State) -> Vec<Frame> {
+        let steps = std::iter::successors(step, |step| self.containers.get(step.container.0 as usize));
+        let mut frames: Vec<Frame> = steps.map(|step| step.frame(root)).collect();
         frames.reverse();
-        Some(Place { rule, under, state, frames })
+        frames
     }
 }
