@@ -174,6 +174,17 @@ impl Gate {
         matches!(self.place, Place::Frames(_))
     }
 
+    /// How the connection ends over a rule that was broken here.
+    ///
+    /// Rules on line ends hold for heads and for chunks. Within a body nothing can stand in for the request: behind a last chunk or a
+    /// trailer it would be read as the end of that body, and the request would go on.
+    fn end(&self, rule: Rule) -> End {
+        match rule.end() {
+            End::Answer(_) if !self.is_between_requests() => End::Body,
+            end => end,
+        }
+    }
+
     /// The bytes that take the place of what broke a rule.
     fn stand_in(&self, rule: Rule) -> Vec<u8> {
         match &self.place {

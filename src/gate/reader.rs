@@ -122,7 +122,7 @@ impl<S> ByteReader<S> {
     fn refuse(&mut self, rule: Rule) {
         self.metrics.gate_refused(rule);
         self.kept.truncate(self.passed);
-        if !matches!(rule.end(), End::Body | End::Silence) {
+        if !matches!(self.gate.end(rule), End::Body | End::Silence) {
             self.kept.extend_from_slice(&self.gate.stand_in(rule));
             self.passed = self.kept.len();
         }
@@ -132,7 +132,7 @@ impl<S> ByteReader<S> {
     /// What reading gives once a rule was broken and everything before was given on.
     fn stopped(&self) -> Option<Poll<io::Result<()>>> {
         let rule = self.broken?;
-        Some(match rule.end() {
+        Some(match self.gate.end(rule) {
             End::Body => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, rule))),
             // The library answers the stand-in and closes; it need not be woken for it.
             End::Answer(_) | End::GoAway | End::Silence => Poll::Pending,

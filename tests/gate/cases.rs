@@ -540,6 +540,22 @@ const PLAIN: &[(&str, &str, Want)] = &[
         post!("transfer-encoding: chunked¶¶5¶hello¶0␊␊"),
         Refused(0, 400, "bare_lf"),
     ),
+    // What stands in for a refused request must not end a body that lacks nothing else.
+    (
+        "a bare line feed in the last chunk's extension",
+        post!("transfer-encoding: chunked¶¶5¶hello¶0;a␊¶"),
+        Refused(0, 400, "bare_lf"),
+    ),
+    (
+        "a bare line feed behind a trailer",
+        post!("transfer-encoding: chunked¶¶5¶hello¶0¶x: a␊¶"),
+        Refused(0, 400, "bare_lf"),
+    ),
+    (
+        "a bare carriage return behind a trailer",
+        post!("transfer-encoding: chunked¶¶5¶hello¶0¶x: a␍¶¶"),
+        Refused(0, 400, "bare_cr"),
+    ),
     (
         "a trailer that is no header",
         post!("transfer-encoding: chunked¶¶0¶trailer¶¶"),
