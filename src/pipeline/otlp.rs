@@ -237,8 +237,9 @@ fn scrub(document: &mut Document, body: &[u8], alike: Alike, scrubber: &mut Scru
         }));
         scrubbed.look_back(body, items, item, scrubber);
     }
-    // From the last on, so that those before keep their numbers.
-    broken.into_iter().rev().for_each(|nth| document.break_item(nth));
+    if !broken.is_empty() {
+        document.break_items(&broken);
+    }
     Some(scrubbed)
 }
 

@@ -4,6 +4,7 @@ use super::strings::SharedString;
 use super::table::Role;
 use super::{Encoding, ReadLimits, Unread};
 use crate::outcome::Reason;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -359,12 +360,17 @@ impl Document {
         &self.aside
     }
 
-    /// Notes that an item, the `nth` of those in the tree, is no JSON: what stands in it for a value may be anything.
-    pub(crate) fn break_item(&mut self, nth: usize) {
-        let is_read = |at: &usize| self.broken.iter().all(|(broken, _)| broken != at);
-        let mut items = (0..self.nodes.len()).filter(|at| self.nodes[*at].role == Role::Item).filter(is_read);
-        let node = items.nth(nth).expect("each item of the tree has its message");
-        self.broken.push((node, Reason::NotJson));
+    /// Notes that items, the `nths` of those in the tree in ascending order, are no JSON: what stands in them for a value may be anything.
+    ///
+    /// PERF: one pass for all: there may be as many as the body has room for.
+    pub(crate) fn break_items(&mut self, nths: &[usize]) {
+        let unread: HashSet<usize> = self.broken.iter().map(|(node, _)| *node).collect();
+        let is_in_tree = |at: &usize| self.nodes[*at].role == Role::Item && !unread.contains(at);
+        let mut nths = nths.iter().peekable();
+        let items = (0..self.nodes.len()).filter(is_in_tree).enumerate();
+        let broken = items.filter(|(nth, _)| nths.next_if_eq(&nth).is_some());
+        self.broken.extend(broken.map(|(_, node)| (node, Reason::NotJson)));
+        assert!(nths.next().is_none(), "each item of the tree has its message");
     }
 
     /// Begins an item, to which `trail` leads. Between this and its end no other begins.

@@ -618,3 +618,15 @@ fn a_long_request_is_refused() {
         assert_eq!(pushed.err().map(|refusal| refusal.reason), (bytes > 64).then_some(Reason::ItemTooLarge));
     }
 }
+
+/// Each was looked for among all messages and all that were broken before it: half a megabyte took an hour.
+#[test]
+fn items_that_are_no_json_are_told_in_one_pass() {
+    const SPANS: usize = 40_000;
+    let spans = vec![r#"{"name":tru}"#; SPANS].join(",");
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans},{{"name":"a"}}]}}]}}]}}"#);
+    let format = BodyFormat::Otlp(Signal::Traces, Encoding::Json);
+    let (out, summary) = run(&PLAN, format, &[body.as_bytes()]).expect("the rest goes on");
+    assert_eq!(out, br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a"}]}]}]}"#);
+    assert_eq!((summary.clean, summary.dropped), (1, vec![(Reason::NotJson, SPANS as u64)]));
+}
