@@ -8,6 +8,7 @@
 use super::body::Stage;
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope, OnError};
+use std::collections::HashSet;
 
 /// What waits for the last piece.
 enum Waiting {
@@ -32,6 +33,8 @@ struct Piece {
 #[derive(Default)]
 pub(super) struct Chunks {
     waiting: Vec<Waiting>,
+    /// Of the pieces that came.
+    numbers: HashSet<u32>,
     bytes: usize,
     /// A file has come.
     closed: bool,
@@ -73,8 +76,7 @@ impl Chunks {
         changed: bool,
         stage: &Stage<'_>,
     ) -> Result<(), Reason> {
-        let twice = |waiting: &Waiting| matches!(waiting, Waiting::Piece(piece) if piece.number == number);
-        if self.closed || self.waiting.iter().any(twice) {
+        if self.closed || !self.numbers.insert(number) {
             return Err(Reason::NotForm);
         }
         self.hold(headers.len() + content.len(), stage)?;

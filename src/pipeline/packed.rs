@@ -50,12 +50,11 @@ pub(super) fn event(
     }
     let is_shadow = stage.scrubber.plan().mode() == Mode::Shadow;
     let mut at = 0;
-    for (nth, string) in strings.into_iter().enumerate() {
-        let stand_in = stand_in(&mark, nth);
-        // A rule that took the field away took what was packed in it, too.
-        let Some(found) = memmem::find(&scrubbed[at..], stand_in.as_bytes()) else { continue };
-        out.extend_from_slice(&scrubbed[at..at + found]);
-        at += found + stand_in.len();
+    // A rule that took a field away took what was packed in it, too.
+    for (nth, found) in stand_ins(&scrubbed, &mark) {
+        let Some(string) = strings.get(nth).cloned() else { continue };
+        out.extend_from_slice(&scrubbed[at..found.start]);
+        at = found.end;
         let repacked = match nth < STRINGS_MAX {
             true => stage.unpacking(|stage| repacked(dialect, &bytes[string.clone()], room, stage)),
             false => Repacked::Unreadable,
@@ -177,4 +176,25 @@ fn unused_mark(bytes: &[u8]) -> String {
 
 fn stand_in(mark: &str, nth: usize) -> String {
     format!("\"{mark}{nth}~\"")
+}
+
+/// The stand-ins that are left in a scrubbed event: which string each stands for, and where.
+///
+/// PERF: one pass for all: looked for one by one, each that is gone would cost a pass to the end.
+fn stand_ins<'s>(scrubbed: &'s [u8], mark: &str) -> impl Iterator<Item = (usize, Range<usize>)> + use<'s> {
+    let lead = format!("\"{mark}");
+    let finder = memmem::Finder::new(&lead).into_owned();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = at + finder.find(&scrubbed[at..])?;
+            at = start + lead.len();
+            let digits = scrubbed[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let nth = std::str::from_utf8(&scrubbed[at..at + digits]).ok().and_then(|nth| nth.parse().ok());
+            if let Some(nth) = nth.filter(|_| scrubbed[at + digits..].starts_with(b"~\"")) {
+                at += digits + 2;
+                return Some((nth, start..at));
+            }
+        }
+    })
 }
