@@ -66,10 +66,7 @@ pub(super) fn document(
     match stage.summary.dropped.first().map(|(reason, _)| *reason) {
         // Nothing is left that the sender's service could take for a success.
         Some(reason) if kept == 0 && left > 0 => {
-            stage.summary.dropped.retain_mut(|(_, n)| {
-                *n -= 1;
-                *n > 0
-            });
+            stage.summary.take_back(reason);
             Err(reason.into())
         }
         _ => Ok(changed),

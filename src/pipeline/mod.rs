@@ -296,6 +296,12 @@ impl Summary {
         }
     }
 
+    /// Takes back that one item was left out: the refusal of its body counts it.
+    fn take_back(&mut self, reason: Reason) {
+        self.dropped.iter_mut().filter(|(known, _)| *known == reason).for_each(|(_, n)| *n -= 1);
+        self.dropped.retain(|(_, n)| *n > 0);
+    }
+
     /// Leaves all items out, and the one that was not framed, because nothing of the body goes on.
     pub(crate) fn drop_all(&mut self, reason: Reason) {
         let kept = std::mem::take(&mut self.clean) + std::mem::take(&mut self.redacted);
@@ -511,10 +517,7 @@ impl Pipeline {
         if !self.taken.exhausted {
             return done;
         }
-        // The refusal counts the item itself.
-        let exhausted = |(reason, _): &&mut (Reason, u64)| *reason == Reason::MemoryExhausted;
-        self.summary.dropped.iter_mut().find(exhausted).into_iter().for_each(|(_, n)| *n -= 1);
-        self.summary.dropped.retain(|(_, n)| *n > 0);
+        self.summary.take_back(Reason::MemoryExhausted);
         Err(Reason::MemoryExhausted.into())
     }
 

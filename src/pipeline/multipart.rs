@@ -206,15 +206,12 @@ fn lost_with(dialect: Dialect, is_dump: bool, reason: Reason, lost: &mut Option<
 /// A body of which every part was left out is refused: its receiver would take it for an empty form. So is one that
 /// lost the part that it is about.
 fn nothing_left(kept: u64, lost: Option<Reason>, stage: &mut Stage<'_>) -> Result<(), Refusal> {
-    let dropped = &mut stage.summary.dropped;
-    let reason = match (lost, dropped.first()) {
+    let reason = match (lost, stage.summary.dropped.first()) {
         (Some(reason), _) => reason,
         (None, Some((reason, _))) if kept == 0 => *reason,
         _ => return Ok(()),
     };
-    // The refusal counts the last one itself.
-    dropped.iter_mut().filter(|(known, _)| *known == reason).for_each(|(_, n)| *n -= 1);
-    dropped.retain(|(_, n)| *n > 0);
+    stage.summary.take_back(reason);
     Err(reason.into())
 }
 

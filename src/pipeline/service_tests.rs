@@ -362,6 +362,18 @@ fn run_under(policy: &Policy, format: BodyFormat, body: &str) -> Result<(Vec<u8>
     run_with(&plan_for(policy), format, BodyLimits::default(), &[body.as_bytes()])
 }
 
+/// The refusal counts one of them, and each of the others has its own reason.
+#[test]
+fn events_that_are_all_left_out_are_counted_once_each() {
+    let drop = Policy { actions: vec![(Class::Email, Action::DropItem)], ..Policy::default() };
+    let mut pipeline = Pipeline::new(plan_for(&drop), BodyLimits::default(), SEGMENT, Coding::Identity);
+    let mut out = Vec::new();
+    let body = br#"{"batch":[{"m":tru},{"m":"jane@example.com"},{"m":tru}]}"#;
+    let refused = pipeline.push(body, &mut out).and_then(|()| pipeline.finish(&mut out));
+    assert_eq!(refused, Err(Reason::NotJson.into()));
+    assert_eq!(pipeline.summary().dropped, [(Reason::NotJson, 1), (Reason::Policy, 1)]);
+}
+
 #[test]
 fn an_event_that_is_no_json_meets_the_conduct() {
     let body = r#"{"batch":[{"a":1},{"m":"jane@example.com",},{"a":2}]}"#;
