@@ -18,6 +18,10 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// SPEC: RFC 1952: the window of deflate is 32 KiB.
 const GZIP_WINDOW_BITS: u8 = 15;
 
+/// SPEC: RFC 1952, section 2.3: where in a member its flags stand, and those by which extra fields, a name or a comment follow.
+const GZIP_FLAGS_AT: usize = 3;
+const GZIP_ASIDES: u8 = 0b1_1100;
+
 /// Room offered to a state at once: most events fit into it.
 pub(super) const GRAIN_BYTES: usize = 16 << 10;
 
@@ -130,6 +134,15 @@ impl Codec {
         }
     }
 
+    /// Whether something came that decodes to nothing and that readers pass over.
+    pub(super) fn has_asides(&self) -> bool {
+        match &self.state {
+            State::Gzip(gzip) => gzip.has_asides,
+            State::Zstd(zstd) => zstd.has_asides,
+            _ => false,
+        }
+    }
+
     /// Decodes from `input` and appends at most `room` bytes, of which at most [`GRAIN_BYTES`] count,
     /// to `out`. Returns how many bytes of `input` were read; less than all only if the room is used
     /// up, or if it wants to be called again.
@@ -171,11 +184,15 @@ enum Place {
 struct Gzip {
     inflate: Decompress,
     place: Place,
+    /// Bytes of the member that were read.
+    member_bytes: usize,
+    has_asides: bool,
 }
 
 impl Gzip {
     fn new() -> Self {
-        Self { inflate: Decompress::new_gzip(GZIP_WINDOW_BITS), place: Place::Member }
+        let inflate = Decompress::new_gzip(GZIP_WINDOW_BITS);
+        Self { inflate, place: Place::Member, member_bytes: 0, has_asides: false }
     }
 
     fn fill(&mut self, input: &[u8], room: &mut [u8]) -> Result<Run, CodecError> {
@@ -188,7 +205,7 @@ impl Gzip {
             }
             (Place::Between, Some(0x1f)) => {
                 self.inflate.reset(true);
-                self.place = Place::Member;
+                (self.place, self.member_bytes) = (Place::Member, 0);
                 self.member(input, room)
             }
             (Place::Between | Place::Padding, Some(_)) => Err(CodecError::Trailing),
@@ -198,6 +215,9 @@ impl Gzip {
 
     fn member(&mut self, input: &[u8], room: &mut [u8]) -> Result<Run, CodecError> {
         let (run, ended) = inflate(&mut self.inflate, input, room)?;
+        let flags = GZIP_FLAGS_AT.checked_sub(self.member_bytes).and_then(|at| input[..run.read].get(at));
+        self.has_asides |= flags.is_some_and(|flags| flags & GZIP_ASIDES != 0);
+        self.member_bytes = self.member_bytes.saturating_add(run.read);
         if ended {
             self.place = Place::Between;
         }
@@ -276,13 +296,14 @@ struct Zstd {
     state: zstd::stream::raw::Decoder<'static>,
     /// After a frame, skippable or not: another may follow, or the end.
     between_frames: bool,
+    has_asides: bool,
 }
 
 impl Zstd {
     fn new() -> Result<Self, CodecError> {
         let mut state = zstd::stream::raw::Decoder::new().map_err(|_| CodecError::Broken)?;
         state.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX)).map_err(|_| CodecError::Broken)?;
-        Ok(Self { state, between_frames: true })
+        Ok(Self { state, between_frames: true, has_asides: false })
     }
 
     fn fill(&mut self, input: &[u8], room: &mut [u8]) -> Result<Run, CodecError> {
@@ -292,7 +313,10 @@ impl Zstd {
             // The first byte of a frame goes in alone. With a whole frame before it the library
             // decodes in one pass, which does not look at the window size: whether a frame is
             // refused would depend on where the chunks end.
-            [0x28 | 0x50..=0x5f, ..] if self.between_frames => &input[..1],
+            [first @ (0x28 | 0x50..=0x5f), ..] if self.between_frames => {
+                self.has_asides |= *first != 0x28;
+                &input[..1]
+            }
             [_, ..] if self.between_frames => return Err(CodecError::Trailing),
             _ => input,
         };

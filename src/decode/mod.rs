@@ -280,6 +280,15 @@ impl Decoder {
         self.codec.as_ref().map_or(0, Codec::bytes_at_end)
     }
 
+    /// Whether something came that decodes to nothing and that readers pass over: a file's name in gzip, a skippable frame of zstd. Settled
+    /// once the body has ended.
+    ///
+    /// LEAK: it is not given out here, so nobody has looked at it: the bytes that came must not go on.
+    #[must_use]
+    pub fn has_asides(&self) -> bool {
+        self.codec.as_ref().is_some_and(Codec::has_asides)
+    }
+
     /// Runs `work` unless an earlier error stands, and keeps its error.
     fn guard(
         &mut self,

@@ -2,7 +2,7 @@
 //! must be the same, and a piece never larger than it may be.
 
 use super::*;
-use flate2::{Compress, Compression, FlushCompress};
+use flate2::{Compress, Compression, FlushCompress, GzBuilder};
 use proptest::prelude::*;
 use std::io::Write;
 
@@ -240,12 +240,47 @@ fn gzip_may_be_padded_with_zeros() {
     assert!(matches!(decode(Coding::Gzip, &resumed), Err(DecodeError::Trailing { .. })));
 }
 
+fn skippable(nibble: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
+    [&[0x50 | nibble, 0x2a, 0x4d, 0x18], &length[..], payload].concat()
+}
+
+/// In any member or frame, and wherever a chunk ends.
+#[test]
+fn what_decodes_to_nothing_is_told() {
+    let written = |gzip: GzBuilder| {
+        let mut writer = gzip.write(Vec::new(), Compression::fast());
+        writer.write_all(EVENT).unwrap();
+        writer.finish().unwrap()
+    };
+    let named = written(GzBuilder::new().filename("jane.log"));
+    for (body, want) in [
+        (gzip(EVENT), false),
+        (written(GzBuilder::new().mtime(7).operating_system(3)), false),
+        ([gzip(EVENT), gzip(EVENT), vec![0; 9]].concat(), false),
+        (named.clone(), true),
+        ([gzip(EVENT), named].concat(), true),
+        (written(GzBuilder::new().comment("by jane")), true),
+        (written(GzBuilder::new().extra("jane")), true),
+        ([zstd(EVENT), zstd(EVENT)].concat(), false),
+        ([zstd(EVENT), skippable(7, b"jane")].concat(), true),
+        (skippable(0, b"jane"), true),
+        (br(EVENT), false),
+    ] {
+        let declared = if body == br(EVENT) { Coding::Brotli } else { Coding::Identity };
+        for cut in 0..=body.len() {
+            let (mut head, mut tail) = body.split_at(cut);
+            let (mut decoder, mut out) = (Decoder::new(declared, LIMITS), Vec::new());
+            while decoder.step(&mut head, &mut out).unwrap() == Progress::More {}
+            while decoder.step(&mut tail, &mut out).unwrap() == Progress::More {}
+            while decoder.finish(&mut out).unwrap() == Progress::More {}
+            assert_eq!(decoder.has_asides(), want, "{} bytes cut at {cut}", body.len());
+        }
+    }
+}
+
 #[test]
 fn zstd_frames_follow_each_other() {
-    let skippable = |nibble: u8, payload: &[u8]| {
-        let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
-        [&[0x50 | nibble, 0x2a, 0x4d, 0x18], &length[..], payload].concat()
-    };
     let body = [
         skippable(0, b"ignored"),
         zstd(b"first "),

@@ -37,7 +37,7 @@ use crate::encode::Encoder;
 use crate::frame::sentry::Dsn;
 use crate::outcome::Reason;
 use crate::pattern::Class;
-use crate::redact::{Action, ItemScope, Plan, ScanLimits, Scrubber};
+use crate::redact::{Action, ItemScope, Mode, Plan, ScanLimits, Scrubber};
 use body::{Body, Stage};
 use room::Taken;
 use std::fmt;
@@ -268,7 +268,7 @@ pub struct Summary {
     pub not_json: u64,
     /// Strings too long to be held, which were replaced.
     pub unscanned: u64,
-    /// The decoded bytes that go out differ from those that came in.
+    /// The decoded bytes that go out differ from those that came in, or what was packed beside them stays behind.
     pub changed: bool,
     /// The event id, if an envelope header or event named one: 32 hex digits, for the answer.
     pub event_id: Option<[u8; 32]>,
@@ -479,6 +479,7 @@ impl Pipeline {
         };
         let done = self.body.finish(&mut stage);
         self.settled(done)?;
+        self.summary.changed |= self.decoder.has_asides() && self.scrubber.plan().mode() == Mode::Enforce;
         self.encode(out);
         if self.lazy_bytes_max > 0 {
             self.summary.bytes_out = self.scrubbed.len() as u64;

@@ -67,7 +67,7 @@ impl Stage<'_> {
     /// Unpacks bytes that are held whole, and takes room for them and for as many scrubbed ones.
     ///
     /// # Errors
-    /// As the decoder's, and `MemoryExhausted`. To be called inside [`Stage::unpacking`].
+    /// As the decoder's, also for one that holds [more than it decodes to](Decoder::has_asides), and `MemoryExhausted`. To be called inside [`Stage::unpacking`].
     pub(super) fn unpack(
         &mut self,
         coding: Coding,
@@ -84,6 +84,8 @@ impl Stage<'_> {
             held = out.capacity();
             match progress {
                 Progress::More => {}
+                // LEAK: what is not changed is not packed again.
+                Progress::Drained if ends && decoder.has_asides() => return Err(Reason::CodingBroken),
                 Progress::Drained if ends => return Ok(out),
                 Progress::Drained => ends = true,
             }

@@ -1,8 +1,11 @@
 //! Whole bodies: what goes in, what comes out, whatever the chunks.
 
 use super::*;
+use crate::decode;
 use crate::pattern::{PatternSet, embedded};
 use crate::redact::Policy;
+use flate2::Compression;
+use std::io::Write as _;
 use std::sync::LazyLock;
 
 pub(super) static SET: LazyLock<Arc<PatternSet>> =
@@ -343,6 +346,26 @@ fn codings_leave_as_they_came_and_only_if_something_changed() {
         let (twice, changed) = held(coding, &once);
         assert!(!changed && twice.is_empty(), "the bytes that came are the output");
     }
+}
+
+/// `gzip` writes the name of the file, and `curl --data-binary @jane.log.gz` sends it: no pattern ever sees it.
+#[test]
+fn a_file_s_name_beside_a_clean_body_stays_behind() {
+    let named = |body: &str| {
+        let mut gzip = flate2::GzBuilder::new().filename("jane.log").write(Vec::new(), Compression::fast());
+        gzip.write_all(body.as_bytes()).expect("a vector takes it");
+        gzip.finish().expect("a vector takes it")
+    };
+    let body = r#"{"a":"a quiet word"}"#;
+    let (out, changed) = held(Coding::Gzip, &named(body));
+    let limits = DecodeLimits { bytes_max: None, ratio_max: 100 };
+    assert_eq!(decode::whole(Coding::Gzip, limits, &out).expect("gzip"), body.as_bytes());
+    assert!(changed && memchr::memmem::find(&out, b"jane").is_none());
+    // Inside a body such a thing is none of those that SDKs pack.
+    let recording = [b"{\"segment_id\":0}\n", &named("[]")[..]].concat();
+    let envelope = envelope_of(r#"{"type":"replay_recording","length":"#, &recording);
+    let (_, summary) = run(BodyFormat::Envelope, BodyLimits::default(), &[&envelope]).expect("taken");
+    assert_eq!(summary.dropped, [(Reason::CodingBroken, 1)]);
 }
 
 /// What a caller that holds the bytes that came is given, and whether anything changed.
