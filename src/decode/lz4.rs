@@ -1,7 +1,7 @@
 //! LZ4's frames to plain bytes.
 //!
 //! In: coded bytes as they come. Out: decoded bytes, as many as there is room for. Held one block at a time, with its checksum: as
-//! much as the frame says its blocks may have, at most 4 MiB, and as much decoded; and 64 KiB behind it, from which the next
+//! much as the frame says its blocks may have, at most 4 MiB, and as much decoded; and up to 192 KiB behind it, from whose end the next
 //! block may copy. Room for a block is made by what came of it, not by what its frame says.
 //!
 //! Format: <https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md>.
@@ -211,8 +211,10 @@ impl Frames {
         }
         if blocks_are_linked {
             self.window.extend_from_slice(&bytes[bytes.len().saturating_sub(WINDOW_BYTES)..]);
-            let past = self.window.len().saturating_sub(WINDOW_BYTES);
-            self.window.drain(..past);
+            // PERF: not for each block, which may be a byte long: no copy reaches further back than the window, however long this is.
+            if self.window.len() > 2 * WINDOW_BYTES {
+                self.window.drain(..self.window.len() - WINDOW_BYTES);
+            }
         }
         self.decoded = Decoded::new(bytes);
         Ok(Place::Size)
@@ -311,6 +313,24 @@ mod tests {
         let got =
             whole(Coding::Lz4, LIMITS, &by_hand(0x60, 0x40, &[], &[&size[..], &coded, &[0; 4]].concat()));
         assert!(matches!(got, Err(DecodeError::Broken { .. })), "{got:?}");
+    }
+
+    /// The window is cut now and then, and a block may copy from its far end whenever that was.
+    #[test]
+    fn small_blocks_copy_from_far_behind() {
+        let noise = text(200 << 10);
+        for kept in (WINDOW_BYTES..noise.len()).step_by(7 << 10) {
+            let before = &noise[..kept];
+            let again = &before[kept - WINDOW_BYTES + 1..][..64];
+            let coded = lz4_flex::block::compress_with_dict(again, &before[kept - WINDOW_BYTES..]);
+            assert!(coded.len() < again.len() / 2, "it copies");
+            let mut rest: Vec<u8> = before.chunks(1 << 10).flat_map(plain_block).collect();
+            rest.extend_from_slice(&u32::try_from(coded.len()).unwrap().to_le_bytes());
+            rest.extend_from_slice(&coded);
+            rest.extend_from_slice(&[0; 4]);
+            let got = whole(Coding::Lz4, LIMITS, &by_hand(0x40, 0x40, &[], &rest));
+            assert!(got == Ok([before, again].concat()), "behind {kept} bytes");
+        }
     }
 
     /// A frame of blocks of 4 MiB gets no room for one before it comes.
