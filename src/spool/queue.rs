@@ -514,7 +514,6 @@ impl Queue {
     /// # Errors
     /// It could not be noted, so that a restart would send records again, or it is not sure that removed files stay away.
     pub(super) fn settle(&mut self, idle: bool) -> io::Result<()> {
-        let Some(sent) = &self.sent else { return Ok(()) };
         while self.slots.front().is_some_and(|slot| slot.state == State::Ended) {
             self.slots.pop_front();
         }
@@ -522,6 +521,7 @@ impl Queue {
         self.ended = self.slots.front().map_or(self.next, |slot| slot.number) - 1;
         // What was not read may come before it.
         let cursor = if self.unread() == 0 { self.ended } else { self.cursor };
+        let Some(sent) = &mut self.sent else { return Ok(()) };
         let mut noted = if cursor == self.cursor { Ok(()) } else { sent.advance(cursor) };
         self.cursor = cursor;
         for number in std::mem::take(&mut self.unnoted) {

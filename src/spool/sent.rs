@@ -27,7 +27,11 @@ pub(super) const NOTES_MAX: usize = 64 << 10;
 pub(super) const SENT_BYTES_MAX: usize = CURSORS_BYTES + NOTES_MAX * ENTRY_BYTES;
 
 /// The open file.
-pub(super) struct Sent(Box<dyn DiskFile>);
+pub(super) struct Sent {
+    file: Box<dyn DiskFile>,
+    /// Place of the next cursor: where the last one is not.
+    place: usize,
+}
 
 /// What the file said when it was read.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,28 +58,31 @@ impl Sent {
         let bytes = usize::try_from(file.len()?).unwrap_or(usize::MAX).min(SENT_BYTES_MAX);
         let mut bytes = vec![0; bytes];
         file.read_at(&mut bytes, 0)?;
-        Ok((Self(file), Ended::read(&bytes)))
+        let [first, second] = cursors(&bytes);
+        Ok((Self { file, place: usize::from(first >= second) }, Ended::read(&bytes)))
     }
 
     /// Says that all up to `number` have ended.
-    pub(super) fn advance(&self, number: u64) -> io::Result<()> {
-        self.0.write_at(&entry(number), (number % 2) * ENTRY_BYTES as u64)
+    pub(super) fn advance(&mut self, number: u64) -> io::Result<()> {
+        self.file.write_at(&entry(number), (self.place * ENTRY_BYTES) as u64)?;
+        self.place = 1 - self.place;
+        Ok(())
     }
 
     /// Says that the record `number` has ended, while one in front of it has not.
     pub(super) fn note(&self, number: u64) -> io::Result<()> {
         let place = number % NOTES_MAX as u64;
-        self.0.write_at(&entry(number), CURSORS_BYTES as u64 + place * ENTRY_BYTES as u64)
+        self.file.write_at(&entry(number), CURSORS_BYTES as u64 + place * ENTRY_BYTES as u64)
     }
 }
 
 impl Ended {
     /// Reads the bytes of the file. What is not whole counts for nothing: those records are sent again.
     pub(super) fn read(bytes: &[u8]) -> Self {
-        let (cursors, notes) = bytes.split_at(bytes.len().min(CURSORS_BYTES));
-        let up_to = cursors.chunks_exact(ENTRY_BYTES).filter_map(number).max().unwrap_or(0);
+        let [first, second] = cursors(bytes);
+        let up_to = first.max(second);
         let is_placed = |(place, number): &(usize, u64)| *number % NOTES_MAX as u64 == *place as u64;
-        let notes = notes.chunks_exact(ENTRY_BYTES).enumerate();
+        let notes = bytes.get(CURSORS_BYTES..).unwrap_or_default().chunks_exact(ENTRY_BYTES).enumerate();
         let notes = notes.filter_map(|(place, entry)| Some((place, number(entry)?))).filter(is_placed);
         Self { up_to, behind: notes.map(|(_, number)| number).filter(|number| *number > up_to).collect() }
     }
@@ -90,6 +97,12 @@ impl Ended {
     pub(super) fn last(&self) -> u64 {
         self.behind.last().copied().unwrap_or(0).max(self.up_to)
     }
+}
+
+/// The numbers of both cursors; 0 for one that is not whole.
+fn cursors(bytes: &[u8]) -> [u64; 2] {
+    let at = |place: usize| bytes.get(place * ENTRY_BYTES..(place + 1) * ENTRY_BYTES).and_then(number);
+    [0, 1].map(|place| at(place).unwrap_or(0))
 }
 
 fn entry(number: u64) -> [u8; ENTRY_BYTES] {
@@ -118,7 +131,7 @@ mod tests {
     fn says_what_was_said_last() {
         let disk = FakeDisk::default();
         disk.make_dir(Path::new("/q")).unwrap();
-        let (sent, ended) = Sent::open(&disk, Path::new("/q")).unwrap();
+        let (mut sent, ended) = Sent::open(&disk, Path::new("/q")).unwrap();
         assert_eq!((ended.last(), ended.has(1)), (0, false));
         sent.advance(3).unwrap();
         sent.note(5).unwrap();
@@ -148,6 +161,26 @@ mod tests {
         assert_eq!(has, [max, max + 1, max + 2], "{max} later than 2");
         assert_eq!(ended.last(), 5 * max - 1);
         assert_eq!(disk.files()[Path::new("/q/sent")].len(), SENT_BYTES_MAX);
+    }
+
+    /// Numbers advance by any step, and the file is opened again in between.
+    #[test]
+    fn a_torn_cursor_leaves_the_one_before() {
+        let disk = FakeDisk::default();
+        disk.make_dir(Path::new("/q")).unwrap();
+        let mut before = 0;
+        for opened in 0..4 {
+            let (mut sent, _) = Sent::open(&disk, Path::new("/q")).unwrap();
+            for step in [2, 4, 1, 3] {
+                let number = before + step;
+                sent.advance(number).unwrap();
+                let mut bytes = disk.files()[Path::new("/q/sent")].clone();
+                let at = bytes.chunks_exact(ENTRY_BYTES).position(|there| there == entry(number));
+                bytes[at.unwrap() * ENTRY_BYTES] ^= 0xff;
+                assert_eq!(Ended::read(&bytes).up_to, before, "{number}, opened {opened} times before");
+                before = number;
+            }
+        }
     }
 
     #[test]
