@@ -105,8 +105,9 @@ impl RateLimits {
             _ => None,
         };
         let Some(until) = wait.map(|wait| now.at + wait) else { return };
-        if status == 429 && self.has_room(now.at) {
-            let wait = self.waits.entry(self.hasher.hash_one(Self::whose(asked))).or_insert(until);
+        let whose = self.hasher.hash_one(Self::whose(asked));
+        if status == 429 && has_room(&mut self.waits, whose, WAITS_MAX, |until| *until > now.at) {
+            let wait = self.waits.entry(whose).or_insert(until);
             *wait = until.max(*wait);
         } else {
             self.closed_until = self.closed_until.max(Some(until));
@@ -121,19 +122,11 @@ impl RateLimits {
         if limits.is_empty() {
             return;
         }
-        if self.paths.len() >= PATHS_MAX {
-            self.paths.retain(|_, limits| limits.iter().any(|limit| limit.until > now));
+        let path = self.hasher.hash_one(path);
+        let lasts = |limits: &Vec<Limit>| limits.iter().any(|limit| limit.until > now);
+        if has_room(&mut self.paths, path, PATHS_MAX, lasts) {
+            self.paths.insert(path, limits);
         }
-        if self.paths.len() < PATHS_MAX {
-            self.paths.insert(self.hasher.hash_one(path), limits);
-        }
-    }
-
-    fn has_room(&mut self, now: Instant) -> bool {
-        if self.waits.len() >= WAITS_MAX {
-            self.waits.retain(|_, until| *until > now);
-        }
-        self.waits.len() < WAITS_MAX
     }
 
     fn whose<'r>(asked: Asked<'r>) -> (&'r str, [Option<&'r [u8]>; 2]) {
@@ -164,6 +157,17 @@ impl RateLimits {
         let entries: Vec<String> = left.collect();
         if entries.is_empty() { None } else { HeaderValue::from_str(&entries.join(", ")).ok() }
     }
+}
+
+/// Whether an entry may be set: one that is there, or one more. Where there are `max`, those go that last no longer.
+fn has_room<V>(table: &mut HashMap<u64, V>, key: u64, max: usize, lasts: impl Fn(&V) -> bool) -> bool {
+    if table.contains_key(&key) {
+        return true;
+    }
+    if table.len() >= max {
+        table.retain(|_, entry| lasts(entry));
+    }
+    table.len() < max
 }
 
 #[cfg(test)]
@@ -275,6 +279,8 @@ mod tests {
             limits.note(on(&path.to_string()), 200, &said, now);
         }
         assert_eq!(limits.paths.len(), PATHS_MAX);
+        limits.note(on("7"), 200, &headers(X_SENTRY_RATE_LIMITS, "120::key"), now);
+        assert_eq!(limits.wait(on("7"), now.at), Some(seconds(120)), "one of them is told anew");
     }
 
     /// Where more senders have to wait than are remembered, none of them is sent for too early: all wait.
@@ -285,12 +291,14 @@ mod tests {
         for path in 0..WAITS_MAX {
             limits.note(on(&path.to_string()), 429, &said, now);
         }
+        limits.note(on("7"), 429, &headers(header::RETRY_AFTER, "120"), now);
         assert_eq!((limits.waits.len(), limits.closed_until()), (WAITS_MAX, None));
+        assert_eq!(limits.wait(on("7"), now.at), Some(seconds(120)), "one of them is told anew");
         limits.note(on("one more"), 429, &said, now);
         assert_eq!(limits.waits.len(), WAITS_MAX);
         assert_eq!(limits.closed_until(), Some(now.at + seconds(60)));
         let later = Moment { at: now.at + seconds(61), ..now };
         limits.note(on("one more"), 429, &said, later);
-        assert_eq!(limits.waits.len(), 1, "what is over makes room");
+        assert_eq!(limits.waits.len(), 2, "what is over makes room");
     }
 }
