@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Failures in a row that open the circuit.
 const FAILURES_IN_A_ROW: u32 = 5;
+/// Time after which the request that is to find out is waited for no longer: its body may come slowly.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Half of the time over which shares are taken.
 const HALF_WINDOW: Duration = Duration::from_secs(10);
 /// A first failure is told no more often: what fails now and then is seen in the metrics.
@@ -41,8 +43,8 @@ struct State {
 enum Position {
     /// Requests go.
     Closed,
-    /// One has gone, to find out.
-    Probing,
+    /// One has gone then, to find out.
+    Probing(Instant),
     /// None goes since then.
     Open(Instant),
 }
@@ -52,7 +54,7 @@ impl Position {
     fn number(self) -> i64 {
         match self {
             Self::Closed => 0,
-            Self::Probing => 1,
+            Self::Probing(_) => 1,
             Self::Open(_) => 2,
         }
     }
@@ -81,13 +83,15 @@ impl Circuit {
     /// Lets a request go, or does not.
     pub(super) fn enter(self: &Arc<Self>, now: Instant) -> Option<Pass> {
         let mut state = self.state();
+        let is_due = |since: Instant, wait: Duration| now.saturating_duration_since(since) >= wait;
         let probe = match state.position {
             Position::Closed => false,
-            Position::Open(since) if now.saturating_duration_since(since) >= self.probe_pause => true,
-            Position::Open(_) | Position::Probing => return None,
+            Position::Open(since) if is_due(since, self.probe_pause) => true,
+            Position::Probing(since) if is_due(since, PROBE_TIME_MAX) => true,
+            Position::Open(_) | Position::Probing(_) => return None,
         };
         if probe {
-            self.turn(&mut state, Position::Probing);
+            self.turn(&mut state, Position::Probing(now));
         }
         Some(Pass { circuit: Arc::clone(self), probe, ended: false })
     }
@@ -98,7 +102,7 @@ impl Circuit {
         match state.position {
             Position::Closed => state.count(now, false),
             // Also by a request that went before the circuit opened: the upstream is there.
-            Position::Probing | Position::Open(_) => {
+            Position::Probing(_) | Position::Open(_) => {
                 (state.current, state.before) = <(Half, Half)>::default();
                 self.turn(&mut state, Position::Closed);
                 tracing::info!(upstream = self.name, "upstream answers again");
@@ -121,15 +125,15 @@ impl Circuit {
                     tracing::warn!(upstream = self.name, %reason, why, "upstream fails and is left alone for now");
                 }
             }
-            Position::Probing if probe => self.turn(&mut state, Position::Open(now)),
-            Position::Probing | Position::Open(_) => {}
+            Position::Probing(_) if probe => self.turn(&mut state, Position::Open(now)),
+            Position::Probing(_) | Position::Open(_) => {}
         }
     }
 
     /// A request that found out nothing: the next may try at once.
     fn abandoned(&self, now: Instant) {
         let mut state = self.state();
-        if state.position == Position::Probing {
+        if let Position::Probing(_) = state.position {
             let since = now.checked_sub(self.probe_pause).unwrap_or(now);
             self.turn(&mut state, Position::Open(since));
         }
@@ -245,6 +249,20 @@ mod tests {
         assert!(goes(&circuit, later + PROBE_PAUSE));
         circuit.answered(later + PROBE_PAUSE);
         assert!(goes(&circuit, later + PROBE_PAUSE) && goes(&circuit, later + PROBE_PAUSE));
+    }
+
+    /// One with a slow sender kept all others from an upstream that was back, for as long as a request may take.
+    #[test]
+    fn a_request_that_takes_long_to_find_out_keeps_nobody_waiting() {
+        let (circuit, start) = circuit();
+        (0..5).for_each(|_| circuit.failed(start, false, WHY));
+        let slow = start + PROBE_PAUSE;
+        assert!(goes(&circuit, slow));
+        assert!(!goes(&circuit, slow + PROBE_TIME_MAX - Duration::from_millis(1)));
+        let next = slow + PROBE_TIME_MAX;
+        assert!(goes(&circuit, next) && !goes(&circuit, next), "one more");
+        circuit.answered(next);
+        assert!(goes(&circuit, next) && goes(&circuit, next));
     }
 
     #[test]
