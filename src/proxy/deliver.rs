@@ -9,6 +9,7 @@ mod sent;
 mod stream;
 
 pub(super) use flow::{room, turn};
+pub(super) use sent::Outgoing;
 
 use crate::decode::DecodeLimits;
 use crate::inbox::{Arrival, InboxWriter};
@@ -21,8 +22,7 @@ use crate::proxy::answer::{self, AnswerBody, Refused};
 use crate::proxy::body::Reader;
 use crate::proxy::intake::Intake;
 use crate::proxy::scrub::Broken;
-use crate::proxy::spooled::{self, Outgoing};
-use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event};
+use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event, spooled};
 use crate::redact::Action;
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
 use crate::trace::Stage;
@@ -32,7 +32,6 @@ use flow::{Flow, begin, gather};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
-use sent::{Sent, call, send};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stream::{pump, race};
@@ -137,10 +136,11 @@ async fn whole(
             Ok(store(exchange, flow.format, writer, &summary, receipt))
         }
         Upstream::Http(upstream) => {
-            let mut headers = match exchange.upstream_headers() {
-                Ok(headers) => headers,
+            let head = exchange.upstream_headers().and_then(|headers| Ok((exchange.target()?, headers)));
+            let (target, mut headers) = match head {
+                Ok(head) => head,
                 Err(reason) => {
-                    receipt.refuse(&summary, reason);
+                    receipt.settle(&summary, Err(reason));
                     return Err(reason.into());
                 }
             };
@@ -155,37 +155,16 @@ async fn whole(
             };
             exchange.describe(format, &body, &mut headers);
             let bytes_sent = body.len();
+            let (upstream, charge) = (upstream.clone(), Some(charge));
+            let outgoing = Outgoing { upstream, target, headers, body, summary, receipt, charge };
+            if is_call {
+                return Ok(exchange.readable(outgoing.call(exchange).await?));
+            }
             if let Some(queue) = exchange.queue(format) {
-                let target = match exchange.target() {
-                    Ok(target) => target,
-                    Err(reason) => {
-                        receipt.settle(&summary, Err(reason));
-                        return Err(reason.into());
-                    }
-                };
-                let (upstream, charge) = (upstream.clone(), Some(charge));
-                let outgoing = Outgoing { upstream, target, headers, body, summary, receipt, charge };
                 let answered = spooled::send_or_store(exchange, queue, outgoing).await;
                 return spooled::answer(exchange, format, answered);
             }
-            let body = UpstreamBody::whole(body);
-            let sent = if is_call {
-                call(exchange, upstream, headers, body)
-            } else {
-                send(exchange, upstream, headers, body)
-            };
-            let response = match sent {
-                Ok(response) => response,
-                Err(reason) => {
-                    receipt.settle(&summary, Err(reason));
-                    return Err(reason.into());
-                }
-            };
-            let sent = Sent { summary, receipt, charge: Some(charge), asked: exchange.asked() };
-            if is_call {
-                return Ok(exchange.readable(sent.call_through(exchange, response).await?));
-            }
-            let answer = exchange.pass_back(sent.see_through(exchange, response).await)?;
+            let answer = exchange.pass_back(outgoing.send(exchange).await)?;
             Ok(exchange.as_uploaded(format, bytes_came, bytes_sent, answer))
         }
     }
@@ -222,7 +201,9 @@ async fn longer(
             };
             exchange.label(&mut headers, flow.scrub.coding_out());
             let (feed, body) = UpstreamBody::fed();
-            match send(exchange, upstream, headers, body) {
+            let method = exchange.head.method.clone();
+            let sent = exchange.target().and_then(|target| upstream.send(method, target, headers, body));
+            match sent {
                 Ok(response) => {
                     let (answered, unended) = race(exchange, flow, reader, (feed, response), receipt).await;
                     let mut answer = exchange.pass_back(answered)?;

@@ -322,20 +322,11 @@ impl Exchange<'_> {
 
     /// Sends a request without a body and passes the answer back.
     async fn ask(&self, headers: HeaderMap) -> Result<Response<AnswerBody>, Refused> {
-        self.ask_for(self.target()?, headers).await
-    }
-
-    /// Sends a request without a body for `target`, which is scrubbed.
-    async fn ask_for(
-        &self,
-        target: PathAndQuery,
-        headers: HeaderMap,
-    ) -> Result<Response<AnswerBody>, Refused> {
         let Upstream::Http(upstream) = &self.route.upstream else {
             return Err(Refused::METHOD);
         };
         let method = self.head.method.clone();
-        let sent = upstream.send(method, target, headers, UpstreamBody::empty())?;
+        let sent = upstream.send(method, self.target()?, headers, UpstreamBody::empty())?;
         let asked = self.asked();
         let answered = sent.within(self.settings.limits.first_byte).await;
         asked.ended(answer::code(&answered));

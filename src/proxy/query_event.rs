@@ -6,9 +6,9 @@
 //! What else is fetched with a query, Sentry's dialog for a report among it, brings no event; its query is scrubbed all the same.
 
 use super::answer::{AnswerBody, Refused};
+use super::deliver::Outgoing;
 use super::scrub::{Scrub, is_coded};
-use super::spooled::{self, Outgoing};
-use super::{Exchange, deliver, intake};
+use super::{Exchange, deliver, intake, spooled};
 use crate::decode::Coding;
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Dialect, Pipeline, has_sentry_event};
@@ -90,13 +90,16 @@ pub(super) async fn forward(
         Err(broken) => return Err(deliver::refuse(exchange, broken, receipt)),
     };
     deliver::report(exchange, scrub.summary(), scrub.seconds());
-    let summary = scrub.summary().clone();
     let out = scrub.take_out();
-    if let Upstream::Inbox(inbox) = &exchange.route.upstream {
-        let mut writer = inbox.receive(deliver::arrival(exchange, format));
-        writer.write(&out);
-        return Ok(deliver::store(exchange, format, writer, &summary, receipt));
-    }
+    let summary = scrub.into_summary();
+    let upstream = match &exchange.route.upstream {
+        Upstream::Inbox(inbox) => {
+            let mut writer = inbox.receive(deliver::arrival(exchange, format));
+            writer.write(&out);
+            return Ok(deliver::store(exchange, format, writer, &summary, receipt));
+        }
+        Upstream::Http(upstream) => upstream.clone(),
+    };
     let out = match format {
         BodyFormat::Query if summary.changed => spelled_as_url(&out).into(),
         _ => out,
@@ -105,23 +108,20 @@ pub(super) async fn forward(
         let target = [head.path(exchange.path()).as_bytes(), b"?", &out].concat();
         PathAndQuery::try_from(target).map_err(|_| Reason::BadRequest)
     });
-    let answered = match target.and_then(|target| Ok((target, exchange.upstream_headers()?))) {
-        Ok((target, headers)) => {
-            if let (Some(queue), Upstream::Http(upstream)) =
-                (exchange.queue(format), &exchange.route.upstream)
-            {
-                let (upstream, body) = (upstream.clone(), Bytes::new());
-                let outgoing = Outgoing { upstream, target, headers, body, summary, receipt, charge: None };
-                let answered = spooled::send_or_store(exchange, queue, outgoing).await;
-                return spooled::answer(exchange, format, answered);
-            }
-            exchange.ask_for(target, headers).await
+    let (target, headers) = match target.and_then(|target| Ok((target, exchange.upstream_headers()?))) {
+        Ok(head) => head,
+        Err(reason) => {
+            receipt.settle(&summary, Err(reason));
+            return Err(reason.into());
         }
-        Err(reason) => Err(reason.into()),
     };
-    receipt.settle(
-        &summary,
-        answered.as_ref().map(|answer| answer.status().as_u16()).map_err(|refused| refused.reason),
-    );
-    answered
+    let body = Bytes::new();
+    let outgoing = Outgoing { upstream, target, headers, body, summary, receipt, charge: None };
+    match exchange.queue(format) {
+        Some(queue) => {
+            let answered = spooled::send_or_store(exchange, queue, outgoing).await;
+            spooled::answer(exchange, format, answered)
+        }
+        None => exchange.pass_back(outgoing.send(exchange).await),
+    }
 }

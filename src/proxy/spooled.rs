@@ -9,11 +9,10 @@
 
 use super::answer::{self, AnswerBody, Refused};
 use super::asked::Asked;
+use super::deliver::Outgoing;
 use super::see_through::SeeThrough;
 use super::{Exchange, inbox_answer, intake};
 use crate::inbox;
-use crate::ledger::Receipt;
-use crate::memory::Charge;
 use crate::metrics::RouteMetrics;
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, FileKind, Summary};
@@ -22,11 +21,9 @@ use crate::route::Protocol;
 use crate::spool::sender::Verdict;
 use crate::spool::{self, Moment, SpoolError, SpoolQueue, StoredRequest, X_SENTRY_RATE_LIMITS};
 use crate::trace::{Parent, Stage};
-use crate::upstream::{HttpUpstream, UpstreamBody, upload_time};
-use bytes::Bytes;
+use crate::upstream::{UpstreamBody, upload_time};
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderValue};
-use hyper::http::uri::PathAndQuery;
+use hyper::header::HeaderValue;
 use hyper::{Method, Response, StatusCode};
 use std::time::Duration;
 
@@ -71,19 +68,6 @@ impl Exchange<'_> {
             answer::full(StatusCode::OK, "application/json", body)
         })
     }
-}
-
-/// A scrubbed request on its way, with the items that it brings.
-pub(super) struct Outgoing {
-    pub(super) upstream: HttpUpstream,
-    /// Path and query, scrubbed.
-    pub(super) target: PathAndQuery,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-    pub(super) summary: Summary,
-    pub(super) receipt: Receipt,
-    /// Memory of the body, if it has one.
-    pub(super) charge: Option<Charge>,
 }
 
 /// Who answered a request.

@@ -1,6 +1,7 @@
 //! Events that come in the address of a request: scrubbed as ever, and counted.
 
 use crate::support::{FakeUpstream, Proxy, Reply, bare, http, post};
+use std::time::Duration;
 use tamis::inbox::Inbox;
 use tamis::outcome::Outcome;
 use tamis::route::{Protocol, Upstream};
@@ -90,6 +91,21 @@ async fn one_that_the_service_does_not_take_is_counted_so() {
         assert_eq!(proxy.send(bare("GET", target, &[])).await.status, 400);
         Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
     }
+}
+
+/// A page that is left, and a mail that is closed, do not wait for their picture.
+#[tokio::test]
+async fn one_whose_sender_has_gone_is_counted_as_it_ends() {
+    let (protocol, target, _) = EVENTS[0];
+    let upstream = FakeUpstream::start(Reply { delay: Duration::from_millis(300), ..Reply::default() }).await;
+    let proxy = Proxy::speaking(protocol, http(&upstream.url(), &TlsOptions::default())).await;
+    let mut stream = proxy.connect().await;
+    stream.write_all(&bare("GET", target, &[])).await.expect("proxy reads");
+    while upstream.seen().is_empty() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    drop(stream);
+    Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
 }
 
 #[tokio::test]

@@ -11,30 +11,55 @@ use crate::proxy::asked::Asked;
 use crate::proxy::see_through::SeeThrough;
 use crate::proxy::{Exchange, grpc};
 use crate::upstream::{HttpUpstream, Sending, UpstreamBody};
+use bytes::Bytes;
 use hyper::Response;
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
+use hyper::http::uri::PathAndQuery;
 
-/// Starts the request to the upstream.
-pub(super) fn send(
-    exchange: &Exchange<'_>,
-    upstream: &HttpUpstream,
-    headers: HeaderMap,
-    body: UpstreamBody,
-) -> Result<Sending, Reason> {
-    let target = exchange.target()?;
-    let method = exchange.head.method.clone();
-    upstream.send(method, target, headers, body)
+/// A scrubbed request that is held whole, with the items that it brings.
+pub(in crate::proxy) struct Outgoing {
+    pub(in crate::proxy) upstream: HttpUpstream,
+    /// Path and query, scrubbed.
+    pub(in crate::proxy) target: PathAndQuery,
+    pub(in crate::proxy) headers: HeaderMap,
+    pub(in crate::proxy) body: Bytes,
+    pub(in crate::proxy) summary: Summary,
+    pub(in crate::proxy) receipt: Receipt,
+    /// Memory of the body, if it has one.
+    pub(in crate::proxy) charge: Option<Charge>,
 }
 
-/// Starts a call of gRPC to the upstream.
-pub(super) fn call(
-    exchange: &Exchange<'_>,
-    upstream: &HttpUpstream,
-    headers: HeaderMap,
-    body: UpstreamBody,
-) -> Result<Sending, Reason> {
-    upstream.call(exchange.target()?, headers, body)
+impl Outgoing {
+    /// Sends it and settles its items, even when the sender has gone.
+    pub(in crate::proxy) async fn send(self, exchange: &Exchange<'_>) -> Result<Response<Incoming>, Reason> {
+        let method = exchange.head.method.clone();
+        let (sent, sending) = self.start(exchange, |upstream, target, headers, body| {
+            upstream.send(method, target, headers, body)
+        })?;
+        sent.see_through(exchange, sending).await
+    }
+
+    /// The same for a call of gRPC.
+    pub(super) async fn call(self, exchange: &Exchange<'_>) -> Result<Response<AnswerBody>, Reason> {
+        let (sent, sending) = self.start(exchange, HttpUpstream::call)?;
+        sent.call_through(exchange, sending).await
+    }
+
+    fn start(
+        self,
+        exchange: &Exchange<'_>,
+        send: impl FnOnce(&HttpUpstream, PathAndQuery, HeaderMap, UpstreamBody) -> Result<Sending, Reason>,
+    ) -> Result<(Sent, Sending), Reason> {
+        let Self { upstream, target, headers, body, summary, receipt, charge } = self;
+        match send(&upstream, target, headers, UpstreamBody::whole(body)) {
+            Ok(sending) => Ok((Sent { summary, receipt, charge, asked: exchange.asked() }, sending)),
+            Err(reason) => {
+                receipt.settle(&summary, Err(reason));
+                Err(reason)
+            }
+        }
+    }
 }
 
 /// A body that is on its way to the upstream, until there is an answer.
