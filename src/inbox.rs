@@ -184,8 +184,7 @@ impl Inbox {
     #[must_use]
     pub fn receive(&self, arrival: Arrival) -> InboxWriter {
         let Arrival { route, protocol, format, mut path } = arrival;
-        let end = (0..=PATH_BYTES_MAX).rev().find(|at| path.is_char_boundary(*at));
-        path.truncate(end.unwrap_or(0));
+        shorten(&mut path, PATH_BYTES_MAX);
         let staging =
             Staging { inbox: self.clone(), route, protocol, path: path.into(), staged: VecDeque::new() };
         InboxWriter { splitter: Splitter::new(format, PAYLOAD_BYTES_MAX), staging }
@@ -315,6 +314,15 @@ impl InboxWriter {
             body: answer_body(staging.protocol, event_id),
         }
     }
+}
+
+/// Shortens text to at most `bytes_max` bytes, at the end of a character.
+fn shorten(text: &mut String, bytes_max: usize) {
+    let mut end = bytes_max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
 }
 
 /// What Sentry says to what it took, and an empty object for the others.

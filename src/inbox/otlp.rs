@@ -3,7 +3,7 @@
 //! In: a scrubbed request, held whole up to [`BYTES_MAX`]. Out: each item as JSON, with its resource and scope where an envelope's
 //! item has its header lines.
 
-use super::Payload;
+use super::{Payload, shorten};
 use super::split::{Headers, Part};
 use crate::decode::{DecodeLimits, Decoder, Progress};
 use crate::frame::otlp::{Encoding, Signal, grpc, show};
@@ -67,10 +67,7 @@ fn take(object: &mut Value, name: &str) -> Vec<Value> {
 fn payload(item: &Value, bytes_max: usize) -> Payload {
     let mut text = item.to_string();
     let bytes = text.len() as u64;
-    let end = (0..=bytes_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    if end < text.len() {
-        text.truncate(end);
-    }
+    shorten(&mut text, bytes_max);
     Payload::Text { text: text.into(), bytes }
 }
 

@@ -135,6 +135,18 @@ fn payloads_that_are_not_text_show_their_size() {
 }
 
 #[test]
+fn a_short_item_costs_no_more_than_its_own_bytes() {
+    let spans = "{},".repeat(200_000);
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}{{}}]}}]}}]}}"#);
+    let inbox = Inbox::bounded(64 << 20, 200_001);
+    let begun = std::time::Instant::now();
+    let format = BodyFormat::Otlp(crate::frame::otlp::Signal::Traces, crate::frame::otlp::Encoding::Json);
+    send(&inbox, format, body.as_bytes());
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    assert_eq!(inbox.totals().items + inbox.totals().evicted, 200_001);
+}
+
+#[test]
 fn long_bodies_stream_in_constant_memory() {
     const BYTES_MAX: usize = 256 << 10;
     let line = format!("{{\"message\":\"{}\"}}\n", "x".repeat(1_000));
