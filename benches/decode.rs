@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use std::hint::black_box;
 use std::io::{Read, Write};
 use tamis::decode::{Coding, DecodeLimits, Decoder, Progress};
-use tamis::encode::Encoder;
+use tamis::encode;
 
 /// Bytes that come at once.
 const CHUNK_BYTES: usize = 16 << 10;
@@ -25,13 +25,13 @@ fn main() {
 
 fn decode(criterion: &mut Criterion) {
     let plain = payload::corpus_bodies().concat();
-    let gzip = encoded(Coding::Gzip, &plain);
+    let gzip = encode::whole(Coding::Gzip, &plain);
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Bytes(plain.len() as u64));
     for coding in Coding::ALL {
         let body = match coding {
             Coding::Deflate => zlib(&plain),
-            _ => encoded(coding, &plain),
+            _ => encode::whole(coding, &plain),
         };
         let mut out = Vec::new();
         assert_eq!(decoded(coding, &body, &mut out), plain.len(), "{coding} comes back whole");
@@ -44,14 +44,6 @@ fn decode(criterion: &mut Criterion) {
         bencher.iter(|| by_flate2(black_box(body), &mut piece));
     });
     group.finish();
-}
-
-fn encoded(coding: Coding, plain: &[u8]) -> Vec<u8> {
-    let mut encoder = Encoder::new(coding);
-    let mut out = Vec::new();
-    encoder.write(plain, &mut out);
-    encoder.finish(&mut out);
-    out
 }
 
 /// Our own encoder never writes `deflate`.

@@ -3,9 +3,9 @@
 //! In: a scrubbed request, held whole up to [`BYTES_MAX`]. Out: each item as JSON, with its resource and scope where an envelope's
 //! item has its header lines.
 
-use super::{Payload, shorten};
 use super::split::{Headers, Part};
-use crate::decode::{DecodeLimits, Decoder, Progress};
+use super::{Payload, shorten};
+use crate::decode::{self, DecodeLimits};
 use crate::frame::otlp::{Encoding, Signal, grpc, show};
 use crate::pipeline::{BodyFormat, Coding};
 use serde_json::{Map, Value};
@@ -74,14 +74,10 @@ fn payload(item: &Value, bytes_max: usize) -> Payload {
 /// The message of a gRPC body, plain.
 fn message(coding: Coding, body: &[u8]) -> Option<Vec<u8>> {
     let framed = grpc::message(body)?;
-    let mut rest = &body[framed.message];
+    let message = &body[framed.message];
     if !framed.compressed {
-        return Some(rest.to_vec());
+        return Some(message.to_vec());
     }
     let limits = DecodeLimits { bytes_max: Some(BYTES_MAX as u64), ratio_max: RATIO_MAX };
-    let mut decoder = Decoder::new(coding, limits);
-    let mut plain = Vec::new();
-    while decoder.step(&mut rest, &mut plain).ok()? != Progress::Drained {}
-    while decoder.finish(&mut plain).ok()? != Progress::Drained {}
-    Some(plain)
+    decode::whole(coding, limits, message).ok()
 }

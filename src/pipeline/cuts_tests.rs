@@ -2,6 +2,7 @@
 
 use super::tests::plan;
 use super::*;
+use crate::encode;
 use std::path::Path;
 
 /// Envelopes up to here are cut at every byte. Longer ones would take the square of their length: they are cut at so many
@@ -71,10 +72,7 @@ fn where_a_chunk_of_a_real_envelope_ends_changes_nothing() {
 fn where_a_chunk_of_a_compressed_envelope_ends_changes_nothing() {
     for (name, body) in envelopes().into_iter().filter(|(_, body)| body.len() <= EVERY_BYTE_MAX / 2) {
         for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
-            let mut packed = Vec::new();
-            let mut encoder = Encoder::new(coding);
-            encoder.write(&body, &mut packed);
-            encoder.finish(&mut packed);
+            let packed = encode::whole(coding, &body);
             assert!(run(coding, &[&packed]).0 == run(Coding::Identity, &[&body]).0, "{name}, {coding}");
             check(&name, coding, &packed, 0..=packed.len());
         }

@@ -2,6 +2,7 @@
 
 use super::tests::{SET, check, run, run_with};
 use super::*;
+use crate::encode;
 use crate::redact::{BinaryKind, OnError, Policy};
 
 const DUMP: &[u8] = b"MDMP\x93\xa7\0\0jane@example.com";
@@ -188,15 +189,9 @@ fn without_its_minidump_a_report_is_refused_whole() {
 
 #[test]
 fn a_packed_minidump_is_known_by_what_it_unpacks_to() {
-    let packed = |coding, bytes: &[u8]| {
-        let (mut encoder, mut out) = (Encoder::new(coding), Vec::new());
-        encoder.write(bytes, &mut out);
-        encoder.finish(&mut out);
-        out
-    };
     for coding in [Coding::Gzip, Coding::Zstd] {
         for (content, taken) in [(DUMP, true), (b"\x7fELF\0\0\0\0", false)] {
-            let content = packed(coding, content);
+            let content = encode::whole(coding, content);
             let policy = allowing(&["event.minidump"]);
             let body = form(&[(DUMP_HEAD, &content)]);
             let got = cut(&policy, format_of(Dialect::SentryCrash), &body);

@@ -7,8 +7,8 @@
 
 use super::body::Stage;
 use super::{Dialect, Refusal, batch};
-use crate::decode::{self, Coding, DecodeLimits};
-use crate::encode::Encoder;
+use crate::decode::{self, Coding};
+use crate::encode;
 use crate::frame::form;
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope};
@@ -68,20 +68,9 @@ impl Unwrap<'_, '_> {
     }
 
     fn gzip(&mut self, bytes: &[u8], depth: usize) -> Result<Option<Vec<u8>>, Refusal> {
-        let plain = self.stage.unpack(Coding::Gzip, self.limits(), bytes)?;
+        let plain = self.stage.unpack(Coding::Gzip, self.stage.limits.item_bytes_max, bytes)?;
         let inner = self.any(&plain, depth + 1)?;
-        Ok(self.wrapped(inner, |inner| {
-            let mut encoder = Encoder::new(Coding::Gzip);
-            let mut out = Vec::new();
-            encoder.write(inner, &mut out);
-            encoder.finish(&mut out);
-            out
-        }))
-    }
-
-    fn limits(&self) -> DecodeLimits {
-        let limits = self.stage.limits;
-        DecodeLimits { bytes_max: Some(limits.item_bytes_max as u64), ratio_max: limits.ratio_max }
+        Ok(self.wrapped(inner, |inner| encode::whole(Coding::Gzip, inner)))
     }
 
     /// `data=…` and other pairs: the data by its own form, the others as any form's.

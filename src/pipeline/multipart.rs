@@ -8,8 +8,8 @@ use super::binary::{LetBy, let_by, let_dump_by};
 use super::body::Stage;
 use super::chunks::{self, Chunks};
 use super::{Dialect, Refusal};
-use crate::decode::{self, Coding, DecodeError, DecodeLimits};
-use crate::encode::Encoder;
+use crate::decode::{self, Coding, DecodeError};
+use crate::encode;
 use crate::encode::multipart::{field, lines, write_headers};
 use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
 use crate::frame::sentry::media_label;
@@ -266,20 +266,11 @@ fn scrub(
     let content = if head.coding == Coding::Identity {
         part(dialect, head, name, content, stage)?
     } else {
-        let limits = stage.limits;
-        let limits =
-            DecodeLimits { bytes_max: Some(limits.item_bytes_max as u64), ratio_max: limits.ratio_max };
         let scrubbed = stage.unpacking(|stage| {
-            let plain = stage.unpack(head.coding, limits, content)?;
+            let plain = stage.unpack(head.coding, stage.limits.item_bytes_max, content)?;
             part(dialect, head, name, &plain, stage)
         });
-        scrubbed?.map(|plain| {
-            let mut encoder = Encoder::new(head.coding);
-            let mut bytes = Vec::new();
-            encoder.write(&plain, &mut bytes);
-            encoder.finish(&mut bytes);
-            bytes
-        })
+        scrubbed?.map(|plain| encode::whole(head.coding, &plain))
     };
     Ok(Scrubbed { headers: scrubbed, content })
 }

@@ -4,8 +4,7 @@
 
 use super::body::Stage;
 use super::{Coding, Refusal};
-use crate::decode::DecodeLimits;
-use crate::encode::Encoder;
+use crate::encode;
 use crate::encode::otlp::rewrite;
 use crate::frame::otlp::{
     Attribute, Document, Encoding, Item, ReadLimits, Signal, Tree, grpc, is_plain, members, read, read_rest,
@@ -84,24 +83,16 @@ fn call(signal: Signal, coding: Coding, body: &[u8], stage: &mut Stage<'_>) -> R
     }
     // LEAK: `deflate` means zlib here, which is not written; a message may always come as it is.
     let compressed = framed.compressed && coding != Coding::Deflate;
-    let mut coded = Vec::new();
-    if compressed {
-        let mut encoder = Encoder::new(coding);
-        encoder.write(&scrubbed, &mut coded);
-        encoder.finish(&mut coded);
-    } else {
-        coded = scrubbed;
-    }
+    let coded = if compressed { encode::whole(coding, &scrubbed) } else { scrubbed };
     grpc::write(compressed, &coded, stage.out).ok_or(Reason::ItemTooLarge)?;
     Ok(())
 }
 
 /// Decodes a message, within the bounds of a body.
 fn decode(coding: Coding, message: &[u8], stage: &mut Stage<'_>) -> Result<Vec<u8>, Refusal> {
-    let bytes_max = u64::try_from(stage.limits.item_bytes_max).unwrap_or(u64::MAX);
-    let bytes_max = stage.limits.body_bytes_max.map_or(bytes_max, |max| max.min(bytes_max));
-    let limits = DecodeLimits { bytes_max: Some(bytes_max), ratio_max: stage.limits.ratio_max };
-    Ok(stage.unpack(coding, limits, message)?)
+    let body_bytes_max = stage.limits.body_bytes_max.unwrap_or(u64::MAX);
+    let bytes_max = usize::try_from(body_bytes_max).unwrap_or(usize::MAX).min(stage.limits.item_bytes_max);
+    Ok(stage.unpack(coding, bytes_max, message)?)
 }
 
 /// A request: read, scrubbed, and appended to the output.

@@ -8,8 +8,8 @@
 
 use super::Dialect;
 use super::body::Stage;
-use crate::decode::{Coding, DecodeLimits};
-use crate::encode::Encoder;
+use crate::decode::Coding;
+use crate::encode;
 use crate::redact::{ItemFormat, ItemScope, Mode, Verdict};
 use memchr::memmem;
 use std::ops::Range;
@@ -91,8 +91,7 @@ enum Repacked {
 /// Scrubs what is packed in a string, quotes and all.
 fn repacked(dialect: Dialect, quoted: &[u8], room: &mut usize, stage: &mut Stage<'_>) -> Repacked {
     let bytes_max = stage.limits.item_bytes_max.min(*room);
-    let limits = DecodeLimits { bytes_max: Some(bytes_max as u64), ratio_max: stage.limits.ratio_max };
-    let plain = latin1(quoted).and_then(|bytes| stage.unpack(Coding::Gzip, limits, &bytes).ok());
+    let plain = latin1(quoted).and_then(|bytes| stage.unpack(Coding::Gzip, bytes_max, &bytes).ok());
     let Some(plain) = plain else { return Repacked::Unreadable };
     *room -= plain.len();
     stage.summary.bytes_scanned += plain.len() as u64;
@@ -102,13 +101,7 @@ fn repacked(dialect: Dialect, quoted: &[u8], room: &mut usize, stage: &mut Stage
         Verdict { drop_item: true, .. } => Repacked::Dropped,
         Verdict { broken: true, .. } => Repacked::Unreadable,
         Verdict { changed: false, .. } => Repacked::Same,
-        _ => {
-            let mut encoder = Encoder::new(Coding::Gzip);
-            let mut bytes = Vec::new();
-            encoder.write(&scrubbed, &mut bytes);
-            encoder.finish(&mut bytes);
-            Repacked::Changed(quoted_latin1(&bytes))
-        }
+        _ => Repacked::Changed(quoted_latin1(&encode::whole(Coding::Gzip, &scrubbed))),
     }
 }
 

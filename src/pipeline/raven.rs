@@ -9,7 +9,6 @@
 use super::body::Stage;
 use super::recording::{self, Packing};
 use super::{Refusal, forms};
-use crate::decode::DecodeLimits;
 use crate::frame::form as query;
 use crate::outcome::Reason;
 use crate::redact::ItemScope;
@@ -35,13 +34,9 @@ pub(super) fn event(bytes: &[u8], bare: bool, stage: &mut Stage<'_>) -> Result<(
         };
         let plain = match packing {
             Packing::Plain => plain,
-            packing => {
-                let limits = DecodeLimits {
-                    bytes_max: Some(stage.limits.item_bytes_max as u64),
-                    ratio_max: stage.limits.ratio_max,
-                };
-                stage.unpack(packing.coding(), limits, &plain).map_err(recording::of_item)?
-            }
+            packing => stage
+                .unpack(packing.coding(), stage.limits.item_bytes_max, &plain)
+                .map_err(recording::of_item)?,
         };
         let start = stage.out.len();
         stage.document(&plain, ItemScope::Sentry)?;
@@ -130,7 +125,7 @@ fn written(packing: Packing, event: Vec<u8>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::{self, Coding};
+    use crate::decode::{self, Coding, DecodeLimits};
     use crate::pipeline::tests::run;
     use crate::pipeline::{BodyFormat, BodyLimits};
 

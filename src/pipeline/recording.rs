@@ -82,12 +82,9 @@ pub(crate) fn recording_text(payload: &[u8], bytes_max: u64) -> Option<Vec<u8>> 
 }
 
 fn packed(packing: Packing, body: &[u8], out: &mut Vec<u8>, stage: &mut Stage<'_>) -> Result<bool, Reason> {
-    let limits = DecodeLimits {
-        bytes_max: Some(stage.limits.item_bytes_max as u64),
-        ratio_max: stage.limits.ratio_max,
-    };
     stage.unpacking(|stage| {
-        let plain = stage.unpack(packing.coding(), limits, body).map_err(of_item)?;
+        let bytes_max = stage.limits.item_bytes_max;
+        let plain = stage.unpack(packing.coding(), bytes_max, body).map_err(of_item)?;
         stage.summary.bytes_scanned += plain.len() as u64;
         let mut scrubbed = Vec::new();
         let changed = json(&plain, ItemScope::Replay, &mut scrubbed, stage)?;

@@ -64,16 +64,17 @@ impl Stage<'_> {
         done
     }
 
-    /// Unpacks bytes that are held whole, and takes room for them and for as many scrubbed ones.
+    /// Unpacks bytes that are held whole to at most `bytes_max`, and takes room for them and for as many scrubbed ones.
     ///
     /// # Errors
     /// As the decoder's, also for one that holds [more than it decodes to](Decoder::has_asides), and `MemoryExhausted`. To be called inside [`Stage::unpacking`].
     pub(super) fn unpack(
         &mut self,
         coding: Coding,
-        limits: DecodeLimits,
+        bytes_max: usize,
         mut bytes: &[u8],
     ) -> Result<Vec<u8>, Reason> {
+        let limits = DecodeLimits { bytes_max: Some(bytes_max as u64), ratio_max: self.limits.ratio_max };
         let mut decoder = Decoder::new(coding, limits);
         let (mut out, mut held, mut ends) = (Vec::new(), 0, false);
         loop {
@@ -104,7 +105,7 @@ impl Stage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::Encoder;
+    use crate::encode::whole as packed;
     use crate::pipeline::tests::{SET, envelope_of};
     use crate::pipeline::{BodyFormat, BodyLimits, Boundary, Dialect, Pipeline, Signal, Summary};
     use crate::redact::{OnError, Plan, Policy};
@@ -132,13 +133,6 @@ mod tests {
         }
 
         fn may_wait(&mut self, _: bool) {}
-    }
-
-    fn packed(coding: Coding, bytes: &[u8]) -> Vec<u8> {
-        let (mut encoder, mut out) = (Encoder::new(coding), Vec::new());
-        encoder.write(bytes, &mut out);
-        encoder.finish(&mut out);
-        out
     }
 
     /// Bodies that hold `plain` packed, and how.

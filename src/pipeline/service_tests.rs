@@ -2,6 +2,7 @@
 
 use super::tests::{check, check_under, plan, plan_for, run, run_with};
 use super::*;
+use crate::encode;
 use crate::redact::{Action, OnError, Policy, PolicyRule, PseudonymKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -12,10 +13,7 @@ const LANGFUSE: BodyFormat = BodyFormat::Events(Dialect::Langfuse);
 const LANGSMITH: BodyFormat = BodyFormat::Events(Dialect::LangSmith);
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let (mut encoder, mut out) = (Encoder::new(Coding::Gzip), Vec::new());
-    encoder.write(bytes, &mut out);
-    encoder.finish(&mut out);
-    out
+    encode::whole(Coding::Gzip, bytes)
 }
 
 fn gunzip(bytes: &[u8]) -> String {
@@ -607,7 +605,7 @@ fn a_sender_cannot_write_what_stands_for_a_packed_string() {
 
 #[test]
 fn in_shadow_mode_nothing_changes() {
-    let shadow = Policy { mode: crate::redact::Mode::Shadow, ..Policy::default() };
+    let shadow = Policy { mode: Mode::Shadow, ..Policy::default() };
     let bad = r#"{"m":"jane@example.com","data":"\u001f\u008bjane"}"#;
     let (out, summary) = check_under(&shadow, POSTHOG, bad);
     assert_eq!((out.as_str(), summary.changed, summary.unscanned), (bad, false, 1));

@@ -6,6 +6,7 @@ pub(crate) mod process;
 pub(crate) mod tls;
 mod upstream;
 
+pub(crate) use tamis::encode::whole as packed;
 pub(crate) use upstream::{FakeUpstream, Reply, Seen};
 
 use arc_swap::ArcSwap;
@@ -305,14 +306,6 @@ static SET: std::sync::LazyLock<Arc<tamis::pattern::PatternSet>> = std::sync::La
 /// All embedded packs under some policy.
 pub(crate) fn plan_for(policy: tamis::redact::Policy) -> Arc<Plan> {
     Arc::new(Plan::compile(Arc::clone(&SET), policy).expect("no rules of its own"))
-}
-
-/// Bytes in a content-encoding.
-pub(crate) fn packed(coding: tamis::decode::Coding, bytes: &[u8]) -> Vec<u8> {
-    let (mut encoder, mut out) = (tamis::encode::Encoder::new(coding), Vec::new());
-    encoder.write(bytes, &mut out);
-    encoder.finish(&mut out);
-    out
 }
 
 /// What bytes in some content-encoding say.

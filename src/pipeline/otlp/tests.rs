@@ -577,12 +577,7 @@ fn calls_of_grpc() {
         run(&PLAN, grpc(Coding::Identity), &[&framed(0, &request("jane@example.com"))]).expect("taken");
     assert_eq!(out, framed(0, &request("[email]")));
     assert_eq!((summary.redacted, summary.changed), (1, true));
-    let gzip = |bytes: &[u8]| {
-        let (mut encoder, mut out) = (crate::encode::Encoder::new(Coding::Gzip), Vec::new());
-        encoder.write(bytes, &mut out);
-        encoder.finish(&mut out);
-        out
-    };
+    let gzip = |bytes: &[u8]| crate::encode::whole(Coding::Gzip, bytes);
     let clean = framed(1, &gzip(&request("a name")));
     assert_eq!(
         run(&PLAN, grpc(Coding::Gzip), &[&clean]).expect("taken").0,
