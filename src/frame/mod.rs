@@ -13,6 +13,7 @@ pub mod otlp;
 pub mod sentry;
 
 mod carry;
+pub(crate) mod parameter;
 
 use crate::outcome::Reason;
 use std::fmt;

@@ -7,11 +7,13 @@
 use super::binary::{LetBy, let_by, let_dump_by};
 use super::body::Stage;
 use super::chunks::{self, Chunks};
+use super::envelope::is_text;
 use super::{Dialect, Refusal};
 use crate::decode::{self, Coding, DecodeError};
 use crate::encode;
 use crate::encode::multipart::{field, lines, write_headers};
 use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
+use crate::frame::parameter::{Ambiguous, is_utf8, parameter};
 use crate::frame::sentry::media_label;
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope, OnError, Verdict};
@@ -278,21 +280,26 @@ fn scrub(
 /// Reads the headers that decide how the content is read. What two readers may take differently is refused.
 fn head(headers: &[u8]) -> Result<Head, Reason> {
     let mut head = Head::default();
+    let (mut is_disposed, mut is_coded) = (false, false);
     for line in lines(headers) {
         let (name, value) = field(line).ok_or(Reason::NotForm)?;
         let text = || std::str::from_utf8(value).map_err(|_| Reason::UnknownCharset);
         match &*name.to_ascii_lowercase() {
             b"content-disposition" => {
-                if head.name.is_some() {
+                if is_disposed {
                     return Err(Reason::NotForm);
                 }
-                head.name = parameter(text()?, "name");
-                head.file_name = parameter(text()?, "filename");
-                head.is_file = head.file_name.is_some() || parameter(text()?, "filename*").is_some();
+                is_disposed = true;
+                let read = |name| parameter(text()?, name).map_err(|Ambiguous| Reason::NotForm);
+                head.name = read("name")?;
+                head.file_name = read("filename")?;
+                head.is_file = head.file_name.is_some() || read("filename*")?.is_some();
             }
             b"content-type" if head.content_type.is_some() => return Err(Reason::NotForm),
             b"content-type" => head.content_type = Some(text()?.to_owned()),
+            b"content-encoding" if is_coded => return Err(Reason::UnknownCoding),
             b"content-encoding" => {
+                is_coded = true;
                 head.coding =
                     decode::parse_content_encoding(std::iter::once(value)).map_err(DecodeError::reason)?;
                 // It is never written, and the label would have to change.
@@ -335,40 +342,6 @@ fn scrub_headers(dialect: Dialect, headers: &[u8], stage: &mut Stage<'_>) -> Res
     Ok(changed.then_some(out))
 }
 
-/// The value of a parameter, quoted or not.
-fn parameter(value: &str, wanted: &str) -> Option<String> {
-    let mut rest = value.split_once(';')?.1;
-    loop {
-        rest = rest.trim_start_matches([' ', '\t', ';']);
-        let (name, behind) = rest.split_once('=')?;
-        let (text, after) = match behind.strip_prefix('"') {
-            Some(quoted) => unquoted(quoted)?,
-            None => {
-                let end = behind.find(';').unwrap_or(behind.len());
-                (behind[..end].trim().to_owned(), &behind[end..])
-            }
-        };
-        if name.trim().eq_ignore_ascii_case(wanted) {
-            return Some(text);
-        }
-        rest = after;
-    }
-}
-
-/// A quoted text, from behind its first quote, and what is behind its last.
-fn unquoted(quoted: &str) -> Option<(String, &str)> {
-    let mut text = String::new();
-    let mut chars = quoted.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Some((text, &quoted[at + 1..])),
-            '\\' => text.push(chars.next()?.1),
-            other => text.push(other),
-        }
-    }
-    None
-}
-
 /// How content is read.
 enum Reading {
     Json,
@@ -381,16 +354,10 @@ enum Reading {
 /// By the part's own type. What is said to be neither text nor media is text if it reads as text.
 fn reading(head: &Head, content: &[u8]) -> Result<Reading, Reason> {
     let declared = head.content_type.as_deref().unwrap_or_default();
-    let mut parameters = declared.split(';').map(str::trim);
-    let essence = parameters.next().unwrap_or_default().to_ascii_lowercase();
-    let charset = parameters.find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.eq_ignore_ascii_case("charset").then(|| value.trim_matches('"').to_ascii_lowercase())
-    });
-    if charset.is_some_and(|charset| !["utf-8", "utf8", "us-ascii", "ascii"].contains(&&*charset)) {
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !is_utf8(declared) {
         return Err(Reason::UnknownCharset);
     }
-    let is_text = memchr::memchr(0, content).is_none() && std::str::from_utf8(content).is_ok();
     let (kind, subtype) = essence.split_once('/').unwrap_or((&essence, ""));
     let media = matches!(kind, "image" | "audio" | "video" | "font" | "model") && !subtype.ends_with("+xml")
         || matches!(
@@ -399,7 +366,7 @@ fn reading(head: &Head, content: &[u8]) -> Result<Reading, Reason> {
         );
     match &*essence {
         // Its letters may say anything; so may those of a picture.
-        _ if media || !is_text => Err(Reason::Binary),
+        _ if media || !is_text(content) => Err(Reason::Binary),
         "application/json" | "text/json" => Ok(Reading::Json),
         other if other.ends_with("+json") => Ok(Reading::Json),
         "application/x-www-form-urlencoded" => Ok(Reading::Form),

@@ -542,6 +542,24 @@ fn a_part_that_cannot_be_read_meets_the_conduct() {
             Reason::NotForm,
         ),
         ("Content-Disposition: form-data; name=\"a\"\r\n folded: 1", "x", Reason::NotForm),
+        (
+            "Content-Disposition: form-data\r\nContent-Disposition: form-data; name=\"b\"",
+            "x",
+            Reason::NotForm,
+        ),
+        ("Content-Disposition: form-data; name=\"a\"; name=\"password\"", "x", Reason::NotForm),
+        ("Content-Disposition: form-data; name=\"a\"; name*=utf-8''password", "x", Reason::NotForm),
+        ("Content-Disposition: form-data; name=\"a", "x", Reason::NotForm),
+        (
+            "Content-Disposition: form-data; name=\"a\"\r\nContent-Encoding: gzip\r\nContent-Encoding: identity",
+            "x",
+            Reason::UnknownCoding,
+        ),
+        (
+            "Content-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain; charset=utf-8; charset=utf-7",
+            "x",
+            Reason::UnknownCharset,
+        ),
     ];
     let good = ("Content-Disposition: form-data; name=\"x\"", "y");
     for (headers, content, reason) in bad {

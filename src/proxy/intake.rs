@@ -9,6 +9,7 @@ mod stored;
 pub(crate) use service::is_pixel;
 pub(crate) use stored::is_stored;
 
+use crate::frame::parameter::{is_utf8, parameter};
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Boundary, Coding, Dialect, Encoding, FileKind, Signal};
 use crate::route::Protocol;
@@ -135,7 +136,7 @@ fn vercel_logs(content_type: Option<&str>) -> Intake {
 
 fn otlp(path: &str, content_type: Option<&str>) -> Intake {
     let content_type = content_type.unwrap_or_default();
-    if charset(content_type).is_some_and(|charset| !is_utf8(charset)) {
+    if !is_utf8(content_type) {
         return Intake::Refuse(Reason::UnknownCharset);
     }
     let is_call = grpc_signal(path).is_some();
@@ -306,7 +307,7 @@ fn generic_json(content_type: Option<&str>) -> Intake {
 
 fn generic(content_type: Option<&str>) -> Intake {
     let content_type = content_type.unwrap_or("text/plain");
-    if charset(content_type).is_some_and(|charset| !is_utf8(charset)) {
+    if !is_utf8(content_type) {
         return Intake::Refuse(Reason::UnknownCharset);
     }
     let essence = essence(content_type).to_ascii_lowercase();
@@ -339,30 +340,17 @@ fn format(essence: &str) -> Option<BodyFormat> {
 
 /// A multipart body, if its type names a boundary that can be one.
 fn multipart(dialect: Dialect, content_type: &str) -> Intake {
-    let boundary = parameter(content_type, "boundary").and_then(|text| Boundary::new(text.as_bytes()));
-    boundary.map_or(Intake::Refuse(Reason::NotForm), |boundary| {
-        Intake::Scrub(BodyFormat::Multipart(dialect, boundary))
-    })
+    let boundary = parameter(content_type, "boundary").ok().flatten();
+    boundary
+        .and_then(|text| Boundary::new(text.as_bytes()))
+        .map_or(Intake::Refuse(Reason::NotForm), |boundary| {
+            Intake::Scrub(BodyFormat::Multipart(dialect, boundary))
+        })
 }
 
 /// The type without its parameters.
 fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
-}
-
-fn charset(content_type: &str) -> Option<&str> {
-    parameter(content_type, "charset")
-}
-
-fn parameter<'t>(content_type: &'t str, wanted: &str) -> Option<&'t str> {
-    content_type.split(';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"'))
-    })
-}
-
-fn is_utf8(charset: &str) -> bool {
-    ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|known| known.eq_ignore_ascii_case(charset))
 }
 
 #[cfg(test)]
@@ -547,6 +535,11 @@ mod tests {
             ("Multipart/Form-Data; Boundary=\"a b\"", Scrub(F::Multipart(Dialect::Any, boundary(b"a b")))),
             ("multipart/form-data", Refuse(Reason::NotForm)),
             ("multipart/mixed; boundary=x", Refuse(Reason::UnknownContentType)),
+            ("multipart/form-data; boundary=x; boundary=y", Refuse(Reason::NotForm)),
+            ("multipart/form-data; boundary=\"x", Refuse(Reason::UnknownCharset)),
+            ("multipart/form-data; boundary=x; boundary*=utf-8''y", Refuse(Reason::NotForm)),
+            ("application/json; charset=utf-8; Charset=utf-8", Scrub(F::Json)),
+            ("application/json; charset=utf-8; charset=utf-16", Refuse(Reason::UnknownCharset)),
             ("application/x-protobuf", Refuse(Reason::UnknownContentType)),
             ("application/octet-stream", Refuse(Reason::UnknownContentType)),
             ("json", Refuse(Reason::UnknownContentType)),
