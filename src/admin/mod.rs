@@ -15,10 +15,11 @@ mod page;
 mod status;
 
 use body::AdminBody;
-pub use status::{LedgerTotals, Readiness, RouteInfo};
+pub use status::{Readiness, RouteInfo};
 
 use crate::config::Secret;
 use crate::inbox::Inbox;
+use crate::ledger::Totals;
 use crate::listen::activity::{Activity, Bounds};
 use crate::metrics::Metrics;
 use crate::redact::Plan;
@@ -63,8 +64,8 @@ pub struct AdminState {
     pub inbox: Option<Inbox>,
     /// Whether the proxy takes requests, and why not.
     pub ready: Box<dyn Fn() -> Readiness + Send + Sync>,
-    /// Items by outcome, summed over all routes.
-    pub ledger: Box<dyn Fn() -> LedgerTotals + Send + Sync>,
+    /// Items by outcome since the start, summed over all routes.
+    pub ledger: Box<dyn Fn() -> Totals + Send + Sync>,
     /// Brings the gauges up to date that are read rather than counted.
     pub refresh: Box<dyn Fn(&Metrics) + Send + Sync>,
     /// The plan of a route by its name; of the first one if it is empty.

@@ -2,6 +2,7 @@
 
 use super::AdminState;
 use crate::inbox::rfc3339;
+use crate::ledger::Totals;
 use crate::outcome::Outcome;
 use crate::pattern::Class;
 use crate::redact::Action;
@@ -33,19 +34,6 @@ impl Readiness {
     pub fn is_ready(&self) -> bool {
         self.reasons.is_empty()
     }
-}
-
-/// Items since the start, summed over all routes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LedgerTotals {
-    /// Items that arrived.
-    pub received: u64,
-    /// Items that have not ended.
-    pub in_flight: u64,
-    /// Items that wait in the spool.
-    pub in_spool: u64,
-    /// Items by outcome, in the order of [`Outcome::ALL`].
-    pub ended: [u64; Outcome::ALL.len()],
 }
 
 /// A route as configured.
@@ -105,7 +93,7 @@ fn route(route: &RouteInfo) -> Value {
     })
 }
 
-fn items(totals: LedgerTotals) -> Value {
+fn items(totals: Totals) -> Value {
     let mut counts = Map::new();
     counts.insert("received".to_owned(), totals.received.into());
     counts.insert("in_flight".to_owned(), totals.in_flight.into());

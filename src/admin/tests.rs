@@ -42,7 +42,7 @@ fn state() -> AdminState {
         metrics,
         inbox: Some(Inbox::new(1 << 20)),
         ready: Box::new(Readiness::ready),
-        ledger: Box::new(|| LedgerTotals { received: 3, in_flight: 0, in_spool: 1, ended: [0, 2, 0, 0, 0] }),
+        ledger: Box::new(|| Totals { received: 3, in_flight: 0, in_spool: 1, ended: [0, 2, 0, 0, 0] }),
         refresh: Box::new(|metrics| metrics.memory_bytes(77)),
         plan: Box::new(|name| (matches!(name, "" | "sentry")).then(plan)),
         reload: Some(Arc::new(|| Err(vec!["[listen] has changed: that needs a restart".to_owned()]))),

@@ -10,7 +10,7 @@ use super::reload::{Reached, Reloader, triggers};
 use super::setup::{self, Ready};
 use super::terminal::color_wanted;
 use super::{Exit, log, resources, tell};
-use crate::admin::{self, AdminState, LedgerTotals, Readiness, RouteInfo};
+use crate::admin::{self, AdminState, Readiness, RouteInfo};
 use crate::certificate::PairFiles;
 use crate::config::{self, Config};
 use crate::drain::{Drain, Phase, signalled};
@@ -237,7 +237,7 @@ impl Instance {
                 Phase::Serve => Readiness::ready(),
                 _ => Readiness::not("shutting down"),
             }),
-            ledger: Box::new(move || totals(&settings)),
+            ledger: Box::new(move || settings.ledger.totals()),
             refresh: Box::new(move |metrics| metrics.memory_bytes(memory.budget.used() as u64)),
             plan: Box::new(move |name| {
                 let route = plans.routes.iter().find(|route| name.is_empty() || *route.name == *name);
@@ -310,16 +310,6 @@ impl Instance {
             Upstream::Inbox(_) => None,
         });
         of_routes.chain(self.spans.iter().map(|(collector, _)| &collector.upstream))
-    }
-}
-
-fn totals(settings: &ProxySettings) -> LedgerTotals {
-    let totals = settings.ledger.totals();
-    LedgerTotals {
-        received: totals.received,
-        in_flight: totals.in_flight,
-        in_spool: totals.in_spool,
-        ended: totals.ended,
     }
 }
 
