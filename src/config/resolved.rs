@@ -11,6 +11,8 @@ use crate::frame::sentry::Dsn;
 use crate::pattern::Class;
 use crate::pipeline::BodyLimits;
 use crate::redact::{Action, Mode, OnError, Policy, PseudonymKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
@@ -109,10 +111,19 @@ pub struct Admin {
 pub struct Secret(pub(super) Vec<u8>);
 
 impl Secret {
-    /// The secret itself. Compare it in constant time, and never print it.
+    /// The secret itself. Compare with [`Secret::is`], and never print it.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Whether `shown` is the secret, in a time that tells nothing of where they differ: their codes are compared.
+    #[must_use]
+    pub fn is(&self, shown: &[u8]) -> bool {
+        let code = |text: &[u8]| {
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("a key may have any length").chain_update(text)
+        };
+        code(shown).verify(&code(&self.0).finalize().into_bytes()).is_ok()
     }
 }
 

@@ -704,6 +704,15 @@ fn syntax_errors_have_a_place_and_quote_nothing() {
 }
 
 #[test]
+fn a_secret_is_compared_whole() {
+    let secret = Secret::from(b"0123456789abcdef".to_vec());
+    assert!(secret.is(b"0123456789abcdef"));
+    for other in [&b"0123456789abcdeF"[..], b"0123456789abcde", b"", b"0123456789abcdef0"] {
+        assert!(!secret.is(other));
+    }
+}
+
+#[test]
 fn nothing_secret_is_shown() {
     let config = good(&format!(
         "version = 1\nadmin.token_file = 'key'\n[[routes]]\nname = 'hook'\nprotocol = 'generic'\n\
