@@ -18,6 +18,11 @@ pub(crate) mod parameter;
 use crate::outcome::Reason;
 use std::fmt;
 
+/// UTF-8 without what only binary formats and wider charsets have.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
+}
+
 /// Why a body could not be split into items. Carries offsets and lengths, never payload text.
 ///
 /// Every `offset` counts bytes of the decoded body from its beginning.

@@ -7,10 +7,11 @@
 //! bytes are known, text is no binary content, and is scanned.
 
 use super::body::Stage;
-use super::envelope::{is_text, json, text};
+use super::envelope::{json, text};
 use super::recording::recording;
 use super::{FileKind, Refusal};
 use crate::decode::{Coding, DecodeLimits, Decoder};
+use crate::frame::is_text;
 use crate::frame::sentry::{ItemHeader, ItemKind, begins_as, kinds_begun, video_members, write_video_head};
 use crate::outcome::Reason;
 use crate::redact::{ItemScope, OnError, Policy};

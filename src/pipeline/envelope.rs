@@ -9,6 +9,7 @@ use super::body::Stage;
 use super::recording::recording;
 use super::reference::reference;
 use crate::encode::sentry::write_item;
+use crate::frame::is_text;
 use crate::frame::sentry::{
     Content, Ending, EnvelopeFramer, EnvelopePart, ItemHeader, ItemKind, envelope_dsn, framed_event_id,
     parse_item_header,
@@ -71,7 +72,7 @@ fn envelope_item(
             stage.summary.drop_item(Reason::Policy);
             return Ok(());
         }
-        (Err(_), OnError::Replace) if of_header == Verdict::default() || !of_header.broken => {
+        (Err(_), OnError::Replace) if !of_header.broken => {
             scrubbed.clear();
             scrubbed.extend_from_slice(
                 if matches!(header.kind.content(header), Content::Json | Content::Reference) {
@@ -180,9 +181,4 @@ fn settled(verdict: Verdict, format: ItemFormat) -> Result<bool, Reason> {
         Verdict { broken: true, .. } if format == ItemFormat::Json => Err(Reason::NotJson),
         verdict => Ok(verdict.changed),
     }
-}
-
-/// UTF-8 without the control bytes that only binary formats and wider charsets have.
-pub(super) fn is_text(bytes: &[u8]) -> bool {
-    memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
 }

@@ -5,7 +5,7 @@
 
 use super::Refusal;
 use super::body::Stage;
-use super::envelope::is_text;
+use crate::frame::is_text;
 use crate::frame::logplex::messages;
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope, OnError};

@@ -7,11 +7,11 @@
 use super::binary::{LetBy, let_by, let_dump_by};
 use super::body::Stage;
 use super::chunks::{self, Chunks};
-use super::envelope::is_text;
 use super::{Dialect, Refusal};
 use crate::decode::{self, Coding, DecodeError};
 use crate::encode;
 use crate::encode::multipart::{field, lines, write_headers};
+use crate::frame::is_text;
 use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
 use crate::frame::parameter::{Ambiguous, is_utf8, parameter};
 use crate::frame::sentry::media_label;

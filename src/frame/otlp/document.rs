@@ -565,11 +565,6 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// UTF-8 without what only binary formats have.
-pub(super) fn is_text(bytes: &[u8]) -> bool {
-    memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
-}
-
 /// A number whose digits say something: a whole one that is not negative.
 pub(super) fn whole(number: f64) -> Option<u64> {
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2^53

@@ -4,10 +4,11 @@
 //! table does not know, or what has another type than it says, is copied whole; the engine walks it as any JSON, and refuses the
 //! whole body where it is none.
 
-use super::document::{Beside, Document, Fill, Form, Node, Opaque, Step, is_text};
+use super::document::{Beside, Document, Fill, Form, Node, Opaque, Step};
 use super::proto::spells;
 use super::table::{self, Field, Kind, Message, Role, is_same_name};
 use super::{Encoding, ReadLimits, Unread};
+use crate::frame::is_text;
 use crate::outcome::Reason;
 use crate::scan::context::as_read;
 use base64::Engine as _;

@@ -4,11 +4,12 @@
 //! key or a value given twice, text that is no UTF-8.
 
 use super::document::{
-    Beside, Document, Extent, Fill, Form, KnownAttributes, Node, Opaque, Step, counted, is_text, whole,
+    Beside, Document, Extent, Fill, Form, KnownAttributes, Node, Opaque, Step, counted, whole,
 };
 use super::table::{self, Field, Kind, Message, Role, Wire};
 use super::wire::{Record, Value, record, varint};
 use super::{Encoding, ReadLimits, Unread};
+use crate::frame::is_text;
 use crate::outcome::Reason;
 use std::ops::Range;
 
