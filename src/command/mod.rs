@@ -8,6 +8,7 @@ mod canary;
 mod check;
 mod client;
 pub mod demo;
+mod examples;
 mod explain;
 mod health;
 mod log;
@@ -75,6 +76,7 @@ enum Command {
     ///
     /// Log records go to standard error. With TAMIS_LOG=debug in the environment each request is among them: its
     /// route, status, items and time.
+    #[command(after_help = examples::SERVE)]
     Serve {
         /// Configuration file.
         #[arg(short, long, value_name = "FILE")]
@@ -84,6 +86,7 @@ enum Command {
         workers: Option<u16>,
     },
     /// Check a configuration and all packs, as `serve` would, without opening a port.
+    #[command(after_help = examples::CHECK)]
     Check {
         /// Configuration file; without one, what `serve` runs with by default.
         #[arg(short, long, value_name = "FILE")]
@@ -93,6 +96,7 @@ enum Command {
     ///
     /// Works in constant memory. gzip, zstd, zlib, LZ4 and framed Snappy input is recognised and leaves in the coding it
     /// came in. A summary goes to standard error.
+    #[command(after_help = examples::SCRUB)]
     Scrub {
         /// Configuration file: its policy `default` and its packs are used.
         #[arg(short, long, value_name = "FILE")]
@@ -111,6 +115,7 @@ enum Command {
     ///
     /// One line for each hit and each near miss: the field path, the encodings around it, the pattern, and
     /// what decided: action, validator, context, stand-in, exemption, policy. Values are not shown.
+    #[command(after_help = examples::EXPLAIN)]
     Explain {
         /// Configuration file: its policy `default` and its packs are used.
         #[arg(short, long, value_name = "FILE")]
@@ -126,14 +131,15 @@ enum Command {
         files: Vec<PathBuf>,
     },
     /// List the patterns and field rules, test them, or compare what packs would do.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::PATTERNS)]
     Patterns(PatternsCommand),
     /// Look at the spool: what waits, whether it is sound, the requests themselves.
     ///
     /// Works while a proxy runs with the same spool, and changes nothing.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::SPOOL)]
     Spool(SpoolCommand),
     /// Serve with an inbox, send invented events through it, and show before and after side by side.
+    #[command(after_help = examples::DEMO)]
     Demo {
         /// Stop after this many events; without it, until Ctrl-C.
         #[arg(short = 'n', long, value_name = "N")]
@@ -143,8 +149,10 @@ enum Command {
     ///
     /// The route that it is posted to must have the inbox as its upstream, and the policy that is to be proved.
     /// Exit code 1 if anything came through, 74 if it cannot be told.
+    #[command(after_help = examples::CANARY)]
     Canary(canary::Options),
     /// Ask a running instance whether it takes requests.
+    #[command(after_help = examples::HEALTH)]
     Health {
         /// Configuration file of the running instance, for the address of its admin port.
         #[arg(short, long, value_name = "FILE")]
@@ -154,14 +162,17 @@ enum Command {
         admin: Option<String>,
     },
     /// Print the manual page, or write those of all commands.
+    #[command(after_help = examples::MAN)]
     Man {
         /// Write `tamis.1` and a page for each command there.
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
     /// Print the version and what it was built with.
+    #[command(after_help = examples::VERSION)]
     Version,
     /// Print a completion script for a shell.
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell.
         #[arg(value_enum)]
@@ -172,6 +183,7 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum PatternsCommand {
     /// One line per pattern and field rule: name, class, stability, whether it counts, who wrote it and why.
+    #[command(after_help = examples::PATTERNS_LIST)]
     List {
         #[command(flatten)]
         packs: patterns::Packs,
@@ -180,6 +192,7 @@ enum PatternsCommand {
         json: bool,
     },
     /// Run every example of every pack against its own entry.
+    #[command(after_help = examples::PATTERNS_TEST)]
     Test {
         #[command(flatten)]
         packs: patterns::Packs,
@@ -187,6 +200,7 @@ enum PatternsCommand {
     /// Tell what other packs would replace more or less in some files, by pattern and field path.
     ///
     /// Only counts are printed. The policy is `default` of the configuration, or `strict`.
+    #[command(after_help = examples::PATTERNS_DIFF)]
     Diff {
         /// Directory with packs, used beside the embedded ones; or the word `embedded`.
         #[arg(value_name = "OLD")]
@@ -205,12 +219,14 @@ enum PatternsCommand {
         files: Vec<PathBuf>,
     },
     /// Print the JSON Schema of packs, for editors.
+    #[command(after_help = examples::PATTERNS_SCHEMA)]
     Schema,
 }
 
 #[derive(Debug, Subcommand)]
 enum SpoolCommand {
     /// One line per upstream: items, records, bytes, age of the oldest; then the dead letters.
+    #[command(after_help = examples::SPOOL_LS)]
     Ls {
         #[command(flatten)]
         place: spool::Place,
@@ -219,11 +235,13 @@ enum SpoolCommand {
         json: bool,
     },
     /// Check every record; exit code 1 if any is damaged.
+    #[command(after_help = examples::SPOOL_VERIFY)]
     Verify {
         #[command(flatten)]
         place: spool::Place,
     },
     /// Print what waits as NDJSON, one scrubbed request per line, without the credentials in its headers.
+    #[command(after_help = examples::SPOOL_EXPORT)]
     Export {
         #[command(flatten)]
         place: spool::Place,
