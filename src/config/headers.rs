@@ -5,7 +5,8 @@
 use super::problem::quoted;
 use super::raw::{At, Entry};
 use super::resolve::World;
-use super::resolved::{Protocol, Secret};
+use super::resolved::Secret;
+use super::route::Protocol;
 
 /// Most headers that one server is shown.
 const OWN_MAX: usize = 16;

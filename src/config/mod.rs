@@ -17,6 +17,7 @@ mod problem;
 mod raw;
 mod resolve;
 mod resolved;
+mod route;
 mod routes;
 pub mod schema;
 mod traces;
@@ -29,9 +30,9 @@ mod tests;
 pub use matcher::{HostPattern, Match, PathGlob};
 pub use problem::{Problem, Problems};
 pub use resolved::{
-    Admin, Config, Limits, Listen, LogFormat, Origin, Patterns, Platform, Protocol, Reload, Route, Secret,
-    Spool, Timeouts,
+    Admin, Config, Limits, Listen, LogFormat, Origin, Patterns, Reload, Secret, Spool, Timeouts,
 };
+pub use route::{Platform, Protocol, Route};
 pub use traces::{SAMPLES_OF, Traces};
 pub use upstream::{HttpUpstream, Scheme, Upstream, UpstreamCoding};
 
