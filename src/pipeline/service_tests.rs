@@ -604,7 +604,7 @@ fn packed_strings_that_a_rule_took_away_cost_one_pass() {
     let (out, _) = run(POSTHOG, BodyLimits::default(), &[body.as_bytes()]).expect("accepted");
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
     let out = String::from_utf8(out).expect("text");
-    assert!(!out.contains("\\u001f") && out.ends_with(&format!(r#""note":"{note}"}}}}"#)), "{:.200}", out);
+    assert!(!out.contains("\\u001f") && out.ends_with(&format!(r#""note":"{note}"}}}}"#)), "{out:.200}");
 }
 
 #[test]
