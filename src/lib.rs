@@ -22,6 +22,7 @@ pub mod redact;
 pub mod scan;
 
 pub mod admin;
+mod cause;
 pub mod certificate;
 pub mod command;
 pub mod config;

@@ -3,6 +3,7 @@
 use super::serve::with_process_key;
 use super::setup::{self, tell_problems};
 use super::{Exit, say, tell};
+use crate::cause::in_full;
 use crate::pattern::{embedded, from_dirs, probe, selftest};
 use crate::spool::check_dir;
 use std::path::Path;
@@ -17,7 +18,7 @@ pub(super) fn run(path: Option<&Path>) -> Exit {
     let ready = match setup::compile(with_process_key(config, path.is_none())) {
         Ok(ready) => ready,
         Err(mut wrong) => {
-            wrong.problems.extend(spool.map(|error| error.in_full()));
+            wrong.problems.extend(spool.map(|error| in_full(&error)));
             return wrong.tell();
         }
     };
@@ -36,7 +37,7 @@ pub(super) fn run(path: Option<&Path>) -> Exit {
     }
     if let Some(error) = spool {
         // As `serve` ends with it.
-        tell(&error.in_full());
+        tell(&in_full(&error));
         return Exit::Io;
     }
     say(&format!(

@@ -1,5 +1,6 @@
 //! The little HTTP that commands speak with a running instance: one request, one answer of bounded length.
 
+use crate::cause::in_full;
 use crate::outcome::Reason;
 use crate::upstream::{HttpUpstream, Options, TlsOptions, UpstreamBody};
 use bytes::Bytes;
@@ -48,7 +49,7 @@ impl Client {
             return Err("the address is not one of http:// or https://".to_owned());
         };
         let server = HttpUpstream::new(&format!("{scheme}://{authority}"), &self.0);
-        let server = server.map_err(|error| format!("{authority}: {error}"))?;
+        let server = server.map_err(|error| format!("{authority}: {}", in_full(&error)))?;
         let target = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let exchange = async {
             let body = UpstreamBody::whole(Bytes::from(body));

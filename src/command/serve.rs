@@ -11,6 +11,7 @@ use super::setup::{self, Ready};
 use super::terminal::color_wanted;
 use super::{Exit, log, resources, tell};
 use crate::admin::{self, AdminState, Readiness, RouteInfo};
+use crate::cause::in_full;
 use crate::certificate::PairFiles;
 use crate::config::{self, Config};
 use crate::drain::{Drain, Phase, signalled};
@@ -170,7 +171,7 @@ pub(super) async fn open(ready: &Ready, configured: bool) -> Result<Instance, Ex
     let tls = match ready.config.listen.tls.clone().map(|files| Tls::open(files, &metrics)).transpose() {
         Ok(tls) => tls,
         Err(error) => {
-            problems.push(format!("listen.tls: {error}"));
+            problems.push(format!("listen.tls: {}", in_full(&error)));
             None
         }
     };
@@ -368,7 +369,7 @@ fn build_route(
         config::Upstream::Inbox => (Upstream::Inbox(inbox.clone()), UpstreamCoding::Same),
         config::Upstream::Http(remote) => (
             Upstream::Http(
-                connect(remote, ready, metrics.upstream(&route.name)).map_err(|error| error.to_string())?,
+                connect(remote, ready, metrics.upstream(&route.name)).map_err(|error| in_full(&error))?,
             ),
             remote.coding,
         ),

@@ -6,6 +6,7 @@
 //! every six hours and with the certificate. No client certificates: senders are told apart by their services' own keys.
 
 use super::socket::Socket;
+use crate::cause::in_full;
 use crate::certificate::{CertificateError, Pair, PairFiles, provider};
 use crate::metrics::{Handshake, Metrics};
 use crate::watch::{self, Files, Reread};
@@ -93,7 +94,11 @@ impl Reread for Tls {
         match self.reload() {
             Ok(()) => tracing::info!("the listener's certificate was read again"),
             Err(error) => {
-                tracing::error!(%error, "the listener's new certificate cannot be used; the one before stays in use");
+                let error = in_full(&error);
+                tracing::error!(
+                    error,
+                    "the listener's new certificate cannot be used; the one before stays in use"
+                );
             }
         }
     }

@@ -91,7 +91,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Locked(dir) => write!(f, "another process uses the spool {}", dir.display()),
-            Self::Open(dir, cause) => write!(f, "spool {}: {cause}", dir.display()),
+            Self::Open(dir, _) => write!(f, "spool {}", dir.display()),
         }
     }
 }
@@ -100,18 +100,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Locked(_) => None,
-            Self::Open(_, cause) => std::error::Error::source(cause),
-        }
-    }
-}
-
-impl StartError {
-    /// The error with what the file system said.
-    #[must_use]
-    pub fn in_full(&self) -> String {
-        match std::error::Error::source(self) {
-            Some(cause) => format!("{self}: {cause}"),
-            None => self.to_string(),
+            Self::Open(_, cause) => Some(cause),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Roots are Mozilla's, compiled in, or those of one file. There is no way to switch verification off. The files are read
 //! again when they change; what cannot be used then leaves what was read before in its place.
 
+use crate::cause::in_full;
 use crate::certificate::{CertificateError, Pair, PairFiles, provider, roots};
 use crate::metrics::UpstreamMetrics;
 use crate::watch::Reread;
@@ -67,7 +68,11 @@ impl Reread for Tls {
                 tracing::info!("certificates for an upstream were read again");
             }
             Err(error) => {
-                tracing::error!(%error, "new certificates for an upstream cannot be used; those before stay in use");
+                let error = in_full(&error);
+                tracing::error!(
+                    error,
+                    "new certificates for an upstream cannot be used; those before stay in use"
+                );
             }
         }
     }

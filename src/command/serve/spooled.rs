@@ -1,8 +1,9 @@
-//! The spool of a running instance: opened before the ports, sending while it serves, closed last.
+//! The spool of a running instance: opened before anybody is served, sending while it serves, closed last.
 
 use super::super::setup::Ready;
 use super::super::{Exit, tell};
 use super::url;
+use crate::cause::in_full;
 use crate::config;
 use crate::drain::Drain;
 use crate::proxy::ProxySettings;
@@ -50,7 +51,7 @@ pub(super) fn open(ready: &Ready, settings: &mut ProxySettings) -> Result<Option
     }
     let opened = Spool::open(&options, &names, &settings.ledger, &settings.metrics);
     let (spool, queues) = opened.map_err(|error| {
-        tell(&error.in_full());
+        tell(&in_full(&error));
         match error {
             StartError::Locked(_) => Exit::Busy,
             StartError::Open(..) => Exit::Io,

@@ -3,6 +3,7 @@
 use super::super::setup::Ready;
 use super::super::{Exit, tell};
 use super::connect;
+use crate::cause::in_full;
 use crate::config;
 use crate::metrics::UpstreamMetrics;
 use crate::proxy::ProxySettings;
@@ -22,7 +23,7 @@ pub(super) fn open(
     // Its path is the one that is asked for, without anything below it.
     let server = config::HttpUpstream { base_path: String::new(), ..config.endpoint.clone() };
     let upstream = connect(&server, ready, UpstreamMetrics::default()).map_err(|error| {
-        tell(&format!("telemetry.traces: {error}"));
+        tell(&format!("telemetry.traces: {}", in_full(&error)));
         Exit::Config
     })?;
     let path = if config.endpoint.base_path.is_empty() { "/" } else { &config.endpoint.base_path };
