@@ -1,8 +1,8 @@
 //! Bodies with something inside them: forms with files, recordings, messages of a call; and long ones.
 
-use crate::body::{DEPTH, Planter};
+use crate::body::{DEPTH, Planter, packed, unpacked};
 use serde_json::json;
-use tamis::decode::{Coding, DecodeLimits};
+use tamis::decode::Coding;
 
 pub(crate) const FORM_TYPE: &str = "multipart/form-data; boundary=----x7";
 /// Bytes of what is more than is held before a body streams (`buffer_bytes_max`).
@@ -103,7 +103,7 @@ pub(crate) fn replay(planter: &mut Planter<'_>, id: &str) -> Vec<u8> {
         {"type": 3, "timestamp": 2, "data": {"source": 5, "text": planter.text(DEPTH), "id": 9}},
         {"type": 5, "timestamp": 3, "data": {"tag": "breadcrumb", "payload": crumb(planter)}},
     ]);
-    let packed = crate::body::packed(Coding::Deflate, recorded.to_string().as_bytes());
+    let packed = packed(Coding::Deflate, recorded.to_string().as_bytes());
     let recording = [b"{\"segment_id\":0}\n".as_slice(), &packed].concat();
     let mut body =
         format!("{{\"event_id\":\"{id}\"}}\n{{\"type\":\"replay_event\"}}\n{event}\n").into_bytes();
@@ -122,17 +122,12 @@ pub(crate) fn recording(envelope: &[u8]) -> Vec<u8> {
     let payload = rest.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
     let payload = &rest[payload..payload + length];
     let events = payload.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
-    unpacked(&payload[events..])
-}
-
-fn unpacked(bytes: &[u8]) -> Vec<u8> {
-    let limits = DecodeLimits { bytes_max: Some(64 << 20), ratio_max: 10_000 };
-    tamis::decode::whole(Coding::Identity, limits, bytes).expect("it is in its coding")
+    unpacked(None, &payload[events..])
 }
 
 /// SPEC: a flag, the length in four bytes, a message: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 pub(crate) fn call(compressed: bool, message: &[u8]) -> Vec<u8> {
-    let message = if compressed { crate::body::packed(Coding::Gzip, message) } else { message.to_vec() };
+    let message = if compressed { packed(Coding::Gzip, message) } else { message.to_vec() };
     let length = u32::try_from(message.len()).expect("short").to_be_bytes();
     [&[u8::from(compressed)][..], &length, &message].concat()
 }
@@ -141,7 +136,7 @@ pub(crate) fn call(compressed: bool, message: &[u8]) -> Vec<u8> {
 pub(crate) fn message(body: &[u8]) -> Vec<u8> {
     let (head, message) = body.split_first_chunk::<5>().expect("a frame");
     assert_eq!(message.len(), u32::from_be_bytes(head[1..].try_into().expect("four")) as usize);
-    if head[0] == 1 { unpacked(message) } else { message.to_vec() }
+    if head[0] == 1 { unpacked(None, message) } else { message.to_vec() }
 }
 
 /// Text that names nobody and that no coder makes a hundred times shorter.

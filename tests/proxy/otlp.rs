@@ -1,9 +1,7 @@
 //! OTLP over HTTP, with the messages of the protocol's own generated code on both sides.
 
 use crate::support::{FakeUpstream, Proxy, Reply, packed, post, post_chunked};
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -13,7 +11,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, span};
 use prost::Message as _;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use tamis::decode::{Coding, DecodeLimits, Decoder, Progress};
 use tamis::inbox::Inbox;
 use tamis::outcome::Outcome;
@@ -73,12 +71,6 @@ pub(crate) fn check_scrubbed(body: &[u8]) {
     assert_eq!(spans[2], planted().resource_spans[0].scope_spans[0].spans[2]);
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).expect("a vector");
-    encoder.finish().expect("a vector")
-}
-
 #[tokio::test]
 async fn a_batch_arrives_without_what_was_planted() {
     let upstream = FakeUpstream::start(Reply {
@@ -98,7 +90,7 @@ async fn a_batch_arrives_without_what_was_planted() {
     let answer = proxy.send(post("/v1/traces", &headers, &body)).await;
     assert_eq!((answer.status, answer.header("content-type").as_deref()), (200, Some(PROTOBUF)));
     let coded = [&headers[..], &[("content-encoding", "gzip")]].concat();
-    proxy.send(post_chunked("/v1/traces", &coded, &[&gzip(&body)])).await;
+    proxy.send(post_chunked("/v1/traces", &coded, &[&packed(Coding::Gzip, &body)])).await;
     let [plain, zipped] = <[_; 2]>::try_from(upstream.seen()).unwrap_or_else(|_| panic!("two requests"));
     check_scrubbed(&plain.body);
     assert_eq!(
@@ -204,7 +196,7 @@ async fn a_clean_batch_arrives_as_it_was_sent() {
     request.resource_spans[0].scope_spans[0].spans = clean.into_iter().cycle().take(9_000).collect();
     let body = request.encode_to_vec();
     assert!(body.len() > 300 << 10, "{}", body.len());
-    let zipped = gzip(&body);
+    let zipped = packed(Coding::Gzip, &body);
     for (sent, coding) in [(&body, "identity"), (&zipped, "gzip")] {
         let headers = [("content-type", PROTOBUF), ("content-encoding", coding)];
         let answer = proxy.send(post("/v1/traces", &headers, sent)).await;
