@@ -1,4 +1,4 @@
-//! Parameters of a header's value: `multipart/form-data; boundary=x`, `form-data; name="a"`.
+//! A header's value and its parameters: `multipart/form-data; boundary=x`, `form-data; name="a"`.
 //!
 //! In: a value. Out: what one of its parameters says, or that two readers may take it differently: we would scan by one reading and
 //! the upstream go by the other. Holds nothing.
@@ -61,6 +61,11 @@ fn unquoted(quoted: &str) -> Option<(String, &str)> {
         }
     }
     None
+}
+
+/// A content type without its parameters.
+pub(crate) fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 /// Whether a content type says nothing of its charset, or that it is UTF-8 or what UTF-8 holds.

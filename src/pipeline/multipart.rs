@@ -13,7 +13,7 @@ use crate::encode;
 use crate::encode::multipart::{field, lines, write_headers};
 use crate::frame::is_text;
 use crate::frame::multipart::{Boundary, MultipartFramer, MultipartPart};
-use crate::frame::parameter::{Ambiguous, is_utf8, parameter};
+use crate::frame::parameter::{Ambiguous, essence, is_utf8, parameter};
 use crate::frame::sentry::media_label;
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope, OnError, Verdict};
@@ -354,7 +354,7 @@ enum Reading {
 /// By the part's own type. What is said to be neither text nor media is text if it reads as text.
 fn reading(head: &Head, content: &[u8]) -> Result<Reading, Reason> {
     let declared = head.content_type.as_deref().unwrap_or_default();
-    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = essence(declared).to_ascii_lowercase();
     if !is_utf8(declared) {
         return Err(Reason::UnknownCharset);
     }

@@ -9,7 +9,7 @@ mod stored;
 pub(crate) use service::is_pixel;
 pub(crate) use stored::is_stored;
 
-use crate::frame::parameter::{is_utf8, parameter};
+use crate::frame::parameter::{essence, is_utf8, parameter};
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Boundary, Coding, Dialect, Encoding, FileKind, Signal};
 use crate::route::Protocol;
@@ -346,11 +346,6 @@ fn multipart(dialect: Dialect, content_type: &str) -> Intake {
         .map_or(Intake::Refuse(Reason::NotForm), |boundary| {
             Intake::Scrub(BodyFormat::Multipart(dialect, boundary))
         })
-}
-
-/// The type without its parameters.
-fn essence(content_type: &str) -> &str {
-    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! Types: <https://develop.sentry.dev/sdk/foundations/transport/envelope-items/>
 
 use super::header::ItemHeader;
+use crate::frame::parameter::essence;
 
 /// How the payload of an item is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +155,7 @@ fn attachment_content(header: &ItemHeader<'_>) -> Content {
 
 /// SPEC: <https://develop.sentry.dev/sdk/telemetry/attachments/#attachment-placeholders>
 fn is_reference(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence(media_type);
     ["application/vnd.sentry.attachment-ref+json", "application/vnd.sentry.attachment-ref"]
         .iter()
         .any(|known| essence.eq_ignore_ascii_case(known))
@@ -162,7 +163,7 @@ fn is_reference(media_type: &str) -> bool {
 
 /// `None` where the media type does not tell.
 fn media_type_content(media_type: &str) -> Option<Content> {
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = essence(media_type).to_ascii_lowercase();
     let (family, name) = essence.split_once('/')?;
     match (family, name) {
         (_, name) if name == "json" || name.ends_with("+json") => Some(Content::Json),

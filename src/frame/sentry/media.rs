@@ -5,6 +5,7 @@
 
 use super::header::ItemHeader;
 use super::kind::ItemKind;
+use crate::frame::parameter::essence;
 
 /// Media types whose files begin with known bytes: type, offset, bytes.
 const MAGIC: [(&str, usize, &[&[u8]]); 15] = [
@@ -50,7 +51,7 @@ impl ItemHeader<'_> {
 #[must_use]
 pub fn media_label(content_type: Option<&str>, filename: Option<&str>) -> Option<String> {
     let content_type = content_type.unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = essence(content_type).to_ascii_lowercase();
     if !matches!(essence.as_str(), "" | "application/octet-stream") {
         return Some(essence);
     }
