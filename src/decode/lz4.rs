@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn small_blocks_copy_from_far_behind() {
         let noise = text(200 << 10);
-        for kept in (WINDOW_BYTES..noise.len()).step_by(7 << 10) {
+        for kept in (WINDOW_BYTES..noise.len()).step_by(1 << 10) {
             let before = &noise[..kept];
             let again = [&before[kept - 0xffff..][..20], b"ended"].concat();
             // 20 bytes from as far behind as can be said, and the literals that have to be the last.
