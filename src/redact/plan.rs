@@ -181,7 +181,7 @@ mod tests {
         let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
         for (_, scope) in Scope::NAMES {
             let bytes = plan.fields(scope).table_bytes();
-            assert!(bytes < 768 << 10, "{scope:?}: {bytes} bytes");
+            assert!(bytes < 640 << 10, "{scope:?}: {bytes} bytes");
         }
     }
 

@@ -77,7 +77,8 @@ impl States {
         base_row[usize::from(INDEX.0)] = sets.state_of(base_index.clone());
         let mut next = Table::new(symbols);
         // By what goes on in a state whatever the key, in most nothing.
-        let mut common = HashMap::from([(Vec::new(), next.add_common(&base_row).unwrap_or_default())]);
+        let row = next.add_common(&base_row).ok_or(PathError::TooManyStates)?;
+        let mut common = HashMap::from([(Vec::new(), row)]);
 
         let mut accept = Vec::new();
         let mut done = 0;
@@ -104,7 +105,7 @@ impl States {
             };
             let after_index = sets.state_of(beyond([base_index.as_slice(), &index].concat()));
             steps.insert(usize::from(INDEX.0), after_index);
-            next.add_state(row, steps);
+            next.add_state(row, steps).ok_or(PathError::TooManyStates)?;
             done += 1;
             if sets.list.len() > STATES_MAX {
                 return Err(PathError::TooManyStates);
