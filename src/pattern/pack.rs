@@ -201,7 +201,7 @@ pub struct FieldSpec {
     /// Keys of objects below the field with blanks in them are hits too: what was asked, and what came of it.
     #[serde(default)]
     pub keyed: bool,
-    /// Keys below the field whose short values stay: `type`, `role`; `*` for all.
+    /// Keys below the field whose short values stay: `type`, `role`; `*_role` for all that end so, `*` for all.
     #[serde(default)]
     pub keep: Vec<String>,
     /// Says nothing where the rule of a container around it does.
@@ -228,6 +228,9 @@ pub struct FieldSpec {
     /// Only text that reads as a sentence: 40 bytes and more, a blank, and mostly letters.
     #[serde(default)]
     pub prose: bool,
+    /// Only one word of letters and digits in no order: 20 to 512 bytes that look drawn by chance.
+    #[serde(default)]
+    pub drawn: bool,
     /// Only arrays of eight numbers and more, which become `[]`.
     #[serde(default)]
     pub vector: bool,
@@ -375,6 +378,7 @@ mod tests {
             ("class = 'person'", "kind = 'exempt'", [true, false]),
             ("why = 'v'", "words = ['x']\nwhy = 'v'", [true, false]),
             ("why = 'v'", "prose = true\nwhy = 'v'", [true, false]),
+            ("why = 'v'", "drawn = true\nwhy = 'v'", [true, false]),
         ] {
             let other = parse(&PACK.replacen(from, to, 1), "other.toml").expect("reads");
             let got =

@@ -207,7 +207,8 @@ impl Roster {
                     // A path that cannot be read is told when it is compiled.
                     for (path, text) in spec.paths.iter().filter_map(|p| Some((FieldPath::parse(p).ok()?, p)))
                     {
-                        let asks = (&spec.beside, spec.beside_min, spec.in_list, spec.prose, spec.vector);
+                        let asks = (&spec.beside, spec.beside_min, spec.in_list);
+                        let asks = (asks, spec.prose, spec.drawn, spec.vector);
                         let key = (path, scope, spec.class.as_deref(), asks);
                         match fields.get(&key) {
                             Some(other) if std::ptr::eq(*other, entry) => {}

@@ -66,7 +66,11 @@ pub(super) fn is_kept(rule: &Rule, key: Option<&[u8]>, value: &[u8]) -> bool {
         // PERF: the lists are long, and nearly every key on them is told from another by its first byte and its length.
         let (first, length) = (folded(last).next(), folded(last).count());
         let alike = |kept: &&Vec<u8>| kept.len() == length && kept.first().copied() == first;
+        let ends = |end: &Vec<u8>| {
+            length >= end.len() && folded(last).skip(length - end.len()).eq(end.iter().copied())
+        };
         rule.keep.iter().filter(alike).any(|kept| kept.iter().copied().eq(folded(last)))
+            || rule.keep_ends.iter().any(ends)
     };
     rule.keeps_all || key.is_some_and(spares)
 }

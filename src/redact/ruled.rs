@@ -10,7 +10,6 @@ use super::plan::Rule;
 use super::replacements::Alike;
 use crate::pattern::{Class, FieldKind};
 use crate::scan::context::{Keys, as_read};
-use crate::scan::fields::is_prose;
 use crate::scan::json::Site;
 use crate::scan::layer::Layer;
 use crate::scan::{is_public_key, is_stand_in};
@@ -44,7 +43,7 @@ impl Engine<'_> {
                 decision => decision,
             },
             FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
-            FieldKind::Value if rule.prose && !is_prose(value) => Decision::Look,
+            FieldKind::Value if !rule.fits(value) => Decision::Look,
             FieldKind::Value if value.is_empty() || is_stand_in(value) => Decision::Leave,
             // What ingest is authenticated by, in the body of some protocols: under `api_key`, and no secret.
             FieldKind::Value if rule.class == Some(Class::Credential) && is_public_key(value) => {

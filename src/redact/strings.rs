@@ -4,7 +4,6 @@ use super::decision::redacts;
 use super::engine::{Around, Context, Engine, FoundSoFar};
 use crate::pattern::{DetectorIndex, FieldKind};
 use crate::scan::context::{Keys, as_read};
-use crate::scan::fields::is_prose;
 use crate::scan::json::{Path, Site, Visitor};
 use crate::scan::sweep::Places;
 use std::ops::Range;
@@ -152,8 +151,7 @@ impl Visitor for Strings<'_, '_> {
             Some(id) => {
                 let rule = &self.engine.plan.rules[usize::from(id)];
                 under.is_some()
-                    || !self.engine.plan.spares[usize::from(id)]
-                        && (!rule.prose || is_prose(&bytes[range.clone()]))
+                    || !self.engine.plan.spares[usize::from(id)] && rule.fits(&bytes[range.clone()])
             }
         };
         acts || self.has_trigger(range) && self.is_worth_a_look(bytes, range)
@@ -207,7 +205,8 @@ impl Visitor for Strings<'_, '_> {
     fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16> {
         let rules = &self.engine.plan.rules;
         // A sentence is no matter of what lies further in.
-        let own = rule.filter(|id| redacts(&rules[usize::from(*id)]) && !rules[usize::from(*id)].prose);
+        let own =
+            rule.filter(|id| redacts(&rules[usize::from(*id)]) && !rules[usize::from(*id)].is_of_texts());
         match (own, under) {
             (Some(id), Some(_))
                 if rules[usize::from(id)].kind == FieldKind::Address || rules[usize::from(id)].fallback =>

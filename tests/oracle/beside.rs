@@ -106,6 +106,40 @@ pub(crate) fn is_prose(text: &[u8]) -> bool {
     text.len() >= 40 && parted && first && words * 100 >= text.len() * 90
 }
 
+/// One word of letters and digits that change their kind often, in quotes or without.
+pub(crate) fn is_drawn(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else { return false };
+    let bare = |text: &str, quote: char| -> Option<String> {
+        Some(text.strip_prefix(quote)?.strip_suffix(quote)?.to_owned())
+    };
+    let text = bare(text, '\'').unwrap_or(text.to_owned());
+    let text = bare(&text, '"').unwrap_or(text);
+    let uuid = regex::Regex::new("^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$").expect("a regex");
+    let word = regex::Regex::new("^[A-Za-z0-9_+/=-]{20,512}$").expect("a regex");
+    let different: std::collections::BTreeSet<char> = text.chars().collect();
+    let (mut changes, mut count) = (0, 0);
+    for run in text.split(|letter: char| !letter.is_ascii_alphanumeric()) {
+        count += run.len();
+        let letters: Vec<char> = run.chars().collect();
+        for (at, pair) in letters.windows(2).enumerate() {
+            let next = letters.get(at + 2).copied().unwrap_or('0');
+            changes += usize::from(match (pair[0], pair[1]) {
+                ('a'..='z', 'A'..='Z') => !next.is_ascii_lowercase(),
+                ('A'..='Z', 'a'..='z') => false,
+                (a, b) => a.is_ascii_digit() != b.is_ascii_digit(),
+            });
+        }
+    }
+    let has = |pattern: &str| regex::Regex::new(pattern).expect("a regex").is_match(&text);
+    word.is_match(&text)
+        && !uuid.is_match(&text)
+        && has("[A-Za-z0-9]{12}")
+        && has("[A-Za-z]")
+        && has("[0-9]|[A-Z]{2}")
+        && different.len() >= 8
+        && changes * 6 >= count
+}
+
 /// Eight numbers or more, in arrays and nothing else.
 pub(crate) fn is_vector(text: &[u8]) -> bool {
     is_of_numbers(text) && text.split(|byte| *byte == b',').count() >= 8

@@ -60,6 +60,7 @@ pub(crate) struct Rule {
     pub(crate) name_part: bool,
     keyed: bool,
     pub(crate) prose: bool,
+    pub(crate) drawn: bool,
     keep: Vec<String>,
     pub(crate) fallback: bool,
     words: Vec<String>,
@@ -163,6 +164,7 @@ impl Oracle {
             name_part: false,
             keyed: false,
             prose: false,
+            drawn: false,
             keep: Vec::new(),
             fallback: false,
             words: Vec::new(),
@@ -200,6 +202,7 @@ impl Oracle {
                     name_part: spec.name_part,
                     keyed: spec.keyed,
                     prose: spec.prose,
+                    drawn: spec.drawn,
                     keep: spec.keep.clone(),
                     fallback: spec.fallback,
                     words: spec.words.clone(),
@@ -341,7 +344,7 @@ impl Scan<'_> {
     /// The rule for all that a container here holds. An address rule says nothing about other values, so
     /// it does not end the reach of one that does; a sentence is no matter of what lies further in.
     pub(crate) fn rule_below(&self, place: &Place) -> Option<usize> {
-        let holds = |rule: &Rule| rule.redacts() && !rule.prose;
+        let holds = |rule: &Rule| rule.redacts() && !rule.prose && !rule.drawn;
         let own = self.own_rule(place).filter(|id| holds(&self.oracle.rules[*id]));
         let rule = own.map(|id| &self.oracle.rules[id]);
         let yields = rule.is_some_and(|rule| rule.kind == Kind::Address || rule.fallback);
@@ -651,9 +654,17 @@ impl Scan<'_> {
                 let stays = rule.words.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value));
                 let last = key.and_then(|key| key.rsplit(|byte| *byte == b'.').next()).map(paths::fold);
                 let word = value.len() <= ENUM_BYTES_MAX && value.iter().all(u8::is_ascii_graphic);
-                let named = |keep: &String| keep == "*" || Some(paths::fold(keep.as_bytes())) == last;
+                let named = |keep: &String| match keep.strip_prefix('*') {
+                    Some(end) => {
+                        end.is_empty()
+                            || last.as_ref().is_some_and(|key| key.ends_with(&paths::fold(end.as_bytes())))
+                    }
+                    None => Some(paths::fold(keep.as_bytes())) == last,
+                };
                 let kept = word && rule.keep.iter().any(named) && !tamis::scan::readers::hides_text(value);
-                if !rule.redacts() || stays || kept || (rule.prose && !beside::is_prose(value)) {
+                let fits =
+                    (!rule.prose || beside::is_prose(value)) && (!rule.drawn || beside::is_drawn(value));
+                if !rule.redacts() || stays || kept || !fits {
                     Decision::Look
                 } else if value.is_empty()
                     || is_stand_in(value)

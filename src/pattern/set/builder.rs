@@ -149,6 +149,11 @@ impl Builder {
             let message = format!("field `{}` learns nothing, so `name_part` says nothing", spec.name);
             self.problems.push(spec.at("name_part").problem(message));
         }
+        if spec.drawn && (kind != FieldKind::Value || !spec.beside.is_empty() || spec.in_list || spec.vector)
+        {
+            let message = format!("field `{}`: `drawn` is for values that no condition is on", spec.name);
+            self.problems.push(spec.at("drawn").problem(message));
+        }
         let mut paths = Vec::new();
         for path in &spec.paths {
             match FieldPath::parse(path) {
@@ -223,6 +228,24 @@ mod tests {
         assert_eq!(told, "p.toml:8:13: field `f` learns nothing, so `name_part` says nothing");
         let told = rule("kind = 'exempt'\nlearn = true\n").expect_err("nothing is taken away");
         assert_eq!(told, "p.toml:8:9: field `f` takes no value away, so there is nothing to learn");
+    }
+
+    /// It is asked where a rule is decided, and there is too late for one that yields to others.
+    #[test]
+    fn what_is_drawn_has_no_other_condition() {
+        let rule = |more: &str| {
+            let head =
+                "[[field]]\nname = 'f'\npaths = ['**.a']\nwhy = 'w'\nhits = []\nmisses = []\ndrawn = true\n";
+            let packs = [pack::parse(&format!("{head}{more}"), "p.toml").expect("a pack")];
+            PatternSet::compile(&packs, &[]).map(drop).map_err(|told| told[0].to_string())
+        };
+        assert_eq!(rule("class = 'credential'\n"), Ok(()));
+        for more in
+            ["kind = 'scan'\n", "class = 'credential'\nbeside = ['b']\n", "class = 'vector'\nvector = true\n"]
+        {
+            let told = rule(more).expect_err("another condition");
+            assert_eq!(told, "p.toml:7:9: field `f`: `drawn` is for values that no condition is on");
+        }
     }
 
     /// All at once, each at the value that is wrong.

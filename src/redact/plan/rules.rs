@@ -9,7 +9,8 @@ use crate::pattern::{
     Class, DetectorIndex, FieldKind, FieldRule, PackProblem, PatternSet, Scope, pack::Place,
 };
 use crate::redact::PolicyRule;
-use crate::scan::fields::{Conditional, FieldAutomaton, FieldPath};
+use crate::scan::fields::{Conditional, FieldAutomaton, FieldPath, is_prose};
+use crate::scan::is_drawn;
 use crate::scan::names::Names;
 use std::collections::BTreeMap;
 
@@ -27,12 +28,16 @@ pub(crate) struct Rule {
     vector: bool,
     /// Only text that reads as a sentence.
     pub(crate) prose: bool,
+    /// Only a word that looks drawn by chance.
+    pub(crate) drawn: bool,
     /// Its values are looked for in the rest of the item.
     pub(crate) teaches: bool,
     /// They are parts of names, of which words of every day are many.
     pub(crate) name_part: bool,
     /// Keys below whose short words stay, folded.
     pub(crate) keep: Vec<Vec<u8>>,
+    /// The same for keys that end so.
+    pub(crate) keep_ends: Vec<Vec<u8>>,
     /// Short words stay under any key.
     pub(crate) keeps_all: bool,
     /// It says nothing where the rule of a container does.
@@ -53,9 +58,11 @@ impl Rule {
             keyed: false,
             vector: false,
             prose: false,
+            drawn: false,
             teaches: false,
             name_part: false,
             keep: Vec::new(),
+            keep_ends: Vec::new(),
             keeps_all: false,
             fallback: false,
             words: Vec::new(),
@@ -69,6 +76,10 @@ impl Rule {
             (_, Some(class)) => policy.action(class),
             (_, None) => Action::Keep,
         };
+        let kept = |is_so: fn(&str) -> bool| -> Vec<Vec<u8>> {
+            let keys = field.spec.keep.iter().filter(|key| is_so(key));
+            keys.map(|key| folded(key.as_bytes()).collect()).collect()
+        };
         Self {
             detector,
             class: field.class,
@@ -79,14 +90,26 @@ impl Rule {
             keyed: field.spec.keyed,
             vector: field.spec.vector,
             prose: field.spec.prose,
+            drawn: field.spec.drawn,
             teaches: field.spec.learn && !matches!(action, Action::Keep | Action::Scan | Action::DropItem),
             name_part: field.spec.name_part,
-            keep: field.spec.keep.iter().map(|key| folded(key.as_bytes()).collect()).collect(),
+            keep: kept(|key| !key.starts_with('*')),
+            keep_ends: kept(|key| key.len() > 1 && key.starts_with('*')),
             keeps_all: field.spec.keep.iter().any(|key| key == "*"),
             fallback: field.spec.fallback,
             words: field.spec.words.clone(),
             rewrite: field.spec.rewrite.clone(),
         }
+    }
+
+    /// False for a text that is not of the kind which the rule is for.
+    pub(crate) fn fits(&self, text: &[u8]) -> bool {
+        (!self.prose || is_prose(text)) && (!self.drawn || is_drawn(text))
+    }
+
+    /// True for a rule that is for single texts, and says nothing about what lies further in.
+    pub(crate) fn is_of_texts(&self) -> bool {
+        self.prose || self.drawn
     }
 
     /// True for a rule of the packs for bytes that are written as numbers.

@@ -7,6 +7,7 @@ mod card;
 mod credential;
 mod device;
 mod digits;
+mod drawn;
 mod email;
 mod entropy;
 mod home;
@@ -29,6 +30,7 @@ pub const VALIDATORS: &[(&str, Validator)] = &[
     ("basic_auth", credential::basic_auth),
     ("bic", iban::bic),
     ("card", card::card),
+    ("drawn", |text, at| is_drawn(&text[at])),
     ("email", email::email),
     ("entropy", entropy::entropy),
     ("home_name", home::home_name),
@@ -102,6 +104,7 @@ pub(crate) fn validator(name: &str) -> Option<Validator> {
 }
 
 pub(crate) use credential::is_working_directory;
+pub(crate) use drawn::is_drawn;
 pub(crate) use ipv6::parse_address;
 pub use public_key::is_public_key;
 
