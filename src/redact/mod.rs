@@ -26,6 +26,8 @@ mod clean;
 #[cfg(test)]
 mod context_tests;
 mod decision;
+#[cfg(test)]
+mod drawn_tests;
 mod dumped;
 mod edit;
 mod engine;
