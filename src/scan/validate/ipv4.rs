@@ -84,7 +84,7 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
         || is_numbered(word_before(text, candidate.start), octets)
         || is_staged(&text[candidate.end..])
         || is_packaged(text, &candidate, octets)
-        || is_product_version(text, candidate.start, octets)
+        || is_product_version(text, &candidate, octets)
         || is_object_identifier(text, &candidate))
 }
 
@@ -204,10 +204,14 @@ fn is_staged(behind: &[u8]) -> bool {
     STAGES.iter().any(|stage| rest[..word].eq_ignore_ascii_case(stage))
 }
 
+/// Libraries whose names stand behind that of the application in what it says of itself.
+const CALLED_WITH: &[&[u8]] = &[b"CFNetwork/", b"Alamofire/", b"okhttp/", b"Dalvik/"];
+
 /// `Chrome/126.0.0.0`: a product token before the slash (RFC 9110, 10.1.5), and a network number behind it.
 /// Hosts do not end in `.0`; the reduced user agents of browsers always do. Or `Shop/4.12.0.3 (Android)`: a name with a
-/// capital, small numbers, and no port behind.
-fn is_product_version(text: &[u8], start: usize, octets: [u8; 4]) -> bool {
+/// capital, small numbers, and no port behind. Or `Shop/4.12.0.118 CFNetwork/1410`: an application before the library that it calls with.
+fn is_product_version(text: &[u8], candidate: &Range<usize>, octets: [u8; 4]) -> bool {
+    let start = candidate.start;
     if before(text, start) != Some(b'/') {
         return false;
     }
@@ -226,7 +230,9 @@ fn is_product_version(text: &[u8], start: usize, octets: [u8; 4]) -> bool {
         && octets[0] < 100
         && octets[1] == 0
         && led_by.is_none_or(|byte| byte == b' ');
-    (octets[3] == 0 || is_release || is_built)
+    let behind = text[candidate.end..].strip_prefix(b" ").unwrap_or_default();
+    let is_called = octets[0] < 100 && CALLED_WITH.iter().any(|library| behind.starts_with(library));
+    (octets[3] == 0 || is_release || is_built || is_called)
         && name.first().is_some_and(u8::is_ascii_alphabetic)
         && led_by.is_none_or(|byte| b" \t\n\"'([{<>;,:=|`".contains(&byte))
 }
@@ -303,6 +309,10 @@ mod tests {
             ("a-10.1.2.3.example.com", "10.1.2.3", true),
             ("release-1.2.3.4", "1.2.3.4", false),
             ("{Shop/4.12.0.3}", "4.12.0.3", false),
+            ("Shop/4.12.0.118 CFNetwork/1410.0.3 Darwin/22.6.0", "4.12.0.118", false),
+            ("shop/24.6.0.118 okhttp/4.12.0", "24.6.0.118", false),
+            ("db/203.0.113.118 okhttp/4.12.0", "203.0.113.118", true),
+            ("db/10.1.2.118 db/10.1.2.119", "10.1.2.118", true),
             ("Shop/192.0.2.7", "192.0.2.7", true),
             ("example.com/10.1.2.3:80", "10.1.2.3", true),
             ("reversion 192.0.2.7", "192.0.2.7", true),
