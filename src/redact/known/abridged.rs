@@ -1,7 +1,8 @@
 //! A document without its known sections, and the way back to it.
 //!
 //! In: sections of a document that are known, in their order. Out: the text that is left to scan, with an empty container in the place of
-//! each; where a place of the one lies in the other; and what is found in the text as edits of the document, with those of the sections.
+//! each; where a place of the one lies in the other; and what is found in the text as edits of the document, with those of the sections, and
+//! the way to each text of which content goes.
 
 use super::super::edit::{Edit, Edits};
 use super::super::remarks::{self, Text};
@@ -160,19 +161,15 @@ impl Abridged {
                 return None;
             }
         }
-        let mut sections = walk.sections.iter();
-        for LeftOut { at, range, section } in self.left_out_within(&section.range) {
-            let texts = section.text.content();
-            if texts.is_empty() {
-                continue;
-            }
-            let stands = sections.find(|section| section.range.start == *at)?;
+        for (LeftOut { range, section, .. }, stands) in
+            with_content(self.left_out_within(&section.range), walk.sections)?
+        {
             let before = inner(stands.steps(walk.text, walk.trail, &stays)?)?;
             let moved = |text: &ContentText| ContentText {
                 range: text.range.start + range.start - outer..text.range.end + range.start - outer,
                 steps: before.iter().chain(&text.steps).cloned().collect(),
             };
-            content.extend(texts.iter().map(moved));
+            content.extend(section.text.content().iter().map(moved));
         }
         content.sort_by_key(|text| text.range.start);
         Some(content)
@@ -187,16 +184,10 @@ impl Abridged {
         stays: impl Fn(&Range<usize>) -> bool,
     ) -> Option<Vec<Text<'a>>> {
         let mut content = Vec::new();
-        let mut sections = sections.iter();
-        for LeftOut { at, range, section } in &self.left_out {
-            let texts = section.text.content();
-            if texts.is_empty() {
-                continue;
-            }
-            let stands = sections.find(|section| section.range.start == *at)?;
+        for (LeftOut { range, section, .. }, stands) in with_content(&self.left_out, sections)? {
             let steps = stands.steps(&self.text, trail, &stays)?;
             let before: Vec<Cow<'a, str>> = steps.into_iter().map(remarks::spelled).collect();
-            for text in texts {
+            for text in section.text.content() {
                 let inner = text.steps.iter().map(|step| Cow::Borrowed(&**step));
                 content.push(Text {
                     range: text.range.start + range.start..text.range.end + range.start,
@@ -229,4 +220,16 @@ impl Abridged {
         within.list.sort_by_key(|edit| edit.range.start);
         SectionText::new(&document[place..self.in_document(range.end)], within, content)
     }
+}
+
+/// Those of `left_out` that lost content, each with the section that stands for it; `None` if one is not among the sections.
+fn with_content<'a, 's>(
+    left_out: &'a [LeftOut],
+    sections: &'s [Section],
+) -> Option<Vec<(&'a LeftOut, &'s Section)>> {
+    let mut sections = sections.iter();
+    let with_content = left_out.iter().filter(|left_out| !left_out.section.text.content().is_empty());
+    let with_content = with_content
+        .map(|left_out| Some((left_out, sections.find(|section| section.range.start == left_out.at)?)));
+    with_content.collect()
 }
