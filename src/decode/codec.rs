@@ -22,6 +22,11 @@ const GZIP_WINDOW_BITS: u8 = 15;
 const GZIP_FLAGS_AT: usize = 3;
 const GZIP_ASIDES: u8 = 0b1_1100;
 
+/// Bytes of Brotli that are decoded at once: a block of metadata of as many is sure to be seen.
+///
+/// PERF: byte by byte each is seen, and decoding the captured corpus took six times as long.
+const BROTLI_BYTES: usize = 16;
+
 /// Room offered to a state at once: most events fit into it.
 pub(super) const GRAIN_BYTES: usize = 16 << 10;
 
@@ -138,6 +143,7 @@ impl Codec {
     pub(super) fn has_asides(&self) -> bool {
         match &self.state {
             State::Gzip(gzip) => gzip.has_asides,
+            State::Brotli(brotli) => brotli.has_asides,
             State::Zstd(zstd) => zstd.has_asides,
             _ => false,
         }
@@ -258,35 +264,42 @@ fn inflate(state: &mut Decompress, input: &[u8], room: &mut [u8]) -> Result<(Run
 struct Brotli {
     state: BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
     ended: bool,
+    has_asides: bool,
 }
 
 impl Brotli {
     /// `new_strict` is the one that refuses the large windows of up to 1 GiB, which are no part of RFC 7932.
     fn new() -> Self {
         let alloc = StandardAlloc::default();
-        Self { state: BrotliState::new_strict(alloc, alloc, alloc), ended: false }
+        Self { state: BrotliState::new_strict(alloc, alloc, alloc), ended: false, has_asides: false }
     }
 
     fn fill(&mut self, input: &[u8], room: &mut [u8]) -> Result<Run, CodecError> {
         if self.ended {
             return if input.is_empty() { Ok(NOTHING) } else { Err(CodecError::Trailing) };
         }
-        let (mut input_left, mut read) = (input.len(), 0);
-        let (mut room_left, mut written, mut total) = (room.len(), 0, 0);
-        let result = BrotliDecompressStream(
-            &mut input_left,
-            &mut read,
-            input,
-            &mut room_left,
-            &mut written,
-            room,
-            &mut total,
-            &mut self.state,
-        );
-        match result {
-            BrotliResult::ResultFailure => return Err(CodecError::Broken),
-            BrotliResult::ResultSuccess => self.ended = true,
-            BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
+        let (mut read, mut room_left, mut written, mut total) = (0, room.len(), 0, 0);
+        loop {
+            let mut input_left = (input.len() - read).min(BROTLI_BYTES);
+            let result = BrotliDecompressStream(
+                &mut input_left,
+                &mut read,
+                input,
+                &mut room_left,
+                &mut written,
+                room,
+                &mut total,
+                &mut self.state,
+            );
+            // LEAK: blocks of metadata (RFC 7932, section 9.2) are passed over, whatever they hold. One that a call both begins and ends is not seen.
+            self.has_asides |= self.state.is_metadata != 0 && self.state.meta_block_remaining_len > 0;
+            match result {
+                BrotliResult::ResultFailure => return Err(CodecError::Broken),
+                BrotliResult::ResultSuccess => self.ended = true,
+                BrotliResult::NeedsMoreInput if read < input.len() => continue,
+                BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
+            }
+            break;
         }
         Ok(Run { read, written })
     }

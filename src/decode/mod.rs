@@ -280,7 +280,7 @@ impl Decoder {
         self.codec.as_ref().map_or(0, Codec::bytes_at_end)
     }
 
-    /// Whether something came that decodes to nothing and that readers pass over: a file's name in gzip, a skippable frame of zstd. Settled
+    /// Whether something came that decodes to nothing and that readers pass over: a file's name in gzip, a skippable frame of zstd, metadata of Brotli of 16 bytes and more. Settled
     /// once the body has ended.
     ///
     /// LEAK: it is not given out here, so nobody has looked at it: the bytes that came must not go on.
