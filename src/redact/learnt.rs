@@ -11,7 +11,7 @@
 //! document) the whole item is walked again. Each walk has a budget of work of its own. A document that comes in windows is walked once: what a window teaches holds from the next
 //! one on, since what came before is gone.
 //!
-//! What is learnt: 4 bytes to 4 KiB with a word of three letters or digits; numbers from six digits on; no common word, no
+//! What is learnt: 4 bytes to 4 KiB, without the quotes of a printed text, with a word of three letters or digits; numbers from six digits on; no common word, no
 //! stand-in. Of a name in two words the parts alone are not learnt: `Mark` in `Mark Roe` is a word of every day. A field for
 //! one part of a name (`name_part`) teaches it from five letters on, unless it is a word, a place or a program as well. Of what
 //! lies below a field, list elements and the `value` of an attribute are learnt, other members are details. A text that goes whole is not read,
@@ -32,7 +32,7 @@ use super::engine::Engine;
 use super::known::Abridged;
 use super::plan::Rule;
 use super::pool::is_trail_of;
-use super::stand_in;
+use super::stand_in::{self, unquoted};
 use super::strings::Strings;
 use crate::pattern::{Class, DetectorIndex};
 use crate::scan::json::Visitor;
@@ -303,7 +303,7 @@ impl Engine<'_> {
     /// Learns a value that a rule takes away. `is_own`: the rule names this very field, and no container around it.
     pub(super) fn learn(&mut self, rule: &Rule, value: &[u8], is_own: bool, key: Option<&[u8]>) {
         if rule.teaches && (is_own || key.is_none_or(is_value_key)) {
-            self.pool.learnt.learn(rule, value);
+            self.pool.learnt.learn(rule, unquoted(value));
         }
     }
 

@@ -34,10 +34,24 @@ pub(super) fn write(
             None => token(class, out),
         },
         Action::Pseudonym => match key {
-            Some(key) => pseudonym(class, key, value, out),
+            Some(key) => pseudonym(class, key, unquoted(value), out),
             None => token(class, out),
         },
         Action::Stats => stats(class, value, out),
+    }
+}
+
+/// What a text says that is printed with its quotes, as Python's SDK prints variables: `'jane_roe'`, `b"jane_roe"`. One that holds a
+/// quote or a backslash stays as it is.
+pub(super) fn unquoted(value: &[u8]) -> &[u8] {
+    let printed = value.strip_prefix(b"b").unwrap_or(value);
+    match printed {
+        [open @ (b'\'' | b'"'), inside @ .., close]
+            if open == close && !inside.iter().any(|byte| byte == open || *byte == b'\\') =>
+        {
+            inside
+        }
+        _ => value,
     }
 }
 

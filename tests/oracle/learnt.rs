@@ -3,6 +3,8 @@
 use super::naive::{Edit, Rule, edit};
 use super::paths;
 use super::stand_in::{is_stand_in, stand_in};
+use regex::bytes::Regex;
+use std::sync::LazyLock;
 use tamis::pattern::Class;
 use tamis::redact::{Action, COMMON_NAMES, COMMON_WORDS};
 
@@ -18,6 +20,7 @@ pub(crate) struct Taught {
 /// Adds a value that `rule` takes away, if it may be looked for. `is_own`: the rule's path is that of the value.
 pub(crate) fn learn(taught: &mut Vec<Taught>, rule: &Rule, value: &[u8], is_own: bool, key: Option<&[u8]>) {
     let is_value = key.is_none_or(|key| [&b"value"[..], b"stringvalue"].contains(&&paths::fold(key)[..]));
+    let value = printed(value);
     let takes = !matches!(rule.action, Action::Keep | Action::Scan | Action::DropItem);
     let new =
         Taught { value: value.to_vec(), detector: rule.detector, class: rule.class, action: rule.action };
@@ -26,6 +29,14 @@ pub(crate) fn learn(taught: &mut Vec<Taught>, rule: &Rule, value: &[u8], is_own:
         taught.push(new);
         taught.truncate(16);
     }
+}
+
+/// What stands between the quotes of a printed text that needs no escape.
+fn printed(value: &[u8]) -> &[u8] {
+    static PRINTED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?s-u)^b?(?:'([^'\\]*)'|"([^"\\]*)")$"#).expect("a regex"));
+    let found = PRINTED.captures(value);
+    found.and_then(|parts| parts.get(1).or_else(|| parts.get(2))).map_or(value, |inside| inside.as_bytes())
 }
 
 /// True for a byte of a word.

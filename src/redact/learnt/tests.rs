@@ -119,6 +119,38 @@ fn check_text(name: &str, cases: &[(&str, &str)]) {
     }
 }
 
+/// Variables of Python's frames are printed, and the text that says the name is not.
+#[test]
+fn a_value_that_is_printed_with_its_quotes_is_what_stands_between_them() {
+    check(
+        ItemFormat::Json,
+        &[
+            (
+                r#"{"username":"'jroe_77'","a":"by jroe_77, x=\"jroe_77\""}"#,
+                r#"{"username":"[person]","a":"by [person], x=\"[person]\""}"#,
+            ),
+            (r#"{"username":"b'jroe_77'","a":"by jroe_77"}"#, r#"{"username":"[person]","a":"by [person]"}"#),
+            (
+                r#"{"username":"\"jroe_77\"","a":"by jroe_77"}"#,
+                r#"{"username":"[person]","a":"by [person]"}"#,
+            ),
+            (r#"{"username":"'jroe'_'77'","a":"by jroe_77"}"#, r#"{"username":"[person]","a":"by jroe_77"}"#),
+            (r#"{"username":"'jroe_77","a":"by jroe_77"}"#, r#"{"username":"[person]","a":"by jroe_77"}"#),
+        ],
+    );
+    let key = Some(PseudonymKey(b"a key for the tests".to_vec()));
+    let actions = vec![(Class::Person, Action::Pseudonym)];
+    let mut scrubber = scrubber(Policy { key, actions, ..Policy::default() });
+    let got = scrub(
+        &mut scrubber,
+        ItemFormat::Json,
+        r#"[{"username":"jroe_77"},{"username":"'jroe_77'"},{"username":"b\"jroe_77\""}]"#,
+    );
+    let read: serde_json::Value = serde_json::from_str(&got).expect("JSON");
+    assert_eq!(read[1], read[0], "{got}");
+    assert_eq!(read[2], read[0], "{got}");
+}
+
 #[test]
 fn a_value_is_found_in_any_layer() {
     check(
@@ -429,6 +461,7 @@ fn an_item_that_repeats_nothing_is_walked_once() {
         (r#"{"username":"jane at x","a":"username='jane at x'"}"#, false),
         (r#"{"username":"J\u00f6rg Maier","a":"\u00f6"}"#, false),
         (r#"{"username":"jroe","a":"jroes xjroe"}"#, false),
+        (r#"{"username":"'jane@example.com'","a":"by 'jane@example.com'"}"#, false),
         (r#"{"username":"jroe","a":"\njroe"}"#, true),
         (r#"{"username":"Jane Roe","a":"Jane%20Roe"}"#, true),
         (r#"{"username":"Jane Roe","a":"Jane\u0020Roe"}"#, true),
