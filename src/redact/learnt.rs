@@ -233,7 +233,7 @@ impl Learnt {
         let mut work = Work::for_item(bytes.len(), 0);
         let is_replaced = |near: &Near, value: &Value| {
             let first = edits.partition_point(|edit| edit.range.end <= near.range.start);
-            edits.get(first).is_some_and(|edit| replaces(edit, near, value, fields_from))
+            edits.get(first).is_some_and(|edit| self.replaces(edit, bytes, near, value, fields_from))
         };
         if self.spelled_too_much || self.any_near(&self.spelled, &mut work, |_, _| true) {
             return None;
@@ -276,6 +276,25 @@ impl Learnt {
     fn is_anchor(&self, text: &[u8], at: usize, value: &Value) -> bool {
         let anchor = &self.bytes(value)[value.anchor.clone()];
         text.get(at..at + anchor.len()).is_some_and(|here| here.eq_ignore_ascii_case(anchor))
+    }
+
+    /// True if an edit of the first walk leaves nothing to a second one: what it replaces is under a field rule, or is the very
+    /// value; and the find of that value, which is the less grave, would change nothing about it.
+    fn replaces(&self, edit: &Edit, text: &[u8], near: &Near, value: &Value, fields_from: usize) -> bool {
+        let Range { start, end } = near.range;
+        let is_graver = gravity(edit) < (rank(value.class), value.detector, true);
+        let is_field = usize::from(edit.detector.0) >= fields_from && edit.detector.unscanned().is_none();
+        let holds = edit.range.start <= start && end <= edit.range.end;
+        // A string that becomes null goes with its quotes.
+        let is_same =
+            || edit.range == near.range || (edit.range.start + 1, edit.range.end) == (start, end + 1);
+        let is_it = || match near.is_guess {
+            false => is_same(),
+            true => near.at.checked_sub(edit.range.start).is_some_and(|anchor| {
+                percent_reads_as(&text[edit.range.clone()], anchor, self.bytes(value), value.anchor.start)
+            }),
+        };
+        is_graver && (is_field && holds || is_it())
     }
 
     /// Gathers in `finds` where the values stand in a text, in order, as far as the work lasts.
@@ -337,7 +356,8 @@ impl Engine<'_> {
             place.set(near.at);
             let Some(near) = near.within(&section) else { return true };
             let first = edits.partition_point(|edit| edit.range.end <= near.range.start);
-            !edits.get(first).is_some_and(|edit| replaces(edit, &near, value, fields_from))
+            let text = &whole[section.clone()];
+            !edits.get(first).is_some_and(|edit| learnt.replaces(edit, text, &near, value, fields_from))
         });
         is_taught.then(|| place.get())
     }
@@ -527,18 +547,6 @@ impl Near {
     }
 }
 
-/// True if an edit of the first walk leaves nothing to a second one: what it replaces is under a field rule, or is the very
-/// value; and the find of that value, which is the less grave, would change nothing about it.
-fn replaces(edit: &Edit, near: &Near, value: &Value, fields_from: usize) -> bool {
-    let Range { start, end } = near.range;
-    let is_graver = gravity(edit) < (rank(value.class), value.detector, true);
-    let is_field = usize::from(edit.detector.0) >= fields_from && edit.detector.unscanned().is_none();
-    let holds = edit.range.start <= start && end <= edit.range.end;
-    // A string that becomes null goes with its quotes.
-    let is_same = edit.range == near.range || (edit.range.start + 1, edit.range.end) == (start, end + 1);
-    is_graver && (is_field && holds || is_same && !near.is_guess)
-}
-
 /// What a value may read as around its longest word, which stands at `at`. `None` if it cannot be the value.
 fn near(text: &[u8], at: usize, value: &[u8], anchor: &Range<usize>) -> Option<Near> {
     let goes_on = |inside: u8, outside: Option<&u8>| is_word(inside) && outside.is_some_and(|b| is_word(*b));
@@ -569,6 +577,34 @@ fn near(text: &[u8], at: usize, value: &[u8], anchor: &Range<usize>) -> Option<N
         return None;
     }
     Some(Near { at, range: start..end, is_guess })
+}
+
+/// True if `text` is the value with its percent-encoding undone, and nothing else can be undone in it, so that the value is found there or
+/// nowhere. Its longest word, from `value_anchor` on, stands at `anchor` of the text.
+///
+/// PERF: the person's address is in the query of many a call that is told of, `@` as `%40`, and goes from there as any address does.
+fn percent_reads_as(text: &[u8], anchor: usize, value: &[u8], value_anchor: usize) -> bool {
+    let (mut at, mut is_aligned) = (0, false);
+    for (nth, want) in value.iter().enumerate() {
+        is_aligned |= nth == value_anchor && at == anchor;
+        let byte = match text.get(at..) {
+            Some([b'%', high, low, ..]) => {
+                let digit = |byte: u8| (byte as char).to_digit(16);
+                let (Some(high), Some(low)) = (digit(*high), digit(*low)) else { return false };
+                at += 3;
+                u8::try_from(high << 4 | low).expect("two digits are a byte")
+            }
+            Some([byte, ..]) if !begins_escape(*byte) => {
+                at += 1;
+                *byte
+            }
+            _ => return false,
+        };
+        if begins_escape(byte) || !reads_as(*want, byte) {
+            return false;
+        }
+    }
+    is_aligned && at == text.len()
 }
 
 /// `\n`, `%20`, `&amp;`: the escapes of all layers.
