@@ -10,6 +10,7 @@
 use super::action::Action;
 use super::edit::{Edit, gravity};
 use super::known::Abridged;
+use super::learnt::Mark;
 use super::plan::Plan;
 use super::pool::Pool;
 use super::replacements::Alike;
@@ -51,8 +52,9 @@ pub(super) struct Kept {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct FoundSoFar {
     edits: usize,
-    pub(super) taught: usize,
-    /// What was let by, tried to teach, was decoded and was numbered: of the same value the same the next time, and more than an edit.
+    pub(super) learnt: Mark,
+    /// What was let by, had no room to teach, was decoded and was numbered: of the same value the same the next time, and more than an edit
+    /// and what it taught.
     pub(super) beside: [usize; 4],
 }
 
@@ -85,8 +87,8 @@ pub(super) struct Engine<'a> {
     pub(super) kept: Vec<Kept>,
     /// Keys that were replaced so far: the suffix that keeps each unique.
     pub(super) keys: usize,
-    /// Sections of the document are noted; these are left out of it.
-    pub(super) sections: Option<&'a Abridged>,
+    /// Sections of the document are noted; these are left out of it, which is the second.
+    pub(super) sections: Option<(&'a Abridged, &'a [u8])>,
     /// Told why, if somebody asks.
     pub(super) trace: Option<&'a mut Trace>,
 }
@@ -141,8 +143,8 @@ impl<'a> Engine<'a> {
     #[inline]
     pub(super) fn found_so_far(&self) -> FoundSoFar {
         let Pool { edits, learnt, .. } = &*self.pool;
-        let beside = [self.kept.len(), learnt.lessons(), learnt.spelled_bytes(), self.keys];
-        FoundSoFar { edits: edits.list.len(), taught: learnt.len(), beside }
+        let beside = [self.kept.len(), learnt.lessons_lost(), learnt.spelled_bytes(), self.keys];
+        FoundSoFar { edits: edits.list.len(), learnt: learnt.mark(), beside }
     }
 
     /// A whole JSON document. Where it is none: true text from there on if `or_text`. True if it is JSON.
@@ -153,7 +155,7 @@ impl<'a> Engine<'a> {
         if self.plan.teaches {
             walker.keep_trail();
         }
-        if let Some(abridged) = self.sections {
+        if let Some((abridged, _)) = self.sections {
             walker.tell_sections(abridged.left_out());
         }
         let walked = self.walk(&mut walker, &bytes[bom..], true, 0, &Keys::NONE);
@@ -197,7 +199,7 @@ impl<'a> Engine<'a> {
         self.work.spend(bytes.len() * Work::DECODE + Work::BEGIN);
         sweep.run(bytes, self.plan.sought(), Reading::Json);
         let first = self.pool.edits.list.len();
-        let before = (self.keys, self.kept.len(), self.pool.learnt.len());
+        let before = (self.keys, self.kept.len(), self.pool.learnt.mark());
         let around = Around { first, depth, outer };
         let mark = self.trace_mark();
         let mut result = self.walk_swept(walker, bytes, last, &sweep, around);
@@ -258,7 +260,7 @@ impl<'a> Engine<'a> {
             return false;
         }
         let (first, keys, kept) = (self.pool.edits.list.len(), self.keys, self.kept.len());
-        let learnt = self.pool.learnt.len();
+        let learnt = self.pool.learnt.mark();
         let mark = self.trace_nested();
         let mut walker = self.pool.walkers.pop().unwrap_or_else(|| Walker::new(context.state));
         walker.begin(context.state, context.under);

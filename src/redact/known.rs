@@ -3,7 +3,7 @@
 //! In: JSON documents, and the sections of each as its scan noted them. Out: for the next document the same with its known sections left
 //! out, an empty container in the place of each, and what is left out in order, with the edits that belong to it. Holds sections that came
 //! at least twice, up to a number of bytes ([`KnownSections::new`]); those that have not come for longest go first. Of what was found in them
-//! it holds a seal ([`section_text`]), and none that teaches, or of which a policy lets something by.
+//! it holds a seal ([`section_text`]), and none of which a policy lets something by. What a section teaches is learnt again from the document.
 //!
 //! An error storm is one stack trace many times, and what an SDK says of its runtime, its modules and its settings is in every event of
 //! a release, the address that its settings hold included. Such sections are most of a large event, and nothing can be found in them that was
@@ -14,7 +14,7 @@
 //! rest was walked, and the last are looked for in all that was left out, beside what goes of it anyway; if one of them differs the document is
 //! scanned whole. Bytes are compared as they are, and what was found by its seal: checksums only lead to them. What is left out is a container
 //! and where it stood another one stands, so the rest is read as it would have been. It pays for what is left out where that stands, so that its budget ends
-//! where it would have; a document whose budget ends, or that has to be walked twice, is scanned whole as well.
+//! where it would have; what it taught is learnt there too, in the order of the walk, for only so many values are; a document whose budget ends, or that has to be walked twice, is scanned whole as well.
 //!
 //! PERF: three designs were weighed. To remember whole payloads takes one look and never helps where a time or an id differs, which is in
 //! every event. To ask at each container of the walk whether it is known comes when the sweep has read all of it, and the sweep is a third of the
@@ -29,6 +29,7 @@ mod store;
 mod sums;
 
 use super::edit::Edits;
+use super::learnt::Learnt;
 use super::plan::Plan;
 use super::remarks;
 use super::scrubber::ScanLimits;
@@ -204,7 +205,7 @@ impl KnownSections {
         abridged: &Abridged,
         document: &[u8],
         walk: Walk<'_>,
-        (edits, places): (&Edits, &[usize]),
+        (edits, learnt, places): (&Edits, &Learnt, &[usize]),
         keys: &mut Vec<u8>,
     ) {
         let Walk { text, sections, trail, .. } = walk;
@@ -245,9 +246,11 @@ impl KnownSections {
                     true => abridged.content(walk, section, found, |key| edits.within(key).is_empty()),
                     false => Some(Vec::new()),
                 };
-                let Some(content) = content else { continue };
+                let lessons = learnt.lessons_of(&section.range, text, |at| abridged.in_document(at));
+                let (Some(content), Some(lessons)) = (content, lessons) else { continue };
                 let stands = Place { terms, standing: section.standing, keys: keys.as_slice().into() };
-                let known = abridged.section_text(document, start..end, (edits, found), content);
+                let known = abridged.section_text(document, start..end, (edits, found), lessons, content);
+                let Some(known) = known else { continue };
                 let behind = terms.behind(text, start);
                 store.keep(&document[place.start..], known, *sum, section.work, behind, stands);
                 kept = start..end;

@@ -24,6 +24,7 @@
 //! every encoding that escapes only what it must; of what escapes letters too, the decoded text is kept for the pass.
 
 pub(super) mod common;
+mod lessons;
 
 use super::action::Action;
 use super::decision::same_key;
@@ -34,11 +35,13 @@ use super::plan::Rule;
 use super::pool::is_trail_of;
 use super::stand_in::{self, unquoted};
 use super::strings::Strings;
-use crate::pattern::{Class, DetectorIndex};
+use crate::pattern::Class;
 use crate::scan::json::Visitor;
 use crate::scan::layer::View;
 use crate::scan::simd::{Classifier, Fingerprints};
 use crate::scan::{PSEUDONYM_DOMAIN, Work, is_stand_in};
+pub(super) use lessons::{Lesson, Teacher};
+use lessons::{Lessons, Told};
 use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
@@ -75,8 +78,7 @@ pub(super) struct Learnt {
     sought: usize,
     /// The item is walked again: nothing more is learnt.
     is_second_walk: bool,
-    /// How often a field would have taught a value, had there been room and had it come first.
-    lessons: usize,
+    lessons: Lessons,
     /// Decoded texts of which some letters were spelled in escapes.
     spelled: Vec<u8>,
     spelled_too_much: bool,
@@ -99,11 +101,16 @@ struct Value {
     bytes: Range<usize>,
     /// Its longest word, in the value.
     anchor: Range<usize>,
-    detector: DetectorIndex,
-    class: Option<Class>,
-    action: Action,
+    teacher: Teacher,
     /// Where the string ends that taught it first, in the outermost document whose walk is past it.
     place: usize,
+}
+
+/// How much was learnt so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    values: usize,
+    lessons: usize,
 }
 
 impl Learnt {
@@ -111,6 +118,7 @@ impl Learnt {
     pub(super) fn clear(&mut self) {
         self.values.clear();
         self.arena.clear();
+        self.lessons.clear();
         self.spelled.clear();
         self.spelled_too_much = false;
         self.sought = 0;
@@ -121,6 +129,7 @@ impl Learnt {
     pub(super) fn next_item(&mut self, len: usize) {
         self.values.truncate(len);
         self.arena.truncate(self.values.last().map_or(0, |value| value.bytes.end));
+        self.lessons.clear();
         self.spelled.clear();
         self.spelled_too_much = false;
         self.sought = 0;
@@ -131,9 +140,14 @@ impl Learnt {
         self.values.len()
     }
 
-    /// How often a field had something to teach so far, whether it was learnt or not.
-    pub(super) fn lessons(&self) -> usize {
-        self.lessons
+    /// How much was learnt and told so far.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { values: self.values.len(), lessons: self.lessons.list.len() }
+    }
+
+    /// How often a field had something to teach for which there was no room.
+    pub(super) fn lessons_lost(&self) -> usize {
+        self.lessons.lost
     }
 
     /// Bytes of decoded texts that are kept for the quick pass.
@@ -146,21 +160,25 @@ impl Learnt {
         self.spelled_too_much
     }
 
-    /// Goes back to the first `len` values: what came since stood in what turned out to be no document.
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.values.truncate(len);
+    /// Goes back to `mark`: what came since stood in what turned out to be no document.
+    pub(super) fn truncate(&mut self, mark: Mark) {
+        self.values.truncate(mark.values);
+        self.lessons.list.truncate(mark.lessons);
     }
 
-    /// Notes where the values stand that came after the first `len`.
-    pub(super) fn stand_at(&mut self, len: usize, place: usize) {
-        for value in self.values.iter_mut().skip(len) {
+    /// Notes where that stands which came after `mark`.
+    pub(super) fn stand_at(&mut self, mark: Mark, place: usize) {
+        for value in self.values.iter_mut().skip(mark.values) {
             value.place = place;
+        }
+        for told in self.lessons.list.iter_mut().skip(mark.lessons) {
+            told.place = place;
         }
     }
 
-    /// True if one of the values that came after the first `len` stood at some place when it came.
-    pub(super) fn any_at(&self, len: usize, is_at: impl Fn(usize) -> bool) -> bool {
-        self.values.iter().skip(len).any(|value| is_at(value.place))
+    /// True if one of the values that came after `mark` stood at some place when it came.
+    pub(super) fn any_at(&self, mark: Mark, is_at: impl Fn(usize) -> bool) -> bool {
+        self.values.iter().skip(mark.values).any(|value| is_at(value.place))
     }
 
     /// True while values are searched for, so that every text deserves a look.
@@ -180,7 +198,9 @@ impl Learnt {
 
     /// Bytes kept for the next item.
     pub(super) fn held_bytes(&self) -> usize {
-        self.arena.capacity() + self.spelled.capacity() + self.finds.capacity() * size_of::<(usize, usize)>()
+        let lessons = self.lessons.list.capacity() * size_of::<Told>();
+        let finds = self.finds.capacity() * size_of::<(usize, usize)>();
+        self.arena.capacity() + self.spelled.capacity() + lessons + finds
     }
 
     fn bytes(&self, value: &Value) -> &[u8] {
@@ -195,26 +215,58 @@ impl Learnt {
         if rule.name_part && !is_telling_part(bytes) {
             return;
         }
-        // LEAK: what comes too late to teach anything here may be the first in another item.
-        self.lessons += 1;
-        if self.values.len() == VALUES_MAX {
-            return;
+        let Rule { detector, class, action, .. } = *rule;
+        self.take_in(Teacher { detector, class, action }, bytes, anchor, None);
+    }
+
+    /// Learns a value once, and notes that it was told.
+    fn take_in(
+        &mut self,
+        teacher: Teacher,
+        bytes: &[u8],
+        anchor: Range<usize>,
+        stands: Option<Range<usize>>,
+    ) {
+        let is_known = |value: &Value| {
+            value.teacher.detector == teacher.detector && self.arena[value.bytes.clone()] == *bytes
+        };
+        if let Some(value) = self.values.iter().position(is_known) {
+            return self.lessons.note(value, stands);
         }
-        let is_known =
-            |value: &Value| value.detector == rule.detector && self.arena[value.bytes.clone()] == *bytes;
-        if self.values.iter().any(is_known) {
+        if self.values.len() == VALUES_MAX {
+            // LEAK: what comes too late to teach anything here may be the first in another item.
+            self.lessons.lost += 1;
             return;
         }
         let from = self.arena.len();
         self.arena.extend_from_slice(bytes);
-        self.values.push(Value {
-            bytes: from..self.arena.len(),
-            anchor,
-            detector: rule.detector,
-            class: rule.class,
-            action: rule.action,
-            place: 0,
-        });
+        self.lessons.note(self.values.len(), stands);
+        self.values.push(Value { bytes: from..self.arena.len(), anchor, teacher, place: 0 });
+    }
+
+    /// What a section of `text`, which is what is left of a document, was told: where in the document each value stands in it, in the order
+    /// of the walk. `None` if one of them does not stand there as it is read.
+    pub(super) fn lessons_of(
+        &self,
+        section: &Range<usize>,
+        text: &[u8],
+        in_document: impl Fn(usize) -> usize,
+    ) -> Option<Vec<Lesson>> {
+        let lesson = |told: &Told| {
+            let Value { bytes, teacher, .. } = &self.values[told.value];
+            let range = match &told.stands {
+                Some(range) => range.clone(),
+                None => {
+                    let before = &text[section.start..told.place];
+                    let start = in_document(
+                        section.start + memchr::memmem::rfind(before, &self.arena[bytes.clone()])?,
+                    );
+                    start..start + bytes.len()
+                }
+            };
+            Some(Lesson { range, teacher: *teacher })
+        };
+        self.lessons.within(section).iter().map(lesson).collect()
     }
 
     /// Keeps a decoded text for the quick pass.
@@ -282,7 +334,7 @@ impl Learnt {
     /// value; and the find of that value, which is the less grave, would change nothing about it.
     fn replaces(&self, edit: &Edit, text: &[u8], near: &Near, value: &Value, fields_from: usize) -> bool {
         let Range { start, end } = near.range;
-        let is_graver = gravity(edit) < (rank(value.class), value.detector, true);
+        let is_graver = gravity(edit) < (rank(value.teacher.class), value.teacher.detector, true);
         let is_field = usize::from(edit.detector.0) >= fields_from && edit.detector.unscanned().is_none();
         let holds = edit.range.start <= start && end <= edit.range.end;
         // A string that becomes null goes with its quotes.
@@ -324,6 +376,20 @@ impl Engine<'_> {
         if rule.teaches && (is_own || key.is_none_or(is_value_key)) {
             self.pool.learnt.learn(rule, unquoted(value));
         }
+    }
+
+    /// Learns again what the section told that is left out where an empty container stands at `at` of the text. False if there is no room for it.
+    pub(super) fn learn_left_out(&mut self, at: usize) -> bool {
+        let learnt = &mut self.pool.learnt;
+        let (Some((abridged, document)), false) = (self.sections, learnt.is_second_walk) else { return true };
+        let (mark, lost) = (learnt.mark(), learnt.lessons_lost());
+        for Lesson { range, teacher } in abridged.lessons_at(at) {
+            let bytes = &document[range.clone()];
+            let anchor = anchor_if_telling(bytes).expect("it told something before");
+            learnt.take_in(teacher, bytes, anchor, Some(range));
+        }
+        learnt.stand_at(mark, at);
+        learnt.lessons_lost() == lost
     }
 
     /// Notes a decoded text in which letters may have become readable only now.
@@ -447,14 +513,15 @@ impl Engine<'_> {
         for &(start, nth) in &learnt.finds {
             let value = &learnt.values[nth];
             let bytes = learnt.bytes(value);
+            let Teacher { detector, class, action } = value.teacher;
             let range = start..start + bytes.len();
-            self.trace_learnt(value.detector, value.class, value.action, &text[range.clone()]);
+            self.trace_learnt(detector, class, action, &text[range.clone()]);
             let at = self.pool.edits.arena.len();
             // Counts of a field's text say nothing about another place.
-            let action = if value.action == Action::Stats { Action::Token } else { self.told(value.action) };
+            let told = if action == Action::Stats { Action::Token } else { self.told(action) };
             let key = self.plan.policy.key.as_ref();
-            stand_in::write(action, value.class, key, bytes, &mut self.pool.edits.arena);
-            self.push(range, at, value.detector, value.class, value.action);
+            stand_in::write(told, class, key, bytes, &mut self.pool.edits.arena);
+            self.push(range, at, detector, class, action);
             self.pool.edits.list.last_mut().expect("pushed just now").learnt = true;
         }
         self.pool.learnt = learnt;

@@ -25,7 +25,7 @@ use super::pool::{Pool, is_trail_of};
 use crate::pattern::Class;
 use crate::scan::context::as_read;
 use crate::scan::fields::FieldAutomaton;
-use crate::scan::json::{Path, PathStep, Site, Visitor, Walker};
+use crate::scan::json::{LeftOut, Path, PathStep, Site, Visitor, Walker};
 use crate::scan::layer::json_escape;
 use crate::scan::sweep::{Reading, Sought, Sweep};
 use memchr::memmem;
@@ -363,7 +363,7 @@ impl Visitor for Notes<'_> {
         0
     }
 
-    fn pay(&mut self, _: usize) {}
+    fn left_out(&mut self, _: LeftOut) {}
 
     fn too_deep(&mut self, _: Range<usize>, _: Option<u8>) {}
 }

@@ -4,7 +4,7 @@ use super::decision::redacts;
 use super::engine::{Around, Context, Engine, FoundSoFar};
 use crate::pattern::{DetectorIndex, FieldKind};
 use crate::scan::context::{Keys, as_read};
-use crate::scan::json::{Path, Site, Visitor};
+use crate::scan::json::{LeftOut, Path, Site, Visitor};
 use crate::scan::sweep::Places;
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ pub(super) struct Strings<'v, 'a> {
     pub(super) outer: &'v Keys<'v>,
     /// Some pattern has no trigger, so every string is looked at.
     pub(super) everywhere: bool,
-    /// End of the last value in which something was taught, let by or decoded, or of which more went than itself.
+    /// End of the last value in which something was let by or decoded, or of which more went than itself.
     pub(super) found_to: usize,
 }
 
@@ -84,7 +84,7 @@ impl<'v, 'a> Strings<'v, 'a> {
             } else {
                 self.found_at(end);
             }
-            self.engine.pool.learnt.stand_at(before.taught, end);
+            self.engine.pool.learnt.stand_at(before.learnt, end);
         }
     }
 
@@ -237,8 +237,14 @@ impl Visitor for Strings<'_, '_> {
         self.engine.work.left()
     }
 
-    fn pay(&mut self, work: usize) {
-        self.engine.work.spend(work);
+    fn left_out(&mut self, LeftOut { at, work, teaches }: LeftOut) {
+        if work > 0 {
+            self.engine.work.spend(work);
+        }
+        if teaches && !self.engine.learn_left_out(at) {
+            // What is around it has more to say than it can tell.
+            self.found_to = at;
+        }
     }
 
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>) {

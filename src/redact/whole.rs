@@ -103,7 +103,7 @@ impl Scrubber {
     ) -> Option<Scanned> {
         self.pool.learnt.clear();
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), document.len());
-        engine.sections = known.map(|(_, _, abridged)| abridged);
+        engine.sections = known.map(|(_, _, abridged)| (abridged, document));
         engine.trace = self.trace.as_deref_mut();
         engine.trace_item();
         let mark = engine.trace_mark();
@@ -176,7 +176,7 @@ impl Engine<'_> {
         let is_paid = !self.work.is_exhausted();
         let mut stand = !broken && is_paid && known.stand(terms, abridged, walk, &mut keys);
         if stand && let Some(places) = places.filter(|_| !learnt.spelled_too_much()) {
-            known.keep(terms, abridged, document, walk, (edits, places), &mut keys);
+            known.keep(terms, abridged, document, walk, (edits, learnt, places), &mut keys);
         }
         self.pool.scratch = keys;
         if stand

@@ -136,12 +136,12 @@ pub(crate) trait Visitor {
     fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16);
     /// An object whose first key is `0` has ended. Not in a document that comes in windows.
     fn numbered(&mut self, bytes: &[u8], range: Range<usize>);
-    /// End of the last value in which anything was found, taught or let by.
+    /// End of the last value in which more was found than a section can say of itself.
     fn found_to(&self) -> usize;
     /// Work that is left.
     fn work_left(&self) -> usize;
-    /// Pays for a section that is not there: what its walk cost when it was.
-    fn pay(&mut self, work: usize);
+    /// A section was left out here: it is paid for, and what it taught is learnt.
+    fn left_out(&mut self, left_out: LeftOut);
     /// A container that lies too deep, or the part of it in this window. `open` is its bracket where it begins.
     fn too_deep(&mut self, range: Range<usize>, open: Option<u8>);
 }

@@ -5,6 +5,7 @@
 //! the way to each text of which content goes.
 
 use super::super::edit::{Edit, Edits};
+use super::super::learnt::Lesson;
 use super::super::remarks::{self, Text};
 use super::Walk;
 use super::section_text::{ContentText, SectionText};
@@ -62,7 +63,20 @@ impl Abridged {
 
     /// What is left out of [`Abridged::text`], and where.
     pub(in crate::redact) fn left_out(&self) -> impl DoubleEndedIterator<Item = json::LeftOut> {
-        self.left_out.iter().map(|LeftOut { at, section, .. }| json::LeftOut { at: *at, work: section.work })
+        self.left_out.iter().map(|LeftOut { at, section, .. }| json::LeftOut {
+            at: *at,
+            work: section.work,
+            teaches: !section.text.lessons().is_empty(),
+        })
+    }
+
+    /// What the section taught that is left out where an empty container stands at `at` of the text; values are told by where they stand in
+    /// the document.
+    pub(in crate::redact) fn lessons_at(&self, at: usize) -> impl Iterator<Item = Lesson> {
+        let left_out = self.left_out_at(at);
+        left_out.into_iter().flat_map(|LeftOut { range, section, .. }| {
+            section.text.lessons().iter().map(|lesson| lesson.behind(range.start))
+        })
     }
 
     /// The section in which the byte at `place` of the whole document is left out: where it stands, and what goes of it.
@@ -198,14 +212,16 @@ impl Abridged {
         Some(content)
     }
 
-    /// A section of the document as it is kept: `range` of the text, with those of all `edits` of the text that lie in it.
+    /// A section of the document as it is kept: `range` of the text, with those of all `edits` of the text that lie in it, and what it
+    /// taught. `None` if it cannot be kept with these.
     pub(super) fn section_text(
         &self,
         document: &[u8],
         range: Range<usize>,
         (edits, found): (&Edits, &[Edit]),
+        mut lessons: Vec<Lesson>,
         content: Vec<ContentText>,
-    ) -> SectionText {
+    ) -> Option<SectionText> {
         let place = self.in_document(range.start);
         let mut within = Edits::default();
         for edit in found {
@@ -218,7 +234,10 @@ impl Abridged {
             left_out.section.text.add_to(&mut within, left_out.range.start - place);
         }
         within.list.sort_by_key(|edit| edit.range.start);
-        SectionText::new(&document[place..self.in_document(range.end)], within, content)
+        for lesson in &mut lessons {
+            lesson.range = lesson.range.start - place..lesson.range.end - place;
+        }
+        SectionText::new(&document[place..self.in_document(range.end)], within, lessons, content)
     }
 }
 

@@ -9,7 +9,7 @@ const LOGIN: &str =
 
 /// An event of its own number with `state` in it, by somebody with this address.
 fn event(email: &str, state: &str) -> String {
-    format!(r##"{{"n":#,"user":{{"email":"{email}"}},"extra":{{"n":#,"state":{state}}}}}"##)
+    format!(r##"{{"n":#,"user":{{"n":#,"email":"{email}"}},"extra":{{"n":#,"state":{state}}}}}"##)
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn what_the_person_stands_in_is_not_kept() {
 
 /// A field that had nothing to teach, since another one had taught it or there was no more room, teaches where it comes alone.
 #[test]
-fn what_would_teach_is_not_known() {
+fn what_had_nothing_new_to_teach_teaches_where_it_comes_alone() {
     let section = r#"{"user":{"username":"orinoco-42","email":"bo.larsen@example.org"},"more":"nothing"}"#;
     let full: Vec<String> = (0..20).map(|nth| format!(r#"{{"username":"somebody-{nth:03}"}}"#)).collect();
     let mut pair = Pair::new();

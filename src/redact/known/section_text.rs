@@ -10,6 +10,7 @@
 
 use super::super::action::Action;
 use super::super::edit::{Edit, Edits};
+use super::super::learnt::Lesson;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -24,6 +25,8 @@ pub(super) struct SectionText {
     said: Box<[u8]>,
     /// Of what each edit takes.
     seals: Box<[Seal]>,
+    /// Values that it taught, each of which one of the edits takes.
+    lessons: Box<[Lesson]>,
     /// Texts that lost content, where that is noted.
     content: Box<[ContentText]>,
 }
@@ -78,14 +81,30 @@ impl Seal {
 }
 
 impl SectionText {
-    /// Of the bytes of a section, the edits that lie in it, and the texts that lost content, in its coordinates.
-    pub(super) fn new(section: &[u8], found: Edits, content: Vec<ContentText>) -> Self {
+    /// Of the bytes of a section, the edits that lie in it, the values that it taught, and the texts that lost content, in its
+    /// coordinates.
+    ///
+    /// LEAK: `None` if something that it taught stays in it: that is somebody's, and is not held.
+    pub(super) fn new(
+        section: &[u8],
+        found: Edits,
+        lessons: Vec<Lesson>,
+        content: Vec<ContentText>,
+    ) -> Option<Self> {
+        let goes = |Lesson { range, .. }: &Lesson| {
+            let next = found.list.partition_point(|edit| edit.range.end < range.end);
+            found.list.get(next).is_some_and(|edit| edit.range.start <= range.start)
+        };
+        if !lessons.iter().all(goes) {
+            return None;
+        }
         let mut bytes: Box<[u8]> = section.into();
         for edit in &found.list {
             bytes[edit.range.clone()].fill(0);
         }
         let seals = found.list.iter().map(|edit| Seal::of(&section[edit.range.clone()])).collect();
-        Self { bytes, edits: found.list.into(), said: found.arena.into(), seals, content: content.into() }
+        let (edits, said) = (found.list.into(), found.arena.into());
+        Some(Self { bytes, edits, said, seals, lessons: lessons.into(), content: content.into() })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -119,7 +138,8 @@ impl SectionText {
     /// What it takes of a store.
     pub(super) fn cost(&self) -> usize {
         let content: usize = self.content.iter().map(ContentText::cost).sum();
-        self.len() + self.said.len() + self.edits.len() * (size_of::<Edit>() + size_of::<Seal>()) + content
+        let of_edits = self.said.len() + self.edits.len() * (size_of::<Edit>() + size_of::<Seal>());
+        self.len() + of_edits + self.lessons.len() * size_of::<Lesson>() + content
     }
 
     /// True if a document begins with this section.
@@ -139,6 +159,11 @@ impl SectionText {
     /// The edits that lie in the section, in its coordinates.
     pub(super) fn edits(&self) -> &[Edit] {
         &self.edits
+    }
+
+    /// The values that it taught.
+    pub(super) fn lessons(&self) -> &[Lesson] {
+        &self.lessons
     }
 
     /// The texts that lost content.
@@ -187,7 +212,13 @@ mod tests {
             learnt: false,
         };
         let list = ranges.iter().map(edit).collect();
-        SectionText::new(section, Edits { list, arena: b"x".to_vec(), inner: Vec::new() }, Vec::new())
+        SectionText::new(
+            section,
+            Edits { list, arena: b"x".to_vec(), inner: Vec::new() },
+            Vec::new(),
+            Vec::new(),
+        )
+        .expect("nothing is taught")
     }
 
     #[test]

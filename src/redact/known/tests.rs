@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use store::ALIKE_MAX;
 
 mod found_tests;
+mod taught_tests;
 
 /// Without a rule that keeps remarks from being known for a reason of its own.
 static SET: LazyLock<Arc<PatternSet>> = LazyLock::new(|| {
@@ -81,7 +82,7 @@ const CALLER: &str =
 /// An event with an id of its own, and with what is beside its frames.
 fn event(id: u32, frames: &str) -> String {
     format!(
-        r#"{{"event_id":"{id:032x}","user":{{"email":"jane.roe@example.com"}},"exception":{{"values":[{{"type":"E","value":"no answer from 192.0.2.7","stacktrace":{{"frames":[{frames}]}}}}]}}}}"#
+        r##"{{"event_id":"{id:032x}","user":{{"n":#,"email":"jane.roe@example.com"}},"exception":{{"values":[{{"type":"E","value":"no answer from 192.0.2.7","stacktrace":{{"frames":[{frames}]}}}}]}}}}"##
     )
 }
 
@@ -365,7 +366,7 @@ fn words_in_keys_are_part_of_where_a_section_stands() {
 fn what_the_rest_teaches_is_looked_for_in_what_is_known() {
     let event = |name: &str| {
         format!(
-            r#"{{"user":{{"username":"{name}"}},"extra":{{"state":{{"seen":"by orinoco-42 today","more":"nothing at all"}}}}}}"#
+            r##"{{"user":{{"n":#,"username":"{name}"}},"extra":{{"state":{{"seen":"by orinoco-42 today","more":"nothing at all"}}}}}}"##
         )
     };
     let mut pair = Pair::new();
@@ -513,7 +514,8 @@ fn what_one_plan_knows_is_nothing_to_another() {
 
 /// Keeps a section in which nothing was found.
 fn keep(store: &mut Store, text: &str, place: Place) {
-    let section = SectionText::new(text.as_bytes(), Edits::default(), Vec::new());
+    let section = SectionText::new(text.as_bytes(), Edits::default(), Vec::new(), Vec::new())
+        .expect("nothing is taught");
     store.keep(text.as_bytes(), section, 0, 0, 0, place);
 }
 
@@ -612,6 +614,12 @@ fn random_documents_come_out_as_if_nothing_had_come_before() {
         "null",
         "[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.11,0.12,0.13,0.14,0.15,0.16,0.17,0.18]",
     ];
+    const TEACHING: &[&str] = &[
+        r#"{"user":{"username":"orinoco-42","page":17}}"#,
+        r#"{"username":"nobody-else","note":"nothing at all"}"#,
+        r#"{"user":{"email":"jane.roe@example.com","username":"'orinoco-42'"},"note":"by orinoco-42 today"}"#,
+        r#"{"user":{"username":"\u006frinoco-42","id":"someone-else"},"note":"nothing"}"#,
+    ];
     struct Dice(u64);
     impl Dice {
         fn below(&mut self, end: usize) -> usize {
@@ -642,7 +650,8 @@ fn random_documents_come_out_as_if_nothing_had_come_before() {
         }
     }
     let mut dice = Dice(7);
-    let sections: Vec<String> = (0..24).map(|_| dice.container(1, &[])).collect();
+    let mut sections: Vec<String> = (0..24).map(|_| dice.container(1, &[])).collect();
+    sections.extend(TEACHING.iter().map(ToString::to_string));
     let places: Vec<String> = (0..16).map(|_| dice.container(2, &["%".to_owned()])).collect();
     let mut pair = Pair::new();
     for _ in 0..DOCUMENTS {

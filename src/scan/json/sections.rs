@@ -1,6 +1,6 @@
 //! Sections of a document, and where each stands: for those that look like one that was walked before.
 //!
-//! In: each container as it ends. Out: those in which nothing was taught or let by and which nothing around them can still change, with
+//! In: each container as it ends. Out: those in which nothing was let by and which nothing around them can still change, with
 //! all that decides what a walk finds in them. Holds up to [`SECTIONS_MAX`] of one document, beside those that were left out of it. Never looks at what they say.
 //!
 //! What is found in a container is decided by its bytes, by the keys that lead to it, by the state of the field rules and by
@@ -59,6 +59,8 @@ pub(crate) struct LeftOut {
     pub(crate) at: usize,
     /// As [`Section::work`].
     pub(crate) work: usize,
+    /// It holds something that the rest of the document is to be searched for.
+    pub(crate) teaches: bool,
 }
 
 /// Those of one document.
@@ -106,8 +108,8 @@ impl Sections {
         let left_out = self.left_out_at(range.start);
         let is_left_out = left_out.is_some();
         self.passed = left_out.map(|left_out| left_out.at).or(self.passed);
-        if let Some(LeftOut { work: work @ 1.., .. }) = left_out {
-            visitor.pay(work);
+        if let Some(left_out) = left_out {
+            visitor.left_out(left_out);
         }
         let is_still = visitor.found_to() <= range.start && ended.under.is_none();
         // What holds one that was left out is longer than it looks.

@@ -1,0 +1,133 @@
+//! Sections that say who the person is: known with what they teach, and nothing held of it.
+
+use super::*;
+
+/// An event with a person's section, and with a text of its own each time that says `text`.
+fn event(person: &str, text: &str) -> String {
+    format!(r##"{{"n":#,"user":{person},"message":"# says {text}"}}"##)
+}
+
+const PERSON: &str = r#"{"name":"tove-of-17","username":"orinoco-42","email":"bo.larsen@example.org"}"#;
+
+#[test]
+fn a_section_that_teaches_teaches_again() {
+    let mut pair = Pair::new();
+    let by = event(PERSON, "that orinoco-42 came, as TOVE-OF-17");
+    pair.learn(&by);
+    for _ in 0..3 {
+        let (out, left_out) = pair.event(&by);
+        assert_eq!(left_out, PERSON.len() as u64);
+        assert!(!out.contains("orinoco") && !out.contains("TOVE-OF"), "{out}");
+    }
+    let (out, left_out) = pair.event(&event(PERSON, "that orinoco%2D42 came, as &#116;ove-of-17"));
+    assert!(!out.contains("orinoco") && left_out == PERSON.len() as u64, "{out}");
+}
+
+/// The same person's values may stand in another section that is known of others.
+#[test]
+fn what_a_known_section_teaches_is_looked_for_in_the_others() {
+    let state = r#"{"seen":"by orinoco-42 today","more":"nothing at all"}"#;
+    let with = |person: &str| format!(r##"{{"n":#,"user":{person},"extra":{{"n":#,"state":{state}}}}}"##);
+    let other = PERSON.replace("orinoco-42", "someone-else");
+    let mut pair = Pair::new();
+    pair.learn(&with(&other));
+    assert_eq!(pair.event(&with(&other)).1, (other.len() + state.len()) as u64);
+    pair.event(&event(PERSON, "nothing"));
+    pair.event(&event(PERSON, "nothing"));
+    for _ in 0..8 {
+        let (out, _) = pair.event(&with(PERSON));
+        assert!(!out.contains("orinoco"), "{out}");
+        let (out, _) = pair.event(&with(&other));
+        assert!(out.contains("orinoco") && !out.contains("someone-else"), "{out}");
+    }
+}
+
+#[test]
+fn sections_that_teach_become_one_when_they_come_together() {
+    let spans = |names: &[&str]| {
+        let span = |name: &&str| {
+            let who = format!(r#"{{"username":{{"value":"{name}","type":"string"}},"op":"http.client"}}"#);
+            format!(r#"{{"name":"render","attributes":{who}}}"#)
+        };
+        names.iter().map(span).collect::<Vec<_>>().join(",")
+    };
+    let both = spans(&["orinoco-42", "someone-else"]);
+    let event =
+        |spans: &str| format!(r##"{{"n":#,"items":[{spans}],"message":"# orinoco-42, someone-else"}}"##);
+    let mut pair = Pair::new();
+    for one in ["orinoco-42", "someone-else"] {
+        pair.learn(&event(&spans(&[one])));
+    }
+    for _ in 0..2 {
+        pair.event(&event(&both));
+    }
+    let (out, left_out) = pair.event(&event(&both));
+    assert_eq!(left_out, both.len() as u64 + 2);
+    assert!(!out.contains("orinoco") && !out.contains("someone"), "{out}");
+}
+
+/// Only so many values are learnt of one document, those that come first: it is so whatever is left out.
+#[test]
+fn those_that_come_first_are_learnt() {
+    let person = |nth: usize| format!(r#"{{"username":"somebody-{nth:03}","page":"the page of somebody"}}"#);
+    let list = |from: usize, to: usize| (from..to).map(person).collect::<Vec<_>>().join(",");
+    let said: String = (0..30).map(|nth| format!(" somebody-{nth:03}")).collect();
+    let event = |list: &str| format!(r##"{{"n":#,"message":"#{said}","user":[{list}]}}"##);
+    let mut pair = Pair::new();
+    for (from, to) in [(0, 3), (3, 9), (5, 30), (0, 30), (12, 30), (0, 17), (0, 16), (14, 15)] {
+        for _ in 0..5 {
+            pair.event(&event(&list(from, to)));
+        }
+    }
+    for nth in 0..30 {
+        pair.event(&event(&format!("{},{}", list(nth, 30), list(0, nth))));
+    }
+}
+
+/// What is read otherwise than it stands is not there to be learnt again.
+#[test]
+fn what_is_spelled_in_escapes_is_learnt_each_time() {
+    for (person, said) in [
+        (r#"{"username":"\u006frinoco-42","more":"nothing at all"}"#, "orinoco-42"),
+        (r#"{"username":"bo \"orinoco-42\" larsen","more":"nothing at all"}"#, r#"bo \"orinoco-42\" larsen"#),
+        (r#"{"text":"{\"username\":\"orinoco-42\"}","more":"nothing at all"}"#, "orinoco-42"),
+        (r#"{"text":"{\"username\":\"\\u006frinoco-42\"}","more":"nothing at all"}"#, "orinoco-42"),
+    ] {
+        let mut pair = Pair::new();
+        for _ in 0..4 {
+            let (out, _) = pair.event(&event(person, said));
+            assert!(!out.contains("orinoco"), "{out}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_held_of_what_was_taught() {
+    let mut pair = Pair::new();
+    let by = event(PERSON, "nothing");
+    pair.learn(&by);
+    assert!(pair.event(&by).1 > 0);
+    let store = pair.known.store.lock().expect("nobody panicked");
+    let mut lessons = 0;
+    for known in store.young() {
+        let held = known.text.held();
+        lessons += known.text.lessons().len();
+        for part in ["orinoco", "tove-of", "larsen"] {
+            assert!(memchr::memmem::find(&held, part.as_bytes()).is_none(), "{part}");
+        }
+    }
+    assert_eq!(lessons, 3);
+}
+
+/// What stands before a name and behind it decides whether it is one, and so does the field: the same bytes elsewhere teach nothing.
+#[test]
+fn what_teaches_in_one_place_may_teach_nothing_in_another() {
+    let mut pair = Pair::new();
+    pair.learn(&event(PERSON, "orinoco-42"));
+    for _ in 0..4 {
+        pair.event(&format!(r##"{{"n":#,"extra":{PERSON},"message":"# orinoco-42"}}"##));
+        pair.event(&format!(r##"{{"n":#,"tags":{PERSON},"message":"# orinoco-42"}}"##));
+        pair.event(&format!(r##"{{"n":#,"prompt":{PERSON},"message":"# orinoco-42"}}"##));
+        assert_eq!(pair.event(&event(PERSON, "orinoco-42")).1, PERSON.len() as u64);
+    }
+}
