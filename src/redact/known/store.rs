@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicU8;
 /// Where one section is known to stand: of further places nothing is kept.
 const PLACES_MAX: usize = 8;
 /// Sections that begin alike and are looked at.
-pub(super) const ALIKE_MAX: usize = 64;
+pub(super) const ALIKE_MAX: usize = 256;
 /// Bytes by which a section is found; those of the frames of one file begin alike, so longer sections have more of them.
 const HEAD_BYTES: [usize; 2] = [96, *SECTION_BYTES.start()];
 /// What a section takes beside its bytes and its keys.
