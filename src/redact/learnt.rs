@@ -65,6 +65,8 @@ const SPELLED_BYTES_MAX: usize = 256 << 10;
 const ESCAPE_BYTES_MAX: usize = 24;
 /// What a byte of a value that is compared costs, in looks of a regex at a byte.
 const COMPARE_COST: usize = 4;
+/// Bytes before the end of a string within which the value is looked for that it told.
+const TOLD_REACH: usize = 1 << 10;
 /// Between the texts that are kept: part of no word.
 const PARTING: u8 = b'\n';
 
@@ -216,10 +218,22 @@ impl Learnt {
             return;
         }
         let Rule { detector, class, action, .. } = *rule;
-        self.take_in(Teacher { detector, class, action }, bytes, anchor, None);
+        let teacher = Teacher { detector, class, action };
+        match self.known(teacher, bytes) {
+            Some(value) => self.lessons.note(value, None),
+            None => self.take_in(teacher, bytes, anchor, None),
+        }
     }
 
-    /// Learns a value once, and notes that it was told.
+    /// Which of the values the bytes are, if this teacher has named them before.
+    fn known(&self, teacher: Teacher, bytes: &[u8]) -> Option<usize> {
+        let is_it = |value: &Value| {
+            value.teacher.detector == teacher.detector && self.arena[value.bytes.clone()] == *bytes
+        };
+        self.values.iter().position(is_it)
+    }
+
+    /// Learns a value that was not known, and notes that it was told.
     fn take_in(
         &mut self,
         teacher: Teacher,
@@ -227,12 +241,6 @@ impl Learnt {
         anchor: Range<usize>,
         stands: Option<Range<usize>>,
     ) {
-        let is_known = |value: &Value| {
-            value.teacher.detector == teacher.detector && self.arena[value.bytes.clone()] == *bytes
-        };
-        if let Some(value) = self.values.iter().position(is_known) {
-            return self.lessons.note(value, stands);
-        }
         if self.values.len() == VALUES_MAX {
             // LEAK: what comes too late to teach anything here may be the first in another item.
             self.lessons.lost += 1;
@@ -253,18 +261,16 @@ impl Learnt {
         in_document: impl Fn(usize) -> usize,
     ) -> Option<Vec<Lesson>> {
         let lesson = |told: &Told| {
-            let Value { bytes, teacher, .. } = &self.values[told.value];
+            let value = &self.values[told.value];
             let range = match &told.stands {
                 Some(range) => range.clone(),
                 None => {
-                    let before = &text[section.start..told.place];
-                    let start = in_document(
-                        section.start + memchr::memmem::rfind(before, &self.arena[bytes.clone()])?,
-                    );
-                    start..start + bytes.len()
+                    let start = section.start + last_of(&text[section.start..told.place], self.bytes(value))?;
+                    let start = in_document(start);
+                    start..start + value.bytes.len()
                 }
             };
-            Some(Lesson { range, teacher: *teacher })
+            Some(Lesson { range, teacher: value.teacher })
         };
         self.lessons.within(section).iter().map(lesson).collect()
     }
@@ -385,8 +391,13 @@ impl Engine<'_> {
         let (mark, lost) = (learnt.mark(), learnt.lessons_lost());
         for Lesson { range, teacher } in abridged.lessons_at(at) {
             let bytes = &document[range.clone()];
-            let anchor = anchor_if_telling(bytes).expect("it told something before");
-            learnt.take_in(teacher, bytes, anchor, Some(range));
+            // PERF: a body of spans says the same person in each.
+            if let Some(value) = learnt.known(teacher, bytes) {
+                learnt.lessons.note(value, Some(range));
+            } else {
+                let anchor = anchor_if_telling(bytes).expect("it told something before");
+                learnt.take_in(teacher, bytes, anchor, Some(range));
+            }
         }
         learnt.stand_at(mark, at);
         learnt.lessons_lost() == lost
@@ -526,6 +537,19 @@ impl Engine<'_> {
         }
         self.pool.learnt = learnt;
     }
+}
+
+/// Where a value stands last in a text that ends with the string that told it; `None` where it is read otherwise than it stands, or stands
+/// far from there.
+fn last_of(text: &[u8], value: &[u8]) -> Option<usize> {
+    // It is the string, or all of it but its quotes.
+    let is_end =
+        |quote| text.len().checked_sub(value.len() + quote).filter(|at| text[*at..].starts_with(value));
+    let near = || {
+        let from = text.len().saturating_sub(value.len() + TOLD_REACH);
+        memchr::memmem::rfind(&text[from..], value).map(|at| from + at)
+    };
+    is_end(0).or_else(|| is_end(1)).or_else(near)
 }
 
 /// The key that a structured attribute has its value under.
