@@ -9,11 +9,11 @@ mod side_by_side;
 pub use samples::{KINDS, Sample, samples};
 pub use side_by_side::render_side_by_side;
 
-use super::serve::{Instance, in_runtime, open, with_process_key};
+use super::serve::{Instance, in_runtime, open, signals, with_process_key};
 use super::terminal::{Paint, color_wanted};
 use super::{Exit, setup, tell};
 use crate::config::Config;
-use crate::drain::{Drain, Phase, signalled};
+use crate::drain::{Drain, EndSignals, Phase};
 use crate::inbox::{Inbox, Item};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -47,6 +47,10 @@ pub(super) fn run(count: Option<u64>) -> Exit {
         };
         let Some(inbox) = instance.inbox.clone() else { return Exit::Config };
         let (ingest, page) = (instance.banner.ingest, instance.banner.admin);
+        let mut ends = match EndSignals::caught() {
+            Ok(ends) => ends,
+            Err(error) => return signals::not_caught(&error),
+        };
         let drain = Drain::new();
         let served = tokio::spawn(serve(instance, drain.clone()));
         if let Some(page) = page {
@@ -54,7 +58,7 @@ pub(super) fn run(count: Option<u64>) -> Exit {
         }
         let shown = tokio::select! {
             shown = show(ingest, &inbox, count) => shown,
-            _ = signalled() => Ok(()),
+            () = ends.next() => Ok(()),
         };
         drain.begin();
         drop(served.await);

@@ -7,7 +7,7 @@ mod cgroup;
 
 use super::tell;
 use crate::config::{Limits, Origin};
-pub(super) use allocator::give_back_if_tight;
+pub(super) use allocator::{give_back_if_tight, warn_of_waste};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 

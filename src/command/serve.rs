@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod panic_tests;
+pub(super) mod signals;
 pub(super) mod spooled;
 mod traced;
 
@@ -14,7 +15,7 @@ use crate::admin::{self, AdminState, Readiness, RouteInfo};
 use crate::cause::in_full;
 use crate::certificate::PairFiles;
 use crate::config::{self, Config};
-use crate::drain::{Drain, Phase, signalled};
+use crate::drain::{Drain, Phase};
 use crate::inbox::Inbox;
 use crate::listen::{self, Listener, Tls};
 use crate::metrics::{Metrics, UpstreamMetrics};
@@ -29,10 +30,11 @@ use crate::watch::{self, Files};
 use arc_swap::ArcSwap;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use listenfd::ListenFd;
+use signals::Signals;
 use spooled::Spooled;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::net::TcpListener;
@@ -64,41 +66,58 @@ pub(super) struct Instance {
 }
 
 pub(super) fn run(path: Option<&Path>, workers: Option<u16>) -> Exit {
-    // Taken before they are read: what changes from here on is a change.
-    let mut files = Files::new(path.map(Path::to_owned).into_iter().collect());
-    let config = match setup::read_with_packs(path) {
-        Ok(config) => config,
-        Err(exit) => return exit,
-    };
-    files.set_dirs(config.pattern.dirs.clone(), PACK_ENDING);
-    log::to_stderr(config.log);
-    resources::give_back_if_tight();
-    resources::raise_descriptors();
-    let ready = match setup::compile(with_process_key(config, path.is_none())) {
-        Ok(ready) => ready,
-        Err(wrong) => return wrong.tell(),
-    };
-    let configured = path.is_some();
+    let given_back = resources::give_back_if_tight();
     let path = path.map(Path::to_owned);
     in_runtime(workers, async move {
-        let mut instance = match open(&ready, configured).await {
-            Ok(instance) => instance,
+        let signals = match Signals::caught(path.is_some()) {
+            Ok(signals) => signals,
+            Err(error) => return signals::not_caught(&error),
+        };
+        let (ready, files) = match prepare(path.as_deref(), given_back) {
+            Ok(prepared) => prepared,
             Err(exit) => return exit,
         };
-        if let Some(path) = path {
-            let reloader = Arc::new(Reloader::new(path, files, ready.config, instance.reached()));
-            tokio::spawn(triggers::on_signal(Arc::clone(&reloader)));
-            tokio::spawn(triggers::on_change(Arc::clone(&reloader), watch::LOOK_INTERVAL));
-            instance.reloader = Some(reloader);
-        }
-        let color = color_wanted(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
-        let written =
-            io::Write::write_all(&mut io::stderr().lock(), instance.banner.render(color).as_bytes());
-        drop(written);
-        let drain = Drain::new();
-        tokio::spawn(drain_on_signal(drain.clone(), instance.drain_delay));
-        instance.run(drain).await
+        start(path, ready, files, signals).await
     })
+}
+
+/// Reads the file and compiles what it names. Blocks for as long as that takes, seconds at most.
+fn prepare(path: Option<&Path>, given_back: io::Result<()>) -> Result<(Ready, Files), Exit> {
+    // Taken before they are read: what changes from here on is a change.
+    let mut files = Files::new(path.map(Path::to_owned).into_iter().collect());
+    let config = setup::read_with_packs(path)?;
+    files.set_dirs(config.pattern.dirs.clone(), PACK_ENDING);
+    log::to_stderr(config.log);
+    if let Err(error) = given_back {
+        resources::warn_of_waste(&error);
+    }
+    resources::raise_descriptors();
+    let ready = setup::compile(with_process_key(config, path.is_none())).map_err(|wrong| wrong.tell())?;
+    Ok((ready, files))
+}
+
+/// Opens the ports and serves until the end.
+async fn start(path: Option<PathBuf>, ready: Ready, files: Files, mut signals: Signals) -> Exit {
+    if signals.ended_early().await {
+        tracing::info!("signal received before anything was opened");
+        return Exit::Ok;
+    }
+    let mut instance = match open(&ready, path.is_some()).await {
+        Ok(instance) => instance,
+        Err(exit) => return exit,
+    };
+    if let (Some(path), Some(hangup)) = (path, signals.hangup) {
+        let reloader = Arc::new(Reloader::new(path, files, ready.config, instance.reached()));
+        tokio::spawn(triggers::on_signal(hangup, Arc::clone(&reloader)));
+        tokio::spawn(triggers::on_change(Arc::clone(&reloader), watch::LOOK_INTERVAL));
+        instance.reloader = Some(reloader);
+    }
+    let color = color_wanted(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
+    let written = io::Write::write_all(&mut io::stderr().lock(), instance.banner.render(color).as_bytes());
+    drop(written);
+    let drain = Drain::new();
+    tokio::spawn(signals::drain_on(signals.ends, drain.clone(), instance.drain_delay));
+    instance.run(drain).await
 }
 
 /// Runs a future on as many threads as are wanted: one is a runtime without any hand-over between threads.
@@ -133,24 +152,6 @@ pub(super) fn with_process_key(config: Config, wanted: bool) -> Config {
     match rustls::crypto::ring::default_provider().secure_random.fill(&mut key) {
         Ok(()) => config.with_key(&PseudonymKey(key)),
         Err(_) => config,
-    }
-}
-
-/// Begins the shutdown at the first signal, after the configured delay; a second one ends it.
-async fn drain_on_signal(drain: Drain, delay: std::time::Duration) {
-    if signalled().await.is_err() {
-        tracing::error!("signal handlers cannot be installed; only SIGKILL ends this process");
-        return;
-    }
-    tracing::info!("signal received, finishing what is in flight");
-    drain.leave();
-    tokio::select! {
-        () = tokio::time::sleep(delay) => {}
-        _ = signalled() => drain.stop(),
-    }
-    drain.begin();
-    if signalled().await.is_ok() {
-        drain.stop();
     }
 }
 
@@ -481,7 +482,12 @@ fn limits(configured: &config::Limits, timeouts: &config::Timeouts) -> Limits {
 fn quiet_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
-        tracing::error!(place, "panic");
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!(place, "panic");
+        } else {
+            // Before it is known where records go, and in commands that write none.
+            tell(&format!("panic at {place}"));
+        }
     }));
 }
 

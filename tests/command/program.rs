@@ -82,7 +82,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts what runs `tamis serve` and waits until it has said where it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        Self::of(command.stderr(Stdio::piped()).spawn().expect("it starts"))
+    }
+
+    /// The same of one that was started with a pipe for its errors.
+    pub(crate) fn of(mut child: Child) -> Self {
         let mut stderr = child.stderr.take().expect("piped");
         let told = Arc::new(Mutex::new(String::new()));
         let reads = thread::spawn({

@@ -1,9 +1,10 @@
 //! `tamis serve` from its first word to its last.
 
-use crate::program::{Server, TAMIS, command, to_inbox, write};
+use crate::program::{LONG, Server, TAMIS, command, to_inbox, write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// Without `-c`, on sockets that it is handed as by systemd: whatever else runs here may have its own ports.
@@ -52,6 +53,67 @@ fn a_signal_ends_it_with_0() {
         assert_eq!(code, Some(0), "{name}: {told}");
         assert!(begun.elapsed() < Duration::from_secs(5), "{name}: nothing was in flight");
         assert!(told.contains("signal received"), "{name}: {told}");
+    }
+}
+
+/// Starts it with a configuration that it waits for, in a pipe, and a signal that comes meanwhile: as early as one can that has any
+/// other effect than to end the process. The configuration is written then.
+#[cfg(target_os = "linux")]
+fn signalled_early(dir: &Path, (name, number): (&str, u32)) -> (Child, PathBuf) {
+    let file = dir.join("tamis.toml");
+    assert!(command("mkfifo").arg(&file).status().expect("there is a mkfifo").success());
+    let mut command = command(TAMIS);
+    command.args(["serve", "--workers", "1", "-c"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let begun = Instant::now();
+    // SPEC: proc_pid_status(5): the bit below the signal's number.
+    let is_caught = |status: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux has the field");
+        u64::from_str_radix(mask.trim(), 16).expect("hexadecimal") >> (number - 1) & 1 == 1
+    };
+    while !is_caught(&std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs")) {
+        assert!(begun.elapsed() < LONG && child.try_wait().expect("ours").is_none(), "{name} is not caught");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let sent =
+        std::process::Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(sent.expect("there is a kill").success());
+    (child, file)
+}
+
+/// `systemctl reload` right after a start, or a script that renews certificates: once it runs the file is read again, once.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hangup_while_it_starts_is_a_reload() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (child, file) = signalled_early(dir.path(), ("HUP", 1));
+    let with = |action: &str| {
+        let text = to_inbox(&format!("[policies.default.actions]\nemail = '{action}'\n"));
+        std::fs::write(&file, text.replace("version = 1\n", "version = 1\nreload = 'signal'\n"))
+            .expect("it reads");
+    };
+    with("token");
+    let server = Server::of(child);
+    with("remove"); // blocks until it reads again
+    server.wait(|told| told.contains("configuration reloaded"));
+    assert!(becomes(&server, "\\\"\\\""));
+    server.signal("TERM");
+    let (code, told) = server.ended();
+    assert_eq!((code, told.matches("configuration reloaded").count()), (Some(0), 1), "{told}");
+}
+
+/// A rollout that is called off: it ends as it would later, and takes no connection on its way.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_while_it_starts_ends_it_with_0() {
+    for signal in [("TERM", 15), ("INT", 2)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (child, file) = signalled_early(dir.path(), signal);
+        std::fs::write(file, to_inbox("")).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        let told = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(0), "{signal:?}: {told}");
+        assert!(told.contains("signal received") && !told.contains("listening"), "{signal:?}: {told}");
     }
 }
 

@@ -3,14 +3,10 @@
 use super::Reloader;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 
-/// Has the configuration read again at each SIGHUP.
-pub(in crate::command) async fn on_signal(reloader: Arc<Reloader>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        tracing::error!("the handler of SIGHUP cannot be installed; that signal ends this process");
-        return;
-    };
+/// Has the configuration read again at each SIGHUP, those among them that came before there was anything to reload.
+pub(in crate::command) async fn on_signal(mut hangup: Signal, reloader: Arc<Reloader>) {
     while hangup.recv().await.is_some() {
         let reloader = Arc::clone(&reloader);
         // What came of it is logged and counted there.

@@ -12,6 +12,7 @@
 
 use super::cgroup;
 use std::ffi::OsStr;
+use std::io;
 use std::process::Command;
 
 /// Groups with less memory are tight. In this much the defaults hold without: 368 MiB at most.
@@ -24,20 +25,26 @@ const VARIABLES: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"
 const OTHER_WAYS: [&str; 3] = ["GLIBC_TUNABLES", "MALLOC_TOP_PAD_", "LD_PRELOAD"];
 
 /// Begins the program again, as the same process, if the allocator should know that memory is tight. To be called before anything
-/// is opened. Where it cannot begin again it goes on as it is, and a record tells.
-pub(in crate::command) fn give_back_if_tight() {
+/// else: what is opened or set before is lost.
+///
+/// # Errors
+/// It cannot begin again. It can go on as it is: see [`warn_of_waste`].
+pub(in crate::command) fn give_back_if_tight() -> io::Result<()> {
     if !is_wanted(cgroup::memory_limit(), |name| std::env::var_os(name).is_some()) {
-        return;
+        return Ok(());
     }
-    if let Some(error) = begin_again() {
-        tracing::warn!(
-            kind = %error.kind(),
-            "the allocator cannot be told that memory is tight: set {}={GIVEN_BACK_BYTES} and {}={GIVEN_BACK_BYTES}, \
-             or the kernel may end this process under load",
-            VARIABLES[0],
-            VARIABLES[1],
-        );
-    }
+    Err(begin_again())
+}
+
+/// Tells in the log what to do where the program could not begin again.
+pub(in crate::command) fn warn_of_waste(error: &io::Error) {
+    tracing::warn!(
+        kind = %error.kind(),
+        "the allocator cannot be told that memory is tight: set {}={GIVEN_BACK_BYTES} and {}={GIVEN_BACK_BYTES}, \
+         or the kernel may end this process under load",
+        VARIABLES[0],
+        VARIABLES[1],
+    );
 }
 
 /// `group`: bytes of memory of the control group.
@@ -48,22 +55,18 @@ fn is_wanted(group: Option<u64>, is_set: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Returns only if it cannot.
-fn begin_again() -> Option<std::io::Error> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::CommandExt as _;
-        let program = match std::env::current_exe() {
-            Ok(program) => program,
-            Err(error) => return Some(error),
-        };
-        let mut arguments = std::env::args_os();
-        let name = arguments.next();
-        let mut command = Command::new(&program);
-        command.arg0(name.as_deref().unwrap_or(OsStr::new("tamis"))).args(arguments);
-        Some(command.envs(VARIABLES.map(|name| (name, GIVEN_BACK_BYTES))).exec())
-    }
-    #[cfg(not(unix))]
-    None
+#[cfg(unix)]
+fn begin_again() -> io::Error {
+    use std::os::unix::process::CommandExt as _;
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return error,
+    };
+    let mut arguments = std::env::args_os();
+    let name = arguments.next();
+    let mut command = Command::new(&program);
+    command.arg0(name.as_deref().unwrap_or(OsStr::new("tamis"))).args(arguments);
+    command.envs(VARIABLES.map(|name| (name, GIVEN_BACK_BYTES))).exec()
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ struct Served {
     child: Child,
     ingest: SocketAddr,
     admin: SocketAddr,
-    log: std::path::PathBuf,
+    log: PathBuf,
 }
 
 impl Served {
