@@ -17,6 +17,9 @@ use std::time::Duration;
 /// Headers that say what a body is, and nothing about who sent it. No others are exported: credentials are among them.
 const SHOWN: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::USER_AGENT];
 
+/// Ends an inspection of which nobody wants to see more.
+const NO_READER: io::ErrorKind = io::ErrorKind::BrokenPipe;
+
 /// Where the spool is.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -70,7 +73,7 @@ impl Known {
         match inspect(&self.dir, each) {
             Ok(inspection) => Ok(inspection),
             // Whoever reads us has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Exit::Ok),
+            Err(error) if error.kind() == NO_READER => Err(Exit::Ok),
             Err(error) => {
                 tell(&format!("cannot read the spool {}: {error}", self.dir.display()));
                 Err(Exit::Io)
@@ -133,18 +136,34 @@ pub(super) fn verify(place: &Place) -> Exit {
 /// Prints the requests.
 pub(super) fn export(place: &Place, dead: bool) -> Exit {
     let mut out = BufWriter::new(io::stdout().lock());
+    // What is passed through the reader of the spool would be told as its own failure.
+    let mut unwritten = None;
     let inspected = place.inspect(&mut |letter| {
-        if letter.refused.is_some() == dead { writeln!(out, "{}", line(&letter)) } else { Ok(()) }
-    });
-    match inspected.map(|_| out.flush()) {
-        Ok(Ok(())) => Exit::Ok,
-        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
-        Ok(Err(error)) => {
-            tell(&format!("cannot write to standard output: {error}"));
-            Exit::Io
+        if letter.refused.is_some() != dead {
+            return Ok(());
         }
-        Err(exit) => exit,
+        writeln!(out, "{}", line(&letter)).map_err(|error| {
+            unwritten = Some(error);
+            NO_READER.into()
+        })
+    });
+    let flushed = out.flush();
+    match (unwritten, inspected) {
+        (Some(error), _) => not_exported(&error),
+        (None, Err(exit)) => exit,
+        (None, Ok(_)) => flushed.map_or_else(|error| not_exported(&error), |()| Exit::Ok),
     }
+}
+
+/// Tells why not everything was written. A reader that has gone away wanted no more.
+fn not_exported(error: &io::Error) -> Exit {
+    if error.kind() == NO_READER {
+        return Exit::Ok;
+    }
+    tell(&format!(
+        "cannot write to standard output: {error}; the export is not whole: make room there, or send it elsewhere, and export again"
+    ));
+    Exit::Io
 }
 
 fn line(letter: &Letter) -> Value {

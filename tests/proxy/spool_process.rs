@@ -185,6 +185,32 @@ async fn a_signal_leaves_a_sound_spool_that_the_command_line_shows() {
     assert_eq!(served.terminate().0, Some(0));
 }
 
+/// One record fits the buffer of the output, forty do not: it is told at the end, or while the spool is still read.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_export_to_a_full_disk_says_what_is_full() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let served = Served::start(dir.path(), &config(dir.path(), free_port().await)).await;
+    let spool = dir.path().join("spool");
+    for (from, to) in [(0, 1), (1, 40)] {
+        for at in from..to {
+            assert!(acknowledged(served.ingest, at).await);
+        }
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+        let mut export = Command::new(TAMIS);
+        export.args(["spool", "export", "--dir"]).arg(&spool).stdout(full);
+        let exported = export.output().expect("it runs");
+        let told = String::from_utf8_lossy(&exported.stderr);
+        assert_eq!(exported.status.code(), Some(74), "{told}");
+        assert!(
+            told.starts_with("tamis: cannot write to standard output: No space left on device"),
+            "{told}"
+        );
+        assert!(told.contains("make room there") && !told.contains("cannot read"), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+}
+
 /// What waits for a sink lies there without the sink's key, and is sent with it.
 #[tokio::test]
 async fn the_key_of_a_sink_is_not_in_the_spool() {
