@@ -41,6 +41,8 @@ const NOTED_MAX: usize = 1_000;
 
 /// PERF: made once; making it takes as long as to look through a small event with it.
 static META: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"_meta\""));
+/// Begins every other way to spell one of its letters.
+static ESCAPE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\\u00"));
 
 /// An event is walked for its keys alone.
 static NO_RULES: LazyLock<FieldAutomaton> =
@@ -63,10 +65,7 @@ pub(super) fn note(
     if !edits.list.iter().any(is_content) {
         return None;
     }
-    let before = match META.find(came) {
-        Some(_) => Before::read(event)?,
-        None => Before::Nothing,
-    };
+    let before = if may_say(came) { Before::read(event)? } else { Before::Nothing };
     let end = event.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
     if event[end] != b'}' {
         return None;
@@ -188,6 +187,17 @@ enum Before {
     Nothing,
     /// Where the value of its `_meta` lies, and that value.
     Said(Range<usize>, Map<String, Value>),
+}
+
+/// Whether an event may have a `_meta`, however that is spelled. Says so of some that have none: its keys are read for it then.
+///
+/// With two of them a receiver would take one, and its own remarks or ours would be gone.
+fn may_say(came: &[u8]) -> bool {
+    let spells_letter = |at: usize| {
+        let code = came.get(at + 4..at + 6).and_then(|digits| std::str::from_utf8(digits).ok());
+        code.and_then(|code| u8::from_str_radix(code, 16).ok()).is_some_and(|code| MEMBER.contains(&code))
+    };
+    META.find(came).is_some() || ESCAPE.find_iter(came).any(spells_letter)
 }
 
 impl Before {
@@ -417,14 +427,17 @@ fn chars(raw: &[u8]) -> usize {
 mod tests {
     use super::{Noted, by_trail, by_walk, chars, written};
     use crate::pattern::{PatternSet, embedded};
-    use crate::redact::{ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber, Verdict};
+    use crate::redact::{ItemFormat, ItemScope, KnownSections, Plan, Policy, ScanLimits, Scrubber, Verdict};
     use serde_json::{Value, json};
     use std::sync::Arc;
 
-    fn scrubber() -> Scrubber {
+    fn plan() -> Plan {
         let set = PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set");
-        let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
-        Scrubber::new(Arc::new(plan), ScanLimits::default())
+        Plan::compile(Arc::new(set), Policy::default()).expect("a plan")
+    }
+
+    fn scrubber() -> Scrubber {
+        Scrubber::new(Arc::new(plan()), ScanLimits::default())
     }
 
     fn scrubbed(event: &str) -> String {
@@ -567,6 +580,46 @@ mod tests {
         }
     }
 
+    /// By whatever way the remarks are found, and with known sections left out.
+    #[test]
+    fn an_event_whose_own_remarks_are_spelled_with_an_escape_has_them_once() {
+        let known = Arc::new(KnownSections::new(1 << 20));
+        let mut known = Scrubber::new(Arc::new(plan().with_known(known)), ScanLimits::default());
+        let frame = format!(r#"[{{"function":"run","lineno":7,"note":"{}"}}]"#, "some words ".repeat(20));
+        for (key, is_one) in [
+            (r"_m\u0065ta", true),
+            (r"\u005fmeta", true),
+            (r"\u005Fmeta", true),
+            (r"_met\u0061", true),
+            (r"\u005f\u006d\u0065\u0074\u0061", true),
+            (r"_m\\u0065ta", false),
+            (r"_m\u0065ta ", false),
+            (r"_m\u0045ta", false),
+        ] {
+            // By the trail; by another walk, behind a key that was replaced.
+            for extra in [r#"{"prompt":"a teal fox"}"#, r#"{"jane@example.com":{"prompt":"a teal fox"}}"#] {
+                for round in 0..5 {
+                    let event = format!(
+                        r#"{{"{key}":{{"n":{{"":{{"len":9}}}}}},"id":{round},"stack":{frame},"extra":{extra}}}"#
+                    );
+                    let out = scrubbed(&event);
+                    assert_eq!(out.matches("\"rem\"").count(), 1, "{out}");
+                    assert_eq!(out.contains(",\"_meta\":"), !is_one, "{out}");
+                    assert!(out.contains(&format!("{{\"{key}\":{{\"")), "as it was spelled: {out}");
+                    let got: Value = serde_json::from_str(&out).expect("JSON");
+                    let own = if is_one { &got["_meta"]["n"] } else { &Value::Null };
+                    assert_eq!(own.is_object(), is_one, "{out}");
+                    assert!(got["_meta"]["extra"].is_object(), "{out}");
+                    let mut warm = Vec::new();
+                    let left_out = known.bytes_known;
+                    known.event(ItemScope::Sentry, event.as_bytes(), &mut warm);
+                    assert_eq!(String::from_utf8_lossy(&warm), out, "round {round}");
+                    assert!(round < 4 || known.bytes_known > left_out, "{key}: nothing was known");
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_event_is_left_alone_that_lost_no_content_or_whose_remarks_cannot_be_read() {
         for event in [
@@ -574,6 +627,8 @@ mod tests {
             r#"{"prompt":"a teal fox","_meta":[{"extra":{"":{"len":9}}}]}"#,
             r#"{"prompt":"a teal fox","_meta":{},"_meta":{}}"#,
             r#"{"prompt":"a teal fox","_meta":{},"_m\u0065ta":{}}"#,
+            r#"{"prompt":"a teal fox","_m\u0065ta":{},"\u005fmeta":{}}"#,
+            r#"{"prompt":"a teal fox","_m\u0065ta":[{"extra":{"":{"len":9}}}]}"#,
             "{}",
         ] {
             assert!(!scrubbed(event).contains("\"rem\""), "{event}");
