@@ -7,6 +7,7 @@ use super::Exchange;
 use super::answer::{self, AnswerBody, Refused};
 use super::body::Reader;
 use super::deliver::refuse;
+use super::scrub::guarded;
 use crate::ledger::Receipt;
 use crate::outcome::Reason;
 use crate::pipeline::Summary;
@@ -36,9 +37,13 @@ pub(super) async fn announced(
         Err(reason) => return Err(refuse(exchange, reason.into(), receipt)),
     };
     reader.discard().await;
+    let media_id = match guarded(|| Ok(media_id(&held.bytes))) {
+        Ok(media_id) => media_id,
+        Err(reason) => return Err(refuse(exchange, reason.into(), receipt)),
+    };
     let summary = Summary { dropped: vec![(Reason::Binary, 1)], ..Summary::default() };
     receipt.settle(&summary, Ok(200));
-    let body = format!(r#"{{"mediaId":"{}","uploadUrl":null}}"#, media_id(&held.bytes));
+    let body = format!(r#"{{"mediaId":"{media_id}","uploadUrl":null}}"#);
     Ok(exchange.readable(answer::full(StatusCode::CREATED, "application/json", Bytes::from(body))))
 }
 
@@ -46,6 +51,8 @@ pub(super) async fn announced(
 ///
 /// LEAK: nothing but letters of base64 goes back to the sender, who sent them.
 fn media_id(announcement: &[u8]) -> String {
+    #[cfg(test)]
+    super::scrub::panic_on_demand(announcement);
     let value = serde_json::from_slice::<serde_json::Value>(announcement).unwrap_or_default();
     let digest = value.get("sha256Hash").and_then(serde_json::Value::as_str).unwrap_or_default();
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);

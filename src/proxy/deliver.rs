@@ -21,7 +21,7 @@ use crate::proxy::announced::announced;
 use crate::proxy::answer::{self, AnswerBody, Refused};
 use crate::proxy::body::Reader;
 use crate::proxy::intake::Intake;
-use crate::proxy::scrub::Broken;
+use crate::proxy::scrub::{Broken, guarded};
 use crate::proxy::{Exchange, grpc, headers, inbox_answer, otlp, platform, query_event, spooled};
 use crate::redact::Action;
 use crate::route::{Platform, Protocol, Upstream, UpstreamCoding};
@@ -300,12 +300,15 @@ impl Exchange<'_> {
     /// What a body consists of, seen its start.
     ///
     /// LEAK: spans in JSON name their attributes by values, which no field rule sees in a document of no format.
-    fn of_platform(&self, format: BodyFormat, declared: Coding, body: &[u8]) -> BodyFormat {
-        let is_json = self.signature().is_some() && format == BodyFormat::Logs;
-        if is_json && platform::holds_spans(declared, self.decode_limits(), body) {
-            return BodyFormat::Otlp(Signal::Traces, Encoding::Json);
+    ///
+    /// # Errors
+    /// `Panic`.
+    fn of_platform(&self, format: BodyFormat, declared: Coding, body: &[u8]) -> Result<BodyFormat, Reason> {
+        if self.signature().is_none() || format != BodyFormat::Logs {
+            return Ok(format);
         }
-        format
+        let holds_spans = guarded(|| Ok(platform::holds_spans(declared, self.decode_limits(), body)))?;
+        Ok(if holds_spans { BodyFormat::Otlp(Signal::Traces, Encoding::Json) } else { format })
     }
 
     /// Bytes of a body that are held before anything is sent on: a signature says nothing before the body's end.

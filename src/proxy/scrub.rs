@@ -24,9 +24,16 @@ const CODED_SLICE_BYTES: usize = 8 << 10;
 /// measured over 50 bodies that waited for their ends.
 const TOOLS_BYTES: usize = 470 << 10;
 
-/// A body that says so panics the scrubber, in a test build alone: nothing that can be sent is known to.
+/// A body that says so panics whoever reads it, in a test build alone: nothing that can be sent is known to.
 #[cfg(test)]
 pub(crate) const PANICS_ON: &str = "tamis-test-panics-on-this";
+
+/// Quotes the payload, as a real one might.
+#[cfg(test)]
+#[track_caller]
+pub(super) fn panic_on_demand(payload: &[u8]) {
+    assert!(memmem::find(payload, PANICS_ON.as_bytes()).is_none(), "{}", String::from_utf8_lossy(payload));
+}
 
 /// Bytes of an envelope in which its header and that of its first item are looked for.
 const RECORDING_TOLD_BYTES: usize = 1 << 10;
@@ -142,9 +149,7 @@ impl Scrub {
             let slice = if self.coded { input.len().min(CODED_SLICE_BYTES) } else { input.len() };
             let slice = input.split_to(slice);
             #[cfg(test)]
-            if memmem::find(&slice, PANICS_ON.as_bytes()).is_some() {
-                panic!("{}", String::from_utf8_lossy(&slice));
-            }
+            panic_on_demand(&slice);
             self.pipeline.push(&slice, &mut self.out)?;
         }
         if last && !self.finished {

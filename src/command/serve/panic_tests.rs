@@ -31,10 +31,16 @@ struct Served {
 impl Served {
     fn start(dir: &Path, upstream: SocketAddr) -> Self {
         let [ingest, admin] = [free_port(), free_port()];
-        let (config, log) = (dir.join("tamis.toml"), dir.join("log"));
+        let (config, log, secret) = (dir.join("tamis.toml"), dir.join("log"), dir.join("secret"));
+        std::fs::write(&secret, "an-invented-drain-secret").expect("writable");
         let text = format!(
             "version = 1\n[listen]\ningest = '{ingest}'\nadmin = '{admin}'\n\
-             [[routes]]\nname = 'logs'\nprotocol = 'generic'\nupstream = 'http://{upstream}'\n"
+             [[routes]]\nname = 'drain'\nprotocol = 'vercel'\nmatch = {{ path = '/drain' }}\n\
+             platform = {{ secret_file = '{}' }}\nupstream = 'http://{upstream}'\n\
+             [[routes]]\nname = 'langfuse'\nprotocol = 'langfuse'\nmatch = {{ path = '/api/public/**' }}\n\
+             upstream = 'http://{upstream}'\n\
+             [[routes]]\nname = 'logs'\nprotocol = 'generic'\nupstream = 'http://{upstream}'\n",
+            secret.display()
         );
         std::fs::write(&config, text).expect("writable");
         let file = std::fs::File::create(&log).expect("writable");
@@ -52,10 +58,10 @@ impl Served {
         served
     }
 
-    /// Status and whole answer.
-    fn post(&self, body: &[u8]) -> (u16, String) {
+    /// Status and whole answer. `head` is the path, and the type with whatever headers follow it.
+    fn post(&self, (path, head): (&str, &str), body: &[u8]) -> (u16, String) {
         let head = format!(
-            "POST /logs/x HTTP/1.1\r\nhost: tamis.example.com\r\nconnection: close\r\ncontent-type: text/plain\r\n\
+            "POST {path} HTTP/1.1\r\nhost: tamis.example.com\r\nconnection: close\r\ncontent-type: {head}\r\n\
              content-length: {}\r\n\r\n",
             body.len()
         );
@@ -128,9 +134,14 @@ fn a_panic_is_a_500_is_counted_and_says_nothing_of_the_payload() {
     let (address, arrived) = upstream();
     let served = Served::start(dir.path(), address);
     let last = format!("login of {SECRET}, {}\n", crate::proxy::PANICS_ON);
-    for (nth, lines_before) in [0, 3_000, 40_000].into_iter().enumerate() {
+    // What is read before the scrubber reads it: a signature's bytes, on the spot and elsewhere, and an announcement's.
+    let drain =
+        ("/drain", "application/json\r\nx-vercel-signature: effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+    let (logs, media) = (("/logs/x", "text/plain"), ("/api/public/media", "application/json"));
+    let sent = [(logs, 0), (logs, 3_000), (logs, 40_000), (drain, 0), (drain, 3_000), (media, 0)];
+    for (nth, (head, lines_before)) in sent.into_iter().enumerate() {
         let body = ["a line that names nobody\n".repeat(lines_before), last.clone()].concat();
-        let (status, answer) = served.post(body.as_bytes());
+        let (status, answer) = served.post(head, body.as_bytes());
         assert_eq!(status, 500, "{answer}");
         assert!(answer.contains("\"panic\"") && !answer.contains(SECRET), "{answer}");
         let metrics = served.metrics();
@@ -160,10 +171,15 @@ fn a_panic_is_a_500_is_counted_and_says_nothing_of_the_payload() {
         .lines()
         .filter(|line| line.starts_with("tamis_items_total{") && line.contains("reason=\"panic\""));
     assert!(items.clone().all(|line| line.contains("outcome=\"rejected\"")), "{metrics}");
-    assert!(items.count() > 0, "{metrics}");
+    for route in ["logs", "drain", "langfuse"] {
+        let label = format!("route=\"{route}\"");
+        assert!(items.clone().any(|line| line.contains(&label)), "{route}: {metrics}");
+    }
 
     let log = served.log();
     // The place stands there, once for each; the message, which quotes the payload, does not.
-    assert_eq!(log.matches("panic place=\"src/proxy/scrub.rs:").count(), 3, "{log}");
+    for (file, count) in [("scrub", 3), ("platform", 2), ("announced", 1)] {
+        assert_eq!(log.matches(&format!("panic place=\"src/proxy/{file}.rs:")).count(), count, "{log}");
+    }
     assert!(!log.contains(SECRET) && !log.contains(crate::proxy::PANICS_ON), "{log}");
 }

@@ -8,7 +8,7 @@ use crate::memory::{Charge, StepRoom};
 use crate::outcome::Reason;
 use crate::pipeline::{BodyFormat, Coding, Dialect, Pipeline};
 use crate::proxy::body::{Held, Reader};
-use crate::proxy::scrub::{self, Broken, INLINE_BYTES_MAX, Scrub};
+use crate::proxy::scrub::{self, Broken, INLINE_BYTES_MAX, Scrub, guarded};
 use crate::proxy::turns::Turn;
 use crate::proxy::{Exchange, ProxySettings, headers, platform};
 use crate::route::{Upstream, UpstreamCoding};
@@ -55,7 +55,7 @@ pub(super) async fn begin(
     let held = reader.hold(exchange.held_bytes_max(), &mut charge).await?;
     verify(exchange, &held, declared).await?;
     exchange.check_upload_coding(format, declared)?;
-    let format = exchange.of_platform(format, declared, &held.bytes);
+    let format = exchange.of_platform(format, declared, &held.bytes)?;
     // Its turn comes first: what a body is scrubbed with is larger than most bodies.
     let is_coded = scrub::is_coded(declared, &held.bytes);
     let is_long = scrub::is_long(is_coded, held.bytes.len());
@@ -194,7 +194,7 @@ async fn verify(exchange: &Exchange<'_>, held: &Held, declared: Coding) -> Resul
     }
     let limits = exchange.decode_limits();
     let (platform, headers, body) = (platform.clone(), exchange.head.headers.clone(), held.bytes.clone());
-    let check = move || platform::verify(&platform, &headers, declared, limits, &body);
+    let check = move || guarded(|| Ok(platform::verify(&platform, &headers, declared, limits, &body)?));
     if held.bytes.len() <= INLINE_BYTES_MAX {
         return check();
     }
