@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 /// How often the files are looked at. What is found counts once it has stood still for one look.
@@ -103,16 +103,21 @@ pub trait Reread: Send + Sync + 'static {
 }
 
 /// Rereads when `files` have changed, for as long as `reader` is there.
-pub async fn follow(reader: Weak<impl Reread>, mut files: Files, every: Duration) {
+pub async fn follow(reader: Weak<impl Reread>, files: Files, every: Duration) {
+    let files = Arc::new(Mutex::new(files));
     loop {
         tokio::time::sleep(every).await;
-        let Some(reader) = reader.upgrade() else { return };
-        if files.changed() {
-            // Files may be on a slow disk, and reading a key is some arithmetic.
-            let read = tokio::task::spawn_blocking(move || Arc::clone(&reader).reread()).await;
-            if read.is_err() {
-                tracing::error!("reading changed certificates again failed");
+        let (Some(reader), files) = (reader.upgrade(), Arc::clone(&files)) else { return };
+        // Off the async threads the look too: files may be on a disk that is slow or gone, and reading a key is some arithmetic.
+        let looked = tokio::task::spawn_blocking(move || {
+            // A look that a panic broke off is made again.
+            let changed = files.lock().unwrap_or_else(PoisonError::into_inner).changed();
+            if changed {
+                reader.reread();
             }
+        });
+        if looked.await.is_err() {
+            tracing::error!("reading changed certificates again failed");
         }
     }
 }
@@ -127,6 +132,7 @@ fn stamp(path: &Path) -> Stamp {
 mod tests {
     use super::*;
     use std::fs;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
     fn a_change_counts_once_and_when_it_stands_still() {
@@ -215,6 +221,43 @@ mod tests {
         std::os::unix::fs::symlink("..2", dir.join("..data_tmp")).unwrap();
         fs::rename(dir.join("..data_tmp"), dir.join("..data")).unwrap();
         assert!(changed(&mut files));
+    }
+
+    /// Panics at its first change, and says on which thread the others were read.
+    struct Reader {
+        async_thread: std::thread::ThreadId,
+        changes: AtomicU64,
+    }
+
+    impl Reread for Reader {
+        fn reread(&self) {
+            assert_ne!(std::thread::current().id(), self.async_thread, "files are read elsewhere");
+            let before = self.changes.fetch_add(1, Ordering::Relaxed);
+            assert!(before > 0, "the first change");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_panics_does_not_end_the_following() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        fs::write(&file, "a").unwrap();
+        let async_thread = std::thread::current().id();
+        let reader = Arc::new(Reader { async_thread, changes: AtomicU64::new(0) });
+        let files = Files::new(vec![file.clone()]);
+        let follows = tokio::spawn(follow(Arc::downgrade(&reader), files, Duration::from_millis(2)));
+        for change in 1..=3 {
+            fs::write(&file, "a".repeat(1 + change)).unwrap();
+            let seen = async {
+                while reader.changes.load(Ordering::Relaxed) < change as u64 {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(30), seen).await.expect("it goes on");
+        }
+        drop(reader);
+        let ended = tokio::time::timeout(Duration::from_secs(30), follows).await;
+        ended.expect("it ends with its reader").expect("no panic of its own");
     }
 
     #[test]
