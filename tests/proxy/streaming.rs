@@ -128,6 +128,74 @@ async fn an_early_refusal_that_comes_in_two_pieces_arrives_whole() {
     upstream.abort();
 }
 
+/// Lines with an address each, far longer than what is held.
+fn dirty_lines() -> Vec<u8> {
+    b"login of jane@example.com at the shop\n".repeat(40_000)
+}
+
+/// How many stand-ins of addresses arrived, and that no address did.
+fn stand_ins(arrived: &[u8]) -> u64 {
+    let text = String::from_utf8_lossy(arrived);
+    assert!(!text.contains("jane"), "{} bytes", text.len());
+    u64::try_from(text.matches("[email]").count()).expect("a count")
+}
+
+/// Addresses that were counted as replaced.
+fn counted(proxy: &Proxy) -> u64 {
+    let rendered = proxy.settings.metrics.render();
+    let samples = rendered.lines().filter(|line| line.starts_with("tamis_redactions_total{"));
+    let of_addresses = samples.filter(|line| line.contains("class=\"email\""));
+    of_addresses.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
+}
+
+/// What was replaced in the part that was sent is counted, though the body was never ended.
+#[tokio::test]
+async fn what_was_found_before_an_early_refusal_is_counted() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let upstream = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("somebody comes");
+        let mut arrived = Vec::new();
+        while arrived.len() < 300 << 10 {
+            assert!(stream.read_buf(&mut arrived).await.expect("open") > 0, "it streams");
+        }
+        let answer = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\n\r\ntoo large";
+        stream.write_all(answer.as_bytes()).await.expect("open");
+        let mut more = [0; 4096];
+        while stream.read(&mut more).await.is_ok_and(|read| read > 0) {}
+        stand_ins(&arrived)
+    });
+    let proxy = Proxy::to(http(&url, &TlsOptions::default()), Limits::default()).await;
+    assert_eq!(proxy.send(post("/logs/x", &TEXT, dirty_lines())).await.status, 413);
+    Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+    let counted = counted(&proxy);
+    let arrived = upstream.await.expect("no panic");
+    assert!(arrived > 5_000 && (arrived..=40_000).contains(&counted), "{arrived} arrived, {counted} counted");
+}
+
+#[tokio::test]
+async fn what_was_found_before_a_sender_left_is_counted() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    let request = post("/logs/x", &TEXT, dirty_lines());
+    let mut stream = proxy.connect().await;
+    stream.write_all(&request[..1 << 20]).await.expect("open");
+    upstream.wait(|seen| seen.body.len() > 256 << 10).await;
+    drop(stream);
+    Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+    let (arrived, counted) = (stand_ins(&upstream.one().body), counted(&proxy));
+    assert!(arrived > 5_000 && (arrived..=40_000).contains(&counted), "{arrived} arrived, {counted} counted");
+}
+
+/// Each is counted once: a body that is sent whole, piece by piece.
+#[tokio::test]
+async fn what_was_found_in_a_body_that_streams_is_counted_once() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::to_http(&upstream).await;
+    assert_eq!(proxy.send(post("/logs/x", &TEXT, dirty_lines())).await.status, 200);
+    assert_eq!((stand_ins(&upstream.one().body), counted(&proxy)), (40_000, 40_000));
+}
+
 #[tokio::test]
 async fn a_stalled_sender_breaks_the_upstream_request_off() {
     let upstream = FakeUpstream::ok().await;

@@ -11,7 +11,7 @@ use crate::ledger::Receipt;
 use crate::outcome::Reason;
 use crate::pipeline::Summary;
 use crate::proxy::body::Reader;
-use crate::proxy::scrub::Broken;
+use crate::proxy::scrub::{Broken, Scrub};
 use crate::proxy::{Exchange, answer};
 use crate::upstream::{FEED_PIECES_MAX, Feed, Sending, Stopped};
 use bytes::Bytes;
@@ -124,20 +124,59 @@ impl Sink for InboxWriter {
     }
 }
 
-/// Moves the rest of the body through the pipeline into `sink`, one piece at a time.
+/// What was found in a body so far. Counted when it goes: the upstream wants no more of the body, or its sender has left.
+struct Found<'e, 's> {
+    exchange: &'e Exchange<'s>,
+    so_far: Option<Broken>,
+}
+
+impl Found<'_, '_> {
+    fn note(&mut self, scrub: &Scrub) {
+        self.so_far = Some(scrub.broken(Reason::SenderGone));
+    }
+}
+
+impl Drop for Found<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(Broken { summary, seconds, .. }) = &self.so_far {
+            report(self.exchange, summary, *seconds);
+        }
+    }
+}
+
+/// Moves the rest of the body through the pipeline into `sink`, one piece at a time. Counts what was found where this ends well, or is
+/// dropped before its end; whoever is told why the body broke off counts what is told with it.
 pub(super) async fn pump(
     exchange: &Exchange<'_>,
-    mut flow: Flow,
+    flow: Flow,
     reader: &mut Reader<'_>,
     sink: &mut impl Sink,
     receipt: &mut Receipt,
 ) -> Result<Summary, Broken> {
+    let mut found = Found { exchange, so_far: None };
+    let pumped = pump_counted(flow, reader, sink, receipt, &mut found).await;
+    found.so_far = None;
+    let (summary, seconds) = pumped?;
+    report(exchange, &summary, seconds);
+    Ok(summary)
+}
+
+/// The summary of the whole body, and the time that it took.
+async fn pump_counted(
+    mut flow: Flow,
+    reader: &mut Reader<'_>,
+    sink: &mut impl Sink,
+    receipt: &mut Receipt,
+    found: &mut Found<'_, '_>,
+) -> Result<(Summary, f64), Broken> {
+    let exchange = found.exchange;
     let limits = &exchange.settings.limits;
     // From here on the sender's bytes are not needed a second time.
     flow.came = Bytes::new();
     let mut ended = flow.complete;
     // Bytes of the pieces that may wait, in the feed and in the connection, while the next one is made.
     let mut waiting = [0; FEED_PIECES_MAX + 1];
+    found.note(&flow.scrub);
     loop {
         let piece = flow.scrub.take_out();
         if !piece.is_empty() {
@@ -158,10 +197,10 @@ pub(super) async fn pump(
         }
         flow = flow.step(exchange, ended, limits.buffer_bytes_max, waiting.iter().sum()).await?;
         receipt.framed(flow.scrub.summary());
+        found.note(&flow.scrub);
     }
     let ended = timeout(limits.body_idle, sink.end()).await;
     let ended = ended.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
     ended.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
-    report(exchange, flow.scrub.summary(), flow.scrub.seconds());
-    Ok(flow.scrub.summary().clone())
+    Ok((flow.scrub.summary().clone(), flow.scrub.seconds()))
 }
