@@ -268,29 +268,35 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     });
     let mut served = std::pin::pin!(builder.serve_connection(io, service));
     // PERF: `served` first, so that a busy connection does not look at the shutdown each time.
-    let result = tokio::select! {
-        biased;
-        result = &mut served => result,
-        () = drain.reached(Phase::Finish) => {
-            served.as_mut().graceful_shutdown();
-            tokio::select! {
-                biased;
-                result = &mut served => result,
-                () = drain.reached(Phase::Stop) => {
-                    // Before what is dropped here is counted.
-                    settings.ledger.drain();
-                    Ok(())
+    let result = loop {
+        tokio::select! {
+            biased;
+            result = &mut served => break result,
+            () = drain.reached(Phase::Finish) => {
+                served.as_mut().graceful_shutdown();
+                tokio::select! {
+                    biased;
+                    result = &mut served => break result,
+                    () = drain.reached(Phase::Stop) => {
+                        // Before what is dropped here is counted.
+                        settings.ledger.drain();
+                        break Ok(());
+                    }
                 }
             }
-        }
-        due = activity.overdue(bounds) => {
-            if due == Due::CutOff {
-                settings.metrics.gate_refused(Rule::WriteStalled);
-                return;
-            }
-            // A peer that says nothing to that has gone, or means to stay.
-            served.as_mut().graceful_shutdown();
-            timeout(settings.limits.write_timeout, served).await.unwrap_or(Ok(()))
+            due = activity.overdue(bounds) => match due {
+                Due::CutOff => {
+                    settings.metrics.gate_refused(Rule::WriteStalled);
+                    return;
+                }
+                // GOAWAY: what is open goes on to its end, and what comes next comes on another connection.
+                Due::Renew => served.as_mut().graceful_shutdown(),
+                Due::Leave | Due::Look(_) => {
+                    // A peer that says nothing to that has gone, or means to stay.
+                    served.as_mut().graceful_shutdown();
+                    break timeout(settings.limits.write_timeout, served).await.unwrap_or(Ok(()));
+                }
+            },
         }
     };
     if result.is_err() {

@@ -50,6 +50,8 @@ mod query_events;
 mod refusals;
 #[path = "proxy/reload.rs"]
 mod reload;
+#[path = "proxy/renewal.rs"]
+mod renewal;
 #[path = "proxy/routing.rs"]
 mod routing;
 #[path = "proxy/segment.rs"]

@@ -7,6 +7,9 @@
 //! would keep a connection for ever, and one that lends an answer no window would keep the answer, and the upstream's connection
 //! behind it: nothing waits for the socket then, so the gate's clock for writes does not run either.
 //!
+//! The library's tables of streams only ever grow: a connection that once had a hundred keeps 100 KiB until it closes. So one that had many
+//! and has few for a while is to come anew.
+//!
 //! PERF: one timer for a connection, which looks when something may be due; a request moves none.
 
 use crate::listen::admission::Seat;
@@ -18,7 +21,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// Requests at once from which on a connection is one that grew. Below it keeps some 25 KiB for them; of a hundred, 100.
+const MANY: usize = 16;
+/// A connection that grew has few requests open when there are not more than one in so many of the most.
+const FEW_SHARE: usize = 8;
+/// For how long it may have few, before it is to come anew. Longer than between two batches of a busy sender.
+const LULL: Duration = Duration::from_secs(2);
+
+/// How long a sender may go on to ask over a connection after it was told to come anew. Whoever heard it and said so cannot.
+const HEED: Duration = Duration::from_secs(30);
 
 /// How long a connection may go without.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +45,13 @@ pub(crate) struct Bounds {
 
 /// What one connection is doing. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct Activity(Arc<Mutex<Doing>>);
+pub(crate) struct Activity(Arc<Shared>);
+
+struct Shared {
+    doing: Mutex<Doing>,
+    /// There is something to look for that was not when the timer was set.
+    grew: Notify,
+}
 
 struct Doing {
     /// Requests that have begun and whose answers have not ended.
@@ -41,6 +61,14 @@ struct Doing {
     next: u64,
     /// Since when nothing is open.
     idle_since: Instant,
+    /// The most that were open at once.
+    most: usize,
+    /// Of a connection that grew: since when few are open.
+    few_since: Option<Instant>,
+    /// When its sender was told to come anew.
+    renewed: Option<Instant>,
+    /// It did not, and asked for more.
+    is_unheeded: bool,
     /// Its place among all connections of the listener; `None` where nobody waits.
     seat: Option<Seat>,
 }
@@ -52,6 +80,8 @@ pub(crate) enum Due {
     Look(Instant),
     /// Nobody asks anything any more.
     Leave,
+    /// It holds far more than it needs: what is open is to end in its time, and what comes to come on another.
+    Renew,
     /// An answer is not taken.
     CutOff,
 }
@@ -68,13 +98,18 @@ impl Activity {
     }
 
     fn with(seat: Option<Seat>) -> Self {
-        Self(Arc::new(Mutex::new(Doing {
+        let doing = Mutex::new(Doing {
             open: 0,
             answers: BTreeSet::new(),
             next: 0,
             idle_since: Instant::now(),
+            most: 0,
+            few_since: None,
+            renewed: None,
+            is_unheeded: false,
             seat,
-        })))
+        });
+        Self(Arc::new(Shared { doing, grew: Notify::new() }))
     }
 
     /// Waits until a connection that has nothing under way may be read.
@@ -95,8 +130,22 @@ impl Activity {
 
     /// A request begins.
     pub(crate) fn begin(&self) -> Exchange {
+        self.begin_at(Instant::now())
+    }
+
+    fn begin_at(&self, now: Instant) -> Exchange {
         let mut doing = self.doing();
+        doing.is_unheeded |= doing.renewed.is_some_and(|renewed| now >= renewed + HEED);
         doing.open += 1;
+        if doing.open > doing.most {
+            doing.most = doing.open;
+            if doing.most == MANY {
+                self.0.grew.notify_one();
+            }
+        }
+        if !doing.has_few() {
+            doing.few_since = None;
+        }
         doing.seat.iter_mut().for_each(Seat::begin);
         drop(doing);
         Exchange { activity: self.clone(), answer: None }
@@ -106,7 +155,10 @@ impl Activity {
     pub(crate) async fn overdue(&self, bounds: Bounds) -> Due {
         loop {
             match self.due(Instant::now(), bounds) {
-                Due::Look(next) => sleep_until(next).await,
+                Due::Look(next) => {
+                    // Either way it looks again.
+                    let _looks = timeout_at(next, self.0.grew.notified()).await;
+                }
                 due => return due,
             }
         }
@@ -114,9 +166,12 @@ impl Activity {
 
     /// What is to be done `now`.
     fn due(&self, now: Instant, bounds: Bounds) -> Due {
-        let doing = self.doing();
+        let mut doing = self.doing();
         // What begins after this look has as long.
         let mut look = now + bounds.idle.min(bounds.answer).max(Duration::from_millis(1));
+        if doing.is_unheeded {
+            return Due::Leave;
+        }
         if let Some((since, _)) = doing.answers.first() {
             if now >= *since + bounds.answer {
                 return Due::CutOff;
@@ -129,12 +184,26 @@ impl Activity {
             }
             look = look.min(doing.idle_since + bounds.idle);
         }
+        if doing.most >= MANY && doing.renewed.is_none() {
+            if doing.few_since.is_some_and(|since| now >= since + LULL) {
+                doing.renewed = Some(now);
+                return Due::Renew;
+            }
+            look = look.min(doing.few_since.unwrap_or(now) + LULL);
+        }
         Due::Look(look)
     }
 
     fn doing(&self) -> MutexGuard<'_, Doing> {
         // Counters: whole at every step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Doing {
+    /// Whether few of a connection that grew are open.
+    fn has_few(&self) -> bool {
+        self.most >= MANY && self.open <= self.most / FEW_SHARE
     }
 }
 
@@ -164,6 +233,9 @@ impl Drop for Exchange {
         let is_last = doing.open == 0;
         doing.seat.iter_mut().for_each(|seat| seat.end(is_last));
         doing.idle_since = Instant::now();
+        if doing.has_few() && doing.few_since.is_none() {
+            doing.few_since = Some(doing.idle_since);
+        }
         if let Some(entry) = &self.answer {
             doing.answers.remove(entry);
         }
@@ -259,6 +331,43 @@ mod tests {
         assert_eq!(due(&activity, 70), Due::CutOff);
         drop(second);
         assert_eq!(due(&activity, 70), Due::Leave);
+    }
+
+    /// One that grew comes anew once few are open for a while, with what is still open, and is told once.
+    #[test]
+    fn a_connection_that_grew_and_has_little_to_do_comes_anew() {
+        let activity = Activity::new();
+        let mut open: Vec<Exchange> = (0..MANY - 1).map(|_| activity.begin()).collect();
+        open.clear();
+        assert!(matches!(due(&activity, 29), Due::Look(_)), "no more than it may keep");
+        open.extend((0..MANY).map(|_| activity.begin()));
+        assert!(matches!(due(&activity, 60), Due::Look(_)), "it needs what it has");
+        open.truncate(MANY / FEW_SHARE + 1);
+        assert!(matches!(due(&activity, 60), Due::Look(_)), "half of it");
+        open.truncate(MANY / FEW_SHARE);
+        assert!(matches!(due(&activity, 1), Due::Look(_)), "for a moment");
+        open.push(activity.begin());
+        assert!(matches!(due(&activity, 60), Due::Look(_)), "it goes on");
+        open.truncate(1);
+        assert_eq!(due(&activity, 3), Due::Renew);
+        assert!(matches!(due(&activity, 3), Due::Look(_)), "once");
+        open.clear();
+        assert_eq!(due(&activity, 30), Due::Leave);
+    }
+
+    /// It acknowledges nothing and always has something open, so that it would keep what it has for ever.
+    #[test]
+    fn who_does_not_come_anew_is_left() {
+        let activity = Activity::new();
+        let begun = Instant::now();
+        let mut open: Vec<Exchange> = (0..MANY).map(|_| activity.begin()).collect();
+        open.truncate(1);
+        assert_eq!(due(&activity, 3), Due::Renew);
+        open.push(activity.begin_at(begun + HEED));
+        assert!(matches!(due(&activity, 40), Due::Look(_)), "it may not have heard yet");
+        assert!(matches!(due(&activity, 300), Due::Look(_)), "what it had begun has its time");
+        open.push(activity.begin_at(begun + HEED + Duration::from_secs(4)));
+        assert_eq!(due(&activity, 40), Due::Leave);
     }
 
     /// No look is later than what could become due before it.
