@@ -4,6 +4,9 @@
 //! table does not know, or what has another type than it says, is copied whole; the engine walks it as any JSON, and refuses the
 //! whole body where it is none.
 
+mod pairs;
+mod tokens;
+
 use super::document::{Beside, Document, Fill, Form, Node, Opaque, Step};
 use super::proto::spells;
 use super::table::{self, Field, Kind, Message, Role, is_same_name};
@@ -18,10 +21,6 @@ use std::ops::Range;
 
 /// Longest text of a number: more is looked at as text.
 const NUMBER_BYTES_MAX: usize = 32;
-
-/// Names under which a pair says the places of its key and of its unit in the table of strings.
-const KEY_PLACE: &str = "keyStrindex";
-const UNIT_PLACE: &str = "unitStrindex";
 
 /// Base64 as its receivers take it: padded or not.
 pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
@@ -48,15 +47,6 @@ pub(super) fn read(request: &'static Message, source: &[u8], limits: ReadLimits)
         None => Ok(reader.doc),
         Some(_) => Err(Unread::Malformed),
     }
-}
-
-/// The key of a pair.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Key {
-    /// A string, between its quotes.
-    Text(Range<usize>),
-    /// In the table of strings.
-    Shared(usize),
 }
 
 struct Reader<'s> {
@@ -256,216 +246,6 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A `{"key": …, "value": …}` as a member.
-    fn pair(&mut self, node: usize, depth: usize) -> Result<(), Unread> {
-        self.doc.separate();
-        if self.peek() != Some(b'{') {
-            self.doc.raw("\"\":");
-            return self.copy_value(node);
-        }
-        let key = self.find_key()?;
-        match &key {
-            Some(Key::Text(key)) => {
-                let (range, quotes) = (key.clone(), true);
-                self.doc.copied_leaf(&self.source[range.clone()], quotes, range, node, Form::Quoted);
-            }
-            Some(Key::Shared(string)) => self.doc.string_leaf(self.source, *string, node),
-            None => self.doc.raw("\"\""),
-        }
-        self.doc.raw(":");
-        let mut has_value = false;
-        let mut others = Vec::new();
-        self.take(b'{')?;
-        let mut first = true;
-        while self.more(b'}', &mut first)? {
-            let start = self.at;
-            let name = self.string()?;
-            self.take(b':')?;
-            self.peek();
-            let name = as_read(&self.source[name]);
-            if is_same_name("value", &name) && !std::mem::replace(&mut has_value, true) {
-                match self.peek() {
-                    Some(b'{') => self.any(node, depth, Beside::Members)?,
-                    _ => self.copy_value(node)?,
-                }
-            } else if is_same_name("key", &name)
-                && matches!(&key, Some(Key::Text(key)) if key.start == self.at + 1)
-            {
-                self.value()?;
-            } else if [KEY_PLACE, UNIT_PLACE].iter().any(|known| is_same_name(known, &name))
-                && let Some(place) = self.peek_place()
-            {
-                if is_same_name(UNIT_PLACE, &name) {
-                    self.doc.name_string(place);
-                }
-                self.value()?;
-            } else if is_same_name("value", &name) {
-                return Err(Unread::Malformed); // two values under one key
-            } else {
-                self.value()?;
-                others.push(start..self.at);
-            }
-        }
-        if !has_value {
-            self.doc.raw("null");
-        }
-        for other in others {
-            self.copy_member_at(other, node);
-        }
-        Ok(())
-    }
-
-    /// The key of the pair that begins here, wherever in it that stands; one that is no string is none. Moves nothing.
-    fn find_key(&mut self) -> Result<Option<Key>, Unread> {
-        let start = self.at;
-        let mut key = None;
-        self.take(b'{')?;
-        let mut first = true;
-        while self.more(b'}', &mut first)? {
-            let name = self.string()?;
-            self.take(b':')?;
-            self.peek();
-            let name = as_read(&self.source[name]);
-            let shared = match self.peek_place() {
-                Some(place) if is_same_name(KEY_PLACE, &name) => self.doc.string_at(place),
-                _ => None,
-            };
-            let value = self.value()?;
-            let found = match shared {
-                Some(string) => Key::Shared(string),
-                None if is_same_name("key", &name) && self.source[value.start] == b'"' => {
-                    Key::Text(value.start + 1..value.end - 1)
-                }
-                None => continue,
-            };
-            if key.replace(found).is_some() {
-                return Err(Unread::Malformed); // receivers differ in which one counts
-            }
-        }
-        // Pairs in pairs are read ahead once for each level.
-        self.ahead += self.at - start;
-        if self.ahead > self.source.len().saturating_mul(self.depth_max.min(16)) {
-            return Err(Unread::TooLarge);
-        }
-        self.at = start;
-        Ok(key)
-    }
-
-    /// A value of any type, `{"stringValue": …}`.
-    fn any(&mut self, node: usize, depth: usize, beside: Beside) -> Result<(), Unread> {
-        const ARMS: [&str; 8] = [
-            "stringValue",
-            "boolValue",
-            "intValue",
-            "doubleValue",
-            "arrayValue",
-            "kvlistValue",
-            "bytesValue",
-            "stringValueStrindex",
-        ];
-        let mut has_value = false;
-        let mut others = Vec::new();
-        self.take(b'{')?;
-        let mut first = true;
-        while self.more(b'}', &mut first)? {
-            let start = self.at;
-            let name = self.string()?;
-            self.take(b':')?;
-            let name = as_read(&self.source[name]);
-            let Some(arm) = ARMS.iter().find(|arm| is_same_name(arm, &name)) else {
-                self.value()?;
-                others.push(start..self.at);
-                continue;
-            };
-            if std::mem::replace(&mut has_value, true) {
-                return Err(Unread::Malformed); // receivers differ in which one counts
-            }
-            match (*arm, self.peek()) {
-                (_, Some(b'n')) | ("boolValue", Some(b't' | b'f')) => {
-                    self.literal()?;
-                    self.doc.raw("null");
-                }
-                ("stringValue", Some(b'"')) => self.text(node)?,
-                ("stringValueStrindex", _) if self.peek_string().is_some() => {
-                    let string = self.peek_string().expect("it was there just now");
-                    self.value()?;
-                    self.doc.string_leaf(self.source, string, node);
-                }
-                ("intValue" | "doubleValue" | "stringValueStrindex", Some(b'"' | b'-' | b'0'..=b'9')) => {
-                    self.digits(*arm == "doubleValue", node)?;
-                }
-                ("arrayValue", Some(b'{')) => self.values(node, depth)?,
-                ("kvlistValue", Some(b'{')) => self.members(node, depth)?,
-                ("bytesValue", Some(b'"')) => self.bytes(node)?,
-                _ => self.copy_value(node)?,
-            }
-        }
-        if !has_value {
-            self.doc.raw("null");
-        }
-        for other in others {
-            self.doc.beside(beside);
-            self.doc.raw("{");
-            self.copy_member_at(other, node);
-            self.doc.raw("}");
-        }
-        Ok(())
-    }
-
-    /// `{"values": […]}` as an array.
-    fn values(&mut self, node: usize, depth: usize) -> Result<(), Unread> {
-        if depth >= self.depth_max {
-            return self.copy_value(node);
-        }
-        self.doc.raw("[");
-        self.wrapped(node, Beside::Elements, |reader| match reader.peek() {
-            Some(b'{') => {
-                reader.doc.separate();
-                reader.any(node, depth + 1, Beside::Elements)
-            }
-            _ => reader.copy_element(node),
-        })?;
-        self.doc.raw("]");
-        Ok(())
-    }
-
-    /// `{"values": […]}` of pairs as an object.
-    fn members(&mut self, node: usize, depth: usize) -> Result<(), Unread> {
-        if depth >= self.depth_max {
-            return self.copy_value(node);
-        }
-        self.doc.raw("{");
-        self.wrapped(node, Beside::Members, |reader| reader.pair(node, depth + 1))?;
-        self.doc.raw("}");
-        Ok(())
-    }
-
-    fn wrapped(
-        &mut self,
-        node: usize,
-        beside: Beside,
-        mut element: impl FnMut(&mut Self) -> Result<(), Unread>,
-    ) -> Result<(), Unread> {
-        self.take(b'{')?;
-        let mut first = true;
-        while self.more(b'}', &mut first)? {
-            let start = self.at;
-            let name = self.string()?;
-            self.take(b':')?;
-            let is_values = is_same_name("values", &as_read(&self.source[name]));
-            if is_values && self.peek() == Some(b'[') {
-                self.elements(&mut element)?;
-                continue;
-            }
-            self.value()?;
-            self.doc.beside(beside);
-            self.doc.raw("{");
-            self.copy_member_at(start..self.at, node);
-            self.doc.raw("}");
-        }
-        Ok(())
-    }
-
     /// A string, copied.
     fn text(&mut self, node: usize) -> Result<(), Unread> {
         let range = self.string()?;
@@ -627,102 +407,6 @@ impl Reader<'_> {
 
     fn close(&mut self, node: usize) {
         self.doc.nodes[node].end_at(self.at);
-    }
-
-    /// The next byte that is no blank.
-    fn peek(&mut self) -> Option<u8> {
-        while matches!(self.source.get(self.at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
-        }
-        self.source.get(self.at).copied()
-    }
-
-    fn take(&mut self, byte: u8) -> Result<(), Unread> {
-        if self.peek() != Some(byte) {
-            return Err(Unread::Malformed);
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    /// True if another member or element begins; false behind the closing bracket.
-    fn more(&mut self, close: u8, first: &mut bool) -> Result<bool, Unread> {
-        let is_first = std::mem::replace(first, false);
-        match self.peek() {
-            Some(byte) if byte == close => {
-                self.at += 1;
-                return Ok(false);
-            }
-            Some(b',') if !is_first => {
-                self.at += 1;
-                // A comma before the end is none of JSON's.
-                if self.peek() == Some(close) {
-                    return Err(Unread::Malformed);
-                }
-            }
-            Some(_) if is_first => {}
-            _ => return Err(Unread::Malformed),
-        }
-        self.peek();
-        Ok(true)
-    }
-
-    /// A string: the range between its quotes.
-    fn string(&mut self) -> Result<Range<usize>, Unread> {
-        self.take(b'"')?;
-        let start = self.at;
-        loop {
-            let found = memchr::memchr2(b'"', b'\\', &self.source[self.at..]).ok_or(Unread::Malformed)?;
-            self.at += found + 1;
-            if self.source[self.at - 1] == b'"' {
-                return Ok(start..self.at - 1);
-            }
-            if self.at >= self.source.len() {
-                return Err(Unread::Malformed);
-            }
-            self.at += 1;
-        }
-    }
-
-    /// A value of any kind: its range. Only its end is found here; what is in it is copied or a scalar.
-    fn value(&mut self) -> Result<Range<usize>, Unread> {
-        let mut open = 0_usize;
-        self.peek();
-        let start = self.at;
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    self.string()?;
-                }
-                Some(b'{' | b'[') => {
-                    open += 1;
-                    self.at += 1;
-                    continue;
-                }
-                Some(b'}' | b']') if open > 0 => {
-                    open -= 1;
-                    self.at += 1;
-                }
-                Some(b',' | b':') if open > 0 => {
-                    self.at += 1;
-                    continue;
-                }
-                Some(byte) if !matches!(byte, b'}' | b']' | b',' | b':') => {
-                    let ends = |byte: &u8| {
-                        matches!(
-                            byte,
-                            b',' | b':' | b'"' | b'{' | b'}' | b'[' | b']' | b' ' | b'\n' | b'\r' | b'\t'
-                        )
-                    };
-                    let rest = &self.source[self.at..];
-                    self.at += rest.iter().position(ends).unwrap_or(rest.len());
-                }
-                _ => return Err(Unread::Malformed),
-            }
-            if open == 0 {
-                return Ok(start..self.at);
-            }
-        }
     }
 }
 
