@@ -28,6 +28,7 @@ mod request;
 mod segment;
 pub mod sender;
 mod sent;
+mod slot;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -45,7 +46,7 @@ use crate::metrics::Metrics;
 use clock::RealClock;
 use disk::RealDisk;
 use limits::RateLimits;
-use queue::Back;
+use slot::Back;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;

@@ -12,6 +12,7 @@ use super::disk::{Disk, DiskFile};
 use super::recover::{Awaited, Recovery};
 use super::segment::{self, RECORD_HEAD_BYTES};
 use super::sent::Sent;
+use super::slot::{Back, Slot, State};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -23,86 +24,8 @@ use std::time::Duration;
 const SEGMENT_ENDING: &str = ".seg";
 /// Records in front among which the next one is chosen while some are refused.
 const CHOICE_MAX: usize = 64;
-/// Refusals after which others go first.
-const PATIENCE: u8 = 4;
-/// Refusals of one record, each followed by another's delivery, after which it is given up.
-const STRIKES_MAX: u8 = 3;
 /// Records that are tried, when they cannot be read, before the disk is given a pause.
 const READS_MAX: usize = 8;
-
-/// Why a record that was taken comes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Back {
-    /// It was not sent, or nobody answered.
-    Unsent,
-    /// The upstream answered it, so that it may be to blame.
-    Refused,
-    /// Its sender is over a limit: others go first for that long, in whole seconds.
-    Deferred(Duration),
-}
-
-/// How far a record is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waiting,
-    /// With the sender.
-    Taken,
-    /// Could not be read, or its sender is over a limit: waits again after that many [`Queue::look_again`].
-    Later(u16),
-    Ended,
-}
-
-/// A record that has not ended, without its payload.
-#[derive(Debug, Clone)]
-pub(super) struct Slot {
-    pub(super) number: u64,
-    /// Number of its file.
-    file: u64,
-    offset: u64,
-    payload_bytes: u32,
-    /// When it came, by the clock of the store, which no change of the wall clock moves. Negative: before the start.
-    pub(super) born_ms: i64,
-    pub(super) clean: u32,
-    pub(super) redacted: u32,
-    /// Place of its route in the table of the store.
-    pub(super) route: u16,
-    state: State,
-    refusals: u8,
-    strikes: u8,
-    /// Deliveries of the queue when it was last refused.
-    delivered_then: u64,
-}
-
-impl Slot {
-    /// A record that waits: at `place`, its file and the byte there, with items clean and redacted, and its route.
-    pub(super) fn new(
-        number: u64,
-        (file, offset): (u64, u64),
-        payload_bytes: u32,
-        born_ms: i64,
-        (clean, redacted, route): (u32, u32, u16),
-    ) -> Self {
-        let (state, refusals, strikes, delivered_then) = (State::Waiting, 0, 0, 0);
-        Self {
-            number,
-            file,
-            offset,
-            payload_bytes,
-            born_ms,
-            clean,
-            redacted,
-            route,
-            state,
-            refusals,
-            strikes,
-            delivered_then,
-        }
-    }
-
-    pub(super) fn items(&self) -> u64 {
-        u64::from(self.clean) + u64::from(self.redacted)
-    }
-}
 
 /// A record to append.
 pub(super) struct New<'p> {
@@ -403,14 +326,13 @@ impl Queue {
 
     /// The place of the record to take next.
     fn choose(&self) -> Option<usize> {
-        let patience_gone = |slot: &Slot| slot.refusals >= PATIENCE && slot.delivered_then == self.delivered;
         let mut waiting = (0..self.slots.len()).filter(|at| self.slots[*at].state == State::Waiting);
         let first = waiting.next()?;
-        if !patience_gone(&self.slots[first]) {
+        if !self.slots[first].is_out_of_patience(self.delivered) {
             return Some(first);
         }
         let mut choice = waiting.take(CHOICE_MAX);
-        Some(choice.find(|at| !patience_gone(&self.slots[*at])).unwrap_or(first))
+        Some(choice.find(|at| !self.slots[*at].is_out_of_patience(self.delivered)).unwrap_or(first))
     }
 
     /// Lets records wait again that could not be read, or whose sender was over a limit.
@@ -457,20 +379,8 @@ impl Queue {
     pub(super) fn put_back(&mut self, number: u64, back: Back) -> bool {
         let delivered = self.delivered;
         let Some(slot) = self.find(number) else { return false };
-        slot.state = match back {
-            // There is a look a second.
-            Back::Deferred(wait) => {
-                State::Later(u16::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u16::MAX).max(1))
-            }
-            Back::Unsent | Back::Refused => State::Waiting,
-        };
-        let is_later = slot.state != State::Waiting;
-        if back == Back::Refused {
-            slot.strikes += u8::from(slot.refusals > 0 && slot.delivered_then < delivered);
-            slot.refusals = slot.refusals.saturating_add(1);
-            slot.delivered_then = delivered;
-        }
-        let is_to_blame = slot.strikes >= STRIKES_MAX;
+        slot.put_back(back, delivered);
+        let (is_later, is_to_blame) = (slot.state != State::Waiting, slot.is_to_blame());
         self.later += usize::from(is_later);
         is_to_blame
     }

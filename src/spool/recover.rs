@@ -6,10 +6,11 @@
 //! cursor moves past what it may hold, and it is read as soon as that is possible. When all in it is too old anyway, it goes.
 
 use super::disk::{Disk, make_lasting_dir};
-use super::queue::{Name, Now, Queue, Segment, Slot};
+use super::queue::{Name, Now, Queue, Segment};
 use super::request::Card;
 use super::segment::{self, LaterVersion};
 use super::sent::{Ended, Sent};
+use super::slot::Slot;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;

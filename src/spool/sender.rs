@@ -7,7 +7,7 @@
 //! did not wait here. The first attempt after a start is immediate.
 
 use super::limits::{Moment, retry_after};
-use super::queue::Back;
+use super::slot::Back;
 use super::store::End;
 use super::{SpoolQueue, StoredRequest};
 use crate::drain::{Drain, Phase};

@@ -6,10 +6,11 @@
 
 use super::clock::{Clock, Time};
 use super::disk::{Disk, make_lasting_dir};
-use super::queue::{Back, New, Now, Queue, Slot, Taken};
+use super::queue::{New, Now, Queue, Taken};
 use super::recover::{OpenError, Recovery};
 use super::request::{Card, StoredRequest};
 use super::segment::PAYLOAD_BYTES_MAX;
+use super::slot::{Back, Slot};
 use super::{Options, SpoolError, Unclaimed};
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, RouteMetrics};
