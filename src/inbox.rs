@@ -26,6 +26,10 @@ pub const ITEMS_MAX: usize = 10_000;
 /// Bytes kept of one payload. The rest is counted, and the line says that it was cut.
 pub const PAYLOAD_BYTES_MAX: usize = 256 << 10;
 
+/// A body that says so panics whoever takes it, in a test build alone.
+#[cfg(test)]
+pub(crate) const PANICS_ON: &str = "tamis-test-panics-the-inbox-on-this";
+
 /// Bytes kept of a request path.
 const PATH_BYTES_MAX: usize = 2 << 10;
 
@@ -292,6 +296,12 @@ pub struct InboxWriter {
 impl InboxWriter {
     /// Takes the next bytes of the body, decoded.
     pub fn write(&mut self, plain: &[u8]) {
+        #[cfg(test)]
+        assert!(
+            memchr::memmem::find(plain, PANICS_ON.as_bytes()).is_none(),
+            "{}",
+            String::from_utf8_lossy(plain)
+        );
         let staging = &mut self.staging;
         self.splitter.feed(plain, &mut |part| staging.stage(part));
     }

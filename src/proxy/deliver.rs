@@ -12,7 +12,7 @@ pub(super) use flow::{room, turn};
 pub(super) use sent::Outgoing;
 
 use crate::decode::DecodeLimits;
-use crate::inbox::{Arrival, InboxWriter};
+use crate::inbox::{Arrival, Inbox, InboxWriter};
 use crate::ledger::{Receipt, framed};
 use crate::outcome::Reason;
 use crate::pattern::Class;
@@ -130,11 +130,7 @@ async fn whole(
     let (out, coding_out) = (scrub.take_out(), scrub.coding_out());
     let summary = scrub.into_summary();
     match &exchange.route.upstream {
-        Upstream::Inbox(inbox) => {
-            let mut writer = inbox.receive(arrival(exchange, format));
-            writer.write(&out);
-            Ok(store(exchange, flow.format, writer, &summary, receipt))
-        }
+        Upstream::Inbox(inbox) => store_whole(exchange, format, (inbox, &out), &summary, receipt),
         Upstream::Http(upstream) => {
             let head = exchange.upstream_headers().and_then(|headers| Ok((exchange.target()?, headers)));
             let (target, mut headers) = match head {
@@ -180,9 +176,15 @@ async fn longer(
     match &exchange.route.upstream {
         Upstream::Inbox(inbox) => {
             let format = flow.format;
-            let mut writer = inbox.receive(arrival(exchange, format));
-            match pump(exchange, flow, &mut reader, &mut writer, &mut receipt).await {
-                Ok(summary) => Ok(store(exchange, format, writer, &summary, receipt)),
+            let pumped = match receive(exchange, inbox, format) {
+                Ok(mut writer) => {
+                    let pumped = pump(exchange, flow, &mut reader, &mut writer, &mut receipt).await;
+                    pumped.map(|summary| (writer, summary))
+                }
+                Err(reason) => Err(flow.scrub.broken(reason)),
+            };
+            match pumped {
+                Ok((writer, summary)) => store(exchange, format, writer, &summary, receipt),
                 Err(broken) => {
                     let refused = refuse(exchange, broken, receipt);
                     reader.discard().await;
@@ -222,39 +224,69 @@ async fn longer(
     }
 }
 
+/// Hands a body that was scrubbed whole to the inbox.
+pub(super) fn store_whole(
+    exchange: &Exchange<'_>,
+    format: BodyFormat,
+    (inbox, out): (&Inbox, &[u8]),
+    summary: &Summary,
+    receipt: Receipt,
+) -> Result<Response<AnswerBody>, Refused> {
+    let written = receive(exchange, inbox, format).and_then(|mut writer| {
+        guarded(|| {
+            writer.write(out);
+            Ok(writer)
+        })
+    });
+    match written {
+        Ok(writer) => store(exchange, format, writer, summary, receipt),
+        Err(reason) => {
+            receipt.settle(summary, Err(reason));
+            Err(reason.into())
+        }
+    }
+}
+
 /// Ends a request at the inbox.
-pub(super) fn store(
+fn store(
     exchange: &Exchange<'_>,
     format: BodyFormat,
     writer: InboxWriter,
     summary: &Summary,
     receipt: Receipt,
-) -> Response<AnswerBody> {
-    let stored = writer.finish(summary.event_id);
-    if let Some(answer) = exchange.stored_file(format, summary.bytes_in) {
+) -> Result<Response<AnswerBody>, Refused> {
+    let stored = match guarded(|| Ok(writer.finish(summary.event_id))) {
+        Ok(stored) => stored,
+        Err(reason) => {
+            receipt.settle(summary, Err(reason));
+            return Err(reason.into());
+        }
+    };
+    let known = exchange.stored_file(format, summary.bytes_in);
+    let known = known.or_else(|| inbox_answer::stored(exchange.route.protocol, exchange.path(), format));
+    if let Some(answer) = known {
         receipt.settle(summary, Ok(answer.status().as_u16()));
-        return exchange.readable(answer);
-    }
-    if let Some(answer) = inbox_answer::stored(exchange.route.protocol, exchange.path(), format) {
-        receipt.settle(summary, Ok(answer.status().as_u16()));
-        return exchange.readable(answer);
+        return Ok(exchange.readable(answer));
     }
     receipt.settle(summary, Ok(stored.status));
     let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
-    exchange.readable(match format {
+    Ok(exchange.readable(match format {
         BodyFormat::Otlp(_, encoding) => otlp::accepted(encoding),
         BodyFormat::OtlpGrpc(..) => grpc::accepted(),
         _ => answer::full(status, stored.content_type, stored.body),
-    })
+    }))
 }
 
-pub(super) fn arrival(exchange: &Exchange<'_>, format: BodyFormat) -> Arrival {
-    Arrival {
-        route: Arc::clone(&exchange.route.name),
-        protocol: exchange.route.protocol.as_str(),
-        format,
-        path: exchange.plan.scrub_path(exchange.path()).into_owned(),
-    }
+/// Begins to take a body at the inbox.
+fn receive(exchange: &Exchange<'_>, inbox: &Inbox, format: BodyFormat) -> Result<InboxWriter, Reason> {
+    guarded(|| {
+        Ok(inbox.receive(Arrival {
+            route: Arc::clone(&exchange.route.name),
+            protocol: exchange.route.protocol.as_str(),
+            format,
+            path: exchange.plan.scrub_path(exchange.path()).into_owned(),
+        }))
+    })
 }
 
 /// Counts a body that goes no further.

@@ -94,9 +94,7 @@ pub(super) async fn forward(
     let summary = scrub.into_summary();
     let upstream = match &exchange.route.upstream {
         Upstream::Inbox(inbox) => {
-            let mut writer = inbox.receive(deliver::arrival(exchange, format));
-            writer.write(&out);
-            return Ok(deliver::store(exchange, format, writer, &summary, receipt));
+            return deliver::store_whole(exchange, format, (inbox, &out), &summary, receipt);
         }
         Upstream::Http(upstream) => upstream.clone(),
     };

@@ -39,6 +39,7 @@ impl Served {
              platform = {{ secret_file = '{}' }}\nupstream = 'http://{upstream}'\n\
              [[routes]]\nname = 'langfuse'\nprotocol = 'langfuse'\nmatch = {{ path = '/api/public/**' }}\n\
              upstream = 'http://{upstream}'\n\
+             [[routes]]\nname = 'kept'\nprotocol = 'generic'\nmatch = {{ path = '/kept' }}\nupstream = 'inbox'\n\
              [[routes]]\nname = 'logs'\nprotocol = 'generic'\nupstream = 'http://{upstream}'\n",
             secret.display()
         );
@@ -138,8 +139,13 @@ fn a_panic_is_a_500_is_counted_and_says_nothing_of_the_payload() {
     let drain =
         ("/drain", "application/json\r\nx-vercel-signature: effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
     let (logs, media) = (("/logs/x", "text/plain"), ("/api/public/media", "application/json"));
-    let sent = [(logs, 0), (logs, 3_000), (logs, 40_000), (drain, 0), (drain, 3_000), (media, 0)];
-    for (nth, (head, lines_before)) in sent.into_iter().enumerate() {
+    // And what is read once it is scrubbed: by the inbox, held whole and piece by piece.
+    let (kept, last_kept) =
+        (("/kept", "text/plain"), format!("login of {SECRET}, {}\n", crate::inbox::PANICS_ON));
+    let scrubbed = [(logs, 0), (logs, 3_000), (logs, 40_000), (drain, 0), (drain, 3_000), (media, 0)];
+    let sent = scrubbed.map(|sent| (sent, &last)).into_iter();
+    let sent = sent.chain([(kept, 0), (kept, 40_000)].map(|sent| (sent, &last_kept)));
+    for (nth, ((head, lines_before), last)) in sent.enumerate() {
         let body = ["a line that names nobody\n".repeat(lines_before), last.clone()].concat();
         let (status, answer) = served.post(head, body.as_bytes());
         assert_eq!(status, 500, "{answer}");
@@ -171,15 +177,15 @@ fn a_panic_is_a_500_is_counted_and_says_nothing_of_the_payload() {
         .lines()
         .filter(|line| line.starts_with("tamis_items_total{") && line.contains("reason=\"panic\""));
     assert!(items.clone().all(|line| line.contains("outcome=\"rejected\"")), "{metrics}");
-    for route in ["logs", "drain", "langfuse"] {
+    for route in ["logs", "drain", "langfuse", "kept"] {
         let label = format!("route=\"{route}\"");
         assert!(items.clone().any(|line| line.contains(&label)), "{route}: {metrics}");
     }
 
     let log = served.log();
     // The place stands there, once for each; the message, which quotes the payload, does not.
-    for (file, count) in [("scrub", 3), ("platform", 2), ("announced", 1)] {
-        assert_eq!(log.matches(&format!("panic place=\"src/proxy/{file}.rs:")).count(), count, "{log}");
+    for (file, count) in [("proxy/scrub", 3), ("proxy/platform", 2), ("proxy/announced", 1), ("inbox", 2)] {
+        assert_eq!(log.matches(&format!("panic place=\"src/{file}.rs:")).count(), count, "{log}");
     }
     assert!(!log.contains(SECRET) && !log.contains(crate::proxy::PANICS_ON), "{log}");
 }

@@ -11,7 +11,7 @@ use crate::ledger::Receipt;
 use crate::outcome::Reason;
 use crate::pipeline::Summary;
 use crate::proxy::body::Reader;
-use crate::proxy::scrub::{Broken, Scrub};
+use crate::proxy::scrub::{Broken, Scrub, guarded};
 use crate::proxy::{Exchange, answer};
 use crate::upstream::{FEED_PIECES_MAX, Feed, Sending, Stopped};
 use bytes::Bytes;
@@ -97,29 +97,37 @@ pub(super) async fn race(
 /// Takes redacted pieces of a body.
 pub(super) trait Sink {
     /// Takes the next piece, waiting while there is no room for it.
-    fn give(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Stopped>> + Send;
+    ///
+    /// # Errors
+    /// It takes no more, and why.
+    fn give(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Reason>> + Send;
 
     /// Ends the body.
-    fn end(&mut self) -> impl Future<Output = Result<(), Stopped>> + Send;
+    ///
+    /// # Errors
+    /// As for [`Sink::give`].
+    fn end(&mut self) -> impl Future<Output = Result<(), Reason>> + Send;
 }
 
 impl Sink for Feed {
-    async fn give(&mut self, piece: Bytes) -> Result<(), Stopped> {
-        Feed::give(self, piece).await
+    async fn give(&mut self, piece: Bytes) -> Result<(), Reason> {
+        Feed::give(self, piece).await.map_err(|Stopped| Reason::UpstreamBroken)
     }
 
-    async fn end(&mut self) -> Result<(), Stopped> {
-        Feed::end(self).await
+    async fn end(&mut self) -> Result<(), Reason> {
+        Feed::end(self).await.map_err(|Stopped| Reason::UpstreamBroken)
     }
 }
 
 impl Sink for InboxWriter {
-    async fn give(&mut self, piece: Bytes) -> Result<(), Stopped> {
-        self.write(&piece);
-        Ok(())
+    async fn give(&mut self, piece: Bytes) -> Result<(), Reason> {
+        guarded(|| {
+            self.write(&piece);
+            Ok(())
+        })
     }
 
-    async fn end(&mut self) -> Result<(), Stopped> {
+    async fn end(&mut self) -> Result<(), Reason> {
         Ok(())
     }
 }
@@ -184,7 +192,7 @@ async fn pump_counted(
             waiting[FEED_PIECES_MAX] = piece.len();
             let given = timeout(limits.body_idle, sink.give(piece)).await;
             let given = given.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
-            given.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
+            given.map_err(|reason| flow.scrub.broken(reason))?;
         }
         if flow.scrub.finished() {
             break;
@@ -201,6 +209,6 @@ async fn pump_counted(
     }
     let ended = timeout(limits.body_idle, sink.end()).await;
     let ended = ended.map_err(|_| flow.scrub.broken(Reason::UpstreamTimeout))?;
-    ended.map_err(|Stopped| flow.scrub.broken(Reason::UpstreamBroken))?;
+    ended.map_err(|reason| flow.scrub.broken(reason))?;
     Ok((flow.scrub.summary().clone(), flow.scrub.seconds()))
 }
