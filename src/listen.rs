@@ -290,7 +290,10 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                     return;
                 }
                 // GOAWAY: what is open goes on to its end, and what comes next comes on another connection.
-                Due::Renew => served.as_mut().graceful_shutdown(),
+                Due::Renew => {
+                    settings.metrics.connection_renewed();
+                    served.as_mut().graceful_shutdown();
+                }
                 Due::Leave | Due::Look(_) => {
                     // A peer that says nothing to that has gone, or means to stay.
                     served.as_mut().graceful_shutdown();

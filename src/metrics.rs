@@ -58,6 +58,7 @@ struct Inner {
     connections_max: IntGauge,
     connections_waiting: IntGauge,
     connections_total: IntCounter,
+    connections_renewed: IntCounter,
     accept_failures: IntCounter,
     gate_refused: IntCounterVec,
     handshakes: IntCounterVec,
@@ -135,6 +136,7 @@ impl Metrics {
             connections_max: gauge(&registry, "tamis_connections_max"),
             connections_waiting: gauge(&registry, "tamis_connections_waiting"),
             connections_total: counter(&registry, "tamis_connections_total"),
+            connections_renewed: counter(&registry, "tamis_connections_renewed_total"),
             accept_failures: counter(&registry, "tamis_accept_failures_total"),
             gate_refused: counters(&registry, "tamis_gate_refused_total"),
             handshakes: counters(&registry, "tamis_tls_handshakes_total"),
@@ -214,6 +216,11 @@ impl Metrics {
     /// Says how many connections wait to be read.
     pub fn connections_waiting(&self, count: usize) {
         self.inner.connections_waiting.set(saturate(count as u64));
+    }
+
+    /// Counts a connection that was told to come anew.
+    pub fn connection_renewed(&self) {
+        self.inner.connections_renewed.inc();
     }
 
     /// Counts a time that no sender connection could be accepted.

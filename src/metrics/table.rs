@@ -101,6 +101,8 @@ metrics! {
         "Those of them that have something to say and wait because there is more to do than can be done.";
     Counter "tamis_connections_total", "connections", [],
         "Sender connections accepted.";
+    Counter "tamis_connections_renewed_total", "connections", [],
+        "Sender connections over HTTP/2 that were told to come anew (GOAWAY): they had many requests at once and then few, and keep room for all of them.";
     Counter "tamis_accept_failures_total", "failures", [],
         "Times that no connection of a sender could be accepted, above all because file descriptors had run out; each waits for 0.1 s.";
     Counter "tamis_gate_refused_total", "requests or connections", ["reason"],

@@ -56,6 +56,7 @@ async fn a_connection_that_grew_comes_anew_and_loses_nothing() {
     }
     assert!(answered && !told.is_empty() && told.iter().all(|at| *at < SOON), "{answered} {told:?}");
     assert!(begun.elapsed() < SOON, "it ends when what was open has ended");
+    assert_eq!(proxy.metric("tamis_connections_renewed_total"), Some(1));
     assert_eq!(upstream.seen().len(), 61);
     assert!(upstream.seen().iter().all(|seen| seen.complete));
     let totals = proxy.settled().await;
@@ -73,4 +74,5 @@ async fn a_connection_that_had_few_requests_at_once_stays() {
     }
     let said = timeout(Duration::from_secs(4), sender.next()).await;
     assert!(said.is_err(), "{said:?}");
+    assert_eq!(proxy.metric("tamis_connections_renewed_total"), Some(0));
 }
