@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tamis::frame::sentry::{EnvelopeFramer, EnvelopePart};
 use tamis::pattern::{Pack, PatternSet};
-use tamis::redact::{Plan, Policy, ScanLimits, Scrubber};
+use tamis::redact::{KnownSections, Plan, Policy, ScanLimits, Scrubber};
 
 #[path = "event.rs"]
 pub(crate) mod event;
@@ -84,6 +84,16 @@ pub(crate) fn scrubber(packs: &[Pack]) -> Scrubber {
     let set = Arc::new(PatternSet::compile(packs, &[]).expect("the packs compile"));
     let plan = Arc::new(Plan::compile(set, Policy::default()).expect("a plan"));
     Scrubber::new(plan, ScanLimits::default())
+}
+
+/// The same as `tamis` runs it: what came before is known, in the memory that it takes by default.
+pub(crate) fn remembering_scrubber(packs: &[Pack]) -> Scrubber {
+    /// `limits.known_bytes_max` of a configuration that says nothing.
+    const KNOWN_BYTES: usize = 4 << 20;
+    let set = Arc::new(PatternSet::compile(packs, &[]).expect("the packs compile"));
+    let plan = Plan::compile(set, Policy::default()).expect("a plan");
+    let plan = plan.with_known(Arc::new(KnownSections::new(KNOWN_BYTES)));
+    Scrubber::new(Arc::new(plan), ScanLimits::default())
 }
 
 /// Every input of the engine. `is_hit` tells whether the engine changes an item.
