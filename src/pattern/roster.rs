@@ -7,6 +7,7 @@
 use super::pack::{FieldSpec, Pack, PackProblem, PatternSpec, Place};
 use crate::scan::fields::FieldPath;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Who wrote a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -46,9 +47,9 @@ pub struct Entry {
 #[derive(Debug, Clone)]
 pub enum Spec {
     /// `[[pattern]]`.
-    Pattern(Box<PatternSpec>),
+    Pattern(Arc<PatternSpec>),
     /// `[[field]]`.
-    Field(Box<FieldSpec>),
+    Field(Arc<FieldSpec>),
 }
 
 impl Spec {
@@ -110,17 +111,17 @@ impl Roster {
     }
 
     /// The patterns in force.
-    pub(super) fn patterns(&self) -> impl Iterator<Item = &PatternSpec> {
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &Arc<PatternSpec>> {
         self.in_force().filter_map(|entry| match &entry.spec {
-            Spec::Pattern(spec) => Some(spec.as_ref()),
+            Spec::Pattern(spec) => Some(spec),
             Spec::Field(_) => None,
         })
     }
 
     /// The field rules in force.
-    pub(super) fn fields(&self) -> impl Iterator<Item = &FieldSpec> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = &Arc<FieldSpec>> {
         self.in_force().filter_map(|entry| match &entry.spec {
-            Spec::Field(spec) => Some(spec.as_ref()),
+            Spec::Field(spec) => Some(spec),
             Spec::Pattern(_) => None,
         })
     }
@@ -229,10 +230,10 @@ fn ordered(packs: &[Pack]) -> Vec<Entry> {
     let entry =
         |spec, pack: &Pack| Entry { spec, author: pack.author, state: State::InForce, overrides: None };
     let patterns = packs.iter().flat_map(|pack| {
-        pack.patterns.iter().map(move |spec| entry(Spec::Pattern(Box::new(spec.clone())), pack))
+        pack.patterns.iter().map(move |spec| entry(Spec::Pattern(Arc::new(spec.clone())), pack))
     });
     let fields = packs.iter().flat_map(|pack| {
-        pack.fields.iter().map(move |spec| entry(Spec::Field(Box::new(spec.clone())), pack))
+        pack.fields.iter().map(move |spec| entry(Spec::Field(Arc::new(spec.clone())), pack))
     });
     patterns.chain(fields).collect()
 }

@@ -18,6 +18,7 @@ use crate::scan::sweep::{Lookups, Trigger};
 use crate::scan::validate::Validator;
 use builder::Builder;
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Most detectors in a set: what [`DetectorIndex`] can number.
@@ -61,7 +62,7 @@ pub struct Pattern {
     /// Whether what it finds is replaced or only counted.
     pub stability: Stability,
     /// As written, for `patterns list` and the tests.
-    pub spec: PatternSpec,
+    pub spec: Arc<PatternSpec>,
 }
 
 /// How a match of a pattern lies about its trigger.
@@ -198,7 +199,7 @@ pub struct FieldRule {
     /// What must stand beside the value, if the rule asks for anything.
     pub(crate) beside: Option<Beside>,
     /// As written.
-    pub spec: FieldSpec,
+    pub spec: Arc<FieldSpec>,
 }
 
 /// All patterns and field rules together, under one generation.
@@ -237,7 +238,9 @@ impl PatternSet {
             // What else is wrong is told too.
             Roster::without_checks(packs)
         });
-        let patterns: Vec<Pattern> = roster.patterns().filter_map(|spec| build.pattern(spec)).collect();
+        let mut patterns: Vec<Pattern> = roster.patterns().filter_map(|spec| build.pattern(spec)).collect();
+        // Each is 2 KB, and half as many again would have room.
+        patterns.shrink_to_fit();
         let fields: Vec<FieldRule> = roster.fields().filter_map(|spec| build.field(spec)).collect();
         if patterns.len() + fields.len() > DETECTORS_MAX {
             build.problems.push(PackProblem {
@@ -339,13 +342,17 @@ fn fingerprint(patterns: &[Pattern], fields: &[FieldRule]) -> String {
     for pattern in patterns {
         hash.update(format!(
             "{:?}",
-            PatternSpec { place: Place::default(), keys: BTreeMap::new(), ..pattern.spec.clone() }
+            PatternSpec {
+                place: Place::default(),
+                keys: BTreeMap::new(),
+                ..PatternSpec::clone(&pattern.spec)
+            }
         ));
     }
     for field in fields {
         hash.update(format!(
             "{:?}",
-            FieldSpec { place: Place::default(), keys: BTreeMap::new(), ..field.spec.clone() }
+            FieldSpec { place: Place::default(), keys: BTreeMap::new(), ..FieldSpec::clone(&field.spec) }
         ));
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()

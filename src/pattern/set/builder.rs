@@ -10,6 +10,7 @@ use crate::scan::fields::{Beside, FieldPath, Member};
 use crate::scan::matcher::Matcher;
 use crate::scan::sweep::Trigger;
 use crate::scan::validate::{VALIDATORS, validator};
+use std::sync::Arc;
 
 /// Compiles entries, and keeps what is wrong with them.
 #[derive(Default)]
@@ -52,7 +53,7 @@ impl Builder {
         }
     }
 
-    pub(super) fn pattern(&mut self, spec: &PatternSpec) -> Option<Pattern> {
+    pub(super) fn pattern(&mut self, spec: &Arc<PatternSpec>) -> Option<Pattern> {
         let class = self.class(&spec.class, &spec.at("class"));
         let validate = match spec.validate.as_deref() {
             None => Some(None),
@@ -108,11 +109,11 @@ impl Builder {
             literals,
             null_when_whole: spec.null_when_whole,
             stability: stability?,
-            spec: spec.clone(),
+            spec: Arc::clone(spec),
         })
     }
 
-    pub(super) fn field(&mut self, spec: &FieldSpec) -> Option<FieldRule> {
+    pub(super) fn field(&mut self, spec: &Arc<FieldSpec>) -> Option<FieldRule> {
         let kind = match spec.kind.as_deref() {
             None | Some("value") => FieldKind::Value,
             Some("address") => FieldKind::Address,
@@ -165,7 +166,7 @@ impl Builder {
             }
         }
         let beside = self.beside(spec, kind, &paths);
-        Some(FieldRule { name: spec.name.clone(), class, kind, scope, paths, beside, spec: spec.clone() })
+        Some(FieldRule { name: spec.name.clone(), class, kind, scope, paths, beside, spec: Arc::clone(spec) })
     }
 
     /// What a rule asks for beside its value.

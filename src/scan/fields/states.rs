@@ -111,6 +111,8 @@ impl States {
                 return Err(PathError::TooManyStates);
             }
         }
+        next.finish();
+        accept.shrink_to_fit();
         Ok(Self { next, accept })
     }
 }

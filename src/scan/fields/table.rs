@@ -80,6 +80,13 @@ impl Table {
         Some(())
     }
 
+    /// No more comes.
+    pub(super) fn finish(&mut self) {
+        self.rows.shrink_to_fit();
+        self.exceptions.shrink_to_fit();
+        self.common.shrink_to_fit();
+    }
+
     /// Where `state` goes on `symbol`.
     #[inline]
     pub(super) fn step(&self, state: u32, symbol: u16) -> u32 {
