@@ -40,6 +40,7 @@ impl Engine<'_> {
             nth += 1;
             nth <= first || !lies_in(edit)
         });
+        let mark = self.pool.learnt.mark();
         for value in claimed {
             let place = walker.claimed_place(value, self.fields.start());
             let site = place.site(bytes, value.range.clone());
@@ -71,7 +72,8 @@ impl Engine<'_> {
                 self.shift(before, value.range.start);
             }
         }
-        // What comes here comes behind all that the walk found.
+        // What comes here comes behind all that the walk found, and stands where no section is.
+        self.pool.learnt.stand_at(mark, 0);
         self.pool.edits.settle(first);
     }
 

@@ -131,3 +131,23 @@ fn what_teaches_in_one_place_may_teach_nothing_in_another() {
         assert_eq!(pair.event(&event(PERSON, "orinoco-42")).1, PERSON.len() as u64);
     }
 }
+
+/// What lies in a message is walked once it is known to be one, behind all the rest. A name that it tells again is then told in no order:
+/// none of the sections is asked for it, and none has to be walked anew for it.
+#[test]
+fn what_is_told_again_behind_the_walk_is_no_lesson_of_a_section() {
+    let who = |nth: usize| format!(r#"{{"username":"somebody-{nth:03}","page":"the page of somebody"}}"#);
+    let list = |from: usize, to: usize| (from..to).map(who).collect::<Vec<_>>().join(",");
+    for (before, behind) in [(1, 1), (1, 2), (2, 5), (5, 2)] {
+        let event = format!(
+            r##"{{"n":#,"vars":[#,{}],"m":[{{"content":[#,{}],"role":"user"}}],"tail":[#,{}]}}"##,
+            list(0, before),
+            who(0).replace("page", "message"),
+            list(before, before + behind)
+        );
+        let mut pair = Pair::new();
+        pair.learn(&event);
+        let left_out = pair.event(&event).1;
+        assert_eq!(left_out, (who(0).len() * (before + behind)) as u64, "{before}, {behind}");
+    }
+}
