@@ -151,3 +151,22 @@ fn what_is_told_again_behind_the_walk_is_no_lesson_of_a_section() {
         assert_eq!(left_out, (who(0).len() * (before + behind)) as u64, "{before}, {behind}");
     }
 }
+
+/// How much may be compared is a bound of the whole document, its decoded texts among it: past it all is walked again, whatever is left out.
+#[test]
+fn what_is_compared_of_what_is_known_is_paid_for() {
+    let people: Vec<_> = (0..8).map(|nth| format!(r#"{{"username":"orinoco-4{nth}"}}"#)).collect();
+    let people = format!(r#"{{"people":[{}],"more":"nothing"}}"#, people.join(","));
+    let (spelled, more) = (" orinoco".repeat(12), "and more ".repeat(50));
+    for count in (4..52).step_by(4) {
+        let mut pair = Pair::new();
+        let notes = format!(r#"{{"notes":"of all{}"}}"#, " orinoco".repeat(count));
+        let event =
+            |said: &str| format!(r##"{{"n":#,"vars":{people},"tail":{notes},"message":"# {said}{more}"}}"##);
+        pair.learn(&event("nothing"));
+        assert_eq!(pair.event(&event("nothing")).1, (people.len() + notes.len()) as u64, "{count}");
+        for _ in 0..2 {
+            pair.event(&event(&format!("\\u006ff{spelled}")));
+        }
+    }
+}
