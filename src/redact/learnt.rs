@@ -8,11 +8,11 @@
 //! An item is walked once. If something was learnt, one quick pass over its bytes asks whether a value occurs outside of
 //! what is replaced anyway. Where all such places lie in strings of a JSON document, those strings alone are looked at again, now
 //! with the values as further needles; else (a key, a number, text that was spelled in escapes, an item that is no
-//! document) the whole item is walked again. Each walk has a budget of work of its own. A document that comes in windows is walked once: what a window teaches holds from the next
-//! one on, since what came before is gone.
+//! document) the whole item is walked again. Each walk has a budget of work of its own. A document that comes in windows is walked
+//! once: what a window teaches holds from the next one on, since what came before is gone.
 //!
-//! What is learnt: 4 bytes to 4 KiB, without the quotes of a printed text, with a word of three letters or digits; numbers from six digits on; no common word, no
-//! stand-in. Of a name in two words the parts alone are not learnt: `Mark` in `Mark Roe` is a word of every day. A field for
+//! What is learnt: 4 bytes to 4 KiB, without the quotes of a printed text, with a word of three letters or digits; numbers from six
+//! digits on; no common word, no stand-in. Of a name in two words the parts alone are not learnt: `Mark` in `Mark Roe` is a word of every day. A field for
 //! one part of a name (`name_part`) teaches it from five letters on, unless it is a word, a place or a program as well. Of what
 //! lies below a field, list elements and the `value` of an attribute are learnt, other members are details. A text that goes whole is not read,
 //! so it teaches nothing, whether its own key says that it goes or what stands beside it.
@@ -25,6 +25,8 @@
 
 pub(super) mod common;
 mod lessons;
+mod near;
+mod telling;
 
 use super::action::Action;
 use super::decision::same_key;
@@ -35,34 +37,23 @@ use super::plan::Rule;
 use super::pool::is_trail_of;
 use super::stand_in::{self, unquoted};
 use super::strings::Strings;
-use crate::pattern::Class;
+use crate::scan::Work;
 use crate::scan::json::Visitor;
 use crate::scan::layer::View;
-use crate::scan::simd::{Classifier, Fingerprints};
-use crate::scan::{PSEUDONYM_DOMAIN, Work, is_stand_in};
 pub(super) use lessons::{Lesson, Teacher};
 use lessons::{Lessons, Told};
+use near::{Anchors, Near, near, percent_reads_as, stands_at};
 use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
+use telling::{anchor_if_telling, is_telling_part};
 
 /// Values of one item; the first that come. More are not one person's.
 const VALUES_MAX: usize = 16;
 /// Places that are looked at again one by one; where there are more, the whole item is.
 const PLACES_MAX: usize = 4 << 10;
-/// Shortest and longest value: a name, or what a service says of a call that failed, the call in it.
-const VALUE_BYTES: std::ops::RangeInclusive<usize> = 4..=4 << 10;
-/// Letters and digits, all beyond ASCII included, that a value needs; digits if it has nothing else.
-const LETTERS_MIN: usize = 4;
-const DIGITS_MIN: usize = 6;
-/// The same of one part of a name: shorter ones are words of some language too often.
-const NAME_PART_LETTERS_MIN: usize = 5;
-/// Bytes of the longest word of a value by which it is found, and shortest such word.
-const ANCHOR_BYTES: std::ops::RangeInclusive<usize> = 3..=16;
 /// Bytes of decoded texts that are kept for the quick pass. Past it the item is walked again unasked.
 const SPELLED_BYTES_MAX: usize = 256 << 10;
-/// Longest escape of one character, all encodings: `&#x0000000000000040;`.
-const ESCAPE_BYTES_MAX: usize = 24;
 /// What a byte of a value that is compared costs, in looks of a regex at a byte.
 const COMPARE_COST: usize = 4;
 /// Bytes before the end of a string within which the value is looked for that it told.
@@ -560,216 +551,6 @@ fn last_of(text: &[u8], value: &[u8]) -> Option<usize> {
 fn is_value_key(key: &[u8]) -> bool {
     same_key(key, b"value") || same_key(key, b"string_value")
 }
-
-/// Letters, digits and all beyond ASCII.
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80
-}
-
-/// True if `byte` of a text may stand for `want` of a value.
-fn reads_as(want: u8, byte: u8) -> bool {
-    want.eq_ignore_ascii_case(&byte) || want == b' ' && matches!(byte, b'+' | b'_' | b'.' | b'-')
-}
-
-/// True if `value` stands at `start`, and no word goes on at its ends.
-fn stands_at(text: &[u8], start: usize, value: &[u8]) -> bool {
-    let end = start + value.len();
-    let Some(here) = text.get(start..end) else { return false };
-    let goes_on = |inside: u8, outside: Option<&u8>| is_word(inside) && outside.is_some_and(|b| is_word(*b));
-    let before = start.checked_sub(1).map(|before| &text[before]);
-    value.iter().zip(here).all(|(want, byte)| reads_as(*want, *byte))
-        && !goes_on(value[0], before)
-        && !goes_on(value[value.len() - 1], text.get(end))
-}
-
-/// The longest word of a value that is worth looking for, at most as long as an anchor; `None` if it says too little.
-/// The first part of an e-mail address wins: the other one may be in every URL.
-fn anchor_if_telling(value: &[u8]) -> Option<Range<usize>> {
-    let letters = value.iter().filter(|byte| is_word(**byte)).count();
-    let is_number = !value.iter().any(|byte| is_word(*byte) && !byte.is_ascii_digit());
-    let letters_min = if is_number { DIGITS_MIN } else { LETTERS_MIN };
-    let says_nothing = !VALUE_BYTES.contains(&value.len())
-        || letters < letters_min
-        || value.iter().all(|byte| *byte == value[0])
-        || std::str::from_utf8(value).is_err()
-        || is_common(value)
-        || is_stand_in(value)
-        || value.ends_with(PSEUDONYM_DOMAIN.as_bytes());
-    if says_nothing {
-        return None;
-    }
-    let local = memchr::memchr(b'@', value).unwrap_or(0);
-    longest_word(&value[..local]).or_else(|| longest_word(value))
-}
-
-/// True for a part of a name that says whose it is wherever it stands: long enough, and no other word.
-fn is_telling_part(value: &[u8]) -> bool {
-    value.iter().filter(|byte| is_word(**byte)).count() >= NAME_PART_LETTERS_MIN
-        && !is_in(common::COMMON_NAMES, value)
-}
-
-/// The first of the longest runs of letters and digits.
-fn longest_word(text: &[u8]) -> Option<Range<usize>> {
-    let (mut longest, mut at) = (0..0, 0);
-    for word in text.split(|byte| !is_word(*byte)) {
-        if word.len() > longest.len() {
-            longest = at..at + word.len();
-        }
-        at += word.len() + 1;
-    }
-    let len = longest.len().min(*ANCHOR_BYTES.end());
-    ANCHOR_BYTES.contains(&len).then(|| longest.start..longest.start + len)
-}
-
-/// Something that a value may read as.
-struct Near {
-    /// Where its longest word begins.
-    at: usize,
-    /// Its bytes, up to the first escape on either side.
-    range: Range<usize>,
-    /// An escape, which may be anything, came before all of the value was compared.
-    is_guess: bool,
-}
-
-impl Near {
-    /// The same in the coordinates of a section; `None` if it does not lie in it.
-    fn within(&self, section: &Range<usize>) -> Option<Self> {
-        let Range { start, end } = self.range;
-        let place = |place: usize| place.checked_sub(section.start);
-        (end <= section.end).then(|| {
-            Some(Self { at: place(self.at)?, range: place(start)?..place(end)?, is_guess: self.is_guess })
-        })?
-    }
-}
-
-/// What a value may read as around its longest word, which stands at `at`. `None` if it cannot be the value.
-fn near(text: &[u8], at: usize, value: &[u8], anchor: &Range<usize>) -> Option<Near> {
-    let goes_on = |inside: u8, outside: Option<&u8>| is_word(inside) && outside.is_some_and(|b| is_word(*b));
-    let (mut end, mut is_guess) = (at + anchor.len(), false);
-    for want in &value[anchor.end..] {
-        let byte = *text.get(end)?;
-        end += 1;
-        is_guess = begins_escape(byte);
-        if is_guess {
-            break;
-        }
-        if !reads_as(*want, byte) {
-            return None;
-        }
-    }
-    if !is_guess && goes_on(value[value.len() - 1], text.get(end)) {
-        return None;
-    }
-    let mut start = at;
-    for want in value[..anchor.start].iter().rev() {
-        start = start.checked_sub(1)?;
-        if !reads_as(*want, text[start]) {
-            return ends_escape(text, start).then_some(Near { at, range: start..end, is_guess: true });
-        }
-    }
-    let before = start.checked_sub(1);
-    if goes_on(value[0], before.map(|before| &text[before])) && !ends_escape(text, start - 1) {
-        return None;
-    }
-    Some(Near { at, range: start..end, is_guess })
-}
-
-/// True if `text` is the value with its percent-encoding undone, and nothing else can be undone in it, so that the value is found there or
-/// nowhere. Its longest word, from `value_anchor` on, stands at `anchor` of the text.
-///
-/// PERF: the person's address is in the query of many a call that is told of, `@` as `%40`, and goes from there as any address does.
-fn percent_reads_as(text: &[u8], anchor: usize, value: &[u8], value_anchor: usize) -> bool {
-    let (mut at, mut is_aligned) = (0, false);
-    for (nth, want) in value.iter().enumerate() {
-        is_aligned |= nth == value_anchor && at == anchor;
-        let byte = match text.get(at..) {
-            Some([b'%', high, low, ..]) => {
-                let digit = |byte: u8| (byte as char).to_digit(16);
-                let (Some(high), Some(low)) = (digit(*high), digit(*low)) else { return false };
-                at += 3;
-                u8::try_from(high << 4 | low).expect("two digits are a byte")
-            }
-            Some([byte, ..]) if !begins_escape(*byte) => {
-                at += 1;
-                *byte
-            }
-            _ => return false,
-        };
-        if begins_escape(byte) || !reads_as(*want, byte) {
-            return false;
-        }
-    }
-    is_aligned && at == text.len()
-}
-
-/// `\n`, `%20`, `&amp;`: the escapes of all layers.
-fn begins_escape(byte: u8) -> bool {
-    matches!(byte, b'\\' | b'%' | b'&')
-}
-
-/// True if the byte at `at` may be part of an escape.
-fn ends_escape(text: &[u8], at: usize) -> bool {
-    let before = &text[at.saturating_sub(ESCAPE_BYTES_MAX)..at];
-    let inside = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b';' | b'{' | b'}');
-    begins_escape(text[at])
-        || before.iter().rev().find(|byte| !inside(byte)).is_some_and(|b| begins_escape(*b))
-}
-
-/// Where the anchors may begin.
-struct Anchors {
-    classifier: Classifier,
-    fingerprints: Fingerprints,
-    /// The first bytes of each, folded.
-    heads: Vec<u32>,
-}
-
-impl Default for Anchors {
-    fn default() -> Self {
-        Self { classifier: Classifier::detect(), fingerprints: Fingerprints::default(), heads: Vec::new() }
-    }
-}
-
-impl Anchors {
-    fn fill<'v>(&mut self, anchors: impl Iterator<Item = &'v [u8]>) {
-        let folded: Vec<Vec<u8>> = anchors.map(<[u8]>::to_ascii_lowercase).collect();
-        self.fingerprints = Fingerprints::new(folded.iter().map(Vec::as_slice));
-        self.heads.clear();
-        self.heads.extend(folded.iter().map(|anchor| head(anchor).expect("no anchor is shorter")));
-    }
-
-    /// True as soon as `is_it` is, which is asked about places where the anchor of a value may begin.
-    fn any_at(&self, text: &[u8], mut is_it: impl FnMut(usize, usize) -> bool) -> bool {
-        !self.heads.is_empty()
-            && self.classifier.any_start(text, &self.fingerprints, |at| {
-                let here = head(&text[at..]);
-                (0..).zip(&self.heads).any(|(nth, head)| here == Some(*head) && is_it(at, nth))
-            })
-    }
-}
-
-/// The first bytes of an anchor, letters of both cases as one; `None` of what is shorter than any anchor.
-fn head(text: &[u8]) -> Option<u32> {
-    let first: &[u8; *ANCHOR_BYTES.start()] = text.first_chunk()?;
-    Some(first.iter().fold(0, |head, byte| head << 8 | u32::from(byte | 0x20)))
-}
-
-/// True for a word that stands for nobody, or says too many other things.
-fn is_common(value: &[u8]) -> bool {
-    let is_ours = |class: &Class| class.word().as_bytes().eq_ignore_ascii_case(value);
-    is_in(common::COMMON, value) || Class::ALL.iter().any(is_ours)
-}
-
-/// True if a list that is in order holds a word, in whatever case.
-fn is_in(words: &[&str], value: &[u8]) -> bool {
-    let mut folded = [0; COMMON_BYTES_MAX];
-    let Some(folded) = folded.get_mut(..value.len()) else { return false };
-    folded.copy_from_slice(value);
-    folded.make_ascii_lowercase();
-    words.binary_search_by(|word| word.as_bytes().cmp(folded)).is_ok()
-}
-
-/// Longest common word.
-const COMMON_BYTES_MAX: usize = 16;
 
 #[cfg(test)]
 #[path = "learnt/tests.rs"]

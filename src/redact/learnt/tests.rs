@@ -1,7 +1,8 @@
 use super::*;
-use crate::pattern::{PatternSet, embedded, pack};
+use crate::pattern::{Class, PatternSet, embedded, pack};
 use crate::redact::{Fate, ItemFormat, ItemScope, Mode, Plan, Policy, PseudonymKey, ScanLimits, Scrubber};
 use std::sync::Arc;
+use telling::{COMMON_BYTES_MAX, NAME_PART_LETTERS_MIN, VALUE_BYTES, is_common};
 
 const PACK: &str = r#"
 [[pattern]]
