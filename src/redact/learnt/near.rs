@@ -92,6 +92,18 @@ pub(super) fn percent_reads_as(text: &[u8], anchor: usize, value: &[u8], value_a
     is_aligned && at == text.len()
 }
 
+/// True if what stands before a range and behind it is no part of the value, whatever is undone: it lies in there or has nothing to do with it.
+pub(super) fn is_parted(text: &[u8], range: &Range<usize>, value: &[u8]) -> bool {
+    let parts = |byte: Option<&u8>| {
+        byte.is_none_or(|byte| {
+            !may_end_escape(*byte)
+                && !begins_escape(*byte)
+                && !value.iter().any(|want| reads_as(*want, *byte))
+        })
+    };
+    parts(range.start.checked_sub(1).map(|before| &text[before])) && parts(text.get(range.end))
+}
+
 /// `\n`, `%20`, `&amp;`: the escapes of all layers.
 fn begins_escape(byte: u8) -> bool {
     matches!(byte, b'\\' | b'%' | b'&')
@@ -100,9 +112,13 @@ fn begins_escape(byte: u8) -> bool {
 /// True if the byte at `at` may be part of an escape.
 fn ends_escape(text: &[u8], at: usize) -> bool {
     let before = &text[at.saturating_sub(ESCAPE_BYTES_MAX)..at];
-    let inside = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b';' | b'{' | b'}');
     begins_escape(text[at])
-        || before.iter().rev().find(|byte| !inside(byte)).is_some_and(|b| begins_escape(*b))
+        || before.iter().rev().find(|byte| !may_end_escape(**byte)).is_some_and(|b| begins_escape(*b))
+}
+
+/// True for what stands in an escape behind its first byte.
+fn may_end_escape(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b';' | b'{' | b'}')
 }
 
 /// Where the anchors may begin.

@@ -120,6 +120,21 @@ fn check_text(name: &str, cases: &[(&str, &str)]) {
     }
 }
 
+/// A rule may hold for less than the value: what ends its field is part of it.
+#[test]
+fn a_value_that_goes_on_behind_a_field_goes_all() {
+    for (name, text) in [
+        ("Larsen & Roe", "/a?username=Larsen%20& Roe"),
+        ("Larsen (Roe)", "f(username=Larsen%20(Roe))"),
+        ("Larsen (Roe)", "f(username=&#76;arsen%20(Roe))"),
+    ] {
+        let mut scrubber = scrubber(Policy::default());
+        let item = format!(r#"{{"a":"{text}","username":"{name}"}}"#);
+        let got = scrub(&mut scrubber, ItemFormat::Json, &item);
+        assert!(!got.contains("arsen") && !got.contains("Roe"), "{got}");
+    }
+}
+
 /// Variables of Python's frames are printed, and the text that says the name is not.
 #[test]
 fn a_value_that_is_printed_with_its_quotes_is_what_stands_between_them() {
