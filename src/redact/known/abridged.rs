@@ -56,6 +56,11 @@ impl Abridged {
         self.left_out.is_empty()
     }
 
+    /// True if the document's own container was left out.
+    pub(in crate::redact) fn is_all_left_out(&self) -> bool {
+        self.left_out.first().is_some_and(|first| self.text[..first.at].trim_ascii_start().is_empty())
+    }
+
     /// Bytes of the document that are in no text that is scanned.
     pub(in crate::redact) fn bytes_left_out(&self) -> usize {
         self.left_out.iter().map(|left_out| left_out.range.len()).sum()
