@@ -119,6 +119,22 @@ fn nothing_is_held_of_what_was_taught() {
     assert_eq!(lessons, 3);
 }
 
+/// A value that is read otherwise than it stands may stand beside it, in a longer word that stays: it is not held for that.
+#[test]
+fn what_was_taught_is_not_held_where_it_stays() {
+    for person in [
+        r#"{"note":"xorinoco-42y of nobody","username":"\u006frinoco-42"}"#,
+        r#"{"note":"xorinoco-42y of nobody","more":{"n":[],"username":"\u006frinoco-42"}}"#,
+    ] {
+        let mut pair = Pair::new();
+        for _ in 0..4 {
+            assert_eq!(pair.event(&event(person, "orinoco-42")).1, 0);
+        }
+        let store = pair.known.store.lock().expect("nobody panicked");
+        assert!(store.young().all(|known| memchr::memmem::find(&known.text.held(), b"orinoco").is_none()));
+    }
+}
+
 /// What stands before a name and behind it decides whether it is one, and so does the field: the same bytes elsewhere teach nothing.
 #[test]
 fn what_teaches_in_one_place_may_teach_nothing_in_another() {
