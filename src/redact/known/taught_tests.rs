@@ -84,6 +84,31 @@ fn those_that_come_first_are_learnt() {
     }
 }
 
+/// What comes too late to be learnt has its lesson all the same: a section around it that is kept without it would say less where it comes first.
+#[test]
+fn what_comes_too_late_to_teach_teaches_where_it_comes_first() {
+    let fill = (b'a'..b'q').map(|letter| char::from(letter).to_string().repeat(3));
+    let fill: Vec<_> = fill.map(|name| format!(r#"{{"username":"{name}inoco"}}"#)).collect();
+    let late = r#"{"username":"somebody-020","page":"the page of somebody, and more of what it says"}"#;
+    let event = |fill: &[String], more: &str| {
+        let fill = fill.join(",");
+        format!(
+            r##"{{"n":#,"vars":[#,{fill}],"tail":{{"in":{late},"more":"{more}"}},"message":"# somebody-020"}}"##
+        )
+    };
+    let mut pair = Pair::new();
+    pair.learn(&event(&fill[..1], "#"));
+    assert!(pair.event(&event(&fill[..1], "#")).1 >= late.len() as u64);
+    for _ in 0..3 {
+        let (out, left_out) = pair.event(&event(&fill, "nothing"));
+        assert!(out.contains("somebody-020") && left_out >= late.len() as u64, "{left_out}: {out}");
+    }
+    for _ in 0..2 {
+        let (out, _) = pair.event(&event(&fill[..1], "nothing"));
+        assert!(!out.contains("somebody-020"), "{out}");
+    }
+}
+
 /// What is read otherwise than it stands is not there to be learnt again.
 #[test]
 fn what_is_spelled_in_escapes_is_learnt_each_time() {
