@@ -12,9 +12,10 @@
 //! LEAK: what a scan finds in a section depends on more than its bytes: on the plan, on the keys and the state of the rules that lead to it,
 //! on how deep it lies (`Standing`), and on values that the rest of the document teaches. The first of these are compared once the
 //! rest was walked, and the last are looked for in all that was left out, beside what goes of it anyway; if one of them differs the document is
-//! scanned whole. Bytes are compared as they are, and what was found by its seal: checksums only lead to them. What is left out is a container
-//! and where it stood another one stands, so the rest is read as it would have been. It pays for what is left out where that stands, so that its budget ends
-//! where it would have; what it taught is learnt there too, in the order of the walk, for only so many values are; a document whose budget ends, or that has to be walked twice, is scanned whole as well.
+//! scanned whole. Bytes are compared as they are, and what was found by its seal: checksums only lead to them. What is left out is a
+//! container and where it stood another one stands, so the rest is read as it would have been. It pays for what is left out where that stands,
+//! so that its budget ends where it would have. What that taught is learnt there too, in the order of the walk, since only so many values
+//! are. A document whose budget ends, or that has to be walked twice, is scanned whole as well.
 //!
 //! PERF: three designs were weighed. To remember whole payloads takes one look and never helps where a time or an id differs, which is in
 //! every event. To ask at each container of the walk whether it is known comes when the sweep has read all of it, and the sweep is a third of the

@@ -157,8 +157,8 @@ impl Scrubber {
 }
 
 impl Engine<'_> {
-    /// After the first walk of an item, of which `places` are those that [`Engine::taught_places`] says: keeps the sections that it noted. False if something was left out that does not stand where it did,
-    /// or in which something may be found this time.
+    /// After the first walk of an item, of which `places` are those that [`Engine::taught_places`] says: keeps the sections that it noted.
+    /// False if something was left out that does not stand where it did, or in which something may be found this time.
     fn sections_stand(
         &mut self,
         known: &KnownSections,

@@ -1,8 +1,8 @@
 //! The bytes of a section, and what was found in them: enough to tell that the same section comes again, and what goes of it.
 //!
-//! In: a section, and the edits of a scan that lie in it. Out: whether a document goes on with the very same section, and those edits where
-//! it stands now, and the way from it to each text of which content goes. Of what was found it holds the stand-in, as it leaves, and else no byte: zeros stand for it, and a seal tells whether it
-//! is there again.
+//! In: a section, the edits of a scan that lie in it, and what it taught. Out: whether a document goes on with the very same section, and
+//! those edits where it stands now, where each value stands that it taught, and the way from it to each text of which content goes. Of
+//! what was found it holds the stand-in, as it leaves, and else no byte: zeros stand for it, and a seal tells whether it is there again.
 //!
 //! LEAK: two values that have the same seal would be taken for one. A seal is two hashes (SipHash of the standard library) under a key that the process
 //! draws and nobody is shown, so nobody can look for such values, and of any two it is one chance in 2^128. Who reads the memory of the process
