@@ -101,7 +101,7 @@ pub(super) fn fitted(limits: &Limits) -> Limits {
     fitted
 }
 
-/// How many bytes of sections in which nothing was found may be kept: those of the configuration, or what suits the control group.
+/// How many bytes of sections that came before may be kept: those of the configuration, or what suits the control group.
 pub(super) fn known_bytes(limits: &Limits) -> usize {
     suiting(limits.known_bytes_max, cgroup::memory_limit())
 }
