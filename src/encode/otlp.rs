@@ -10,11 +10,12 @@ use crate::frame::otlp::table::Role;
 use crate::frame::otlp::wire::write_varint;
 use crate::frame::otlp::{Document, Encoding, Fill, Form, Leaf, Tree};
 use crate::outcome::Reason;
-use crate::redact::{OnError, Replacement, Replacements};
+use crate::redact::{FoundAttribute, OnError, Replacement, Replacements};
 use base64::Engine as _;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What stands for a value that nobody could read.
 const UNSCANNED: &[u8] = b"[unscanned]";
@@ -34,7 +35,8 @@ pub(crate) struct Rewritten {
     pub(crate) changed: bool,
 }
 
-/// Appends the body with its replacements to `out`.
+/// Appends the body with its replacements to `out`: those `around` the items and in them, and what goes of what was `found` before in the
+/// attributes that were not read.
 ///
 /// `conduct` says what becomes of what could not be read; `Pass` leaves it as it came.
 ///
@@ -43,7 +45,7 @@ pub(crate) struct Rewritten {
 pub(crate) fn rewrite(
     source: &[u8],
     document: &Document,
-    (around, of_items): (&Replacements, &Replacements),
+    (around, of_items, found): (&Replacements, &Replacements, &[Arc<FoundAttribute>]),
     conduct: OnError,
     out: &mut Vec<u8>,
 ) -> Result<Rewritten, Reason> {
@@ -52,6 +54,7 @@ pub(crate) fn rewrite(
     }
     if around.list.is_empty()
         && of_items.list.is_empty()
+        && found.is_empty()
         && document.broken.is_empty()
         && document.opaque.is_empty()
     {
@@ -75,6 +78,8 @@ pub(crate) fn rewrite(
     };
     rewrite.leaves(document.around(), &around.list)?;
     rewrite.leaves(document.of_items(), &of_items.list)?;
+    rewrite.found(document.around(), found);
+    rewrite.found(document.of_items(), found);
     rewrite.strings()?;
     if conduct != OnError::Pass {
         rewrite.opaque();
@@ -226,6 +231,21 @@ impl<'r> Rewrite<'r> {
             leaf: leaf.source.range(),
         }));
         Ok(())
+    }
+
+    /// Brings what goes of the attributes of a tree that were not read to where they stand.
+    fn found(&mut self, tree: &Tree, known: &'r [Arc<FoundAttribute>]) {
+        for found in &tree.found {
+            let (node, leaf) = (found.node as usize, found.value.range());
+            self.touch(node);
+            self.edits.extend(known[found.nth as usize].replaced().map(|(range, text)| SourceEdit {
+                range: leaf.start + range.start..leaf.start + range.end,
+                text: Cow::Borrowed(text),
+                node,
+                prefix: found.prefix,
+                leaf: leaf.clone(),
+            }));
+        }
     }
 
     /// One reading of a string of the table.

@@ -7,11 +7,16 @@ use super::{Coding, Refusal};
 use crate::encode;
 use crate::encode::otlp::rewrite;
 use crate::frame::otlp::{
-    Attribute, Document, Encoding, Item, ReadLimits, Signal, Tree, grpc, is_plain, members, read, read_rest,
+    Attribute, Document, Encoding, Found, Item, PlainValue, ReadLimits, Signal, Tree, grpc, plain, read,
+    read_rest, say, say_keys,
 };
 use crate::outcome::Reason;
-use crate::redact::{Alike, Around, ItemScope, Mode, OnError, Replacements, Scrubber};
+use crate::redact::{
+    Alike, Around, Finds, FoundAttribute, FoundHere, ItemScope, Mode, OnError, Read, Replacements, Scanned,
+    Scrubber,
+};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The tree of a body, with all its places, may be as many times as long as the longest body.
 const TREE_FACTOR: usize = 4;
@@ -114,7 +119,7 @@ fn request(signal: Signal, encoding: Encoding, body: &[u8], stage: &mut Stage<'_
         Some(scrubbed) => Ok(scrubbed),
         None => scrub_whole(signal, encoding, body, limits, alike, stage.scrubber),
     };
-    let (Scrubbed { around, of_items, .. }, document) = match (scrubbed, conduct) {
+    let (Scrubbed { around, of_items, found, .. }, document) = match (scrubbed, conduct) {
         (Ok(scrubbed), _) => scrubbed,
         (Err(_), OnError::Replace) => {
             // An empty request is a valid one.
@@ -130,7 +135,7 @@ fn request(signal: Signal, encoding: Encoding, body: &[u8], stage: &mut Stage<'_
         }
         (Err(reason), OnError::DropItem | OnError::Reject) => return Err(reason.into()),
     };
-    let rewritten = rewrite(body, &document, (&around, &of_items), conduct, stage.out)?;
+    let rewritten = rewrite(body, &document, (&around, &of_items, &found), conduct, stage.out)?;
     let summary = &mut *stage.summary;
     summary.clean += rewritten.clean;
     summary.redacted += rewritten.redacted;
@@ -144,111 +149,165 @@ fn request(signal: Signal, encoding: Encoding, body: &[u8], stage: &mut Stage<'_
 
 /// What a scan says of a body.
 #[derive(Default)]
-struct Scrubbed {
+struct Scrubbed<'b> {
     /// What is to be replaced around the items.
     around: Replacements,
     /// And in them.
     of_items: Replacements,
-    /// Attributes in which nothing was found: the place of each, and its message.
-    clean: Vec<(u16, Range<usize>)>,
+    /// Attributes that were left out and of which something goes, by their numbers.
+    found: Vec<Arc<FoundAttribute>>,
+    /// Attributes that may be known from here on.
+    scanned: Vec<Scanned<'b>>,
     /// What was left out may hold something all the same.
     is_in_doubt: bool,
+    /// What the attributes say that were left out of the document at hand.
+    said: Vec<u8>,
 }
 
 /// A body in protobuf without its known attributes. `None`, and nothing counted, if all of it must be read.
-fn scrub_rest(
+fn scrub_rest<'b>(
     signal: Signal,
-    body: &[u8],
+    body: &'b [u8],
     limits: ReadLimits,
     alike: Alike,
     scrubber: &mut Scrubber,
-) -> Option<(Scrubbed, Document)> {
+) -> Option<(Scrubbed<'b>, Document)> {
     let known = scrubber.known_attributes(alike)?;
     let mut asked = known.ask()?;
     // What cannot be read is told by who reads all of it.
     let mut document = read_rest(signal, body, limits, &mut asked).ok()?;
-    let places = asked.into_places();
+    let (places, found) = asked.into_parts();
     let before = scrubber.before();
-    let found = scrub(&mut document, body, alike, scrubber);
-    let Some(scrubbed) = found.filter(|found| !found.is_in_doubt) else {
+    let scrubbed = scrub(&mut document, body, found, alike, scrubber);
+    let Some(mut scrubbed) = scrubbed.filter(|scrubbed| !scrubbed.is_in_doubt) else {
         scrubber.back_to(before);
         return None;
     };
     scrubber.forget();
     let trees = [document.around(), document.of_items()];
-    scrubber.knew(trees.iter().flat_map(|tree| &tree.left_out).map(|message| message.len()).sum());
+    let clean = trees.iter().flat_map(|tree| &tree.left_out).map(|message| message.len());
+    let found = trees.iter().flat_map(|tree| &tree.found).map(|found| found.source.len());
+    scrubber.knew(clean.chain(found).sum());
     if !scrubbed.around.drop_all && !scrubbed.of_items.drop_all {
-        known.keep(&places, scrubbed.clean.iter().map(|(place, message)| (*place, &body[message.clone()])));
+        known.keep(&places, scrubbed.scanned.drain(..));
     }
     Some((scrubbed, document))
 }
 
 /// A body of which all is read.
-fn scrub_whole(
+fn scrub_whole<'b>(
     signal: Signal,
     encoding: Encoding,
-    body: &[u8],
+    body: &'b [u8],
     limits: ReadLimits,
     alike: Alike,
     scrubber: &mut Scrubber,
-) -> Result<(Scrubbed, Document), Reason> {
+) -> Result<(Scrubbed<'b>, Document), Reason> {
     let mut document = read(signal, encoding, body, limits)?;
-    let found = scrub(&mut document, body, alike, scrubber);
+    let scrubbed = scrub(&mut document, body, Vec::new(), alike, scrubber);
     scrubber.forget();
-    Ok((found.ok_or(Reason::NotJson)?, document))
+    Ok((scrubbed.ok_or(Reason::NotJson)?, document))
 }
 
-/// What is to be replaced in a body. What is learnt around the items holds for all. `None` where what lies around them is no JSON; an item
-/// that is none is broken by itself.
-fn scrub(document: &mut Document, body: &[u8], alike: Alike, scrubber: &mut Scrubber) -> Option<Scrubbed> {
+/// What is to be replaced in a body, with what was `found` before in what is left out of it. What is learnt around the items holds for all.
+/// `None` where what lies around them is no JSON; an item that is none is broken by itself.
+fn scrub<'b>(
+    document: &mut Document,
+    body: &'b [u8],
+    found: Vec<Arc<FoundAttribute>>,
+    alike: Alike,
+    scrubber: &mut Scrubber,
+) -> Option<Scrubbed<'b>> {
     let mut scrubbed = Scrubbed::default();
     let (tree, items) = (document.around(), document.of_items());
-    scrubbed.around = scrubber.replacements(ItemScope::Any, &tree.text, alike, Around::default())?;
-    scrubbed.is_in_doubt = scrubbed.around.exhausted && !tree.left_out.is_empty();
-    scrubbed.look_back(body, tree, &tree.whole(), scrubber);
+    let around = tree.whole();
+    let here = found_here(body, tree, &around, &found);
+    scrubbed.around = scrubber.replacements(ItemScope::Any, &tree.text, alike, Around::default(), &here)?;
+    scrubbed.is_in_doubt = scrubbed.around.exhausted && around.leaves_out();
+    scrubbed.look_back(body, tree, &around, &here, scrubber);
     let taught = scrubber.taught();
     let mut broken = Vec::new();
     for (nth, item) in document.items.iter().enumerate() {
-        if item.leaves.is_empty() && !item.left_out.is_empty() {
-            scrubber.passes(taught);
-            scrubbed.look_back(body, items, item, scrubber);
+        let here = found_here(body, items, item, &found);
+        if item.leaves.is_empty() && item.leaves_out() {
+            scrubber.passes(taught, &here);
+            scrubbed.look_back(body, items, item, &here, scrubber);
             continue;
         }
         let text = &items.text[item.text.clone()];
-        let Some(found) = scrubber.replacements(ItemScope::Any, text, alike, taught) else {
+        let Some(replaced) = scrubber.replacements(ItemScope::Any, text, alike, taught, &here) else {
+            // LEAK: what was found before in such an item is not to say what becomes of it.
+            scrubbed.is_in_doubt |= item.leaves_out();
             broken.push(nth);
             continue;
         };
-        scrubbed.of_items.drop_all |= found.drop_all;
-        scrubbed.is_in_doubt |= found.exhausted && !item.left_out.is_empty();
-        scrubbed.of_items.list.extend(found.list.into_iter().map(|mut replacement| {
+        scrubbed.of_items.drop_all |= replaced.drop_all;
+        scrubbed.is_in_doubt |= replaced.exhausted && item.leaves_out();
+        scrubbed.of_items.list.extend(replaced.list.into_iter().map(|mut replacement| {
             let Range { start, end } = replacement.range;
             replacement.range = start + item.text.start..end + item.text.start;
             replacement
         }));
-        scrubbed.look_back(body, items, item, scrubber);
+        scrubbed.look_back(body, items, item, &here, scrubber);
     }
     if !broken.is_empty() {
         document.break_items(&broken);
     }
+    scrubbed.found = found;
     Some(scrubbed)
 }
 
-impl Scrubbed {
-    /// After a document was scanned, `read` of its tree: notes which of its attributes are clean, and whether what was left out of it would be.
-    fn look_back(&mut self, body: &[u8], tree: &Tree, read: &Item, scrubber: &mut Scrubber) {
+/// What was found before in the attributes that are left out of one document, `read` of its tree.
+fn found_here<'b>(
+    body: &'b [u8],
+    tree: &Tree,
+    read: &Item,
+    found: &'b [Arc<FoundAttribute>],
+) -> Vec<FoundHere<'b>> {
+    let here = |Found { at, value, nth, .. }: &Found| FoundHere {
+        at: at.map(|at| at as usize - read.text.start),
+        text: &body[value.range()],
+        known: &found[*nth as usize],
+    };
+    tree.found[read.found.clone()].iter().map(here).collect()
+}
+
+impl<'b> Scrubbed<'b> {
+    /// After a document was scanned, `read` of its tree: notes what its attributes are known to hold from here on, and whether what was left
+    /// out of it would be as it was.
+    fn look_back(
+        &mut self,
+        body: &'b [u8],
+        tree: &Tree,
+        read: &Item,
+        here: &[FoundHere<'_>],
+        scrubber: &mut Scrubber,
+    ) {
         let left_out = &tree.left_out[read.left_out.clone()];
-        if !left_out.is_empty() && scrubber.has_taught() {
+        if read.leaves_out() && scrubber.has_taught() {
             // A value of theirs may be one that is replaced wherever it stands.
-            let said = members(body, left_out);
-            self.is_in_doubt |= said.is_none_or(|said| scrubber.is_taught_of(&said));
+            self.said.clear();
+            let found = tree.found[read.found.clone()].iter();
+            let is_said = say(body, left_out.iter().copied(), &mut self.said)
+                && say_keys(body, found.map(|found| found.source), &mut self.said);
+            self.is_in_doubt |= !is_said || scrubber.is_taught_of(&self.said) || !scrubber.stand(here);
         }
+        here.iter().for_each(|found| scrubber.count_again(found.known));
         let (text, from) = (&tree.text[read.text.clone()], read.text.start);
-        for Attribute { place, source, flat } in &tree.attributes[read.attributes.clone()] {
+        for Attribute { place, came, source, flat } in &tree.attributes[read.attributes.clone()] {
+            let (place, message) = (*place, &body[source.range()]);
             let member = flat.start() - from..flat.end() - from;
-            if scrubber.leaves_whole(text, &member) && is_plain(&body[source.range()]) {
-                self.clean.push((*place, source.range()));
-            }
+            let Some(plain) = plain(body, &source.range()) else { continue };
+            let finds = match plain.value {
+                _ if scrubber.leaves_whole(text, &member) => Finds::Nothing,
+                PlainValue::Text { content, .. } if *came => {
+                    let head = content.start - source.start();
+                    let found = scrubber.found_in(text, &Read { message, head, member });
+                    found.map_or(Finds::Unkept, |found| Finds::Kept(Arc::new(found)))
+                }
+                _ => Finds::Unkept,
+            };
+            self.scanned.push(Scanned { place, message, finds });
         }
     }
 }

@@ -9,11 +9,10 @@
 
 use super::action::Action;
 use super::edit::{Edit, gravity};
-use super::known::Abridged;
-use super::learnt::Mark;
+use super::learnt::{LeftOut, Mark};
 use super::plan::Plan;
 use super::pool::Pool;
-use super::replacements::Alike;
+use super::replacements::{Alike, FoundHere};
 use super::scrubber::{Found, ItemFormat, ScanLimits};
 use super::strings::Strings;
 use super::trace::Trace;
@@ -87,8 +86,8 @@ pub(super) struct Engine<'a> {
     pub(super) kept: Vec<Kept>,
     /// Keys that were replaced so far: the suffix that keeps each unique.
     pub(super) keys: usize,
-    /// Sections of the document are noted; these are left out of it, which is the second.
-    pub(super) sections: Option<(&'a Abridged, &'a [u8])>,
+    /// What is left out of the document. If it is told, sections of the document are noted.
+    pub(super) left_out: Option<LeftOut<'a>>,
     /// Told why, if somebody asks.
     pub(super) trace: Option<&'a mut Trace>,
 }
@@ -117,7 +116,7 @@ impl<'a> Engine<'a> {
             only_leaves: false,
             kept: Vec::new(),
             keys: 0,
-            sections: None,
+            left_out: None,
             trace: None,
         }
     }
@@ -155,8 +154,12 @@ impl<'a> Engine<'a> {
         if self.plan.teaches {
             walker.keep_trail();
         }
-        if let Some((abridged, _)) = self.sections {
-            walker.tell_sections(abridged.left_out());
+        match self.left_out {
+            Some(LeftOut::Sections(abridged, _)) => walker.tell_sections(abridged.left_out()),
+            Some(LeftOut::Attributes(found)) => {
+                walker.tell_sections(found.iter().filter_map(FoundHere::in_walk));
+            }
+            None => {}
         }
         let walked = self.walk(&mut walker, &bytes[bom..], true, 0, &Keys::NONE);
         self.pool.walkers.push(walker);

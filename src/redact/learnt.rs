@@ -35,6 +35,7 @@ use super::engine::Engine;
 use super::known::Abridged;
 use super::plan::Rule;
 use super::pool::is_trail_of;
+use super::replacements::FoundHere;
 use super::stand_in::{self, unquoted};
 use super::strings::Strings;
 use crate::scan::Work;
@@ -85,6 +86,15 @@ impl fmt::Debug for Learnt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Learnt({} values, {} sought)", self.values.len(), self.sought)
     }
+}
+
+/// What is left out of a document, and teaches something where an empty container stands for it.
+#[derive(Clone, Copy)]
+pub(super) enum LeftOut<'a> {
+    /// Sections, of the whole document.
+    Sections(&'a Abridged, &'a [u8]),
+    /// Attributes of OTLP.
+    Attributes(&'a [FoundHere<'a>]),
 }
 
 /// A value and who taught it.
@@ -224,6 +234,34 @@ impl Learnt {
         self.values.iter().position(is_it)
     }
 
+    /// Learns again what is known to be told by something that is left out.
+    fn learn_again(&mut self, Lesson { range, teacher }: Lesson, bytes: &[u8]) {
+        // PERF: a body of spans says the same person in each.
+        if let Some(value) = self.known(teacher, bytes) {
+            self.lessons.note(value, Some(range));
+        } else {
+            let anchor = anchor_if_telling(bytes).expect("it told something before");
+            self.take_in(teacher, bytes, anchor, Some(range));
+        }
+    }
+
+    /// Learns again what attributes told that are left out, in their order.
+    pub(super) fn learn_found(&mut self, found: &[FoundHere<'_>]) {
+        for FoundHere { text, known, .. } in found {
+            known
+                .lessons()
+                .iter()
+                .for_each(|lesson| self.learn_again(lesson.clone(), &text[lesson.range.clone()]));
+        }
+    }
+
+    /// True if all was learnt that attributes told which are left out.
+    pub(super) fn has_learnt(&self, found: &[FoundHere<'_>]) -> bool {
+        let is_known =
+            |text: &[u8], lesson: &Lesson| self.known(lesson.teacher, &text[lesson.range.clone()]).is_some();
+        found.iter().all(|found| found.known.lessons().iter().all(|lesson| is_known(found.text, lesson)))
+    }
+
     /// Learns a value that was not known, and notes that it was told.
     fn take_in(
         &mut self,
@@ -308,6 +346,15 @@ impl Learnt {
         self.any_near(text, &mut Work::for_item(text.len(), 0), |_, _| true)
     }
 
+    /// True if one of the values may stand in a text beside what `edits` take of it, which a second look would take as well.
+    pub(super) fn may_stand_beside(&mut self, text: &[u8], edits: &[Edit], fields_from: usize) -> bool {
+        self.seek();
+        self.any_near(text, &mut Work::for_item(text.len(), 0), |near, value| {
+            let next = edits.partition_point(|edit| edit.range.end <= near.range.start);
+            !edits.get(next).is_some_and(|edit| self.replaces(edit, text, near, value, fields_from))
+        })
+    }
+
     /// True if `counts` is for something that some value may read as, or the work is used up.
     fn any_near(&self, text: &[u8], work: &mut Work, counts: impl Fn(&Near, &Value) -> bool) -> bool {
         self.anchors.any_at(text, |at, nth| {
@@ -380,16 +427,18 @@ impl Engine<'_> {
     /// Learns again what the section told that is left out where an empty container stands at `at` of the text. False if there is no room for it.
     pub(super) fn learn_left_out(&mut self, at: usize) -> bool {
         let learnt = &mut self.pool.learnt;
-        let (Some((abridged, document)), false) = (self.sections, learnt.is_second_walk) else { return true };
+        let (Some(left_out), false) = (self.left_out, learnt.is_second_walk) else { return true };
         let (mark, lost) = (learnt.mark(), learnt.lessons_lost());
-        for Lesson { range, teacher } in abridged.lessons_at(at) {
-            let bytes = &document[range.clone()];
-            // PERF: a body of spans says the same person in each.
-            if let Some(value) = learnt.known(teacher, bytes) {
-                learnt.lessons.note(value, Some(range));
-            } else {
-                let anchor = anchor_if_telling(bytes).expect("it told something before");
-                learnt.take_in(teacher, bytes, anchor, Some(range));
+        match left_out {
+            LeftOut::Sections(abridged, document) => {
+                for lesson in abridged.lessons_at(at) {
+                    let bytes = &document[lesson.range.clone()];
+                    learnt.learn_again(lesson, bytes);
+                }
+            }
+            LeftOut::Attributes(found) => {
+                let here = found.iter().find(|found| found.at == Some(at));
+                learnt.learn_found(here.map_or(&[], std::slice::from_ref));
             }
         }
         learnt.stand_at(mark, at);

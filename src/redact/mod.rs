@@ -62,9 +62,10 @@ pub use binary::BinaryKind;
 pub use head::Head;
 pub(crate) use head::spelled_as_url;
 pub use known::KnownSections;
+pub(crate) use known::{Finds, FoundAttribute, Scanned};
 #[doc(hidden)] // for the tests' own writing of the engine
 pub use learnt::common::{COMMON as COMMON_WORDS, COMMON_NAMES};
 pub use plan::Plan;
-pub(crate) use replacements::{Alike, Around, Replacement, Replacements};
+pub(crate) use replacements::{Alike, Around, FoundHere, Read, Replacement, Replacements};
 pub use scrubber::{ItemFormat, ItemScope, ScanLimits, Scrubber, Verdict};
 pub use trace::{Event, Fate, Stage};

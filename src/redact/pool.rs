@@ -13,7 +13,7 @@ use crate::scan::search::{Caches, Hit};
 use crate::scan::simd::BLOCK;
 use crate::scan::sweep::Sweep;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Buffers that outlive an item.
@@ -38,9 +38,20 @@ pub(super) struct Pool {
     /// The document at hand without its known sections.
     pub(super) abridged: Abridged,
     /// Where the values and keys of the item at hand end in which anything was found, taught or let by; in order, once for each walk.
-    pub(super) touched: Vec<usize>,
+    pub(super) touched: Vec<(usize, Touched)>,
+    /// Something that the item at hand taught stands in it beside what is replaced anyway, so that its strings were looked at again.
+    pub(super) is_taught: bool,
     /// Texts of heads that need no second look.
     pub(super) clean: Clean,
+}
+
+/// What was found in a value or a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Touched {
+    /// No more than edits and lessons say.
+    Edited,
+    /// More than that.
+    Beyond,
 }
 
 impl Pool {
@@ -58,8 +69,16 @@ impl Pool {
             learnt: Learnt::default(),
             abridged: Abridged::default(),
             touched: Vec::new(),
+            is_taught: false,
             clean: Clean::default(),
         })
+    }
+
+    /// What was found in a member of the document at hand, which was walked and whose places are in order.
+    pub(super) fn touched_in(&self, member: &Range<usize>) -> &[(usize, Touched)] {
+        let first = self.touched.partition_point(|(end, _)| *end < member.start);
+        let rest = &self.touched[first..];
+        &rest[..rest.partition_point(|(end, _)| *end <= member.end)]
     }
 
     fn view_bytes(&self) -> usize {

@@ -5,13 +5,18 @@
 //! any of them ([`super::known`]).
 
 use super::action::{Action, Mode};
-use super::edit::Edit;
+use super::edit::{Edit, Edits};
 use super::engine::Engine;
-use super::known::{Asked, KnownSections, List, Places, Terms, stands_alone};
+use super::known::{
+    Asked, FoundAttribute, KnownSections, List, Places, Scanned, Terms, may_be_kept, stands_alone,
+};
+use super::learnt::LeftOut;
 use super::plan::Plan;
+use super::pool::Touched;
 use super::scrubber::{ItemFormat, ItemScope, Scrubber, count};
 use crate::pattern::Scope;
 use crate::pipeline::Count;
+use crate::scan::json;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -56,6 +61,33 @@ pub(crate) struct Replacements {
     pub(crate) exhausted: bool,
 }
 
+/// An attribute that is left out of a document, and of which something goes.
+///
+/// LEAK: has no `Debug`.
+pub(crate) struct FoundHere<'b> {
+    /// Where an empty container stands for it in the document, if it teaches something.
+    pub(crate) at: Option<usize>,
+    pub(crate) text: &'b [u8],
+    pub(crate) known: &'b FoundAttribute,
+}
+
+impl FoundHere<'_> {
+    /// Where the walk comes to it.
+    pub(super) fn in_walk(&self) -> Option<json::LeftOut> {
+        Some(json::LeftOut { at: self.at?, work: 0, teaches: true })
+    }
+}
+
+/// An attribute that was read, in its body and in the document.
+pub(crate) struct Read<'b> {
+    /// Its message, which ends with its text.
+    pub(crate) message: &'b [u8],
+    /// Bytes before its text.
+    pub(crate) head: usize,
+    /// Its member in the document: key, colon and value.
+    pub(crate) member: Range<usize>,
+}
+
 /// What is known of the attributes of a body ([`super::known`]).
 pub(crate) struct Known {
     plan: Arc<Plan>,
@@ -69,8 +101,9 @@ impl Known {
         self.sections.attributes().ask(self.list, self.plan.fields(Scope::Any))
     }
 
-    /// Keeps attributes that came before; each is one of which [`Scrubber::leaves_whole`] was true, at one of the `places`.
-    pub(crate) fn keep<'b>(&self, places: &Places, attributes: impl Iterator<Item = (u16, &'b [u8])>) {
+    /// Keeps attributes that came before; each is one of which [`Scrubber::leaves_whole`] was true or that [`Scrubber::found_in`] told, at one
+    /// of the `places`.
+    pub(crate) fn keep<'b>(&self, places: &Places, attributes: impl Iterator<Item = Scanned<'b>>) {
         self.sections.attributes().keep(self.list, places, attributes);
     }
 }
@@ -85,19 +118,21 @@ impl Scrubber {
     /// Scrubs a JSON document that stands for a body of another form, or for an item of it: what is to be replaced, in order
     /// and never overlapping, for its maker to bring back. Counted as [`Scrubber::item`] counts. `None` if it is no JSON.
     ///
-    /// `around` values that the body taught before hold for this document too; those that the document itself teaches are put
-    /// behind them and stay until the next.
+    /// `around` values that the body taught before hold for this document too; those that the document itself teaches, or what was `found` before
+    /// in what is left out of it, are put behind them and stay until the next.
     pub(crate) fn replacements(
         &mut self,
         scope: ItemScope,
         bytes: &[u8],
         alike: Alike,
         around: Around,
+        found: &[FoundHere<'_>],
     ) -> Option<Replacements> {
         self.pool.learnt.next_item(around.0);
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), bytes.len());
         engine.alike = alike;
         engine.only_leaves = true;
+        engine.left_out = (!found.is_empty()).then_some(LeftOut::Attributes(found));
         engine.trace = self.trace.as_deref_mut();
         engine.trace_item();
         let mark = engine.trace_mark();
@@ -105,8 +140,10 @@ impl Scrubber {
         let mut exhausted = engine.work.is_exhausted();
         // What drops one item of the body says nothing about the others.
         let drops = std::mem::take(&mut engine.drop_item);
+        engine.left_out = None;
         if !broken {
             let places = engine.taught_places(bytes);
+            engine.pool.is_taught = places.as_ref().is_none_or(|places| !places.is_empty());
             if engine.begins_again(bytes, places, true) {
                 engine.trace_undo(mark);
                 engine.item(ItemFormat::Json, bytes);
@@ -144,9 +181,11 @@ impl Scrubber {
         Some(Replacements { list, drop_all, exhausted })
     }
 
-    /// The same of a document that says nothing: what `around` values there are holds for what was left out of it.
-    pub(crate) fn passes(&mut self, around: Around) {
+    /// The same of a document that says nothing: what `around` values there are holds for what was left out of it, and what was `found` in
+    /// that before teaches.
+    pub(crate) fn passes(&mut self, around: Around, found: &[FoundHere<'_>]) {
         self.pool.learnt.next_item(around.0);
+        self.pool.learnt.learn_found(found);
     }
 
     /// What is known of the attributes of a body, if something may be left out of it: nothing is for somebody who asks why.
@@ -161,18 +200,69 @@ impl Scrubber {
     /// it that depends on what stands beside it.
     pub(crate) fn leaves_whole(&mut self, text: &[u8], member: &Range<usize>) -> bool {
         let pool = &mut *self.pool;
-        let first = pool.touched.partition_point(|end| *end < member.start);
-        let is_touched = pool.touched.get(first).is_some_and(|end| *end <= member.end);
         let next = pool.edits.list.partition_point(|edit| edit.range.end < member.start);
         let is_edited = pool.edits.list.get(next).is_some_and(|edit| edit.range.start <= member.end);
-        let member = &text[member.clone()];
-        let key = member.strip_prefix(b"\"").and_then(|rest| Some(&rest[..memchr::memchr(b'"', rest)?]));
-        !is_touched
+        pool.touched_in(member).is_empty()
             && !is_edited
-            && key.is_some_and(|key| {
-                // An escape is more than the eye sees, and rare.
-                !key.contains(&b'\\') && stands_alone(key, self.plan.fields(Scope::Any), &mut pool.scratch)
-            })
+            && key_alone(text, member, &self.plan, &mut pool.scratch).is_some()
+    }
+
+    /// What the last document has found in an attribute of it that is plain and a text; `None` if it may be something else where the same stands
+    /// elsewhere, or is more than can be kept.
+    pub(crate) fn found_in(&mut self, text: &[u8], read: &Read<'_>) -> Option<FoundAttribute> {
+        let pool = &mut *self.pool;
+        let is_beyond = |(_, how): &(usize, Touched)| *how == Touched::Beyond;
+        if pool.is_taught || pool.touched_in(&read.member).iter().any(is_beyond) {
+            return None;
+        }
+        let key = key_alone(text, &read.member, &self.plan, &mut pool.scratch)?;
+        let value = key.end + b"\":\"".len()..read.member.end - 1;
+        // One that is written with escapes has other places in the body.
+        if text.get(value.clone())? != &read.message[read.head..] {
+            return None;
+        }
+        let mut found = Edits::default();
+        for edit in pool.edits.within(&read.member) {
+            let (range, said) = match edit.range {
+                Range { start, end } if value.start <= start && end <= value.end => {
+                    (start - value.start..end - value.start, pool.edits.text(edit))
+                }
+                // It becomes null, quotes and all, which a text of OTLP cannot be.
+                Range { start, end } if (start + 1, end) == (value.start, value.end + 1) => {
+                    (0..value.len(), &[][..])
+                }
+                _ => return None,
+            };
+            let from = found.arena.len();
+            found.arena.extend_from_slice(said);
+            found.list.push(Edit { range, text: from..found.arena.len(), ..edit.clone() });
+        }
+        if found.list.is_empty() || !found.list.iter().all(may_be_kept) {
+            return None;
+        }
+        let mut lessons = pool.learnt.lessons_of(&read.member, text, |at| at)?;
+        for lesson in &mut lessons {
+            let Range { start, end } = lesson.range;
+            lesson.range = start.checked_sub(value.start)?..end.checked_sub(value.start)?;
+        }
+        FoundAttribute::new(read.message, read.head, found, lessons)
+    }
+
+    /// Counts what goes of an attribute that was left out.
+    pub(crate) fn count_again(&mut self, found: &FoundAttribute) {
+        for Edit { detector, class, action, .. } in found.edits() {
+            count(&mut self.counts, *detector, *class, *action, false);
+        }
+    }
+
+    /// True if the last document has been taught all that was `found` before in what is left out of it, and if what it was taught stands in none
+    /// of that beside what goes of it.
+    pub(crate) fn stand(&mut self, found: &[FoundHere<'_>]) -> bool {
+        let (learnt, fields_from) = (&mut self.pool.learnt, self.plan.set.patterns.len());
+        learnt.has_learnt(found)
+            && !found
+                .iter()
+                .any(|found| learnt.may_stand_beside(found.text, found.known.edits(), fields_from))
     }
 
     /// True if a value that the last document taught, or that holds for it, may stand in `text`.
@@ -211,4 +301,14 @@ impl Scrubber {
     pub(crate) fn forget(&mut self) {
         self.pool.learnt.clear();
     }
+}
+
+/// Where the key of a member stands, without its quotes, if nothing that stands beside the member has to do with it.
+fn key_alone(text: &[u8], member: &Range<usize>, plan: &Plan, scratch: &mut Vec<u8>) -> Option<Range<usize>> {
+    let rest = text[member.clone()].strip_prefix(b"\"")?;
+    let key = &rest[..memchr::memchr(b'"', rest)?];
+    // An escape is more than the eye sees, and rare.
+    let is_alone = !key.contains(&b'\\') && stands_alone(key, plan.fields(Scope::Any), scratch);
+    let start = member.start + 1;
+    is_alone.then_some(start..start + key.len())
 }

@@ -2,6 +2,7 @@
 
 use super::decision::redacts;
 use super::engine::{Around, Context, Engine, FoundSoFar};
+use super::pool::Touched;
 use crate::pattern::{DetectorIndex, FieldKind};
 use crate::scan::context::{Keys, as_read};
 use crate::scan::json::{LeftOut, Path, Site, Visitor};
@@ -80,7 +81,7 @@ impl<'v, 'a> Strings<'v, 'a> {
         let now = self.engine.found_so_far();
         if now != before {
             if now.beside == before.beside {
-                self.touched_at(end);
+                self.touched_at(end, Touched::Edited);
             } else {
                 self.found_at(end);
             }
@@ -91,12 +92,12 @@ impl<'v, 'a> Strings<'v, 'a> {
     /// More was found than edits say.
     fn found_at(&mut self, end: usize) {
         self.found_to = end;
-        self.touched_at(end);
+        self.touched_at(end, Touched::Beyond);
     }
 
-    fn touched_at(&mut self, end: usize) {
+    fn touched_at(&mut self, end: usize, how: Touched) {
         if self.depth == 0 {
-            self.engine.pool.touched.push(end);
+            self.engine.pool.touched.push((end, how));
         }
     }
 

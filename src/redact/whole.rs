@@ -6,6 +6,7 @@
 use super::action::Mode;
 use super::engine::Engine;
 use super::known::{Abridged, KnownSections, Terms, Walk};
+use super::learnt::LeftOut;
 use super::pool::{Pool, is_trail_of};
 use super::remarks;
 use super::scrubber::{Found, ItemFormat, ItemScope, Scrubber, Verdict};
@@ -103,7 +104,7 @@ impl Scrubber {
     ) -> Option<Scanned> {
         self.pool.learnt.clear();
         let mut engine = Engine::new(&self.plan, self.limits, &mut self.pool, scope.into(), document.len());
-        engine.sections = known.map(|(_, _, abridged)| (abridged, document));
+        engine.left_out = known.map(|(_, _, abridged)| LeftOut::Sections(abridged, document));
         engine.trace = self.trace.as_deref_mut();
         engine.trace_item();
         let mark = engine.trace_mark();
@@ -119,7 +120,7 @@ impl Scrubber {
         {
             return None;
         }
-        engine.sections = None;
+        engine.left_out = None;
         let is_document = matches!(format, ItemFormat::Json | ItemFormat::JsonOrText) && !broken;
         if !given_up && engine.begins_again(text, places, is_document) {
             if text.len() < document.len() {

@@ -47,20 +47,36 @@ pub(crate) struct Tree {
     pub(crate) leaves: Vec<Leaf>,
     /// Attributes that may be known from here on, in the order of `text`.
     pub(crate) attributes: Vec<Attribute>,
-    /// Where in the body the attributes stand that were not read, since they are known. [`LEFT_OUT`] stands for each run of them.
+    /// Where in the body the attributes stand that were not read, since they are known to hold nothing. [`LEFT_OUT`] stands for each run
+    /// of them.
     pub(crate) left_out: Vec<Extent>,
+    /// Those that were not read, and of which something goes. [`TAUGHT`] stands for one that teaches, for others as for the clean ones.
+    pub(crate) found: Vec<Found>,
 }
 
 /// A member that says nothing, and takes nothing of what stands beside it.
 const LEFT_OUT: &[u8] = b"\"\":0";
+/// The same, at a place that the walk can tell.
+const TAUGHT: &[u8] = b"\"\":{}";
+/// Length of the empty container.
+const EMPTY: usize = 2;
 
-/// An item in the tree of the items: its parts of [`Tree::text`], [`Tree::leaves`], [`Tree::attributes`] and [`Tree::left_out`].
+/// An item in the tree of the items: its parts of [`Tree::text`], [`Tree::leaves`], [`Tree::attributes`], [`Tree::left_out`] and
+/// [`Tree::found`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) text: Range<usize>,
     pub(crate) leaves: Range<usize>,
     pub(crate) attributes: Range<usize>,
     pub(crate) left_out: Range<usize>,
+    pub(crate) found: Range<usize>,
+}
+
+impl Item {
+    /// True if something of it was not read.
+    pub(crate) fn leaves_out(&self) -> bool {
+        !self.left_out.is_empty() || !self.found.is_empty()
+    }
 }
 
 /// An attribute that was read.
@@ -68,18 +84,46 @@ pub(crate) struct Item {
 pub(crate) struct Attribute {
     /// As [`KnownAttributes::place`] told it.
     pub(crate) place: u16,
+    /// It may have come before.
+    pub(crate) came: bool,
     /// Its message in the body.
     pub(crate) source: Extent,
     /// Its member in the tree: key, colon and value.
     pub(crate) flat: Extent,
 }
 
-/// Attributes that need not be read again, as nothing was found in them where they stand.
+/// Attributes that need not be read again, as what is found in them where they stand is known.
 pub(crate) trait KnownAttributes {
     /// The place of the attributes in `list` of the message that `trail` leads to; `None` if nothing can be known there.
     fn place(&mut self, trail: &[Step], list: &'static str) -> Option<u16>;
-    /// True if the message of an attribute is known at a place.
-    fn holds(&self, place: u16, attribute: &[u8]) -> bool;
+    /// What is known of the message of an attribute at a place.
+    fn look_up(&mut self, place: u16, attribute: &[u8]) -> LookedUp;
+}
+
+/// What is known of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LookedUp {
+    /// Nothing; and whether it may have come before.
+    Unknown { came: bool },
+    /// Nothing was found in it.
+    Clean,
+    /// Something goes of it, which is known by this number, counted from 0 in every body. It is plain, and a text.
+    Found { nth: u32, teaches: bool },
+}
+
+/// An attribute that was not read, and of which something goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The empty container that stands for it in the tree, if it teaches something.
+    pub(crate) at: Option<u32>,
+    /// Its message in the body.
+    pub(crate) source: Extent,
+    /// The text that is its value, the length before that, and the message around it.
+    pub(crate) value: Extent,
+    pub(crate) prefix: u8,
+    pub(crate) node: u32,
+    /// As [`LookedUp::Found`] told it.
+    pub(crate) nth: u32,
 }
 
 /// One step of the way from the body to a message.
@@ -254,6 +298,7 @@ struct TreeMark {
     leaves: usize,
     attributes: usize,
     left_out: usize,
+    found: usize,
 }
 
 impl Tree {
@@ -263,6 +308,7 @@ impl Tree {
             + self.leaves.len() * size_of::<Leaf>()
             + self.attributes.len() * size_of::<Attribute>()
             + self.left_out.len() * size_of::<Extent>()
+            + self.found.len() * size_of::<Found>()
     }
 
     fn mark(&self) -> TreeMark {
@@ -271,6 +317,7 @@ impl Tree {
             leaves: self.leaves.len(),
             attributes: self.attributes.len(),
             left_out: self.left_out.len(),
+            found: self.found.len(),
         }
     }
 
@@ -279,6 +326,7 @@ impl Tree {
         self.leaves.truncate(mark.leaves);
         self.attributes.truncate(mark.attributes);
         self.left_out.truncate(mark.left_out);
+        self.found.truncate(mark.found);
     }
 
     /// All of it.
@@ -293,6 +341,7 @@ impl Tree {
             leaves: mark.leaves..self.leaves.len(),
             attributes: mark.attributes..self.attributes.len(),
             left_out: mark.left_out..self.left_out.len(),
+            found: mark.found..self.found.len(),
         }
     }
 }
@@ -348,11 +397,6 @@ impl Document {
     /// What lies around the items. Once all is written.
     pub(crate) fn around(&self) -> &Tree {
         &self.tree
-    }
-
-    /// The text of what lies around the items.
-    pub(super) fn into_around(self) -> Vec<u8> {
-        self.tree.text
     }
 
     /// The items, one document behind the other. Once all is written.
@@ -427,20 +471,44 @@ impl Document {
         }
     }
 
-    /// Writes what stands for an attribute that is not read.
+    /// Notes an attribute that is not read, and in which nothing is.
     pub(super) fn leave_out(&mut self, attribute: Range<usize>) {
+        self.stand_in();
+        self.tree.left_out.push(attribute.into());
+    }
+
+    /// Writes what stands for attributes that are not read, if it is not there yet: with fewer members an object may be read otherwise.
+    fn stand_in(&mut self) {
         if !self.tree.text.ends_with(LEFT_OUT) {
             self.separate();
             self.tree.text.extend_from_slice(LEFT_OUT);
         }
-        self.tree.left_out.push(attribute.into());
+    }
+
+    /// Notes an attribute that is not read, of which something goes. `value` is its text, with the bytes of its length and the message around it.
+    pub(super) fn leave_out_found(
+        &mut self,
+        (nth, teaches): (u32, bool),
+        source: Range<usize>,
+        (value, prefix, node): (Range<usize>, u8, usize),
+    ) {
+        let mut at = None;
+        if teaches {
+            self.separate();
+            self.tree.text.extend_from_slice(TAUGHT);
+            at = Some(counted(self.tree.text.len() - EMPTY));
+        } else {
+            self.stand_in();
+        }
+        let (source, value, node) = (source.into(), value.into(), counted(node));
+        self.tree.found.push(Found { at, source, value, prefix, node, nth });
     }
 
     /// Notes an attribute that was read, and written since the tree had `from` bytes.
-    pub(super) fn note_attribute(&mut self, place: u16, source: Range<usize>, from: usize) {
+    pub(super) fn note_attribute(&mut self, (place, came): (u16, bool), source: Range<usize>, from: usize) {
         let from = from + usize::from(self.tree.text.get(from) == Some(&b','));
         let flat = (from..self.tree.text.len()).into();
-        self.tree.attributes.push(Attribute { place, source: source.into(), flat });
+        self.tree.attributes.push(Attribute { place, came, source: source.into(), flat });
     }
 
     /// Bytes of the tree that is being written.
@@ -519,12 +587,11 @@ impl Document {
         }
     }
 
-    /// A floating-point number: a whole one by its digits, others as JSON of other protocols has them.
+    /// A floating-point number.
     pub(super) fn double_leaf(&mut self, number: f64, source: Range<usize>, node: usize, form: Form) {
-        match (whole(number), serde_json::Number::from_f64(number)) {
-            (Some(digits), _) => self.number_leaf(digits, source, node, form),
-            (None, Some(number)) => self.number_leaf(number, source, node, form),
-            (None, None) => self.raw("null"),
+        match json_number(number) {
+            Some(number) => self.number_leaf(number, source, node, form),
+            None => self.raw("null"),
         }
     }
 
@@ -563,6 +630,11 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
             _ => out.push(*byte),
         }
     }
+}
+
+/// A floating-point number in the tree: a whole one by its digits, others as JSON of other protocols has them; none if JSON has no such number.
+pub(super) fn json_number(number: f64) -> Option<serde_json::Number> {
+    whole(number).map(serde_json::Number::from).or_else(|| serde_json::Number::from_f64(number))
 }
 
 /// A number whose digits say something: a whole one that is not negative.

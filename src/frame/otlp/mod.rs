@@ -24,8 +24,10 @@ pub(crate) mod build;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use document::{Attribute, Document, Extent, Fill, Form, Item, KnownAttributes, Leaf, Step, Tree};
-pub(crate) use proto::is_plain;
+pub(crate) use document::{
+    Attribute, Document, Extent, Fill, Form, Found, Item, KnownAttributes, Leaf, LookedUp, Step, Tree,
+};
+pub(crate) use proto::{PlainValue, plain, say, say_keys};
 
 use crate::outcome::Reason;
 
@@ -132,7 +134,7 @@ pub(crate) fn read(
     }
 }
 
-/// Reads a body in protobuf, and leaves out the attributes that are known ([`Tree::left_out`]).
+/// Reads a body in protobuf, and leaves out the attributes that are known ([`Tree::left_out`], [`Tree::found`]).
 ///
 /// # Errors
 /// As [`read`].
@@ -144,9 +146,4 @@ pub(crate) fn read_rest<'s>(
 ) -> Result<Document, Reason> {
     proto::read(table::request(signal), source, limits.held(source)?, Some(known))
         .map_err(|unread| unread.reason(Reason::NotProtobuf))
-}
-
-/// What attributes say that were left out of a body in protobuf, as JSON; `None` if they cannot be read.
-pub(crate) fn members(source: &[u8], left_out: &[Extent]) -> Option<Vec<u8>> {
-    proto::members(source, left_out).ok()
 }

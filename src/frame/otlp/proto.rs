@@ -4,14 +4,17 @@
 //! key or a value given twice, text that is no UTF-8.
 
 mod pairs;
+mod plain;
 mod unknown;
 
-use super::document::{Beside, Document, Extent, Fill, Form, KnownAttributes, Node, Opaque, Step};
+use super::document::{Beside, Document, Fill, Form, KnownAttributes, Node, Opaque, Step};
 use super::table::{self, Field, Kind, Message, Role, Wire};
 use super::wire::{Record, Value, record, varint};
 use super::{Encoding, ReadLimits, Unread};
 use crate::frame::is_text;
 use crate::outcome::Reason;
+use plain::Plain;
+pub(crate) use plain::{PlainValue, plain, say, say_keys};
 use std::ops::Range;
 
 /// Reads a request.
@@ -29,31 +32,6 @@ pub(super) fn read<'s>(
     reader.doc.other_strings(source)?;
     reader.doc.raw("}");
     Ok(reader.doc)
-}
-
-/// True for an attribute of one key and one value, a text, a number or a boolean, and nothing else.
-pub(crate) fn is_plain(attribute: &[u8]) -> bool {
-    let next = |at: &mut usize, end: usize| {
-        record(attribute, at, end).ok().map(|record| (record.number, record.value))
-    };
-    let mut at = 0;
-    let Some((1, Value::Delimited { .. })) = next(&mut at, attribute.len()) else { return false };
-    let Some((2, Value::Delimited { content, .. })) = next(&mut at, attribute.len()) else { return false };
-    let mut inner = content.start;
-    matches!(next(&mut inner, content.end), Some((1..=4, _))) && inner == content.end && at == attribute.len()
-}
-
-/// Those attributes, which are plain, as members of one object.
-pub(super) fn members(source: &[u8], attributes: &[Extent]) -> Result<Vec<u8>, Unread> {
-    // Nothing plain lies deep, and all of it is in the body.
-    let limits = ReadLimits { depth_max: 2, bytes_max: usize::MAX };
-    let mut reader = Reader::new(source, limits, None);
-    reader.doc.raw("{");
-    for attribute in attributes {
-        reader.key_value(attribute.range(), 0, 1, false)?;
-    }
-    reader.doc.raw("}");
-    Ok(reader.doc.into_around())
 }
 
 struct Reader<'s> {

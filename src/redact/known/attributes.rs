@@ -1,23 +1,28 @@
-//! Attributes of OTLP that were scanned before, byte for byte, in the same list of the same message, and in which nothing was found.
+//! Attributes of OTLP that were scanned before, byte for byte, in the same list of the same message.
 //!
-//! In: a body's attributes as its reader comes to them, and those that its scan left as they are. Out: which need not be read. Holds
-//! attributes that came at least twice, up to a number of bytes; once that is full, those that came since it was last full stay.
+//! In: a body's attributes as its reader comes to them, and what its scan found in them. Out: which need not be read, and what goes of
+//! those. Holds attributes that came at least twice, up to a number of bytes; once that is full, those that came since it was last full stay.
 //!
 //! A batch says of each span the same method, route, host, agent and statement, hundreds of times, beside a path and an id that are its
-//! own: no two spans are alike, so that no section of them is ever known, and nine tenths of their bytes are.
+//! own: no two spans are alike, so that no section of them is ever known, and nine tenths of their bytes are. The address of the client
+//! is in all spans of a server, and the same in many.
 //!
 //! LEAK: what is found in an attribute depends on its bytes, on the plan and on the keys that lead to it; those are compared as they are.
 //! On what stands beside it depends what the rules say of a key with a [`Mark`](crate::scan::fields::Mark), so none is kept that has one, nor any
 //! below a key by which a rule could take all of it. What stands for attributes that are left out says nothing of those that
-//! stay. Values that the rest teaches are looked for in what is left out, and where one may stand there the body is read and scanned
+//! stay. Of one in which something was found there is a seal ([`FoundAttribute`]), and what it teaches is learnt again where it
+//! stands. None is kept of a document whose strings were looked at twice: what is taught elsewhere is none of its own. Values that the rest teaches are looked for in what is left out, and where one may stand there the body is read and scanned
 //! whole, as where a budget ends. Only a bound that all of it would have passed may not be reached by what is left.
 
+mod found;
+
 use super::{MIX, Terms};
-use crate::frame::otlp::{KnownAttributes, Step};
+use crate::frame::otlp::{KnownAttributes, LookedUp, Step};
 use crate::redact::replacements::Alike;
 use crate::scan::fields::FieldAutomaton;
+pub(crate) use found::FoundAttribute;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, TryLockError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
 /// Longest attribute that is kept: a longer one is a statement or a stack, which is seldom the same.
 const ATTRIBUTE_BYTES_MAX: usize = 1 << 10;
@@ -64,8 +69,10 @@ struct Store {
     kept: Vec<Kept>,
     /// By their sums, places in the list, counted from 1.
     slots: Vec<u32>,
-    /// The bytes of all, one behind the other.
+    /// The bytes of all in which nothing was found, one behind the other.
     arena: Vec<u8>,
+    /// What the others take.
+    found_bytes: usize,
     /// Sums of attributes that came once.
     seen: Vec<u32>,
 }
@@ -73,10 +80,36 @@ struct Store {
 struct Kept {
     sum: u32,
     place: u16,
-    len: u16,
-    start: u32,
+    said: Said,
     /// It came since room was last made.
     came: AtomicBool,
+}
+
+/// What a kept attribute says.
+enum Said {
+    /// In the arena.
+    Clean {
+        start: u32,
+        len: u16,
+    },
+    Found(Arc<FoundAttribute>),
+}
+
+/// An attribute of a body, as its scan left it.
+pub(crate) struct Scanned<'b> {
+    /// As [`KnownAttributes::place`] told it.
+    pub(crate) place: u16,
+    pub(crate) message: &'b [u8],
+    pub(crate) finds: Finds,
+}
+
+/// What a scan found in an attribute.
+pub(crate) enum Finds {
+    Nothing,
+    /// What is known with it from here on.
+    Kept(Arc<FoundAttribute>),
+    /// Something. It is noted that it came, and no more.
+    Unkept,
 }
 
 /// What one body is asked about: as the store was when it began.
@@ -85,6 +118,7 @@ pub(crate) struct Asked<'k> {
     list: List,
     fields: &'k FieldAutomaton,
     places: Places,
+    found: Vec<Arc<FoundAttribute>>,
 }
 
 /// The lists of one body, by the numbers that its reader was told, and which of them the store has.
@@ -106,29 +140,28 @@ impl Attributes {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        Some(Asked { store, list, fields, places: Places(Vec::new()) })
+        Some(Asked { store, list, fields, places: Places(Vec::new()), found: Vec::new() })
     }
 
-    /// Keeps those attributes of a body that came before, and notes that the others came once. `attributes` are those in which, each at one of
-    /// the `places`, nothing was found.
+    /// Keeps those attributes of a body that came before, and notes that the others came once; each stands at one of the `places`.
     pub(crate) fn keep<'b>(
         &self,
         list: List,
         places: &Places,
-        attributes: impl Iterator<Item = (u16, &'b [u8])>,
+        attributes: impl Iterator<Item = Scanned<'b>>,
     ) {
         let Ok(mut store) = self.store.try_write() else { return };
         let numbers = store.numbers(list, places);
-        for (place, attribute) in attributes {
-            store.keep(numbers[usize::from(place)], attribute);
+        for Scanned { place, message, finds } in attributes {
+            store.keep(numbers[usize::from(place)], message, finds);
         }
     }
 }
 
 impl Asked<'_> {
-    /// Ends the reading.
-    pub(crate) fn into_places(self) -> Places {
-        self.places
+    /// Ends the reading: where attributes stand that may be kept, and those of which something goes, by the numbers that it was told.
+    pub(crate) fn into_parts(self) -> (Places, Vec<Arc<FoundAttribute>>) {
+        (self.places, self.found)
     }
 }
 
@@ -150,8 +183,26 @@ impl KnownAttributes for Asked<'_> {
     }
 
     #[inline]
-    fn holds(&self, place: u16, attribute: &[u8]) -> bool {
-        self.places.0[usize::from(place)].1.is_some_and(|number| self.store.holds(number, attribute))
+    fn look_up(&mut self, place: u16, attribute: &[u8]) -> LookedUp {
+        let Some(place) = self.places.0[usize::from(place)].1 else {
+            return LookedUp::Unknown { came: false };
+        };
+        let sum = sum(place, attribute);
+        let Some(kept) = self.store.find(sum, place, attribute) else {
+            return LookedUp::Unknown { came: self.store.came(sum) };
+        };
+        if !kept.came.load(Ordering::Relaxed) {
+            kept.came.store(true, Ordering::Relaxed);
+        }
+        match &kept.said {
+            Said::Clean { .. } => LookedUp::Clean,
+            Said::Found(found) => {
+                self.found.push(Arc::clone(found));
+                let nth =
+                    u32::try_from(self.found.len() - 1).expect("bodies have no more attributes than bytes");
+                LookedUp::Found { nth, teaches: !found.lessons().is_empty() }
+            }
+        }
     }
 }
 
@@ -178,6 +229,7 @@ impl Store {
             kept: Vec::new(),
             slots: Vec::new(),
             arena: Vec::new(),
+            found_bytes: 0,
             seen: Vec::new(),
         }
     }
@@ -206,24 +258,19 @@ impl Store {
         places.iter().map(|(trail, _)| number(trail)).collect()
     }
 
-    fn holds(&self, place: u16, attribute: &[u8]) -> bool {
-        self.find(sum(place, attribute), place, attribute).is_some_and(|kept| {
-            if !kept.came.load(Ordering::Relaxed) {
-                kept.came.store(true, Ordering::Relaxed);
-            }
-            true
-        })
-    }
-
     fn find(&self, sum: u32, place: u16, attribute: &[u8]) -> Option<&Kept> {
         let kept =
             self.slots_of(sum).filter_map(|slot| self.kept.get((self.slots[slot] as usize).wrapping_sub(1)));
         let mut alike = kept.filter(|kept| kept.sum == sum && kept.place == place);
-        alike.find(|kept| self.bytes(kept) == attribute)
+        alike.find(|kept| match &kept.said {
+            Said::Clean { start, len } => self.arena[*start as usize..][..usize::from(*len)] == *attribute,
+            Said::Found(found) => found.is(attribute),
+        })
     }
 
-    fn bytes(&self, kept: &Kept) -> &[u8] {
-        &self.arena[kept.start as usize..][..usize::from(kept.len)]
+    /// True if an attribute with this sum came before, or another that took its place.
+    fn came(&self, sum: u32) -> bool {
+        self.seen.get(sum as usize & self.seen.len().wrapping_sub(1)) == Some(&sum)
     }
 
     fn slots_of(&self, sum: u32) -> impl Iterator<Item = usize> + use<> {
@@ -231,7 +278,7 @@ impl Store {
         (0..LOOKS_MAX.min(slots)).map(move |nth| (sum as usize + nth) & (slots - 1))
     }
 
-    fn keep(&mut self, place: u16, attribute: &[u8]) {
+    fn keep(&mut self, place: u16, attribute: &[u8], finds: Finds) {
         if attribute.len() > ATTRIBUTE_BYTES_MAX {
             return;
         }
@@ -246,20 +293,36 @@ impl Store {
         if std::mem::replace(&mut self.seen[seen], sum) != sum || self.find(sum, place, attribute).is_some() {
             return;
         }
-        if self.cost() + attribute.len() + ATTRIBUTE_COST > self.bytes_max {
+        let cost = match &finds {
+            Finds::Nothing => ATTRIBUTE_COST + attribute.len(),
+            Finds::Kept(found) => ATTRIBUTE_COST + found.cost(),
+            Finds::Unkept => return,
+        };
+        if self.cost() + cost > self.bytes_max {
             self.make_room();
         }
-        if self.cost() + attribute.len() + ATTRIBUTE_COST <= self.bytes_max {
-            self.put(sum, place, attribute);
+        if self.cost() + cost <= self.bytes_max {
+            match finds {
+                Finds::Nothing => self.put_clean(sum, place, attribute),
+                Finds::Kept(found) => self.put(sum, place, Said::Found(found)),
+                Finds::Unkept => {}
+            }
         }
     }
 
-    fn put(&mut self, sum: u32, place: u16, attribute: &[u8]) {
+    fn put_clean(&mut self, sum: u32, place: u16, attribute: &[u8]) {
         let (Ok(start), Ok(len)) = (u32::try_from(self.arena.len()), u16::try_from(attribute.len())) else {
             return;
         };
         self.arena.extend_from_slice(attribute);
-        self.kept.push(Kept { sum, place, len, start, came: AtomicBool::new(true) });
+        self.put(sum, place, Said::Clean { start, len });
+    }
+
+    fn put(&mut self, sum: u32, place: u16, said: Said) {
+        if let Said::Found(found) = &said {
+            self.found_bytes += found.cost();
+        }
+        self.kept.push(Kept { sum, place, said, came: AtomicBool::new(true) });
         let number = u32::try_from(self.kept.len()).unwrap_or(0);
         let free = self.slots_of(sum).find(|slot| self.slots[*slot] == 0);
         // Where none is free the first one goes.
@@ -269,21 +332,34 @@ impl Store {
     }
 
     fn cost(&self) -> usize {
-        self.arena.len() + self.kept.len() * ATTRIBUTE_COST
+        self.arena.len() + self.found_bytes + self.kept.len() * ATTRIBUTE_COST
     }
 
     /// Forgets those that did not come since this was last done; all, if that is no half.
     fn make_room(&mut self) {
         let kept = std::mem::take(&mut self.kept);
         let arena = std::mem::take(&mut self.arena);
+        self.found_bytes = 0;
         self.slots.fill(0);
-        let came = |kept: &&Kept| kept.came.load(Ordering::Relaxed);
-        let cost: usize = kept.iter().filter(came).map(|kept| usize::from(kept.len) + ATTRIBUTE_COST).sum();
+        let cost_of = |kept: &Kept| {
+            ATTRIBUTE_COST
+                + match &kept.said {
+                    Said::Clean { len, .. } => usize::from(*len),
+                    Said::Found(found) => found.cost(),
+                }
+        };
+        let came = |kept: &Kept| kept.came.load(Ordering::Relaxed);
+        let cost: usize = kept.iter().filter(|kept| came(kept)).map(cost_of).sum();
         if cost > self.bytes_max / 2 {
             return;
         }
-        for kept in kept.iter().filter(came) {
-            self.put(kept.sum, kept.place, &arena[kept.start as usize..][..usize::from(kept.len)]);
+        for Kept { sum, place, said, .. } in kept.into_iter().filter(came) {
+            match said {
+                Said::Clean { start, len } => {
+                    self.put_clean(sum, place, &arena[start as usize..][..usize::from(len)]);
+                }
+                said @ Said::Found(_) => self.put(sum, place, said),
+            }
         }
         self.kept.iter_mut().for_each(|kept| *kept.came.get_mut() = false);
     }

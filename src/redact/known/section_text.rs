@@ -173,6 +173,11 @@ impl SectionText {
         &self.edits
     }
 
+    /// What comes for what one of them takes.
+    pub(super) fn said(&self, edit: &Edit) -> &[u8] {
+        &self.said[edit.text.clone()]
+    }
+
     /// The values that it taught.
     pub(super) fn lessons(&self) -> &[Lesson] {
         &self.lessons
@@ -198,7 +203,7 @@ impl SectionText {
 /// True for an edit that a section has wherever it stands as it did, and that says no more than what goes and what comes.
 ///
 /// A key is numbered as it comes; what leaves out an item has it read; and what a bound left unread is found the next time.
-pub(super) fn may_be_kept(edit: &Edit) -> bool {
+pub(in crate::redact) fn may_be_kept(edit: &Edit) -> bool {
     edit.counted
         && !edit.learnt
         && edit.inner.is_empty()

@@ -4,9 +4,9 @@
 //!
 //! LEAK: a key or a value that is given twice is malformed: receivers differ in which one counts.
 
-use super::Reader;
+use super::{Plain, PlainValue, Reader, plain};
 use crate::frame::otlp::Unread;
-use crate::frame::otlp::document::{Beside, Fill, Form, Opaque};
+use crate::frame::otlp::document::{Beside, Fill, Form, LookedUp, Opaque};
 use crate::frame::otlp::table::Role;
 use crate::frame::otlp::wire::{Record, Value, record};
 use std::ops::Range;
@@ -20,18 +20,43 @@ impl Reader<'_> {
         depth: usize,
     ) -> Result<(), Unread> {
         let place = self.attributes.filter(|(_, opened)| !self.doc.counts(*opened)).map(|(place, _)| place);
-        if let (Some(place), Some(known)) = (place, &self.known)
-            && known.holds(place, &self.source[content.clone()])
-        {
-            self.doc.leave_out(content);
-            return Ok(());
+        let known = self.known.as_mut().zip(place);
+        let known = known.map(|(known, place)| (place, known.look_up(place, &self.source[content.clone()])));
+        match known {
+            Some((_, LookedUp::Clean)) => {
+                self.doc.leave_out(content);
+                return Ok(());
+            }
+            Some((_, LookedUp::Found { nth, teaches })) => {
+                return self.found((nth, teaches), (start, prefix, content), node);
+            }
+            Some((_, LookedUp::Unknown { .. })) | None => {}
         }
         let from = self.doc.text_bytes();
         let inner = self.node(node, Role::Part, start, prefix, &content)?;
         self.key_value(content.clone(), inner, depth + 1, false)?;
-        if let Some(place) = place {
-            self.doc.note_attribute(place, content, from);
+        if let Some((place, LookedUp::Unknown { came })) = known {
+            self.doc.note_attribute((place, came), content, from);
         }
+        Ok(())
+    }
+
+    /// An attribute that is known, and of which something goes.
+    fn found(
+        &mut self,
+        known: (u32, bool),
+        (start, prefix, content): (usize, u8, Range<usize>),
+        node: usize,
+    ) -> Result<(), Unread> {
+        let Some(Plain { wrapped, value: PlainValue::Text { prefix: of_text, content: text }, .. }) =
+            plain(self.source, &content)
+        else {
+            return Err(Unread::Malformed);
+        };
+        let pair = self.node(node, Role::Part, start, prefix, &content)?;
+        let (start, prefix, any) = wrapped;
+        let value = self.node(pair, Role::Part, start, prefix, &any)?;
+        self.doc.leave_out_found(known, content, (text, of_text, value));
         Ok(())
     }
 

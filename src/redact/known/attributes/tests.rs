@@ -2,11 +2,19 @@ use super::*;
 
 const PLACE: u16 = 3;
 
+impl Store {
+    fn holds(&self, place: u16, attribute: &[u8]) -> bool {
+        self.find(sum(place, attribute), place, attribute)
+            .map(|kept| kept.came.store(true, Ordering::Relaxed))
+            .is_some()
+    }
+}
+
 /// Shows an attribute as often as it takes to be kept.
 fn learn(store: &mut Store, place: u16, attribute: &[u8]) {
-    store.keep(place, attribute);
+    store.keep(place, attribute, Finds::Nothing);
     assert!(!store.holds(place, attribute), "once is not twice");
-    store.keep(place, attribute);
+    store.keep(place, attribute, Finds::Nothing);
 }
 
 #[test]
@@ -39,13 +47,13 @@ fn room_is_made_by_those_that_do_not_come() {
     let mut stayed = 0;
     for nth in 0..4_000 {
         let attribute = format!("path /orders/{nth}");
-        store.keep(PLACE, attribute.as_bytes());
-        store.keep(PLACE, attribute.as_bytes());
+        store.keep(PLACE, attribute.as_bytes(), Finds::Nothing);
+        store.keep(PLACE, attribute.as_bytes(), Finds::Nothing);
         assert!(store.cost() <= BYTES_MAX);
         assert!(store.holds(PLACE, attribute.as_bytes()), "{nth}");
         stayed += usize::from(store.holds(PLACE, b"method GET"));
-        store.keep(PLACE, b"method GET");
-        store.keep(PLACE, b"method GET");
+        store.keep(PLACE, b"method GET", Finds::Nothing);
+        store.keep(PLACE, b"method GET", Finds::Nothing);
     }
     // Another one takes its slot, or all came since room was made.
     assert!(stayed > 3_500, "{stayed}");
