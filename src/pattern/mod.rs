@@ -63,6 +63,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/bound.toml", include_str!("../../patterns/bound.toml")),
     ("patterns/calls.toml", include_str!("../../patterns/calls.toml")),
     ("patterns/settings.toml", include_str!("../../patterns/settings.toml")),
+    ("patterns/keys.toml", include_str!("../../patterns/keys.toml")),
     ("patterns/otel.toml", include_str!("../../patterns/otel.toml")),
     ("patterns/media.toml", include_str!("../../patterns/media.toml")),
     ("patterns/objects.toml", include_str!("../../patterns/objects.toml")),
