@@ -6,10 +6,11 @@
 
 /// Those that are one text.
 ///
-/// SPEC: Sentry's SDKs and Relay (`[Filtered]`, `[Blob substitute]`, `__REDACTED__`), LiteLLM (`turn_off_message_logging`),
+/// SPEC: Sentry's SDKs and Relay (`[Filtered]`, `[Blob substitute]`, `__REDACTED__`), Rails (`[FILTERED]`), LiteLLM (`turn_off_message_logging`),
 /// PostHog's SDKs (code variables; pictures of LLM analytics).
 const WHOLE: &[&[u8]] = &[
     b"[Filtered]",
+    b"[FILTERED]",
     b"[REDACTED]",
     b"[redacted]",
     b"__REDACTED__",
@@ -129,6 +130,8 @@ mod tests {
     fn placeholders_are_known_whole_and_hide_nothing() {
         for (value, want) in [
             ("[Filtered]", true),
+            ("[FILTERED]", true),
+            ("[FILTERED ]", false),
             ("[Blob substitute]", true),
             ("[base64 image redacted]", true),
             ("redacted-by-litellm", true),
