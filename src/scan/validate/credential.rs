@@ -71,6 +71,10 @@ const CODE_ROOTS: &[&[u8]] = &[
 /// Longest words in brackets that say what belongs there.
 const PLACEHOLDER_BYTES_MAX: usize = 64;
 
+/// Digits of an account in the name of a resource of AWS, and how far before them it begins.
+const ACCOUNT_DIGITS: usize = 12;
+const RESOURCE_BYTES_MAX: usize = 64;
+
 /// Names of schemes that stand before what proves who asks.
 const SCHEMES: &[&[u8]] = &[b"bearer ", b"basic ", b"token ", b"apikey "];
 
@@ -87,6 +91,9 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     // Of `{'key': 'token', 'value': 'x'}` the second name is none.
     let is_key = value == b"value" && matches!(text[candidate.end..], [b'"' | b'\'', b':', ..]);
     if is_key || is_placeholder(value) || is_code(text, &candidate) || asks_for_it(text, &candidate) {
+        return false;
+    }
+    if names_a_resource(&text[..candidate.start]) {
         return false;
     }
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
@@ -110,6 +117,14 @@ fn is_placeholder(value: &[u8]) -> bool {
         [b'{', b'{', ..] => true,
         _ => false,
     }
+}
+
+/// `arn:aws:secretsmanager:eu-west-1:123456789012:secret:`: what a secret is called, not what it is.
+fn names_a_resource(head: &[u8]) -> bool {
+    let Some(head) = head.strip_suffix(b":secret:") else { return false };
+    let name = &head[head.len().saturating_sub(RESOURCE_BYTES_MAX)..];
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    digits == ACCOUNT_DIGITS && name.windows(4).any(|four| four == b"arn:")
 }
 
 /// `<your key here>`: words in brackets that say what belongs there.
@@ -271,6 +286,8 @@ mod tests {
             ("Authorization: 'Bearer ' + token", "Bearer ", false),
             ("password=correct.horse", "correct.horse", true),
             ("password=self.made1", "self.made1", false),
+            ("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3", "prod/db-a1B2c3", false),
+            ("arn: 123456789:secret:prod/db-a1B2c3", "prod/db-a1B2c3", true),
         ] {
             let start = text.rfind(value).expect("the value is part of the text");
             assert_eq!(secret_value(text.as_bytes(), start..start + value.len()), want, "{text}");
