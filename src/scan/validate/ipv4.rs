@@ -80,7 +80,7 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
         return false;
     }
     !(is_in_escape(text, candidate.start)
-        || is_joined(text, &candidate)
+        || is_joined(text, &candidate, octets)
         || is_numbered(word_before(text, candidate.start), octets)
         || is_staged(&text[candidate.end..])
         || is_packaged(text, &candidate, octets)
@@ -96,14 +96,19 @@ fn is_numbered(word: &[u8], octets: [u8; 4]) -> bool {
 
 /// Letters or digits right beside it, as in `netty4.1.0.3` and `libfoo_1.2.3.4_amd64`, that do not announce an address.
 ///
+/// An underscore joins what a key is made of: `throttle_198.51.100.7_login`. No version has so large a first number and only small ones behind.
+///
 /// LEAK: what is joined to an e-mail address is no version: in `jane@example.com192.0.2.7` both are somebody's.
-fn is_joined(text: &[u8], candidate: &Range<usize>) -> bool {
+fn is_joined(text: &[u8], candidate: &Range<usize>, octets: [u8; 4]) -> bool {
+    let is_large = octets[0] >= 100;
     let ahead = &text[candidate.end..];
-    let letter_ahead = ahead.strip_prefix(b"_").unwrap_or(ahead).first().is_some_and(u8::is_ascii_alphabetic);
+    let ahead_of_it = if is_large { ahead } else { ahead.strip_prefix(b"_").unwrap_or(ahead) };
+    let letter_ahead = ahead_of_it.first().is_some_and(u8::is_ascii_alphabetic);
     if letter_ahead || ahead.first().is_some_and(u8::is_ascii_digit) {
         return true;
     }
     match before(text, candidate.start) {
+        Some(b'_') if is_large => return false,
         Some(byte) if byte.is_ascii() && is_word(byte) => {}
         _ => return false,
     }
@@ -287,6 +292,8 @@ mod tests {
             ("a.b-c@mail.example.org192.0.2.7", "192.0.2.7", true),
             ("ip192.0.2.7", "192.0.2.7", true),
             ("client_ip_192.0.2.7", "192.0.2.7", true),
+            ("throttle_198.51.100.7_login", "198.51.100.7", true),
+            ("throttle_v198.51.100.7", "198.51.100.7", false),
             ("192.0.2.7_80", "192.0.2.7", true),
             ("netty4.1.0.3", "4.1.0.3", false),
             ("libfoo_1.2.3.4_amd64.deb", "1.2.3.4", false),
