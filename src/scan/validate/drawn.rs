@@ -16,8 +16,9 @@ const UUID: [usize; 5] = [8, 4, 4, 4, 12];
 
 /// True for letters and digits in no order, with `_`, `-` and what base64 has between them.
 ///
-/// Quotes around it are no part of it: SDKs send variables as the language prints them.
+/// Quotes around it are no part of it, nor is the `b` before those of Python: SDKs send variables as the language prints them.
 pub(crate) fn is_drawn(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"b").filter(|rest| rest.starts_with(b"'")).unwrap_or(value);
     let value = value.strip_prefix(b"'").and_then(|value| value.strip_suffix(b"'")).unwrap_or(value);
     let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
     let of_it = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+/=".contains(byte);
@@ -63,6 +64,7 @@ mod tests {
             ("9f86d081884c7d659a2feaa0c55ad015", true),
             ("k3J9sLq0ZxW8vB2nM5tY", true),
             ("'k3J9sLq0ZxW8vB2nM5tY'", true),
+            ("b'k3J9sLq0ZxW8vB2nM5tY'", true),
             ("k3J9sLq0ZxW8vB2nM5t", false),
             ("X7QW2KD9PL4MZ8RT3VNB", true),
             ("wJ4lrXUtn2FEMI/K7MDENG+bPx2fiCY1zQ9dT0==", true),
