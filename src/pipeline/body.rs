@@ -12,10 +12,10 @@ use super::multipart::Parts;
 use super::otlp::{OtlpBody, OtlpWire};
 use super::room::Taken;
 use super::{BodyFormat, BodyLimits, Dialect, FileKind, Refusal, Summary, forms, raven};
-use crate::frame::FrameError;
 use crate::frame::batch;
 use crate::frame::lines::{LineFramer, LinePart};
 use crate::frame::sentry::{EnvelopeFramer, envelope_event_id};
+use crate::frame::{FrameError, is_text};
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope, OnError, Scrubber, Verdict};
 use std::ops::Range;
@@ -278,7 +278,8 @@ impl Body {
             }
             Self::Form { held, scope } => {
                 let (held, scope) = (std::mem::take(held), *scope);
-                if std::str::from_utf8(&held).is_err() {
+                // LEAK: text in UTF-16 is UTF-8 too, with zeros in between, and no pattern reads that.
+                if !is_text(&held) {
                     return Err(Reason::NotForm.into());
                 }
                 let verdict = stage.scrub(ItemFormat::Form, scope, &held);

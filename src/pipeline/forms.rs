@@ -9,7 +9,7 @@ use super::body::Stage;
 use super::{Dialect, Refusal, batch};
 use crate::decode::{self, Coding};
 use crate::encode;
-use crate::frame::form;
+use crate::frame::{form, is_text};
 use crate::outcome::Reason;
 use crate::redact::{ItemFormat, ItemScope};
 use base64::Engine as _;
@@ -44,8 +44,7 @@ struct Unwrap<'u, 's> {
 
 impl Unwrap<'_, '_> {
     fn any(&mut self, bytes: &[u8], depth: usize) -> Result<Option<Vec<u8>>, Refusal> {
-        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
-        if matches!(first, Some(b'{' | b'[')) || self.dialect != Dialect::PostHog {
+        if begins_document(bytes) || self.dialect != Dialect::PostHog {
             let mut out = Vec::with_capacity(bytes.len());
             let changed = batch::document(self.dialect, bytes, self.stage, &mut out)?;
             return Ok((changed || (self.bare && depth > 0)).then_some(out));
@@ -56,7 +55,7 @@ impl Unwrap<'_, '_> {
         if bytes.starts_with(b"\x1f\x8b") {
             return self.gzip(bytes, depth);
         }
-        if form::pairs(bytes).any(|pair| is_data(&bytes[pair.key]) && pair.value.is_some()) {
+        if has_event(bytes) {
             return self.form(bytes, depth);
         }
         self.base64(bytes, depth)
@@ -76,7 +75,7 @@ impl Unwrap<'_, '_> {
     /// `data=…` and other pairs: the data by its own form, the others as any form's.
     fn form(&mut self, bytes: &[u8], depth: usize) -> Result<Option<Vec<u8>>, Refusal> {
         let is_one = form::pairs(bytes).filter(|pair| is_data(&bytes[pair.key.clone()])).nth(1).is_none();
-        if !is_one || form::pairs(bytes).nth(PAIRS_MAX).is_some() {
+        if !is_one || !is_text(bytes) || form::pairs(bytes).nth(PAIRS_MAX).is_some() {
             return Err(Reason::NotForm.into());
         }
         let mut out = Vec::with_capacity(bytes.len());
@@ -157,8 +156,20 @@ static STANDARD_BARE: GeneralPurpose = engine(&alphabet::STANDARD, false);
 static URL: GeneralPurpose = engine(&alphabet::URL_SAFE, true);
 static URL_BARE: GeneralPurpose = engine(&alphabet::URL_SAFE, false);
 
+/// LEAK: whoever reads a form undoes the escapes of its keys, too.
 fn is_data(key: &[u8]) -> bool {
-    key == b"data"
+    const DATA: &[u8] = b"data";
+    key == DATA || key.len() <= 3 * DATA.len() && decoded(key) == DATA
+}
+
+fn begins_document(bytes: &[u8]) -> bool {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
+    matches!(first, Some(b'{' | b'['))
+}
+
+/// Whether a query or form has an event in it, in whatever form.
+pub(crate) fn has_event(bytes: &[u8]) -> bool {
+    form::pairs(bytes).any(|pair| is_data(&bytes[pair.key]) && pair.value.is_some())
 }
 
 /// A form's value as its receiver reads it. A blank in base64 was a `+` that nobody escaped.

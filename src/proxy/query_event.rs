@@ -11,7 +11,7 @@ use super::scrub::{Scrub, is_coded};
 use super::{Exchange, deliver, intake, spooled};
 use crate::decode::Coding;
 use crate::outcome::Reason;
-use crate::pipeline::{BodyFormat, Dialect, Pipeline, has_sentry_event};
+use crate::pipeline::{BodyFormat, Dialect, Pipeline, has_event, has_sentry_event};
 use crate::redact::spelled_as_url;
 use crate::route::{Protocol, Upstream};
 use crate::trace::Stage;
@@ -33,9 +33,7 @@ pub(super) fn of<'e>(exchange: &'e Exchange<'_>) -> Option<QueryEvent<'e>> {
     // With another method the event is in the body, and the query says whose it is.
     let is_fetched = matches!(exchange.head.method, Method::GET | Method::HEAD);
     let format = match exchange.route.protocol {
-        Protocol::PostHog if query.split('&').any(|pair| pair.starts_with("data=")) => {
-            BodyFormat::Events(Dialect::PostHog)
-        }
+        Protocol::PostHog if has_event(query.as_bytes()) => BodyFormat::Events(Dialect::PostHog),
         Protocol::Segment | Protocol::RudderStack if is_fetched && intake::is_pixel(exchange.path()) => {
             BodyFormat::Query
         }

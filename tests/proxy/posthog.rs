@@ -2,7 +2,7 @@
 
 use crate::support::{FakeUpstream, Proxy, Reply, bare, http, keyed_plan, packed, post, unpacked};
 use serde_json::{Value, json};
-use tamis::decode::Coding;
+use tamis::decode::{Coding, lz64};
 use tamis::inbox::Inbox;
 use tamis::outcome::Outcome;
 use tamis::route::{Protocol, Upstream, UpstreamCoding};
@@ -150,6 +150,32 @@ async fn an_event_in_the_address_is_scrubbed_and_counted() {
     let totals = proxy.settled().await;
     let ends = [Outcome::Redacted, Outcome::Forwarded, Outcome::Rejected].map(|outcome| totals.of(outcome));
     assert_eq!(ends, [1, 1, 2]);
+}
+
+/// The server undoes the escapes of a pair's name, and so must we: lz-string is nothing that a scan of the text sees through.
+#[tokio::test]
+async fn an_event_under_an_escaped_name_is_one() {
+    let packed = lz_str::compress_to_base64(r#"{"event":"a","m":"jane@example.com"}"#);
+    let packed = packed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let upstream = FakeUpstream::ok().await;
+    let proxy = proxy(&upstream).await;
+    let unpacked = |target: &str| {
+        let (_, data) = target.split_once('=').expect("a pair");
+        let data = data.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
+        lz64(data.as_bytes(), 1 << 10)
+    };
+    let want = Some(r#"{"event":"a","m":"[email]"}"#.to_owned());
+    assert_eq!(proxy.send(bare("GET", &format!("/e/?d%61ta={packed}"), &[])).await.status, 200);
+    assert_eq!(unpacked(&upstream.one().target), want);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(proxy.send(post("/e/", &form, format!("%64ata={packed}"))).await.status, 200);
+    let seen = upstream.seen().pop().expect("a request");
+    assert_eq!(unpacked(std::str::from_utf8(&seen.body).expect("text")), want);
+    // Servers differ in which of two counts.
+    let both = format!("data=eyJldmVudCI6ImEifQ%3D%3D&d%61ta={packed}");
+    assert_eq!(proxy.send(post("/e/", &form, both)).await.status, 400);
+    let totals = proxy.settled().await;
+    assert_eq!((totals.of(Outcome::Redacted), totals.of(Outcome::Rejected)), (2, 1));
 }
 
 #[tokio::test]
