@@ -190,6 +190,7 @@ const SEGMENT_PATHS: &[&str] = &[
     "/v1/g",
     "/v1/a",
     "/v1/m",
+    "/v1/pixel/**",
 ];
 
 const RUDDERSTACK_PATHS: &[&str] = &[
@@ -202,6 +203,7 @@ const RUDDERSTACK_PATHS: &[&str] = &[
     "/v1/alias",
     "/v1/import",
     "/v1/merge",
+    "/v1/replay",
     "/v1/webhook",
     "/beacon/**",
     "/pixel/**",

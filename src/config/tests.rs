@@ -163,6 +163,8 @@ fn without_a_file_the_path_tells_the_protocol() {
         ("/v1/t", Protocol::Segment),
         ("/v1/webhook", Protocol::RudderStack),
         ("/pixel/v1/track", Protocol::RudderStack),
+        ("/v1/replay", Protocol::RudderStack),
+        ("/v1/pixel/track", Protocol::Segment),
         ("/otel/v1/traces", Protocol::Otlp),
         ("/v1/chat/completions", Protocol::Generic),
         ("/events", Protocol::Generic),

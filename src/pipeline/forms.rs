@@ -1,4 +1,5 @@
-//! The ways in which PostHog's SDKs write their JSON: as it is, in base64, in a form, packed with gzip or lz-string.
+//! The ways in which PostHog's SDKs write their JSON: as it is, in base64, in a form, packed with gzip or lz-string. Segment's
+//! pixel writes its own in base64 in a query.
 //!
 //! In: a whole body, its content-encoding undone. Out: the same body with its document scrubbed, written again in
 //! the same form: the server tells the forms apart by what it finds, as is done here. Hints in the address or beside
@@ -44,7 +45,7 @@ struct Unwrap<'u, 's> {
 
 impl Unwrap<'_, '_> {
     fn any(&mut self, bytes: &[u8], depth: usize) -> Result<Option<Vec<u8>>, Refusal> {
-        if begins_document(bytes) || self.dialect != Dialect::PostHog {
+        if begins_document(bytes) || !self.may_wrap(bytes, depth) {
             let mut out = Vec::with_capacity(bytes.len());
             let changed = batch::document(self.dialect, bytes, self.stage, &mut out)?;
             return Ok((changed || (self.bare && depth > 0)).then_some(out));
@@ -59,6 +60,15 @@ impl Unwrap<'_, '_> {
             return self.form(bytes, depth);
         }
         self.base64(bytes, depth)
+    }
+
+    /// Whether a body that begins no document may be another form of one. Segment's pixel has its event in a query, as PostHog's has.
+    fn may_wrap(&self, bytes: &[u8], depth: usize) -> bool {
+        match self.dialect {
+            Dialect::PostHog => true,
+            Dialect::Segment => depth > 0 || has_event(bytes),
+            _ => false,
+        }
     }
 
     /// The scrubbed document goes out in its form, or bare.
@@ -170,6 +180,18 @@ fn begins_document(bytes: &[u8]) -> bool {
 /// Whether a query or form has an event in it, in whatever form.
 pub(crate) fn has_event(bytes: &[u8]) -> bool {
     form::pairs(bytes).any(|pair| is_data(&bytes[pair.key]) && pair.value.is_some())
+}
+
+/// Whether it has one in JSON, plain or in base64, as Segment's pixel has.
+pub(crate) fn has_packed_event(bytes: &[u8]) -> bool {
+    let mut values =
+        form::pairs(bytes).filter(|pair| is_data(&bytes[pair.key.clone()])).filter_map(|pair| pair.value);
+    values.any(|value| {
+        let value = decoded(&bytes[value]);
+        let text = value.trim_ascii();
+        let unpacked = STANDARD.decode(text).or_else(|_| URL.decode(text));
+        begins_document(text) || unpacked.is_ok_and(|plain| begins_document(&plain))
+    })
 }
 
 /// A form's value as its receiver reads it. A blank in base64 was a `+` that nobody escaped.

@@ -48,7 +48,7 @@ pub use crate::decode::Coding;
 pub use crate::frame::multipart::Boundary;
 pub use crate::frame::otlp::{Encoding, Signal};
 pub(crate) use binary::lets_by;
-pub(crate) use forms::has_event;
+pub(crate) use forms::{has_event, has_packed_event};
 pub(crate) use raven::has_event as has_sentry_event;
 pub(crate) use recording::recording_text;
 pub use room::Room;

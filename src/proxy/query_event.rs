@@ -11,7 +11,7 @@ use super::scrub::{Scrub, is_coded};
 use super::{Exchange, deliver, intake, spooled};
 use crate::decode::Coding;
 use crate::outcome::Reason;
-use crate::pipeline::{BodyFormat, Dialect, Pipeline, has_event, has_sentry_event};
+use crate::pipeline::{BodyFormat, Dialect, Pipeline, has_event, has_packed_event, has_sentry_event};
 use crate::redact::spelled_as_url;
 use crate::route::{Protocol, Upstream};
 use crate::trace::Stage;
@@ -35,7 +35,11 @@ pub(super) fn of<'e>(exchange: &'e Exchange<'_>) -> Option<QueryEvent<'e>> {
     let format = match exchange.route.protocol {
         Protocol::PostHog if has_event(query.as_bytes()) => BodyFormat::Events(Dialect::PostHog),
         Protocol::Segment | Protocol::RudderStack if is_fetched && intake::is_pixel(exchange.path()) => {
-            BodyFormat::Query
+            // Segment has the whole event in one pair, RudderStack a pair for each field.
+            match has_packed_event(query.as_bytes()) {
+                true => BodyFormat::Events(Dialect::Segment),
+                false => BodyFormat::Query,
+            }
         }
         Protocol::Sentry if (is_fetched || is_posted(exchange)) && intake::is_check_in(exchange.path()) => {
             BodyFormat::Query

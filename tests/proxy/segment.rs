@@ -1,6 +1,8 @@
 //! Segment and RudderStack over loopback.
 
-use crate::support::{FakeUpstream, Proxy, Reply, http, packed, post, unpacked};
+use crate::support::{FakeUpstream, Proxy, Reply, bare, http, packed, post, unpacked};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tamis::decode::Coding;
 use tamis::inbox::Inbox;
@@ -66,6 +68,36 @@ async fn a_batch_keeps_its_key_its_ids_and_what_joins_it() {
         let totals = proxy.settled().await;
         assert_eq!((totals.of(Outcome::Redacted), totals.of(Outcome::Forwarded)), (2, 1));
     }
+}
+
+/// Whatever a person looks at, the ids in it are those that all other calls have.
+#[tokio::test]
+async fn a_picture_that_is_asked_for_names_who_calls_name() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::speaking(Protocol::Segment, http(&upstream.url(), &TlsOptions::default())).await;
+    let event = json!({"type": "identify", "writeKey": WRITE_KEY, "userId": "u-17", "anonymousId": "anon-1",
+        "context": {"device": {"name": "Phone of Jane"}}, "traits": {"name": "Jane Roe"}});
+    proxy.send(post("/v1/identify", &[], event.to_string())).await;
+    let called: Value = serde_json::from_slice(&upstream.one().body).expect("JSON");
+    assert_eq!(called["context"]["device"]["name"], "[person]");
+    for engine in [&STANDARD, &URL_SAFE_NO_PAD] {
+        let data = engine.encode(event.to_string()).replace('+', "%2B").replace('=', "%3D");
+        let target = format!("/v1/pixel/identify?note=of+jane@example.com&data={data}");
+        assert_eq!(proxy.send(bare("GET", &target, &[])).await.status, 200);
+        let seen = upstream.seen().pop().expect("a request").target;
+        let data = seen.strip_prefix("/v1/pixel/identify?note=of+%5Bemail%5D&data=").expect(&seen);
+        let data = data.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
+        let looked: Value = serde_json::from_slice(&engine.decode(data).expect("base64")).expect("JSON");
+        assert_eq!(looked, called);
+    }
+    // What is no event is what it says.
+    let target = "/pixel/v1/track?userId=u-17&data=gold";
+    proxy.send(bare("GET", target, &[])).await;
+    let seen = upstream.seen().pop().expect("a request").target;
+    let id =
+        called["userId"].as_str().expect("text").replace('[', "%5B").replace(']', "%5D").replace(':', "%3A");
+    assert_eq!(seen, target.replace("u-17", &id));
+    Proxy::assert_all(proxy.settled().await, Outcome::Redacted);
 }
 
 #[tokio::test]
