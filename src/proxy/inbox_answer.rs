@@ -16,6 +16,8 @@ const JSON: &str = "application/json";
 pub(super) fn stored(protocol: Protocol, path: &str, format: BodyFormat) -> Option<Response<AnswerBody>> {
     let path = path.trim_end_matches('/');
     let (status, content_type, body) = match protocol {
+        // Whoever takes it, exporters of OpenTelemetry read the answer.
+        _ if matches!(format, BodyFormat::Otlp(..)) => return None,
         Protocol::PostHog if path.ends_with("/flags") => (200, JSON, FLAGS),
         Protocol::PostHog if path.ends_with("/decide") => (200, JSON, DECIDED),
         // One result per event, and none says that nothing is to be sent again.

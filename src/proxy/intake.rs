@@ -78,6 +78,13 @@ pub(crate) fn otlp_signal(path: &str) -> Option<Signal> {
     }
 }
 
+/// Whether a path of a protocol is one for OTLP alone.
+pub(crate) fn takes_otlp(protocol: Protocol, path: &str) -> bool {
+    let taken = || intake(protocol, path, Some("application/x-protobuf"));
+    // Vercel has one path for all that it sends.
+    protocol != Protocol::Vercel && matches!(taken(), Intake::Scrub(BodyFormat::Otlp(..)))
+}
+
 /// What the service of a gRPC call takes.
 fn grpc_signal(path: &str) -> Option<Signal> {
     let service = path.strip_prefix("/opentelemetry.proto.collector.")?.strip_suffix("/Export")?;

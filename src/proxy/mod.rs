@@ -377,12 +377,7 @@ impl Exchange<'_> {
             self.settings.metrics.panicked();
             tracing::error!(route = &*self.route.name, "a request panicked the engine and was refused");
         }
-        let shape = match self.route.protocol {
-            // What Sentry takes below this is answered as a collector would.
-            Protocol::Sentry if intake::otlp_signal(self.path()).is_some() => Protocol::Otlp,
-            protocol => protocol,
-        };
-        let shape = Shape::of(shape, self.content_type());
+        let shape = shape(self.route.protocol, &self.head);
         let mut response = refused.answer(shape);
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, self.methods());
@@ -463,12 +458,17 @@ async fn unrouted(settings: &ProxySettings, head: &Parts, body: Incoming) -> Res
     let elsewhere = route::is_elsewhere(&settings.routes, head.uri.path());
     let refused = if elsewhere { Refused::MISDIRECTED } else { Refused::from(Reason::NoRoute) };
     let refused_for = refused.reason;
-    let shape = Shape::of(protocol, content_type(head));
-    let mut response = refused.answer(shape);
+    let mut response = refused.answer(shape(protocol, head));
     cors::let_read(response.headers_mut(), &head.headers, protocol);
     timer.code = response.status().as_u16();
     end_span(span, Some(refused_for), timer.code, 0);
     response
+}
+
+/// How a refusal is written. What services take of OpenTelemetry comes from its exporters, which read what a collector says.
+fn shape(protocol: Protocol, head: &Parts) -> Shape {
+    let is_otlp = intake::takes_otlp(protocol, head.uri.path());
+    Shape::of(if is_otlp { Protocol::Otlp } else { protocol }, content_type(head))
 }
 
 /// Counts the body, if there is one, of a request that is refused by its head.

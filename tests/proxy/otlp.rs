@@ -15,6 +15,7 @@ use std::io::Read as _;
 use tamis::decode::{Coding, DecodeLimits, Decoder, Progress};
 use tamis::inbox::Inbox;
 use tamis::outcome::Outcome;
+use tamis::route::{Protocol, Upstream};
 
 pub(crate) const PROTOBUF: &str = "application/x-protobuf";
 /// What may not arrive.
@@ -255,6 +256,32 @@ async fn refusals_are_statuses_in_the_form_of_the_request() {
     assert_eq!(proxy.send(post("/v1/traces", &coded, b"x")).await.status, 415);
     assert!(upstream.seen().is_empty());
     Proxy::assert_all(proxy.settled().await, Outcome::Rejected);
+}
+
+/// Whatever service takes them, it is exporters of OpenTelemetry that send them and read the answers.
+#[tokio::test]
+async fn services_answer_exporters_as_a_collector_does() {
+    for (protocol, path) in [
+        (Protocol::Sentry, "/api/42/integration/otlp/v1/traces"),
+        (Protocol::PostHog, "/i/v0/ai/otel"),
+        (Protocol::PostHog, "/i/v1/traces?token=phc_a"),
+        (Protocol::Langfuse, "/api/public/otel/v1/traces"),
+        (Protocol::LangSmith, "/otel/v1/traces"),
+    ] {
+        let proxy = Proxy::speaking(protocol, Upstream::Inbox(Inbox::new(1 << 20))).await;
+        for (content_type, taken, refused) in [
+            (PROTOBUF, "", "\u{8}\u{3}\u{12}\u{10}invalid protobuf"),
+            ("application/json", "{}", r#"{"code":3,"message":"invalid JSON"}"#),
+        ] {
+            let headers = [("content-type", content_type)];
+            let answer = proxy.send(post(path, &headers, taken)).await;
+            assert_eq!((answer.status, answer.body.as_str()), (200, taken), "{path} {content_type}");
+            assert_eq!(answer.header("content-type").as_deref(), Some(content_type), "{path}");
+            let answer = proxy.send(post(path, &headers, "x")).await;
+            assert_eq!((answer.status, answer.body.as_str()), (400, refused), "{path} {content_type}");
+            assert_eq!(answer.header("content-type").as_deref(), Some(content_type), "{path}");
+        }
+    }
 }
 
 /// One that turns out malformed past what is buffered leaves no trace upstream.

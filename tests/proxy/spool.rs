@@ -243,7 +243,7 @@ async fn each_service_answers_as_it_would() {
         (Protocol::Sentry, PATH, "text/plain", "{}\n{\"type\":\"session\"}\n{}\n", 200, "{}"),
         // What asks for something, what is brought again, and what nobody knows the answer of.
         (Protocol::PostHog, "/flags/", "application/json", "{}", 503, "upstream_unreachable"),
-        (Protocol::PostHog, "/i/v1/logs", "application/json", OTLP, 503, "upstream_unreachable"),
+        (Protocol::PostHog, "/i/v1/logs", "application/json", OTLP, 503, "upstream unavailable"),
         (Protocol::Otlp, "/v1/logs", "application/json", OTLP, 503, "upstream unavailable"),
         (
             Protocol::Sentry,
