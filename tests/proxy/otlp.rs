@@ -1,6 +1,6 @@
 //! OTLP over HTTP, with the messages of the protocol's own generated code on both sides.
 
-use crate::support::{FakeUpstream, Proxy, Reply, packed, post, post_chunked};
+use crate::support::{FakeUpstream, Proxy, Reply, http, packed, post, post_chunked};
 use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -16,6 +16,7 @@ use tamis::decode::{Coding, DecodeLimits, Decoder, Progress};
 use tamis::inbox::Inbox;
 use tamis::outcome::Outcome;
 use tamis::route::{Protocol, Upstream};
+use tamis::upstream::TlsOptions;
 
 pub(crate) const PROTOBUF: &str = "application/x-protobuf";
 /// What may not arrive.
@@ -280,6 +281,21 @@ async fn services_answer_exporters_as_a_collector_does() {
             let answer = proxy.send(post(path, &headers, "x")).await;
             assert_eq!((answer.status, answer.body.as_str()), (400, refused), "{path} {content_type}");
             assert_eq!(answer.header("content-type").as_deref(), Some(content_type), "{path}");
+        }
+    }
+}
+
+/// It says whose the spans are: without it they land in another project.
+#[tokio::test]
+async fn langsmith_is_told_the_project_of_spans() {
+    let upstream = FakeUpstream::ok().await;
+    let proxy = Proxy::speaking(Protocol::LangSmith, http(&upstream.url(), &TlsOptions::default())).await;
+    for name in ["langsmith-project", "langsmith-agent-id", "langsmith-agent-environment"] {
+        for (project, want) in [("shop", Some("shop")), ("of jane@example.com", None)] {
+            let headers = [("content-type", PROTOBUF), ("x-api-key", "lsv2_x"), (name, project)];
+            assert_eq!(proxy.send(post("/otel/v1/traces", &headers, "")).await.status, 200);
+            let seen = upstream.seen().pop().expect("a request");
+            assert_eq!((seen.header("x-api-key"), seen.header(name)), (Some("lsv2_x"), want));
         }
     }
 }

@@ -77,6 +77,10 @@ fn own(protocol: Protocol) -> &'static [(&'static str, Fate)] {
             ("authorization", Fate::Credential),
             ("x-api-key", Fate::Credential),
             ("x-tenant-id", Fate::Clean),
+            // The project that spans of OpenTelemetry belong to, or the agent whose project that is.
+            ("langsmith-project", Fate::Clean),
+            ("langsmith-agent-id", Fate::Clean),
+            ("langsmith-agent-environment", Fate::Clean),
         ],
         Protocol::Generic => &[
             ("authorization", Fate::Credential),
@@ -90,7 +94,7 @@ fn own(protocol: Protocol) -> &'static [(&'static str, Fate)] {
 }
 
 /// What OTLP is authenticated and routed by at the services that take it, beside what a call of gRPC consists of.
-const OTLP: [(&str, Fate); 34] = [
+const OTLP: [(&str, Fate); 36] = [
     ("authorization", Fate::Credential),
     ("api-key", Fate::Credential),
     ("x-api-key", Fate::Credential),
@@ -113,6 +117,8 @@ const OTLP: [(&str, Fate); 34] = [
     ("x-bt-parent", Fate::Clean),
     ("x-instana-key", Fate::Credential),
     ("langsmith-project", Fate::Clean),
+    ("langsmith-agent-id", Fate::Clean),
+    ("langsmith-agent-environment", Fate::Clean),
     ("wandb-api-key", Fate::Credential),
     ("project_id", Fate::Clean),
     ("comet-workspace", Fate::Clean),
