@@ -92,7 +92,8 @@ async fn other_paths_pass_scrubbed_and_answers_stay() {
     let score = r#"{"traceId":"t-1","name":"thumbs","value":1,"comment":"from jane@example.com"}"#;
     proxy.send(post("/api/public/scores", &[("content-type", "application/json")], score)).await;
     let seen = upstream.seen().pop().expect("a request");
-    assert_eq!(seen.body, score.replace("jane@example.com", "[email]").as_bytes());
+    let want = score.replace("from jane@example.com", "[completion chars=21 words=2]");
+    assert_eq!(seen.body, want.as_bytes());
     let refused = proxy
         .send(post("/api/public/otel/v1/traces", &[("content-type", "application/x-protobuf")], "x"))
         .await;
