@@ -25,6 +25,12 @@ async fn an_address_that_was_made_an_id_is_replaced() {
             r#"{"message":"m","fingerprint":["{{ default }}","[email]","from [ip]"]}"#,
         ),
         (
+            Protocol::Sentry,
+            "/api/42/envelope/",
+            "{\"event_id\":\"jane@example.com\"}\n{\"type\":\"user_report\"}\n{\"event_id\":\"jane@example.com\"}\n",
+            "{\"event_id\":\"[email]\"}\n{\"type\":\"user_report\"}\n{\"event_id\":\"[email]\"}\n",
+        ),
+        (
             Protocol::Langfuse,
             "/api/public/ingestion",
             r#"{"batch":[{"id":"e-1","type":"trace-create","body":{"id":"chat-jane@example.com","sessionId":"jane%40example.com"}}]}"#,
@@ -61,6 +67,11 @@ async fn an_id_without_an_address_stays_whatever_it_looks_like() {
             Protocol::Sentry,
             "/api/42/store/",
             r#"{"release":"backend@prod.eu","fingerprint":["{{ default }}","checkout","d41d8cd98f00b204e9800998ecf8427e"]}"#,
+        ),
+        (
+            Protocol::Sentry,
+            "/api/42/envelope/?sentry_client=sentry.php/4.8.1.2",
+            "{\"event_id\":\"4111111111111111\",\"trace\":{\"trace_id\":\"192.0.2.7\"}}\n{\"type\":\"user_report\"}\n{\"event_id\":\"192.0.2.7\"}\n",
         ),
         (
             Protocol::Langfuse,
