@@ -192,7 +192,9 @@ impl Splitter {
             BodyFormat::SentryEvent | BodyFormat::SentryPixel => Mode::Whole("event"),
             BodyFormat::Json => Mode::Whole("json"),
             BodyFormat::Text => Mode::Whole("text"),
-            BodyFormat::Form | BodyFormat::ReportForm | BodyFormat::Query => Mode::Whole("form"),
+            BodyFormat::Form | BodyFormat::ReportForm | BodyFormat::Query | BodyFormat::Pixel => {
+                Mode::Whole("form")
+            }
             BodyFormat::Events(dialect) => Mode::Held(Vec::new(), Apart::Batch(dialect)),
             BodyFormat::Multipart(_, boundary) => Mode::Held(Vec::new(), Apart::Form(boundary)),
             BodyFormat::Ndjson | BodyFormat::MixedLines | BodyFormat::Logplex => Mode::Lines,

@@ -122,6 +122,7 @@ impl Body {
             BodyFormat::Text => lines(LineKind::Text),
             BodyFormat::Form => Self::Form { held: Vec::new(), scope: ItemScope::Any },
             BodyFormat::Query => Self::Form { held: Vec::new(), scope: ItemScope::Query },
+            BodyFormat::Pixel => Self::Form { held: Vec::new(), scope: ItemScope::Segment },
             BodyFormat::ReportForm => Self::Form { held: Vec::new(), scope: ItemScope::UserReport },
             BodyFormat::Auto => Self::Undecided(Vec::new()),
             BodyFormat::Logs => Self::Logs(Vec::new()),

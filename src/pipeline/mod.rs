@@ -84,6 +84,8 @@ pub enum BodyFormat {
     ReportForm,
     /// The query of an address that tells an event.
     Query,
+    /// The same, with a pair for each field of one of Segment's or RudderStack's.
+    Pixel,
     /// Decided by the first bytes: JSON, NDJSON or text.
     Auto,
     /// Logs of a platform: an array whose elements are items of their own, or what [`BodyFormat::Auto`] makes of it.

@@ -38,7 +38,7 @@ pub(super) fn of<'e>(exchange: &'e Exchange<'_>) -> Option<QueryEvent<'e>> {
             // Segment has the whole event in one pair, RudderStack a pair for each field.
             match has_packed_event(query.as_bytes()) {
                 true => BodyFormat::Events(Dialect::Segment),
-                false => BodyFormat::Query,
+                false => BodyFormat::Pixel,
             }
         }
         Protocol::Sentry if (is_fetched || is_posted(exchange)) && intake::is_check_in(exchange.path()) => {
@@ -101,7 +101,7 @@ pub(super) async fn forward(
         Upstream::Http(upstream) => upstream.clone(),
     };
     let out = match format {
-        BodyFormat::Query if summary.changed => spelled_as_url(&out).into(),
+        BodyFormat::Query | BodyFormat::Pixel if summary.changed => spelled_as_url(&out).into(),
         _ => out,
     };
     let target = exchange.scrub_head(|head| {

@@ -90,9 +90,10 @@ async fn a_picture_that_is_asked_for_names_who_calls_name() {
         let looked: Value = serde_json::from_slice(&engine.decode(data).expect("base64")).expect("JSON");
         assert_eq!(looked, called);
     }
-    // What is no event is what it says.
-    let target = "/pixel/v1/track?userId=u-17&data=gold";
-    proxy.send(bare("GET", target, &[])).await;
+    // A pair for each field, and `data` that is no event is what it says.
+    let target = "/pixel/v1/track?userId=u-17&context.device.name=%5Bperson%5D&data=gold";
+    let asked = target.replace("%5Bperson%5D", "Phone");
+    assert_eq!(proxy.send(bare("GET", &asked, &[])).await.status, 200);
     let seen = upstream.seen().pop().expect("a request").target;
     let id =
         called["userId"].as_str().expect("text").replace('[', "%5B").replace(']', "%5D").replace(':', "%3A");
