@@ -164,6 +164,23 @@ fn known_ones_teach_where_they_stand() {
     }
 }
 
+/// Where a pair and a key go, a document is walked twice.
+#[test]
+fn known_ones_teach_a_document_that_is_walked_again() {
+    let both = anew();
+    let jane = || attribute("user.name", "Jane Roe");
+    both.learn(&traces(&[span(&[jane()])]));
+    let body = traces(&[span(&[
+        jane(),
+        attribute("name", "password"),
+        attribute("value", "Xk3TqA9LmZ0pWv7R"),
+        attribute("bo.larsen@example.com", "x"),
+        attribute("shop.label", "parcel to Jane Roe"),
+    ])]);
+    let (out, _) = both.body(TRACES, &body);
+    assert!(String::from_utf8_lossy(&out).contains("parcel to [person]"));
+}
+
 #[test]
 fn what_depends_on_more_is_never_known() {
     for (key, value) in [
