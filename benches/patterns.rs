@@ -1,7 +1,6 @@
-//! What more patterns cost: 50 and 500 of them over the captured Sentry corpus, in turn in one process.
+//! What more patterns cost: 50, 500 and all of them over the captured Sentry corpus, in turn in one process.
 //!
-//! The 50 are embedded ones: the twenty that `vectorscan` compares with, and others at equal distances in the packs. The
-//! 500 are all embedded ones, filled up with invented tokens of vendors. Both have all field rules.
+//! The 50 and the 500 are the twenty that `vectorscan` compares with, and others at equal distances in the packs. All have all field rules.
 //! The floor is 1.3 times the time, the aim 1.1 times. Nothing fails here: a busy machine would be to blame.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark reports to the terminal")]
@@ -36,11 +35,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let packs = embedded().expect("the embedded packs parse");
-    let (few, many) = (sets::spread(&packs, FEW), sets::filled_up(&packs, MANY));
-    let mut scrubbers = [payload::scrubber(&few), payload::scrubber(&packs), payload::scrubber(&many)];
+    let (few, many) = (sets::spread(&packs, FEW), sets::spread(&packs, MANY));
+    let mut scrubbers = [payload::scrubber(&few), payload::scrubber(&many), payload::scrubber(&packs)];
     let items = payload::corpus_items();
     let (hit, clean): (Vec<_>, Vec<_>) =
-        items.iter().cloned().partition(|item| scrub(&mut scrubbers[1], item, &mut Vec::new()));
+        items.iter().cloned().partition(|item| scrub(&mut scrubbers[2], item, &mut Vec::new()));
     println!(
         "| sentry corpus, {} rounds | patterns | MB/s, median | MB/s, best | of the time with {FEW} |",
         options.rounds
@@ -49,7 +48,7 @@ fn main() -> ExitCode {
     for (name, items) in [("all items", &items), ("with a hit", &hit), ("without a hit", &clean)] {
         let times = measure(&options, &mut scrubbers, items);
         let bytes = items.iter().map(|item| item.len() as u64).sum();
-        for (packs, time) in [&few, &packs, &many].into_iter().zip(&times) {
+        for (packs, time) in [&few, &many, &packs].into_iter().zip(&times) {
             println!(
                 "| {name} | {} | {:.0} | {:.0} | {:.2} |",
                 patterns_in(packs),
