@@ -348,6 +348,9 @@ impl Learnt {
 
     /// True if one of the values may stand in a text beside what `edits` take of it, which a second look would take as well.
     pub(super) fn may_stand_beside(&mut self, text: &[u8], edits: &[Edit], fields_from: usize) -> bool {
+        if self.values.is_empty() {
+            return false;
+        }
         self.seek();
         self.any_near(text, &mut Work::for_item(text.len(), 0), |near, value| {
             let next = edits.partition_point(|edit| edit.range.end <= near.range.start);

@@ -141,6 +141,12 @@ fn what_is_known_to_hold_something_may_hold_more() {
     let of_address = traces(&[span(&[note(), attribute("client.address", "192.0.2.7")])]);
     (0..3).for_each(|_| drop(both.body(TRACES, &of_address)));
     assert!(both.body(TRACES, &of_address).1 > 0);
+    // What another span of the body taught is not looked for in this one.
+    both.known.clear();
+    both.learn(&traces(&[span(&[note()])]));
+    let (out, left_out) =
+        both.body(TRACES, &traces(&[span(&[attribute("user.name", "Jane Roe")]), span(&[note()])]));
+    assert!(String::from_utf8_lossy(&out).contains("call [ip] for Jane Roe") && left_out > 0);
     // A key says it.
     both.known.clear();
     let key = || attribute("jane_roe.visits", "three");
