@@ -154,6 +154,8 @@ pub fn check_remembered(how: How, once: &Scrubbed, bytes: &[u8]) {
     for nth in 0..3 {
         let mut again = run(how.pipeline_under(Arc::clone(plan)), &[bytes]).expect("it was taken before");
         again.summary.bytes_known = 0;
+        // What is known counts behind what is read.
+        again.summary.counts.sort_by_key(|count| once.summary.counts.iter().position(|other| other == count));
         assert!(again == *once, "the {nth}. time {} became {}", shown(bytes), shown(&again.out));
     }
 }
