@@ -241,7 +241,13 @@ impl Finder<'_> {
                 triggers |= bit;
             }
         }
-        let mut rare = (found.assigned | found.base64 | found.literal) & counts | numbers;
+        let (mut literals, mut seen) = (found.literal & counts, 0);
+        while literals != 0 {
+            let place = literals.trailing_zeros();
+            literals &= literals - 1;
+            seen |= u64::from(self.lookups.anywhere.may_stand(window, place as usize)) << place;
+        }
+        let mut rare = (found.assigned | found.base64) & counts | seen | numbers;
         while rare != 0 {
             let bit = rare & rare.wrapping_neg();
             let at = self.at + bit.trailing_zeros() as usize;
@@ -249,7 +255,7 @@ impl Finder<'_> {
             let stands = (found.assigned & counts & bit != 0 && self.is_assigned(at))
                 || (found.base64 & counts & bit != 0 && is_wrapped_text(self.bytes, at))
                 || (numbers & bit != 0 && (is_lettered(self.bytes, at) || is_number(self.bytes, at)))
-                || (found.literal & counts & bit != 0 && self.lookups.anywhere.stands(self.bytes, at));
+                || (seen & bit != 0 && self.lookups.anywhere.stands(self.bytes, at));
             triggers |= if stands { bit } else { 0 };
         }
         triggers

@@ -70,15 +70,35 @@ pub(crate) enum Edge {
 #[derive(Debug, Clone)]
 pub(crate) struct Words {
     edge: Edge,
-    /// One bit per hash of four bytes. Eight kilobytes: they stay in the nearest cache, and a thousand literals fill a
-    /// hundredth.
-    bits: Box<[u64; Words::BITS / 64]>,
+    /// One bit per hash of four bytes.
+    bits: HashBits,
     /// Open addressing: a key stands at its hash or behind it; a slot without literals ends the search.
     slots: Vec<Slot>,
     /// The literals of all keys, key by key.
     heads: Vec<Head>,
     some_begin_with_digit: bool,
     list: Vec<Word>,
+}
+
+/// A set of hashes, one bit each. Eight kilobytes: they stay in the nearest cache, and a thousand literals fill a hundredth.
+#[derive(Debug, Clone)]
+pub(super) struct HashBits(Box<[u64; HashBits::LEN / 64]>);
+
+impl HashBits {
+    const LEN: usize = 1 << 16;
+
+    pub(super) fn new() -> Self {
+        Self(Box::new([0; Self::LEN / 64]))
+    }
+
+    pub(super) fn add(&mut self, hash: usize) {
+        self.0[hash / 64 % (Self::LEN / 64)] |= 1 << (hash % 64);
+    }
+
+    #[inline(always)]
+    pub(super) fn has(&self, hash: usize) -> bool {
+        self.0[hash / 64 % (Self::LEN / 64)] & (1 << (hash % 64)) != 0
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -121,14 +141,12 @@ pub(crate) fn is_shaped(shape: &[ByteSet], text: &[u8], at: usize) -> bool {
 impl Words {
     /// Shortest literal that can be looked up.
     pub(crate) const LITERAL_BYTES_MIN: usize = KEY_BYTES;
-    const BITS: usize = 1 << 16;
-
     /// A table of literals, of which each has [`Words::LITERAL_BYTES_MIN`] bytes from its lead on.
     pub(crate) fn new(edge: Edge, list: Vec<Word>) -> Self {
         let room = (list.len() * 2).next_power_of_two().max(2);
         let mut words = Self {
             edge,
-            bits: Box::new([0; Self::BITS / 64]),
+            bits: HashBits::new(),
             slots: vec![Slot::default(); room],
             heads: Vec::new(),
             some_begin_with_digit: list.iter().any(|word| word.literal[word.lead].is_ascii_digit()),
@@ -147,8 +165,7 @@ impl Words {
         }
         for word in 0..words.list.len() {
             for probe in edge.probes(&words.list[word]) {
-                let hash = hash(probe);
-                words.bits[hash / 64] |= 1 << (hash % 64);
+                words.bits.add(hash(probe));
             }
         }
         words
@@ -181,8 +198,7 @@ impl Words {
 
     #[inline(always)]
     fn may_stand(&self, probe: u32) -> bool {
-        let hash = hash(probe);
-        self.bits[hash / 64] & (1 << (hash % 64)) != 0
+        self.bits.has(hash(probe))
     }
 
     /// False if no literal begins at `place`, by its first eight bytes. Only for literals that begin words.
@@ -247,7 +263,7 @@ impl Words {
 
 /// Letters of both cases as one; other bytes may fall together, which costs a look and no more.
 const FOLD: u64 = 0x2020_2020_2020_2020;
-const FOLD_FOUR: u32 = 0x2020_2020;
+pub(super) const FOLD_FOUR: u32 = 0x2020_2020;
 
 impl Edge {
     /// The eight bytes at a place, folded; where the text has less, blanks. The byte at the edge is the lowest of them at
@@ -343,7 +359,7 @@ impl Edge {
 
 /// Multiplicative hashing: the upper bits depend on all of the key.
 #[inline(always)]
-fn hash(key: u32) -> usize {
+pub(super) fn hash(key: u32) -> usize {
     (key.wrapping_mul(0x9e37_79b1) >> 16) as usize
 }
 
