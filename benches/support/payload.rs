@@ -113,11 +113,26 @@ pub(crate) fn inputs(mut is_hit: impl FnMut(&[u8]) -> bool) -> Vec<Input> {
         Input { name: "event_32kib/few", items: event(Density::Few) },
         Input { name: "event_32kib/dense", items: event(Density::Dense) },
         Input { name: "strings_32kib/dense", items: vec![dense_json(32 << 10)] },
+        Input { name: "strings_32kib/dense_once", items: vec![dense_once_json(32 << 10)] },
         Input { name: "strings_32kib/hostile", items: vec![event::hostile_json(32 << 10)] },
     ]
 }
 
-/// JSON of about `target_bytes` in which every string holds a hit.
+/// JSON of about `target_bytes` in which every string holds a hit and none is said twice.
+fn dense_once_json(target_bytes: usize) -> Vec<u8> {
+    let mut out = String::from("{\"values\":[");
+    for nth in 0.. {
+        if out.len() >= target_bytes {
+            break;
+        }
+        let net = ["192.0.2", "198.51.100", "203.0.113"][nth / 256 % 3];
+        out.push_str(&format!("\"login of user{nth}@example.com refused\",\"from {net}.{}\",", nth % 256));
+    }
+    out.push_str("\"192.0.2.7\"]}");
+    out.into_bytes()
+}
+
+/// JSON of about `target_bytes` in which every string holds a hit, of a few that are said again and again.
 fn dense_json(target_bytes: usize) -> Vec<u8> {
     let mut random = event::Random::new(SEED);
     let mut out = String::from("{\"values\":[");

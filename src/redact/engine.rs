@@ -11,7 +11,8 @@ use super::action::Action;
 use super::edit::{Edit, gravity};
 use super::learnt::{LeftOut, Mark};
 use super::plan::Plan;
-use super::pool::Pool;
+use super::pool::{Pool, Touched};
+use super::repeated::{Asked, Finds, Left, REPEATING_BYTES_MIN, Repeated};
 use super::replacements::{Alike, FoundHere};
 use super::scrubber::{Found, ItemFormat, ScanLimits};
 use super::strings::Strings;
@@ -48,13 +49,27 @@ pub(super) struct Kept {
 }
 
 /// How much an item's scan has found.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) struct FoundSoFar {
     edits: usize,
     pub(super) learnt: Mark,
     /// What was let by, had no room to teach, was decoded and was numbered: of the same value the same the next time, and more than an edit
     /// and what it taught.
-    pub(super) beside: [usize; 4],
+    beside: [usize; 4],
+    /// Work that was left.
+    work: usize,
+}
+
+impl FoundSoFar {
+    /// What was found since `before`.
+    #[inline]
+    pub(super) fn touched_since(self, before: Self) -> Option<Touched> {
+        if self.beside != before.beside {
+            return Some(Touched::Beyond);
+        }
+        let is_touched = (self.edits, self.learnt) != (before.edits, before.learnt);
+        is_touched.then_some(Touched::Edited)
+    }
 }
 
 /// Where a document stands.
@@ -143,7 +158,38 @@ impl<'a> Engine<'a> {
     pub(super) fn found_so_far(&self) -> FoundSoFar {
         let Pool { edits, learnt, .. } = &*self.pool;
         let beside = [self.kept.len(), learnt.lessons_lost(), learnt.spelled_bytes(), self.keys];
-        FoundSoFar { edits: edits.list.len(), learnt: learnt.mark(), beside }
+        FoundSoFar { edits: edits.list.len(), learnt: learnt.mark(), beside, work: self.work.left() }
+    }
+
+    /// Notes what was found since `before` for when the document says the same again. Not if that would find something else: what it teaches
+    /// is known by then, and keys are numbered as they come.
+    pub(super) fn hold(&self, repeated: &mut Repeated, asked: Asked, before: FoundSoFar) {
+        let now = self.found_so_far();
+        let [kept, lost, _, keys] = before.beside;
+        let Some(lessons) = self.pool.learnt.told_since(before.learnt) else { return };
+        if self.keys > keys || self.work.is_exhausted() {
+            return;
+        }
+        let costs = (before.work - now.work, now.beside[1] - lost, now.touched_since(before));
+        repeated.hold(asked, costs, &self.pool.edits.list[before.edits..], lessons, &self.kept[kept..]);
+    }
+
+    /// Finds what is held of a string that was said before. False, and nothing done, if the budget does not last for it.
+    pub(super) fn finds_again(&mut self, asked: &Asked, left: &Left, finds: &Finds<'_>) -> bool {
+        if self.work.is_exhausted() || self.work.left() < left.work {
+            return false;
+        }
+        if left.work > 0 {
+            self.work.spend(left.work);
+        }
+        let quote = asked.range.start - 1;
+        self.pool.edits.list.extend(finds.edits.iter().cloned().map(|mut edit| {
+            edit.range = edit.range.start + quote..edit.range.end + quote;
+            edit
+        }));
+        self.pool.learnt.told_again(finds.lessons, left.lessons_lost);
+        self.kept.extend_from_slice(finds.kept);
+        true
     }
 
     /// A whole JSON document. Where it is none: true text from there on if `or_text`. True if it is JSON.
@@ -243,6 +289,13 @@ impl<'a> Engine<'a> {
         let everywhere = !self.plan.set.everywhere.is_empty() || self.pool.learnt.is_sought();
         let (fields, depth_max) = (self.fields, self.limits.depth_max);
         let map = sweep.triggers();
+        // A window says nothing of those before it.
+        let is_whole = last && walker.is_at_start() && !everywhere && self.trace.is_none();
+        let may_repeat = is_whole && bytes.len() >= REPEATING_BYTES_MIN;
+        let mut repeated = if may_repeat { self.pool.repeated.take() } else { None };
+        if let Some(repeated) = &mut repeated {
+            repeated.begin();
+        }
         let mut visitor = Strings {
             engine: self,
             triggers,
@@ -253,8 +306,13 @@ impl<'a> Engine<'a> {
             outer,
             everywhere,
             found_to: 0,
+            repeated,
         };
-        walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor)
+        let walked = walker.walk(fields, depth_max, bytes, sweep.quotes(), last, &mut visitor);
+        if let Some(repeated) = visitor.repeated.take() {
+            self.pool.repeated = Some(repeated);
+        }
+        walked
     }
 
     /// A document inside a text. False, and nothing done, if it is none.

@@ -153,6 +153,18 @@ impl Learnt {
         self.lessons.lost
     }
 
+    /// Which values were told since `mark`, in order. `None` if one of them was not known then.
+    pub(super) fn told_since(&self, mark: Mark) -> Option<impl Iterator<Item = usize> + '_> {
+        (self.values.len() == mark.values)
+            .then(|| self.lessons.list.iter().skip(mark.lessons).map(|told| told.value))
+    }
+
+    /// Values that were learnt before are told again, and as often as that there was no room for one.
+    pub(super) fn told_again(&mut self, values: &[usize], lost: usize) {
+        values.iter().for_each(|value| self.lessons.note(*value, None));
+        self.lessons.lost += lost;
+    }
+
     /// Bytes of decoded texts that are kept for the quick pass.
     pub(super) fn spelled_bytes(&self) -> usize {
         self.spelled.len()

@@ -12,8 +12,8 @@
 //!                        broken      what company takes
 //! ```
 //!
-//! `learnt` holds the values that fields of the item name, for all of it. `head` scrubs what stands in the head of a request, and
-//! `replacements` documents that stand for a body of another form (OTLP).
+//! `learnt` holds the values that fields of the item name, for all of it, and `repeated` which of its strings the document said before.
+//! `head` scrubs what stands in the head of a request, and `replacements` documents that stand for a body of another form (OTLP).
 
 mod action;
 mod behind;
@@ -42,6 +42,7 @@ mod pairs_tests;
 mod plan;
 mod pool;
 mod remarks;
+mod repeated;
 mod replacements;
 mod ruled;
 mod scrubber;

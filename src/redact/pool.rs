@@ -5,6 +5,7 @@ use super::edit::Edits;
 use super::known::Abridged;
 use super::learnt::Learnt;
 use super::plan::Plan;
+use super::repeated::Repeated;
 use crate::scan::Work;
 use crate::scan::fields::KeyCache;
 use crate::scan::json::Walker;
@@ -43,6 +44,8 @@ pub(super) struct Pool {
     pub(super) is_taught: bool,
     /// Texts of heads that need no second look.
     pub(super) clean: Clean,
+    /// What the document at hand said so far; none while it is walked, so that what is walked inside of it does without.
+    pub(super) repeated: Option<Box<Repeated>>,
 }
 
 /// What was found in a value or a key.
@@ -71,6 +74,7 @@ impl Pool {
             touched: Vec::new(),
             is_taught: false,
             clean: Clean::default(),
+            repeated: Some(Box::default()),
         })
     }
 
@@ -85,9 +89,11 @@ impl Pool {
         let views: usize = self.views.iter().map(|view| view.text.capacity()).sum();
         let trails: usize = self.walkers.iter().map(|walker| walker.trail().held_bytes()).sum();
         let abridged = self.abridged.text.capacity();
+        let repeated = self.repeated.as_ref().map_or(0, |repeated| repeated.held_bytes());
         views
             + trails
             + abridged
+            + repeated
             + self.learnt.held_bytes()
             + self.sweeps.iter().map(Sweep::held_bytes).sum::<usize>()
     }

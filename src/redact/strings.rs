@@ -3,6 +3,7 @@
 use super::decision::redacts;
 use super::engine::{Around, Context, Engine, FoundSoFar};
 use super::pool::Touched;
+use super::repeated::{Asked, Kind, Repeated};
 use crate::pattern::{DetectorIndex, FieldKind};
 use crate::scan::context::{Keys, as_read};
 use crate::scan::json::{LeftOut, Path, Site, Visitor};
@@ -24,6 +25,8 @@ pub(super) struct Strings<'v, 'a> {
     pub(super) everywhere: bool,
     /// End of the last value in which something was let by or decoded, or of which more went than itself.
     pub(super) found_to: usize,
+    /// What the document said so far, if it is walked for the first time and as a whole.
+    pub(super) repeated: Option<Box<Repeated>>,
 }
 
 impl<'v, 'a> Strings<'v, 'a> {
@@ -42,6 +45,7 @@ impl<'v, 'a> Strings<'v, 'a> {
             outer: &Keys::NONE,
             everywhere: true,
             found_to: 0,
+            repeated: None,
         }
     }
 
@@ -78,14 +82,37 @@ impl<'v, 'a> Strings<'v, 'a> {
     /// Notes whether anything was found since `before` in the value that ends at `end`.
     #[inline]
     fn note_found(&mut self, before: FoundSoFar, end: usize) {
-        let now = self.engine.found_so_far();
-        if now != before {
-            if now.beside == before.beside {
-                self.touched_at(end, Touched::Edited);
-            } else {
-                self.found_at(end);
-            }
-            self.engine.pool.learnt.stand_at(before.learnt, end);
+        if let Some(how) = self.engine.found_so_far().touched_since(before) {
+            self.note_touched(how, before, end);
+        }
+    }
+
+    fn note_touched(&mut self, how: Touched, before: FoundSoFar, end: usize) {
+        match how {
+            Touched::Edited => self.touched_at(end, how),
+            Touched::Beyond => self.found_at(end),
+        }
+        self.engine.pool.learnt.stand_at(before.learnt, end);
+    }
+
+    /// Notes of a string or a key what was noted of it before. False if it was not said before.
+    fn said_before(&mut self, bytes: &[u8], asked: &Asked) -> bool {
+        let Some(repeated) = &self.repeated else { return false };
+        let Some((left, finds)) = repeated.left(bytes, asked) else { return false };
+        let before = self.engine.found_so_far();
+        if !self.engine.finds_again(asked, left, &finds) {
+            return false;
+        }
+        if let Some(how) = left.touched {
+            self.note_touched(how, before, asked.range.end);
+        }
+        true
+    }
+
+    /// Holds what was found in a string since `before`.
+    fn hold(&mut self, asked: Option<Asked>, before: FoundSoFar) {
+        if let (Some(repeated), Some(asked)) = (&mut self.repeated, asked) {
+            self.engine.hold(repeated, asked, before);
         }
     }
 
@@ -125,10 +152,17 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn key(&mut self, bytes: &[u8], range: Range<usize>, path: Path<'_>, under: Option<u16>) {
+        let state = self.engine.fields.start();
+        let asked = self
+            .repeated
+            .as_mut()
+            .map(|repeated| repeated.asked(bytes, range.clone(), Kind::Key, path, (state, None, under)));
+        if asked.as_ref().is_some_and(|asked| self.said_before(bytes, asked)) {
+            return;
+        }
         let first = self.engine.pool.edits.list.len();
         let before = self.engine.found_so_far();
         let keys = Keys::walked(path, self.outer);
-        let state = self.engine.fields.start();
         let context = Context { state, under: None, depth: self.depth, keys: &keys };
         self.engine.trace_at(|| keys);
         if !under.is_some_and(|id| self.engine.keyed(bytes, &range, id)) {
@@ -136,6 +170,7 @@ impl Visitor for Strings<'_, '_> {
         }
         self.engine.key_suffix(first, bytes, range.end, "#");
         self.note_found(before, range.end);
+        self.hold(asked, before);
     }
 
     #[inline]
@@ -159,20 +194,29 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {
+        let asked = self.repeated.as_mut().map(|repeated| {
+            let kind = if site.path.key().is_some() { Kind::Member } else { Kind::Element };
+            let terms = (site.state, site.rule, site.under);
+            repeated.asked(bytes, site.range.clone(), kind, site.path, terms)
+        });
+        if asked.as_ref().is_some_and(|asked| self.said_before(bytes, asked)) {
+            return;
+        }
         let before = self.engine.found_so_far();
         let end = site.range.end;
         if site.rule.or(site.under).is_some() {
             let map = self.has_trigger(&site.range).then_some(self.map);
             self.engine.ruled(bytes, &site, map, self.depth, self.outer);
-            return self.note_found(before, end);
+        } else {
+            let first = self.engine.pool.edits.list.len();
+            let keys = Keys::walked(site.path, self.outer);
+            let context = Context { state: site.state, under: None, depth: self.depth, keys: &keys };
+            self.engine.trace_at(|| keys);
+            self.engine.string(bytes, site.range.clone(), self.map, context);
+            self.null_if_whole(first, &site.range);
         }
-        let first = self.engine.pool.edits.list.len();
-        let keys = Keys::walked(site.path, self.outer);
-        let context = Context { state: site.state, under: None, depth: self.depth, keys: &keys };
-        self.engine.trace_at(|| keys);
-        self.engine.string(bytes, site.range.clone(), self.map, context);
-        self.null_if_whole(first, &site.range);
         self.note_found(before, end);
+        self.hold(asked, before);
     }
 
     #[inline]

@@ -75,6 +75,19 @@ impl<'s> Path<'s> {
         }
     }
 
+    /// How many containers are open, the document itself among them.
+    pub(crate) fn containers(&self) -> usize {
+        self.around.len() + usize::from(self.top.is_some())
+    }
+
+    /// Where one of them begins, of which the outermost is the first, and where the key stands of what comes next in it. Only in a document
+    /// that did not come in windows.
+    #[inline]
+    pub(crate) fn container(&self, nth: usize) -> (usize, Option<Range<usize>>) {
+        let frame = self.around.get(nth).or(self.top);
+        frame.map_or((0, None), |frame| (frame.opened, frame.key.clone()))
+    }
+
     fn key_of(&self, frame: &Frame) -> Option<&'s [u8]> {
         self.key_at(frame.key.clone()?)
     }
@@ -364,6 +377,11 @@ impl Walker {
                 known.1 = carry(Some(known.1.clone())).unwrap_or(CARRIED..CARRIED);
             }
         }
+    }
+
+    /// True before the first byte of a document.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.stack.is_empty() && self.expect == Expect::Value
     }
 
     /// True once the document has ended.

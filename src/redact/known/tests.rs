@@ -34,7 +34,9 @@ impl Pair {
         let plan = || Plan::compile(Arc::clone(&SET), policy.clone()).expect("a plan");
         let warm = Arc::new(plan().with_known(Arc::clone(&known)));
         let scrubber = |plan| Scrubber::new(plan, ScanLimits::default());
-        Self { known, warm: scrubber(warm), cold: scrubber(Arc::new(plan())), nth: 0 }
+        let mut cold = scrubber(Arc::new(plan()));
+        cold.pool.repeated = None;
+        Self { known, warm: scrubber(warm), cold, nth: 0 }
     }
 
     /// What both made of an event, and how many of its bytes the one that remembers did not scan. Each `#` is another number each
