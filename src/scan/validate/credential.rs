@@ -2,59 +2,61 @@
 
 use std::ops::Range;
 
-/// Values that stand for "none" or were filtered before, and so hide nothing.
-const EMPTY_WORDS: &[&[u8]] = &[
-    b"null",
-    b"none",
-    b"nil",
-    b"undefined",
-    b"true",
-    b"false",
-    b"filtered",
-    b"redacted",
-    b"masked",
-    b"hidden",
-    b"required",
-    b"optional",
-    b"string",
-    b"str",
-    b"missing",
-    b"invalid",
-    b"expired",
-    b"unset",
-    b"empty",
-    b"boolean",
-    b"number",
-    b"bytes",
-    b"secretstr",
-    b"punc",
-];
-
 /// What words of a sentence or of source code follow a name with: `Password: must contain a digit`, `token = await read()`.
 const SENTENCE_WORDS: &[&[u8]] = &[
     b"await",
     b"cannot",
     b"does",
+    b"ensure",
     b"expected",
+    b"field",
     b"from",
     b"have",
+    b"mindestens",
+    b"minimum",
     b"must",
+    b"not",
+    b"permission",
     b"should",
     b"that",
     b"this",
     b"token",
+    b"unexpected",
     b"when",
     b"will",
     b"with",
 ];
 
+/// What errors of Go begin with, one behind the other: `decrypt secret: cipher: message authentication failed`.
+const ERROR_ROOTS: &[&[u8]] = &[
+    b"aes:",
+    b"asn1:",
+    b"base64:",
+    b"cipher:",
+    b"context:",
+    b"crypto:",
+    b"hex:",
+    b"http:",
+    b"invalid:",
+    b"json:",
+    b"oauth2:",
+    b"parse:",
+    b"rpc:",
+    b"strconv:",
+    b"x509:",
+    b"yaml:",
+];
+
 /// What names in source code begin with that say where a value comes from.
-const CODE_ROOTS: &[&[u8]] = &[
+pub(super) const CODE_ROOTS: &[&[u8]] = &[
     b"args",
     b"cfg",
     b"config",
     b"ctx",
+    b"data",
     b"env",
+    b"local",
+    b"module",
     b"opts",
     b"options",
     b"os",
@@ -66,10 +68,14 @@ const CODE_ROOTS: &[&[u8]] = &[
     b"self",
     b"settings",
     b"this",
+    b"var",
 ];
 
 /// Longest words in brackets that say what belongs there.
 const PLACEHOLDER_BYTES_MAX: usize = 64;
+
+/// Settings of charts for Kubernetes that hold what a secret is called.
+const NAMES: &[&[u8]] = &[b"existingSecret", b"imagePullSecret"];
 
 /// Digits of an account in the name of a resource of AWS, and how far before them it begins.
 const ACCOUNT_DIGITS: usize = 12;
@@ -86,7 +92,7 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     if let Some(scheme) = SCHEMES.iter().find(|scheme| named(scheme)) {
         let rest = candidate.start + scheme.len()..candidate.end;
         let rest = text[rest].trim_ascii();
-        return !rest.is_empty() && !is_placeholder(rest);
+        return !(rest.is_empty() || is_placeholder(rest) || super::is_no_secret(rest) || is_sentence(rest));
     }
     // Of `{'key': 'token', 'value': 'x'}` the second name is none.
     let is_key = value == b"value" && matches!(text[candidate.end..], [b'"' | b'\'', b':', ..]);
@@ -99,8 +105,8 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
     let bare = trimmed(bare, b"<>{}$_\\\"'!?.`");
     !(bare.is_empty()
-        || bare.iter().all(|byte| b"*x.-#\xe2\x80\xa2".contains(byte))
-        || EMPTY_WORDS.iter().any(|word| bare.eq_ignore_ascii_case(word))
+        || super::is_no_secret(bare)
+        || super::is_no_secret(value)
         || super::is_public_key(value)
         || is_working_directory(&text[..candidate.start], value)
         || crate::scan::is_stand_in(value))
@@ -119,8 +125,18 @@ fn is_placeholder(value: &[u8]) -> bool {
     }
 }
 
-/// `arn:aws:secretsmanager:eu-west-1:123456789012:secret:`: what a secret is called, not what it is.
+/// `Bearer token malformed`: words with blanks between them, where a token has none.
+fn is_sentence(value: &[u8]) -> bool {
+    value.contains(&b' ') && value.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b' ')
+}
+
+/// `existingSecret: `, `arn:aws:secretsmanager:eu-west-1:123456789012:secret:`: what a secret is called, not what it is.
 fn names_a_resource(head: &[u8]) -> bool {
+    let name = head.trim_ascii_end();
+    let name = name.strip_suffix(b":").or(name.strip_suffix(b"=")).unwrap_or(name);
+    if NAMES.iter().any(|known| name.ends_with(known)) {
+        return true;
+    }
     let Some(head) = head.strip_suffix(b":secret:") else { return false };
     let name = &head[head.len().saturating_sub(RESOURCE_BYTES_MAX)..];
     let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
@@ -150,12 +166,13 @@ fn is_code(text: &[u8], candidate: &Range<usize>) -> bool {
     let is_statement = head.ends_with(b" = ") && rest.first() == Some(&b';');
     let name = head.trim_ascii_end();
     let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name).trim_ascii_end();
-    is_name
-        && (matches!(rest, [b'(', ..] | [b'[', b'"' | b'\'', ..])
-            || is_member
-            || is_constant(value)
-            || (goes_on && SENTENCE_WORDS.contains(&value))
-            || ((goes_on || is_statement) && name.len() > value.len() && name.ends_with(value)))
+    let is_error = goes_on && ERROR_ROOTS.contains(&value);
+    is_error
+        || is_name
+            && (matches!(rest, [b'(', ..] | [b'[', b'"' | b'\'' | b':', ..])
+                || is_member
+                || (goes_on && SENTENCE_WORDS.iter().any(|word| value.eq_ignore_ascii_case(word)))
+                || ((goes_on || is_statement) && name.len() > value.len() && name.ends_with(value)))
         || value[0] == b'$'
             && is_name
             && value.get(1..).is_some_and(|value| !value.is_empty() && name.ends_with(value))
@@ -164,7 +181,7 @@ fn is_code(text: &[u8], candidate: &Range<usize>) -> bool {
 }
 
 /// `TokenType.EOF`: a constant of a type.
-fn is_constant(value: &[u8]) -> bool {
+pub(super) fn is_constant(value: &[u8]) -> bool {
     let Some(dot) = value.iter().position(|byte| *byte == b'.') else { return false };
     let (kind, name) = (&value[..dot], &value[dot + 1..]);
     let is_type =
@@ -280,6 +297,18 @@ mod tests {
             ("key: {{ .Values.apiKey }}", ".Values.apiKey", false),
             ("Authorization: Bearer $TOKEN", "Bearer $TOKEN", false),
             ("Authorization: Bearer a1b2c3", "Bearer a1b2c3", true),
+            ("Authorization: Bearer token malformed", "Bearer token malformed", false),
+            ("Authorization: Bearer token a1b2c3", "Bearer token a1b2c3", true),
+            ("Authorization: Bearer not_configured", "Bearer not_configured", false),
+            ("decrypt secret: cipher: message authentication failed", "cipher:", false),
+            ("secret: cipher:", "cipher:", true),
+            ("Password: This field may not be blank", "This", false),
+            ("secret: permission denied", "permission", false),
+            ("password = var.db_password", "var.db_password", false),
+            ("existingSecret: db-credentials", "db-credentials", false),
+            ("token = params[:token]", "params", false),
+            ("Invalid token: unexpected end of input", "unexpected", false),
+            ("password=${db.password}", "${db.password}", false),
             ("Password: must contain", "must", false),
             ("invalid token: TokenType.EOF", "TokenType.EOF", false),
             ("password=Correct.horse", "Correct.horse", true),

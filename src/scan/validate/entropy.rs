@@ -16,7 +16,9 @@ const LONG_BYTES: usize = 32;
 
 /// True for a token of its own, not a piece of a longer one, whose body looks random.
 pub(super) fn entropy(text: &[u8], candidate: Range<usize>) -> bool {
-    is_whole(text, &candidate) && looks_random(&text[candidate])
+    is_whole(text, &candidate)
+        && looks_random(&text[candidate.clone()])
+        && !super::is_no_secret(&text[candidate])
 }
 
 /// True unless the token goes on behind the candidate: a letter, a digit, `_`, or a `-` with one of them behind.

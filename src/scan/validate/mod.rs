@@ -16,6 +16,7 @@ mod identity;
 mod ipv4;
 pub(crate) use ipv4::{is_small, names_version};
 mod ipv6;
+mod no_secret;
 mod phone;
 mod public_key;
 mod token_crc32;
@@ -106,6 +107,7 @@ pub(crate) fn validator(name: &str) -> Option<Validator> {
 pub(crate) use credential::is_working_directory;
 pub(crate) use drawn::is_drawn;
 pub(crate) use ipv6::parse_address;
+pub use no_secret::is_no_secret;
 pub use public_key::is_public_key;
 
 /// The byte before `at`, if there is one.
