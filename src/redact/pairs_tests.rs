@@ -46,6 +46,10 @@ fn the_name_is_the_key_of_the_value() {
             r#"{"Name" : "PROMPT", "t":1, "v": "[prompt chars=2 words=1]"}"#,
         ),
         (
+            r#"[{"ParameterKey":"prompt","ParameterValue":"ab"},{"ParameterValue":"cd","ParameterKey":"prompt"}]"#,
+            r#"[{"ParameterKey":"prompt","ParameterValue":"[prompt chars=2 words=1]"},{"ParameterValue":"[prompt chars=2 words=1]","ParameterKey":"prompt"}]"#,
+        ),
+        (
             r#"{"k":"p\u0072ompt","val\u0075e":["ab",{"c":"d"}]}"#,
             r#"{"k":"p\u0072ompt","val\u0075e":["[prompt chars=2 words=1]",{"c":"[prompt chars=1 words=1]"}]}"#,
         ),

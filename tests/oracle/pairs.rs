@@ -14,10 +14,10 @@ pub(crate) const WRAPPERS: [&[u8]; 8] = [
 
 /// True if the value of a key, folded, is the name of another's.
 pub(crate) fn names(key: &[u8]) -> bool {
-    matches!(key, b"key" | b"name" | b"k")
+    matches!(key, b"key" | b"name" | b"k" | b"parameterkey")
 }
 
 /// True if the value of a key is what has the name.
 pub(crate) fn holds(key: &[u8]) -> bool {
-    matches!(key, b"value" | b"v")
+    matches!(key, b"value" | b"v" | b"parametervalue")
 }

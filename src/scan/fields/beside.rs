@@ -168,12 +168,15 @@ pub(crate) enum Part {
 
 impl Part {
     /// The keys that have a part, folded. Those of OTLP are <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
-    pub(super) const KEYS: [(&[u8], Self); 13] = [
+    pub(super) const KEYS: [(&[u8], Self); 15] = [
         (b"key", Self::Name),
         (b"name", Self::Name),
         (b"k", Self::Name),
         (b"value", Self::Value),
         (b"v", Self::Value),
+        // Parameters of CloudFormation.
+        (b"parameterkey", Self::Name),
+        (b"parametervalue", Self::Value),
         (b"stringvalue", Self::Wrapper),
         (b"boolvalue", Self::Wrapper),
         (b"intvalue", Self::Wrapper),
@@ -187,7 +190,7 @@ impl Part {
     /// False if a key that begins with this byte is never that of a name, however it is written.
     #[inline]
     pub(crate) fn may_begin_name(first: u8) -> bool {
-        matches!(first, b'k' | b'K' | b'n' | b'N') || !first.is_ascii_alphanumeric()
+        matches!(first, b'k' | b'K' | b'n' | b'N' | b'p' | b'P') || !first.is_ascii_alphanumeric()
     }
 }
 
