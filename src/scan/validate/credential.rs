@@ -168,6 +168,8 @@ fn is_code(text: &[u8], candidate: &Range<usize>) -> bool {
     let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name).trim_ascii_end();
     let is_error = goes_on && ERROR_ROOTS.contains(&value);
     is_error
+        || is_scope(name, value, rest)
+        || is_name && is_member_named(name, value)
         || is_name
             && (matches!(rest, [b'(', ..] | [b'[', b'"' | b'\'' | b':', ..])
                 || is_member
@@ -178,6 +180,22 @@ fn is_code(text: &[u8], candidate: &Range<usize>) -> bool {
             && value.get(1..).is_some_and(|value| !value.is_empty() && name.ends_with(value))
         || is_type(value)
         || head.trim_ascii_end().ends_with(b"{{")
+}
+
+/// `Token::Struct`, `token::parse(`: the scope of a type or a call, in C++ and Rust.
+fn is_scope(name: &[u8], value: &[u8], rest: &[u8]) -> bool {
+    let Some(item) = value.strip_prefix(b":") else { return false };
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    let is_type = item.first().is_some_and(u8::is_ascii_uppercase);
+    let is_token = name.to_ascii_lowercase().ends_with(b"token");
+    item.iter().all(of_name) && (rest.first() == Some(&b'(') || is_type && is_token)
+}
+
+/// `self._password = parsed.password`: a member of the key's own name.
+fn is_member_named(name: &[u8], value: &[u8]) -> bool {
+    let Some(dot) = value.iter().rposition(|byte| *byte == b'.') else { return false };
+    let member = &value[dot + 1..];
+    member.len() > 3 && name.ends_with(member)
 }
 
 /// `TokenType.EOF`: a constant of a type.
@@ -302,6 +320,12 @@ mod tests {
             ("Authorization: Bearer not_configured", "Bearer not_configured", false),
             ("decrypt secret: cipher: message authentication failed", "cipher:", false),
             ("secret: cipher:", "cipher:", true),
+            ("[Token::Struct, 1]", ":Struct", false),
+            ("token::parse_all(input)", ":parse_all", false),
+            ("token::k3J9sLq0", ":k3J9sLq0", true),
+            ("password::Hunter2", ":Hunter2", true),
+            ("self._password = parsed.password", "parsed.password", false),
+            ("password = parsed.hunter2", "parsed.hunter2", true),
             ("Password: This field may not be blank", "This", false),
             ("secret: permission denied", "permission", false),
             ("password = var.db_password", "var.db_password", false),
