@@ -118,3 +118,12 @@ fn what_stands_behind_a_colour_is_found_however_it_is_written() {
     let cases = cases.each_ref().map(|(item, want)| (item.as_str(), want.as_str()));
     check(ItemFormat::Json, &cases);
 }
+
+/// The line break of MIME between the lines of base64 was written raw into a string of JSON that had no escape: it ended the line of
+/// NDJSON, and the item of an envelope without a length.
+#[test]
+fn a_line_break_that_html_hides_stays_hidden() {
+    let item = r#"{"m":"VGhlIGZveCBpcyB0ZWFsLCBhbmQgamFuZUBleGFtcGxlLmNvbSBrbm93cyBpdCwgYXMgZG8gb3Ro&#10;ZXJzIG9mIHRoZSBwYWNrIHRoYXQgbGl2ZXMgYmV5b25kIHRoZSBoaWxscw=="}"#;
+    let want = r#"{"m":"VGhlIGZveCBpcyB0ZWFsLCBhbmQgW2VtYWlsXSBrbm93cyBpdCwgYXMgZG8gb3RoZXJzIG9mIHRo&#10;ZSBwYWNrIHRoYXQgbGl2ZXMgYmV5b25kIHRoZSBoaWxscw=="}"#;
+    check(ItemFormat::Json, &[(item, want)]);
+}
