@@ -63,12 +63,19 @@ pub(super) fn stands_alone(text: &[u8], candidate: &Range<usize>) -> bool {
     let ahead = &text[candidate.end..];
     let head = &text[..candidate.start];
     let fraction = before(text, candidate.start) == Some(b'.') && ends_in_digit(&head[..head.len() - 1]);
-    let decimals = ahead.first() == Some(&b'.') && ahead.get(1).is_some_and(u8::is_ascii_digit);
+    let decimals =
+        ahead.first() == Some(&b'.') && ahead.get(1).is_some_and(u8::is_ascii_digit) && !is_whole(ahead);
     let left = head.strip_suffix(b"-").map(|head| head.rsplit(|byte| !byte.is_ascii_alphanumeric()).next());
     let right =
         ahead.strip_prefix(b"-").map(|ahead| ahead.split(|byte| !byte.is_ascii_alphanumeric()).next());
     let joined = |token: Option<Option<&[u8]>>| token.flatten().is_some_and(is_group_of_an_id);
     !(fraction || decimals || joined(left) || joined(right))
+}
+
+/// `.0`, as a column of numbers is printed in which one was missing.
+fn is_whole(ahead: &[u8]) -> bool {
+    ahead.starts_with(b".0")
+        && !ahead.get(2).is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'.')
 }
 
 fn ends_in_digit(text: &[u8]) -> bool {
@@ -116,6 +123,9 @@ mod tests {
             ("id.4111111111111111", "4111111111111111", true),
             ("0.4111111111111111", "4111111111111111", false),
             ("4111111111111111.25", "4111111111111111", false),
+            ("4111111111111111.0, 7", "4111111111111111", true),
+            ("4111111111111111.0.1", "4111111111111111", false),
+            ("4111111111111111.01", "4111111111111111", false),
             ("a1b2-411111111111", "411111111111", false),
             ("dead-411111111111", "411111111111", false),
             ("4111-1111-411111111111", "411111111111", false),
