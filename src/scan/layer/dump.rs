@@ -30,6 +30,7 @@
 //! PHP writes lengths in front of strings; [`php_strings`] finds them again when a string has changed.
 
 mod csv;
+mod doubled;
 mod escaped;
 mod header;
 mod keyword;
@@ -61,6 +62,9 @@ const GAP_BYTES_MAX: usize = 2;
 
 /// Blanks before a `=` that stands under others, as settings are aligned, and before the next cell of a table.
 const FILL_BYTES_MAX: usize = 32;
+
+/// What Erlang and Go write before the string that a value in bytes is.
+const BINARY: [&[u8]; 2] = [b"<<", b"[]byte("];
 
 /// What may stand before the first word of a line.
 const LEAD_BYTES_MAX: usize = 16;
@@ -337,7 +341,18 @@ impl<'t> Reader<'t> {
     fn quote(&mut self) -> Option<Event> {
         let open = self.at;
         let in_word = open.checked_sub(1).is_some_and(|at| self.text[at].is_ascii_alphanumeric());
-        if !in_word && let Some((key, after)) = self.quoted_key(open) {
+        if (!in_word || is_prefixed(self.text, open))
+            && let Some((key, after)) = self.quoted_key(open)
+        {
+            return self.value(key, after, Joint::Colon, false);
+        }
+        if let Some((key, after)) = doubled::key(self.text, open) {
+            let blanks =
+                self.text[after..].iter().take(GAP_BYTES_MAX).take_while(|byte| **byte == b' ').count();
+            if let Some((range, after)) = doubled::string(self.text, after + blanks) {
+                (self.at, self.at_element) = (after, false);
+                return Some(Event::Value { key: Some(key), value: Value::Quoted(range) });
+            }
             return self.value(key, after, Joint::Colon, false);
         }
         if self.at_element && self.stack.len() > 1 {
@@ -496,6 +511,7 @@ impl<'t> Reader<'t> {
         let blank =
             |byte: &&u8| matches!(byte, b' ' | b'\t') || (in_container && matches!(byte, b'\n' | b'\r'));
         let at = after + self.text[after..].iter().take_while(blank).count();
+        let at = at + binary_prefix(&self.text[at..]);
         self.at = at;
         self.at_element = false;
         let rest = &self.text[at..];
@@ -509,6 +525,12 @@ impl<'t> Reader<'t> {
         let typed = php::typed(self.text, at).or_else(|| type_prefix(self.text, at)).unwrap_or(at + prefix);
         if let Some(range) = php::counted(self.text, at) {
             self.at = range.end + 1;
+            return Some(Event::Value { key: Some(key), value: Value::Raw(range) });
+        }
+        if joint == Joint::Line
+            && let Some(range) = written::block(self.text, at)
+        {
+            self.at = range.end;
             return Some(Event::Value { key: Some(key), value: Value::Raw(range) });
         }
         match self.text.get(typed) {
@@ -731,6 +753,18 @@ fn type_prefix(text: &[u8], at: usize) -> Option<usize> {
     let blanks = text[end..].iter().take(KEY_BYTES_MAX).take_while(|byte| byte.is_ascii_whitespace()).count();
     let bracket = matches!(text.get(end + blanks), Some(b'{' | b'('));
     (name > 0 && bracket && starts(&[b"Array", b"Object", b"Map", b"Set"])).then_some(end + blanks)
+}
+
+/// How long the mark is before a string of bytes, its quote escaped or not.
+fn binary_prefix(text: &[u8]) -> usize {
+    let is_quote = |at: usize| matches!(text.get(at), Some(b'"' | b'\\'));
+    BINARY.iter().find(|mark| text.starts_with(mark) && is_quote(mark.len())).map_or(0, |mark| mark.len())
+}
+
+/// True for the quote of `b'x'`, `u'x'` and `rb"x"`, as Python writes bytes and other strings.
+fn is_prefixed(text: &[u8], quote: usize) -> bool {
+    let letters = text[..quote].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).take(3).count();
+    letters < 3 && text[quote - letters..quote].iter().all(|byte| b"uUbBrR".contains(byte))
 }
 
 /// `"api_key"`: what is looked up is a name. What has a blank or a digit in it may be a value.

@@ -69,6 +69,7 @@ fn printed_structures_are_read() {
         ("User(email='x', tags=['a', 'b'])", "{ email=x tags[ =a =b } }"),
         ("got user=User(email='x') here", "user{ email=x }"),
         ("{'a': b'x', 'b': f\"y\"}", "{ a=x b=y }"),
+        ("{b'email': b'x', u'n': u'y', rb\"k\": 4} sub'n': 1", "{ email=x n=y k=4 }"),
         // JavaScript.
         ("{ email: 'x', n: 4, list: [ \"a\" ], [Symbol(y)]: `t` }", "{ email=x n=4 list[ =a } [ { } } }"),
         ("User { email: 'x', at: Address { city: 'y' } }", "{ email=x at{ city=y } }"),
@@ -78,6 +79,10 @@ fn printed_structures_are_read() {
         // Go.
         ("{Email:x Name:y Tags:[a b]}", "{ Email=x Name=y Tags[ } }"),
         ("&{Email:x In:{City:y}} map[email:z]", "{ Email=x In{ City=y } } [ email=z }"),
+        ("email: []byte(\"x\") n=1", "email=x n=1"),
+        // Erlang.
+        ("#{n => 7,email => <<\"x\">>}", "{ n=7 email=x }"),
+        (r#"#{n => 7,email => <<\"x\">>}"#, "{ n=7 email=x }"),
         // PHP.
         (
             "Array\n(\n    [email] => Jane Roe\n    [in] => Array\n        (\n            [city] => y\n        )\n\n)\n",
@@ -95,6 +100,9 @@ fn printed_structures_are_read() {
         ("{all: [a, 'b', c]} all=[d e]", "{ all[ =a =b =c } } all[ =d }"),
         // Every quote escaped, and nothing around.
         (r#"cfg: {\"email\": \"x\", \"n\": 4, \"k\": \"y\"}"#, "cfg{ email=x n=4 k=y }"),
+        // Every quote doubled, as CSV and SQL do it.
+        (r#""{""id"": 7, ""email"": ""x"", ""k"":""y z""}""#, "{ id=7 email=x k=y z }"),
+        ("'{''id'': 7, ''email'': ''x'', ''in'': {''city'': ''y''}}'", "{ id=7 email=x in{ city=y } }"),
         // SQL.
         ("INSERT INTO t (id, email) VALUES (1, 'x') n=1", "id=1 email=x n=1"),
         ("(SQL: insert into t (email) values ('x''y'))", "{ SQL=insert email=x''y }"),
@@ -133,6 +141,13 @@ fn printed_structures_are_read() {
         ("form-data; name=\"email\"; filename=\"a\"\r\n\r\nx", "name=email filename=a"),
         ("key: {{ .Values.key }}", "{ { } }"),
         ("secret = os.environ[\"X\"]", "secret=os.environ [ =X }"),
+        ("<a><email><![CDATA[ x<y ]]></email><n>3</n></a>", "email= x<y  n=3"),
+        ("<email><![CDATA[]]></email><n><![CDATA[cut", "[ [ } } [ ["),
+        // YAML.
+        ("n: 7\nemail: |\n  x\n\n  y\nk: z", "n=7 email=x\n\n  y k=z"),
+        ("- email: >-\n    x\n  k: z", "email=x k=z"),
+        ("email: |\nk: z", "email= k=z"),
+        ("email: | x", "email="),
         // What is redacted is passed over.
         ("prompt=[prompt chars=2 words=1] n=1", "n=1"),
         ("[email] [x=1]", "[ x=1 }"),

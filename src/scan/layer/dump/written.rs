@@ -1,10 +1,10 @@
-//! Pairs that no `=` or `:` joins: elements of XML and HTML, and parts of forms.
+//! Pairs that no `=` or `:` joins: elements of XML and HTML, and parts of forms; and scalars of YAML that stand below their key.
 //!
 //! In: a text and a place in it. Out: the key that stands there, and its value. [`may_hold`] is the quick test for all of them.
 //!
 //! | written by | looks like |
 //! |---|---|
-//! | XML | `<email>x</email>`, `<add key="email" value="x"/>`, `<key>email</key><string>x</string>` |
+//! | XML | `<email>x</email>`, `<email><![CDATA[x]]></email>`, `<add key="email" value="x"/>`, `<key>email</key><string>x</string>` |
 //! | HTML | `<input name="email" value="x">`, `<meta name="email" content="x">` |
 //! | forms of parts | `form-data; name="email"`, an empty line, `x` |
 
@@ -18,6 +18,8 @@ const VALUE_BYTES_MAX: usize = 8 << 10;
 /// Attributes that say what an element is called, and those that hold its value.
 const NAMES: [&[u8]; 5] = [b"name", b"key", b"id", b"property", b"itemprop"];
 const VALUES: [&[u8]; 2] = [b"value", b"content"];
+/// What stands before text in which no byte means anything but itself.
+const CDATA: &[u8] = b"<![CDATA[";
 /// Elements that say what the next one is called, and the next one.
 const NEXT: [&[u8]; 2] = [b"key", b"name"];
 const NAMED: [&[u8]; 10] = [
@@ -123,6 +125,13 @@ fn next_element(text: &[u8], key: Range<usize>, close: usize) -> Option<Pair> {
 /// The text of an element whose tag ends at `end`, without blanks around it, and where its closing tag begins. None if
 /// it holds anything but text.
 fn content(text: &[u8], end: usize) -> Option<(Range<usize>, usize)> {
+    if let Some(start) = text[end + 1..].strip_prefix(CDATA).map(|_| end + 1 + CDATA.len())
+        && text[end - 1] != b'/'
+    {
+        let stop = start + memchr::memmem::find(&text[start..], b"]]>")?;
+        let close = stop + 3;
+        return (start < stop && text[close..].starts_with(b"</")).then_some((start..stop, close));
+    }
     let close = end + 1 + memchr::memchr(b'<', &text[end + 1..])?;
     if text.get(close + 1) != Some(&b'/') || text[end - 1] == b'/' {
         return None;
@@ -131,6 +140,33 @@ fn content(text: &[u8], end: usize) -> Option<(Range<usize>, usize)> {
     let lead = inner.len() - inner.trim_ascii_start().len();
     let value = inner.trim_ascii();
     (!value.is_empty()).then(|| (end + 1 + lead..end + 1 + lead + value.len(), close))
+}
+
+/// The lines of the scalar whose `|` or `>` stands at `at`: those behind it that are indented as the first is, and empty ones between.
+/// SPEC: YAML 1.2.2, section 8.1.
+pub(super) fn block(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let rest = text.get(at..).filter(|rest| matches!(rest.first(), Some(b'|' | b'>')))?;
+    let head = 1 + rest[1..].iter().take_while(|byte| matches!(byte, b'+' | b'-' | b'0'..=b'9')).count();
+    let blanks = |line: &[u8]| line.iter().take_while(|byte| **byte == b' ').count();
+    let line_end = |from: usize| memchr::memchr(b'\n', &text[from..]).map_or(text.len(), |n| from + n);
+    let first = line_end(at) + 1;
+    let indent = blanks(text.get(first..)?);
+    if !text[at + head..first].trim_ascii().is_empty() || indent == 0 {
+        return None;
+    }
+    let (mut next, mut end) = (first, first);
+    while next < text.len() {
+        let stop = line_end(next);
+        let line = text[next..stop].trim_ascii_end();
+        if !line.is_empty() && blanks(line) < indent {
+            break;
+        }
+        if !line.is_empty() {
+            end = next + line.len();
+        }
+        next = stop + 1;
+    }
+    (end > first + indent).then(|| first + indent..end)
 }
 
 /// The pair that the attributes of a tag make.
