@@ -1,8 +1,8 @@
 //! Looks behind the layers of a text that its escapes do not show: HTML references, base64, data URIs and printed
 //! structures.
 //!
-//! In: a text that the engine has searched. Out: more edits, in the coordinates of that text. HTML is one more
-//! recursion of [`Engine::text`] over a mapped view. Base64 is opaque: what it says is scrubbed for itself, written
+//! In: a text that the engine has searched. Out: more edits, in the coordinates of that text. HTML and words of MIME are one more
+//! recursion of [`Engine::text`] over a mapped view, and so are UTF-16 that was read as bytes and characters that nobody sees. Base64 is opaque: what it says is scrubbed for itself, written
 //! again in the same style, and takes the place of the run as one edit, which counts as all that was found inside.
 
 use super::action::Action;
@@ -11,10 +11,10 @@ use super::engine::{Context, Engine};
 use super::finds::UNSCANNED;
 use crate::pattern::DetectorIndex;
 use crate::scan::Work;
-use crate::scan::layer::Layer;
 use crate::scan::layer::base64::{self, Style};
 use crate::scan::layer::data_uri::{Content, data_uris};
 use crate::scan::layer::dump::php_strings;
+use crate::scan::layer::{self, Layer, wide};
 use crate::scan::search::Hidden;
 use memchr::memmem;
 use std::ops::Range;
@@ -25,6 +25,9 @@ impl Engine<'_> {
         let deeper = Context { depth: context.depth + 1, ..context };
         if hidden.html {
             self.through(Layer::Html, text, deeper);
+        }
+        if hidden.mime_word {
+            self.through(Layer::MimeWord, text, deeper);
         }
         // LEAK: past the budget the whole text is replaced, so nothing of it need be looked at any more.
         // What is no text in the end was decoded too.
@@ -45,6 +48,18 @@ impl Engine<'_> {
         }
         if hidden.pairs || hidden.row {
             self.dumped(text, hidden.row, context);
+        }
+        self.look_beside(text, context);
+    }
+
+    /// Reads `text` once more without what parts its letters and nobody sees. Neither reading is a layer of its own: each is shorter than the
+    /// text, so they come to an end, and what stands at the edge of a word is found by the text as it stands.
+    fn look_beside(&mut self, text: &[u8], context: Context<'_>) {
+        if let Some(order) = wide::order_of(text) {
+            self.through(Layer::Wide(order), text, context);
+        }
+        if layer::holds_unseen(text) {
+            self.through(Layer::Unseen, text, context);
         }
     }
 

@@ -179,9 +179,11 @@ impl Engine<'_> {
             let written = match layer {
                 Layer::JsonString => needs_escape(&edits.arena[edit.text.clone()]),
                 // Outside of anything that was encoded, a percent view is the text itself.
-                Layer::Percent | Layer::Html => view.is_escaped(&edit.range),
+                Layer::Percent | Layer::Html | Layer::MimeWord | Layer::Wide(_) => {
+                    view.is_escaped(&edit.range)
+                }
                 Layer::Form | Layer::Quoted => true,
-                Layer::Colour => false,
+                Layer::Colour | Layer::Unseen => false,
             };
             if written {
                 let plain = edits.arena[edit.text.clone()].to_vec();

@@ -40,6 +40,9 @@ impl Engine<'_> {
                 Layer::Html => "html references",
                 Layer::Quoted => "quoted string",
                 Layer::Colour => "colours",
+                Layer::MimeWord => "encoded words",
+                Layer::Wide(_) => "utf-16",
+                Layer::Unseen => "unseen characters",
             });
         }
     }

@@ -126,4 +126,95 @@ fn a_line_break_that_html_hides_stays_hidden() {
     let item = r#"{"m":"VGhlIGZveCBpcyB0ZWFsLCBhbmQgamFuZUBleGFtcGxlLmNvbSBrbm93cyBpdCwgYXMgZG8gb3Ro&#10;ZXJzIG9mIHRoZSBwYWNrIHRoYXQgbGl2ZXMgYmV5b25kIHRoZSBoaWxscw=="}"#;
     let want = r#"{"m":"VGhlIGZveCBpcyB0ZWFsLCBhbmQgW2VtYWlsXSBrbm93cyBpdCwgYXMgZG8gb3RoZXJzIG9mIHRo&#10;ZSBwYWNrIHRoYXQgbGl2ZXMgYmV5b25kIHRoZSBoaWxscw=="}"#;
     check(ItemFormat::Json, &[(item, want)]);
+    // A backslash is one more byte that a string of JSON cannot hold as it stands.
+    let item = r#"{"m":"j&#92;x00a&#92;x00n&#92;x00e&#92;x00@&#92;x00e&#92;x00x&#92;x00.&#92;x00d&#92;x00e&#92;x00"}"#;
+    let want = r#"{"m":"[&#92;x00e&#92;x00m&#92;x00a&#92;x00i&#92;x00l&#92;x00]&#92;x00"}"#;
+    check(ItemFormat::Json, &[(item, want)]);
+}
+
+/// UTF-16 that was read as bytes has a zero beside each letter. The stand-in is written so too, or what follows would not read any more.
+#[test]
+fn what_stands_in_utf_16_is_found() {
+    let little = |text: &str| text.chars().map(|c| format!("{c}\\u0000")).collect::<String>();
+    let big = |text: &str| text.chars().map(|c| format!("\\u0000{c}")).collect::<String>();
+    let percent = |text: &str| {
+        let written =
+            |c: char| if matches!(c, '[' | ']') { format!("%{:X}", u32::from(c)) } else { c.to_string() };
+        text.chars().map(|c| written(c) + "%00").collect::<String>()
+    };
+    let item = |text: String| format!(r#"{{"m":"{text}"}}"#);
+    for spell in [&little as &dyn Fn(&str) -> String, &big, &percent] {
+        for (text, want) in [
+            ("to jane@example.com", "to [email]"),
+            ("peer 192.0.2.7, gone", "peer [ip], gone"),
+            ("4111 1111 1111 1111", "[payment]"),
+            ("password=hunter2x", "password=[credential]"),
+        ] {
+            check(ItemFormat::Json, &[(&item(spell(text)), &item(spell(want)))]);
+        }
+    }
+    check(
+        ItemFormat::Json,
+        &[
+            // -EncodedCommand of PowerShell: `mail jane@ex.org b`.
+            (
+                r#"{"m":"-enc bQBhAGkAbAAgAGoAYQBuAGUAQABlAHgALgBvAHIAZwAgAGIA"}"#,
+                r#"{"m":"-enc bQBhAGkAbAAgAFsAZQBtAGEAaQBsAF0AIABiAA=="}"#,
+            ),
+            (
+                r#"{"m":"a\u0000b\u0000 s:8:\"\u0000*\u0000name\""}"#,
+                r#"{"m":"a\u0000b\u0000 s:8:\"\u0000*\u0000name\""}"#,
+            ),
+        ],
+    );
+}
+
+/// A web page that lets a long word break, a chat, a telephone that says in which direction a number is written.
+#[test]
+fn what_characters_part_that_nobody_sees_is_found() {
+    check(
+        ItemFormat::Json,
+        &[
+            ("{\"m\":\"to jane\u{200b}@example.com b\"}", r#"{"m":"to [email] b"}"#),
+            (r#"{"m":"to jane@exam\u00adple\u200b.com b"}"#, r#"{"m":"to [email] b"}"#),
+            (r#"{"m":"jane@example\u2060.com"}"#, r#"{"m":"[email]"}"#),
+            (r#"{"m":"4111\u200b1111\u200b1111\u200b1111 b"}"#, r#"{"m":"[payment] b"}"#),
+            (r#"{"m":"\u202a+1 202 555 0143\u202c b"}"#, r#"{"m":"\u202a[phone]\u202c b"}"#),
+            // Two values that nothing seen parts may be read as one.
+            (r#"{"m":"a@example.com\u200bb@example.org"}"#, r#"{"m":"[email]"}"#),
+            (r#"{"m":"so\u00adft \u200b hy\u00adphen"}"#, r#"{"m":"so\u00adft \u200b hy\u00adphen"}"#),
+        ],
+    );
+}
+
+/// Rust, Swift, Ruby and JavaScript write a character by its number in braces.
+#[test]
+fn what_is_written_in_braces_is_found() {
+    check(
+        ItemFormat::Json,
+        &[
+            (r#"{"m":"to jane\\u{40}example.com b"}"#, r#"{"m":"to [email] b"}"#),
+            (r#"{"m":"192\\u{2e}0\\u{2e}2\\u{2e}7"}"#, r#"{"m":"[ip]"}"#),
+            (r#"{"m":"\\u{} \\u{x} \\u{e9}"}"#, r#"{"m":"\\u{} \\u{x} \\u{e9}"}"#),
+        ],
+    );
+}
+
+/// Names in headers of mail that are an address.
+#[test]
+fn what_stands_in_words_of_mime_is_found() {
+    check(
+        ItemFormat::Json,
+        &[
+            (
+                r#"{"m":"From: =?utf-8?Q?jane=40example=2Ecom?= <x>"}"#,
+                r#"{"m":"From: =?utf-8?Q?=5Bemail=5D?= <x>"}"#,
+            ),
+            (
+                r#"{"m":"=?UTF-8?q?Card_4111_1111_1111_1111_b?="}"#,
+                r#"{"m":"=?UTF-8?q?Card_=5Bpayment=5D_b?="}"#,
+            ),
+            (r#"{"m":"=?utf-8?Q?a=20b_c?= x=40y.org"}"#, r#"{"m":"=?utf-8?Q?a=20b_c?= x=40y.org"}"#),
+        ],
+    );
 }

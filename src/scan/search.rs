@@ -76,10 +76,12 @@ pub(crate) struct Hidden {
     pub(crate) percent: bool,
     /// `\u`, `\/`: an escape of JSON or JavaScript in what should be read by now.
     pub(crate) escape: bool,
-    /// `\x` and two hex digits: an escape of a programming language.
+    /// `\x` and two hex digits, `\u{`: an escape of a programming language.
     pub(crate) hex: bool,
     /// A reference of HTML.
     pub(crate) html: bool,
+    /// A word in a header of mail that is written in another character set.
+    pub(crate) mime_word: bool,
     /// Base64 of text.
     pub(crate) base64: bool,
     /// `data:`.
@@ -156,6 +158,8 @@ pub(crate) fn find_hits(
         }
         match before {
             Some(b'%') => hidden.percent = true,
+            // LEAK: `\u{40}`, as Rust, Swift and JavaScript write it, is none of JSON's.
+            Some(b'\\') if byte == b'u' && text.get(at + 1) == Some(&b'{') => hidden.hex = true,
             Some(b'\\') if matches!(byte, b'u' | b'/') => hidden.escape = true,
             Some(b'\\') if byte == b'x' => hidden.hex |= is_hex_escape(text, at),
             // The hex digit behind `::`.
@@ -222,6 +226,7 @@ impl Finder<'_> {
             match word.meaning.mark {
                 Some(Mark::Html) => hidden.html = true,
                 Some(Mark::DataUri) => hidden.data_uri = true,
+                Some(Mark::MimeWord) => hidden.mime_word = true,
                 Some(Mark::Row) => hidden.row = true,
                 Some(Mark::Column) => hidden.row = hidden.row || heads(text, at),
                 None => {}

@@ -41,6 +41,8 @@ pub(crate) enum Mark {
     Html,
     /// A data URI begins.
     DataUri,
+    /// A word of MIME begins, behind its `=?`.
+    MimeWord,
     /// A row of SQL may follow.
     Row,
     /// A column of a table may be named here.

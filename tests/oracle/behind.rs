@@ -2,7 +2,7 @@
 
 use super::beside::{Candidate, Member, Object, name_of};
 use super::document::Place;
-use super::layers::{Decoded, Layer};
+use super::layers::{Decoded, Layer, wide};
 use super::learnt;
 use super::naive::{
     Decision, Edit, Kind, Rule, Scan, edit, looks_like_document, mapped, settled, shift, splice,
@@ -58,6 +58,7 @@ impl Scan<'_> {
         if text.contains(&b'&') {
             edits.extend(self.through(Layer::Html, text, place, layers + 1));
         }
+        edits.extend(self.through(Layer::MimeWord, text, place, layers + 1));
         for run in runs(text) {
             edits.extend(self.opaque(run.range, run.plain, run.style, place, layers + 1));
         }
@@ -69,6 +70,10 @@ impl Scan<'_> {
             }
         }
         edits.extend(self.dumped(text, place, layers));
+        if let Some(layer) = wide(text) {
+            edits.extend(self.through(layer, text, place, layers));
+        }
+        edits.extend(self.through(Layer::Unseen, text, place, layers));
         edits
     }
 

@@ -12,6 +12,76 @@ pub(crate) enum Layer {
     Html,
     Quoted,
     Colour,
+    MimeWord,
+    /// Pairs of which the zero comes last.
+    WideLittle,
+    /// Pairs of which the zero comes first.
+    WideBig,
+    Unseen,
+}
+
+/// The pairs of UTF-16 that stand side by side at the beginning of bytes.
+fn pairs(layer: Layer) -> &'static Regex {
+    const LETTER: &str = r"(?:[\xc0-\xff][\x80-\xbf]{0,3}|[\x01-\x7f])";
+    static LITTLE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(&format!(r"(?s-u)(?:{LETTER}\x00){{3,}}")).expect("a regex"));
+    static BIG: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(&format!(r"(?s-u)(?:\x00{LETTER}){{3,}}")).expect("a regex"));
+    if layer == Layer::WideBig { &BIG } else { &LITTLE }
+}
+
+/// In which order the pairs of a text are, if it has some.
+pub(crate) fn wide(text: &[u8]) -> Option<Layer> {
+    let is_big =
+        text.first() == Some(&0) || text.len() > 1 && text[text.len() - 2] == 0 && text.last() != Some(&0);
+    let layer = if is_big { Layer::WideBig } else { Layer::WideLittle };
+    pairs(layer).is_match(text).then_some(layer)
+}
+
+/// True for each byte that lies in an encoded word of MIME, and whether that is Latin.
+fn in_words(text: &[u8]) -> Vec<Option<bool>> {
+    static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i-u)=\?(?:utf-8|us-ascii|(iso-8859-15?|windows-1252)|windows-1251)\?q\?")
+            .expect("a regex")
+    });
+    let mut inside = vec![None; text.len()];
+    let mut at = 0;
+    while let Some(head) = HEAD.captures_at(text, at) {
+        let start = head.get(0).expect("all of it").end();
+        let end = text[start..].windows(2).position(|two| two == b"?=").map_or(text.len(), |n| start + n);
+        inside[start..end].fill(Some(head.get(1).is_some()));
+        at = end;
+    }
+    inside
+}
+
+fn mime_unit(bytes: &[u8], is_latin: bool) -> (Vec<u8>, usize) {
+    let digits = bytes.strip_prefix(b"=").and_then(|rest| rest.get(..2));
+    let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    match digits.and_then(|digits| std::str::from_utf8(digits).ok()) {
+        Some(digits) => {
+            let byte = u8::from_str_radix(digits, 16).expect("two hex digits");
+            let text = if is_latin { char::from(byte).to_string().into_bytes() } else { vec![byte] };
+            (text, 3)
+        }
+        None if bytes[0] == b'_' => (vec![b' '], 1),
+        None => (vec![bytes[0]], 1),
+    }
+}
+
+/// The first of the pairs.
+fn wide_unit(layer: Layer, pairs: &[u8]) -> (Vec<u8>, usize) {
+    let used = match layer {
+        Layer::WideLittle => pairs.iter().position(|byte| *byte == 0).map_or(pairs.len(), |zero| zero + 1),
+        _ => pairs[1..].iter().position(|byte| *byte == 0).map_or(pairs.len(), |zero| zero + 1),
+    };
+    (pairs[..used].iter().copied().filter(|byte| *byte != 0).collect(), used)
+}
+
+fn unseen_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
+    let unseen = "\u{ad}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2060}\u{2061}\u{2062}\u{2063}\u{2064}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}";
+    let found = unseen.chars().map(|c| c.to_string()).find(|c| bytes.starts_with(c.as_bytes()));
+    found.map_or((vec![bytes[0]], 1), |c| (Vec::new(), c.len()))
 }
 
 /// A decoded text, and for each of its bytes the range of encoded bytes that stands for it.
@@ -25,6 +95,8 @@ impl Decoded {
     pub(crate) fn read(layer: Layer, encoded: &[u8]) -> Self {
         let mut decoded = Self::default();
         let mut at = 0;
+        let words = if layer == Layer::MimeWord { in_words(encoded) } else { Vec::new() };
+        let mut pairs_end = 0;
         while at < encoded.len() {
             let (bytes, used) = match layer {
                 Layer::Json => json_unit(&encoded[at..]),
@@ -34,6 +106,28 @@ impl Decoded {
                 Layer::Html => html_unit(&encoded[at..]),
                 Layer::Quoted => quoted_unit(&encoded[at..]),
                 Layer::Colour => colour_unit(&encoded[at..]),
+                Layer::MimeWord => match words[at] {
+                    Some(is_latin) => {
+                        let end =
+                            words[at..].iter().position(Option::is_none).map_or(encoded.len(), |n| at + n);
+                        mime_unit(&encoded[at..end], is_latin)
+                    }
+                    None => (vec![encoded[at]], 1),
+                },
+                Layer::WideLittle | Layer::WideBig => {
+                    if at >= pairs_end
+                        && let Some(found) =
+                            pairs(layer).find_at(encoded, at).filter(|found| found.start() == at)
+                    {
+                        pairs_end = found.end();
+                    }
+                    if at < pairs_end {
+                        wide_unit(layer, &encoded[at..pairs_end])
+                    } else {
+                        (vec![encoded[at]], 1)
+                    }
+                }
+                Layer::Unseen => unseen_unit(&encoded[at..]),
             };
             for byte in bytes {
                 decoded.text.push(byte);
@@ -273,7 +367,15 @@ fn quoted_unit(bytes: &[u8]) -> (Vec<u8>, usize) {
 pub(crate) fn write(layer: Layer, plain: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for &byte in plain {
+        let goes_on = byte & 0xc0 == 0x80;
         match (layer, byte) {
+            (Layer::WideBig, _) if !goes_on => out.extend([0, byte]),
+            (Layer::WideLittle, _) if byte.is_ascii() => out.extend([byte, 0]),
+            (Layer::WideBig | Layer::WideLittle | Layer::Unseen, _) => out.push(byte),
+            (Layer::MimeWord, b' ') => out.push(b'_'),
+            (Layer::MimeWord, _) if byte.is_ascii_alphanumeric() => out.push(byte),
+            (Layer::MimeWord, _) => out.extend(format!("={byte:02X}").bytes()),
+            (Layer::Html, 1..=0x1f | b'\\') => out.extend(format!("&#{byte};").bytes()),
             (Layer::Json, b'"') => out.extend(b"\\\""),
             (Layer::Json, b'\\') => out.extend(b"\\\\"),
             (Layer::Json, b'\n') => out.extend(b"\\n"),

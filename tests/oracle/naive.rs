@@ -714,14 +714,16 @@ impl Scan<'_> {
         if text.contains(&b'%') {
             edits.extend(self.through(Layer::Percent, text, place, layers + 1));
         }
-        if text.windows(2).any(|two| two == b"\\u" || two == b"\\/") {
+        static ESCAPE: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(?s-u)\\(?:/|u(?:[^{]|\z))").expect("a regex"));
+        if ESCAPE.is_match(text) {
             edits.extend(self.through(Layer::Json, text, place, layers + 1));
         } else if text.windows(2).any(|two| two[0] == b'\\' && b"nrtbf".contains(&two[1])) {
             // Written line breaks are no layer.
             edits.extend(self.through(Layer::Json, text, place, layers));
         }
         static HEX: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new(r"(?-u)\\x[0-9a-fA-F]{2}").expect("a regex"));
+            LazyLock::new(|| Regex::new(r"(?-u)\\(?:x[0-9a-fA-F]{2}|u\{)").expect("a regex"));
         if HEX.is_match(text) {
             edits.extend(self.through(Layer::Quoted, text, place, layers + 1));
         }
@@ -874,7 +876,11 @@ pub(crate) fn shift(edits: &mut [Edit], by: usize) {
 /// Edits of a decoded text as edits of the encoded one.
 pub(crate) fn mapped(edits: Vec<Edit>, decoded: &Decoded, layer: Layer) -> Vec<Edit> {
     let map = |edit: Edit| {
-        let encodes = !matches!(layer, Layer::Percent | Layer::Html) || decoded.is_escaped(&edit.range);
+        let by_need = matches!(
+            layer,
+            Layer::Percent | Layer::Html | Layer::MimeWord | Layer::WideLittle | Layer::WideBig
+        );
+        let encodes = !by_need || decoded.is_escaped(&edit.range);
         let text = if encodes { layers::write(layer, &edit.text) } else { edit.text };
         Edit { range: decoded.encoded(&edit.range), text, ..edit }
     };

@@ -7,7 +7,7 @@ use super::lead::lead_bytes;
 use super::{Pattern, Reach};
 use crate::scan::bytes::ByteSet;
 use crate::scan::layer::dump::column_marks;
-use crate::scan::layer::html;
+use crate::scan::layer::{html, mime};
 use crate::scan::literals::Literals;
 use crate::scan::numbers::NumberPatterns;
 use crate::scan::sweep::{Lookups, Trigger};
@@ -66,6 +66,7 @@ fn starts(patterns: &[Pattern]) -> Vec<Word> {
     };
     list.extend(html::names().map(|name| mark(format!("&{name};"), 1, Mark::Html)));
     list.push(mark("data:".to_owned(), 0, Mark::DataUri));
+    list.extend(mime::CHARSETS.iter().map(|set| mark((*set).to_owned(), 0, Mark::MimeWord)));
     // Statements whose columns name their values: nothing joins the two.
     list.push(mark("insert into".to_owned(), 0, Mark::Row));
     list.extend(column_marks().map(|name| mark(name.to_owned(), 0, Mark::Column)));

@@ -1,6 +1,6 @@
 //! Base64 and base64url in text: where a run of it may be, what it says, and how to write it again.
 //!
-//! In: a text. Out: runs whose bytes are text, or text that was packed with gzip or zlib, with the style in which
+//! In: a text. Out: runs whose bytes are text, or text that was packed with gzip or zlib or is UTF-16, with the style in which
 //! they were written (alphabet, padding, line length), so that other bytes can be put there in the same style.
 //! A run is opaque: no byte of it belongs to one byte of what it says, so it is replaced as one.
 //!
@@ -57,7 +57,7 @@ pub struct Style {
 impl Style {
     /// True if the bytes are packed with gzip or zlib.
     pub(crate) fn is_packed(self) -> bool {
-        self.packing != Packing::None
+        matches!(self.packing, Packing::Gzip | Packing::Zlib)
     }
 }
 
@@ -274,12 +274,17 @@ static VALUES: [u8; 256] = {
     }
 };
 
-/// True if text, gzip or zlib may begin so: no control character, and above ASCII only what UTF-8 allows.
+/// True if text, gzip or zlib may begin so: no control character, and above ASCII only what UTF-8 allows; or UTF-16 with a letter of
+/// ASCII first.
 fn may_begin(three: [u8; 3]) -> bool {
     let plain = |byte: u8| matches!(byte, 0x20..=0x7e | b'\t' | b'\n' | b'\r' | 0x1b);
     let goes_on = |byte: u8| byte & 0xc0 == 0x80;
     match three {
         [0x1f, 0x8b, _] | [0x78, _, _] => true,
+        [0, b, 0] => plain(b),
+        [a, 0, c] => plain(a) && plain(c),
+        [0xff, 0xfe, c] => plain(c),
+        [0xfe, 0xff, c] => c == 0,
         [0xc2..=0xdf, b, c] => goes_on(b) && (plain(c) || (0xc2..=0xf4).contains(&c)),
         [0xe0..=0xf4, b, c] => goes_on(b) && goes_on(c),
         [a, 0xc2..=0xf4, c] => plain(a) && goes_on(c),
@@ -344,6 +349,15 @@ fn said(letters: &[u8], url: Option<bool>, room: u64) -> Said {
     let packing = Packing::of(&first);
     if packing != Packing::None {
         let again = letters[..whole].chunks(BLOCK_CHARS).map_while(|block| engine.decode(block).ok());
+        if let Packing::Utf16(wide) = packing {
+            let (plain, good) = wide.read(again.flatten());
+            // One byte may be left of a pair that was cut.
+            return if good + 1 < whole * 3 / 4 {
+                Said::TextUpTo(good)
+            } else {
+                Said::Text(Some(plain), packing)
+            };
+        }
         match packed::unpack(packing, again, room) {
             Unpacked::Text(plain) => return Said::Text(Some(plain), packing),
             Unpacked::PastBound => return Said::Text(None, packing),
@@ -368,15 +382,15 @@ fn said(letters: &[u8], url: Option<bool>, room: u64) -> Said {
     Said::Text(Some(plain), Packing::None)
 }
 
-/// How many bytes from the start on are text: UTF-8 without control characters other than blanks and the one that begins a colour. A
-/// character that the end cuts counts if `cut` says so.
+/// How many bytes from the start on are text: UTF-8 without control characters other than blanks, the one that begins a colour, and zeros,
+/// which PHP writes around the names of private members. A character that the end cuts counts if `cut` says so.
 pub(super) fn text_up_to(bytes: &[u8], cut: bool) -> usize {
     let (valid, is_cut) = match std::str::from_utf8(bytes) {
         Ok(_) => (bytes.len(), false),
         Err(error) => (error.valid_up_to(), error.error_len().is_none()),
     };
     let is_control =
-        |byte: &u8| (*byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b)) || *byte == 0x7f;
+        |byte: &u8| (*byte < 0x20 && !matches!(byte, 0 | b'\t' | b'\n' | b'\r' | 0x1b)) || *byte == 0x7f;
     match bytes[..valid].iter().position(is_control) {
         Some(control) => control,
         None if cut && is_cut => bytes.len(),

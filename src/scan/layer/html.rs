@@ -186,7 +186,8 @@ fn named(bytes: &[u8]) -> Option<(char, usize)> {
 
 /// Writes text so that it reads as itself in HTML, in content and in quoted attributes.
 ///
-/// LEAK: a control character is written as a reference. The string of JSON around may hold no escape, and is then spliced as it stands.
+/// LEAK: a control character is written as a reference, and so is a backslash. The string of JSON around may hold no escape, and is then
+/// spliced as it stands.
 pub(super) fn write(plain: &[u8], out: &mut Vec<u8>) {
     for &byte in plain {
         match byte {
@@ -195,7 +196,8 @@ pub(super) fn write(plain: &[u8], out: &mut Vec<u8>) {
             b'>' => out.extend(b"&gt;"),
             b'"' => out.extend(b"&quot;"),
             b'\'' => out.extend(b"&#39;"),
-            0..0x20 => out.extend(format!("&#{byte};").as_bytes()),
+            // A zero has no reference.
+            1..0x20 | b'\\' => out.extend(format!("&#{byte};").as_bytes()),
             _ => out.push(byte),
         }
     }

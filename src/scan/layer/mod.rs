@@ -12,8 +12,10 @@ pub(crate) mod base64;
 pub(crate) mod data_uri;
 pub(crate) mod dump;
 pub(crate) mod html;
+pub(crate) mod mime;
 mod packed;
 mod quoted;
+pub(crate) mod wide;
 
 use std::ops::Range;
 
@@ -30,8 +32,14 @@ pub(crate) enum Layer {
     Html,
     /// The escapes between the quotes of a printed string.
     Quoted,
+    /// Words in headers of mail that are written in another character set (RFC 2047).
+    MimeWord,
     /// What colours text on a terminal (ECMA-48, 5.4), with its `ESC` or without; it reads as a blank.
     Colour,
+    /// Pairs of UTF-16 that were read as bytes, a letter and a zero. No layer of its own, and read beside the text as it stands.
+    Wide(wide::Order),
+    /// Characters that nobody sees, inside words: they read as nothing. Read beside the text as it stands too.
+    Unseen,
 }
 
 /// A decoded text with its way back. Reused between texts.
@@ -57,6 +65,11 @@ impl View {
     pub(crate) fn read(&mut self, layer: Layer, encoded: &[u8]) {
         self.text.clear();
         self.escapes.clear();
+        match layer {
+            Layer::Wide(order) => return wide::read(order, encoded, self),
+            Layer::MimeWord => return mime::read(encoded, self),
+            _ => {}
+        }
         let mut at = 0;
         loop {
             let rest = &encoded[at..];
@@ -66,6 +79,8 @@ impl View {
                 Layer::Form => memchr::memchr2(b'%', b'+', rest),
                 Layer::Html => memchr::memchr(b'&', rest),
                 Layer::Colour => memchr::memchr2(0x1b, b'[', rest),
+                Layer::Unseen => memchr::memchr3(0xc2, 0xe2, 0xef, rest),
+                Layer::Wide(_) | Layer::MimeWord => None,
             };
             let run = plain.unwrap_or(rest.len());
             self.text.extend_from_slice(&rest[..run]);
@@ -80,6 +95,8 @@ impl View {
                 Layer::Html => html::reference(&encoded[at..], &mut self.text),
                 Layer::Quoted => quoted::escape(&encoded[at..], &mut self.text),
                 Layer::Colour => colour(&encoded[at..], &mut self.text),
+                Layer::Unseen => unseen(&encoded[at..], &mut self.text),
+                Layer::Wide(_) | Layer::MimeWord => 0,
             };
             let decoded_len = self.text.len() - decoded;
             if self.text[decoded..] != encoded[at..at + encoded_len] {
@@ -114,7 +131,11 @@ impl View {
     }
 
     fn boundary(&self, offset: usize, up: bool) -> usize {
-        let after = self.escapes.partition_point(|escape| escape.decoded < offset);
+        // What stands for nothing right before a range is no part of it.
+        let is_before = |escape: &Escape| {
+            escape.decoded < offset || (!up && escape.decoded == offset && escape.decoded_len == 0)
+        };
+        let after = self.escapes.partition_point(is_before);
         let Some(last) = after.checked_sub(1).map(|i| self.escapes[i]) else { return offset };
         match offset.checked_sub(last.decoded + last.decoded_len) {
             Some(beyond) => last.encoded + last.encoded_len + beyond,
@@ -221,6 +242,36 @@ fn colour(bytes: &[u8], text: &mut Vec<u8>) -> usize {
     used.unwrap_or(1)
 }
 
+/// True if a character stands in the text that nobody sees.
+pub(crate) fn holds_unseen(text: &[u8]) -> bool {
+    memchr::memchr3_iter(0xc2, 0xe2, 0xef, text).any(|at| unseen_bytes(&text[at..]) > 0)
+}
+
+/// How long the character is that `bytes` begin with, if it is one that nobody sees: a soft hyphen, a blank without width, a joiner, a mark
+/// of the direction of writing, a byte order mark. Editors, chats and telephones leave them in what is copied, web pages where a long word
+/// may be broken.
+fn unseen_bytes(bytes: &[u8]) -> usize {
+    match bytes {
+        [0xc2, 0xad, ..] => 2,
+        // U+200B to U+200F, U+202A to U+202E, U+2060 to U+2064 and U+2066 to U+2069, U+FEFF.
+        [0xe2, 0x80, 0x8b..=0x8f | 0xaa..=0xae, ..]
+        | [0xe2, 0x81, 0xa0..=0xa4 | 0xa6..=0xa9, ..]
+        | [0xef, 0xbb, 0xbf, ..] => 3,
+        _ => 0,
+    }
+}
+
+/// Reads what may be such a character at the start of `bytes`, appends what is none, returns how many were used.
+fn unseen(bytes: &[u8], text: &mut Vec<u8>) -> usize {
+    match unseen_bytes(bytes) {
+        0 => {
+            text.push(bytes[0]);
+            1
+        }
+        used => used,
+    }
+}
+
 /// Writes a stand-in in a layer's spelling.
 pub(crate) fn write(layer: Layer, plain: &[u8], out: &mut Vec<u8>) {
     match layer {
@@ -228,7 +279,9 @@ pub(crate) fn write(layer: Layer, plain: &[u8], out: &mut Vec<u8>) {
         Layer::Percent | Layer::Form => write_percent(plain, out),
         Layer::Html => html::write(plain, out),
         Layer::Quoted => quoted::write(plain, out),
-        Layer::Colour => out.extend_from_slice(plain),
+        Layer::Colour | Layer::Unseen => out.extend_from_slice(plain),
+        Layer::Wide(order) => wide::write(order, plain, out),
+        Layer::MimeWord => mime::write(plain, out),
     }
 }
 

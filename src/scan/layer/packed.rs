@@ -1,10 +1,11 @@
-//! gzip and zlib around text, as they come inside base64.
+//! gzip, zlib and UTF-16 around text, as they come inside base64.
 //!
 //! In: bytes. Out: the text in them, always through the caps of [`decode`](crate::decode). What is packed and goes
 //! past a bound is told apart from what is not packed, since the one is replaced and the other looked at.
 //! Formats: RFC 1950, RFC 1952.
 
 use super::base64::text_up_to;
+use super::wide::Wide;
 use crate::decode::{Coding, DecodeError, DecodeLimits, Decoder, Progress};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -26,10 +27,13 @@ pub(crate) enum Packing {
     None,
     Gzip,
     Zlib,
+    /// Not packed, and not in UTF-8.
+    Utf16(Wide),
 }
 
 impl Packing {
-    /// By the first bytes: gzip has the magic of RFC 1952, zlib a header with a checksum (RFC 1950, section 2.2).
+    /// By the first bytes: gzip has the magic of RFC 1952, zlib a header with a checksum (RFC 1950, section 2.2), UTF-16 letters of
+    /// ASCII.
     pub(super) fn of(bytes: &[u8]) -> Self {
         match bytes {
             [0x1f, 0x8b, 8, flags, ..] if flags & 0xe0 == 0 => Self::Gzip,
@@ -37,7 +41,7 @@ impl Packing {
                 debug_assert!((u16::from(*head) << 8 | u16::from(*flags)) % 31 == 0);
                 Self::Zlib
             }
-            _ => Self::None,
+            _ => Wide::of(bytes).map_or(Self::None, Self::Utf16),
         }
     }
 }
@@ -54,7 +58,7 @@ pub(super) enum Unpacked {
 /// Unpacks blocks of bytes, up to the first that is wrong, to at most `bytes_max`.
 pub(super) fn unpack(packing: Packing, blocks: impl Iterator<Item = Vec<u8>>, bytes_max: u64) -> Unpacked {
     let coding = match packing {
-        Packing::None => return Unpacked::No,
+        Packing::None | Packing::Utf16(_) => return Unpacked::No,
         Packing::Gzip => Coding::Gzip,
         Packing::Zlib => Coding::Deflate,
     };
@@ -92,6 +96,7 @@ pub(super) fn pack(plain: &[u8], packing: Packing) -> Vec<u8> {
     let level = Compression::fast();
     let packed = match packing {
         Packing::None => return plain.to_vec(),
+        Packing::Utf16(wide) => return wide.write(plain),
         Packing::Gzip => {
             let mut gzip = GzEncoder::new(Vec::new(), level);
             gzip.write_all(plain).and_then(|()| gzip.finish())

@@ -35,6 +35,16 @@ fn finds_what_says_text() {
         ("dG9sZCBqYW5lIHPDtQ", vec![("dG9sZCBqYW5lIHPDtQ", "told jane s\u{f5}")]),
         ("dG9sZCBqYW5lIHPD", vec![]),
         ("dG9sZCBqYW5lIHNzw", vec![("dG9sZCBqYW5lIHNzw", "told jane ss")]),
+        // Zeros around the name of a private member.
+        (
+            "czo4OiIAKgBlbWFpbCI7czozOiJqYW4iOw==",
+            vec![("czo4OiIAKgBlbWFpbCI7czozOiJqYW4iOw==", "s:8:\"\0*\0email\";s:3:\"jan\";")],
+        ),
+        // UTF-16: PowerShell's; in the other order; behind a byte order mark.
+        ("agBhAG4AZQBAAGUAeAAuAG8AcgBnAA==", vec![("agBhAG4AZQBAAGUAeAAuAG8AcgBnAA==", "jane@ex.org")]),
+        ("AGoAYQBuAGUAQABlAHgALgBvAHIAZw==", vec![("AGoAYQBuAGUAQABlAHgALgBvAHIAZw==", "jane@ex.org")]),
+        ("//5qAGEAbgBlAEAAZQB4AC4AbwByAGcA", vec![("//5qAGEAbgBlAEAAZQB4AC4AbwByAGcA", "jane@ex.org")]),
+        ("agBhAG4AAQBhAA==", vec![]),
         // Parts of a token.
         (
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
@@ -143,6 +153,7 @@ fn hostile_texts_take_linear_time() {
         format!("{}/\n", "amFuZUBl".repeat(8)).repeat(size / 66) + "AAAA",
         "-_+/".repeat(size / 4),
         "amFuZUBleGFtcGxlLmNvbQ=".repeat(size / 23),
+        format!("{}AQ", "YQA/AGEA".repeat(size / 8)),
     ];
     let start = std::time::Instant::now();
     for input in inputs {
