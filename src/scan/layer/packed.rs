@@ -178,7 +178,7 @@ mod tests {
                 match unpacked {
                     Unpacked::PastBound => assert!(bytes_max < text.len(), "{bytes_max}"),
                     Unpacked::Text(plain) => {
-                        assert_eq!((plain.as_slice(), bytes_max), (&text[..], text.len()))
+                        assert_eq!((plain.as_slice(), bytes_max), (&text[..], text.len()));
                     }
                     Unpacked::No => panic!("{packing:?} told from text by {bytes_max} bytes"),
                 }
