@@ -88,7 +88,15 @@ pub fn is_no_secret(value: &[u8]) -> bool {
         || is_template(value)
         || is_phrase(bare)
         || is_reading(value)
+        || is_version(value)
         || is_constant(value.as_bytes())
+}
+
+/// `2.9.0`: what is said of a package whose name ends as a secret's does, as `pyjwt` does. What is an address is found as one.
+fn is_version(value: &str) -> bool {
+    let is_number =
+        |part: &str| (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    (3..=4).contains(&value.split('.').count()) && value.split('.').all(is_number)
 }
 
 /// `********`, `ghp_xxxxxxxx`, `sk-...`: what covers one, behind the letters that tell whose it is.
@@ -163,6 +171,7 @@ mod tests {
             "[Filtered]",
             "disabled",
             "N/A",
+            "2.9.0",
             "TODO",
             "expired.",
             "not set",
@@ -206,6 +215,8 @@ mod tests {
             assert!(is_no_secret(value.as_bytes()), "{value}");
         }
         for value in [
+            "123.456.789",
+            "1.2",
             "hunter2",
             "changeme",
             "change_me",
