@@ -13,7 +13,7 @@ use super::replacements::Alike;
 use super::stand_in;
 use crate::pattern::{Class, DetectorIndex};
 use crate::scan::is_stand_in;
-use crate::scan::layer::{self, Layer, View, data_uri};
+use crate::scan::layer::{self, Layer, View, data_uri, mime};
 use std::ops::Range;
 
 /// What stands for something that a bound kept us from looking at.
@@ -179,8 +179,10 @@ impl Engine<'_> {
             let written = match layer {
                 Layer::JsonString => needs_escape(&edits.arena[edit.text.clone()]),
                 // Outside of anything that was encoded, a percent view is the text itself.
-                Layer::Percent | Layer::Html | Layer::MimeWord | Layer::Wide(_) => {
-                    view.is_escaped(&edit.range)
+                Layer::Percent | Layer::Html | Layer::Wide(_) => view.is_escaped(&edit.range),
+                // What goes with the marks of its word stands in none.
+                Layer::MimeWord => {
+                    view.is_escaped(&edit.range) && !mime::is_marked(&view.text[edit.range.clone()])
                 }
                 Layer::Form | Layer::Quoted => true,
                 Layer::Colour | Layer::Unseen => false,

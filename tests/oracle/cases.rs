@@ -55,6 +55,8 @@ pub(crate) fn agreed() -> Vec<(ItemFormat, Vec<u8>)> {
 }
 
 const DOCUMENTS: &[&str] = &[
+    // Behind too many layers, one of them words of MIME: what goes whole stands in no word.
+    r#""%22\\\\u002\\u0030{'\\u005cu0074\\\\u0072\\\\u0061c\\\\u0065':%20'\\\\u003d?u\\\\u0074f\\u002d\\\\u003\\u0038\\\\u003fQ?j\\\\u0061ne%3d40e\\\\\\u00750078am\\\\u0070l\\\\u0065%3d\\\\u0032Ec\\u006f\\\\u006d_b?%3d',%20'n\\\\u0027\\\\u003a%20\\\\u0031}%22""#,
     // Printed pairs that begin as a document does.
     r#"{"db_password_0197c1f0-0000-7000-8000-000000000001":"x1y2z3","db_password-0197c1f0-0000-7000-8000-00000000000g":"x1y2z4"}"#,
     r#""db_password" => "x1y2z3", "email": "jane@example.com""#,

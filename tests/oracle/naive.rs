@@ -880,7 +880,9 @@ pub(crate) fn mapped(edits: Vec<Edit>, decoded: &Decoded, layer: Layer) -> Vec<E
             layer,
             Layer::Percent | Layer::Html | Layer::MimeWord | Layer::WideLittle | Layer::WideBig
         );
-        let encodes = !by_need || decoded.is_escaped(&edit.range);
+        let inside = &decoded.text[edit.range.clone()];
+        let is_marked = layer == Layer::MimeWord && inside.windows(2).any(|two| two == b"=?");
+        let encodes = !by_need || decoded.is_escaped(&edit.range) && !is_marked;
         let text = if encodes { layers::write(layer, &edit.text) } else { edit.text };
         Edit { range: decoded.encoded(&edit.range), text, ..edit }
     };

@@ -32,6 +32,11 @@ pub(super) fn read(encoded: &[u8], view: &mut View) {
     }
 }
 
+/// True if a text holds the beginning of a word.
+pub(crate) fn is_marked(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"=?").is_some()
+}
+
 /// What stands before the text of the next word, how long that text is, and whether each byte of it is a character.
 fn word(text: &[u8]) -> (usize, usize, bool) {
     for open in memchr::memmem::find_iter(text, b"=?") {
