@@ -143,6 +143,7 @@ pub(crate) fn is_shaped(shape: &[ByteSet], text: &[u8], at: usize) -> bool {
 impl Words {
     /// Shortest literal that can be looked up.
     pub(crate) const LITERAL_BYTES_MIN: usize = KEY_BYTES;
+
     /// A table of literals, of which each has [`Words::LITERAL_BYTES_MIN`] bytes from its lead on.
     pub(crate) fn new(edge: Edge, list: Vec<Word>) -> Self {
         let room = (list.len() * 2).next_power_of_two().max(2);
