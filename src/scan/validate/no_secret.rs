@@ -61,14 +61,12 @@ const PLACES: &[&str] = &[
     "arn:aws:secretsmanager:",
     "arn:aws:ssm:",
     "@Microsoft.KeyVault",
-    "!Ref",
-    "!GetAtt",
-    "ref+",
     "vault:secret/",
     "vault:kv/",
-    "secretKeyRef",
-    "!vault",
 ];
+
+/// Words before such a name, behind which nothing or a blank follows.
+const TAGS: &[&str] = &["!Ref", "!GetAtt", "!vault", "secretKeyRef", "secretKeyRef:"];
 
 /// True for a value that is nothing but a placeholder, a word that says there is none, or a reference.
 #[must_use]
@@ -80,7 +78,12 @@ pub fn is_no_secret(value: &[u8]) -> bool {
     let brackets: &[char] = &['(', ')', '<', '>', '[', ']', '{', '}', '\'', '"', '`', '.', '!', '?', '*'];
     let bare = value.trim_matches(brackets);
     let is_word = PRINTED.contains(&bare) || WORDS.iter().any(|word| bare.eq_ignore_ascii_case(word));
-    let is_place = PLACES.iter().any(|place| value.starts_with(place));
+    let is_tagged =
+        |tag: &&str| value.strip_prefix(*tag).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    let is_place = PLACES.iter().any(|place| value.starts_with(place))
+        || TAGS.iter().any(is_tagged)
+        // LEAK: a password may begin as the reference of a tool does; one that has no scheme behind it is none.
+        || value.strip_prefix("ref+").is_some_and(|rest| rest.contains("://"));
     is_word
         || is_mask(value)
         || is_place
@@ -209,6 +212,8 @@ mod tests {
             "vault:secret/data/db#password",
             "op://vault/db/password",
             "ref+awsssm://app/db",
+            "!Ref",
+            "!Ref DbPassword",
             "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf",
             "@Microsoft.KeyVault(SecretUri=https://v.example.com/secrets/db)",
         ] {
@@ -217,6 +222,9 @@ mod tests {
         for value in [
             "123.456.789",
             "1.2",
+            "!Refugee77",
+            "ref+hunter2",
+            "!vaulted",
             "hunter2",
             "changeme",
             "change_me",
