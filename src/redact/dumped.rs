@@ -13,7 +13,6 @@ use crate::scan::fields::{Candidate, Facts, KeyCache, Mark, State};
 use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
-use crate::scan::names::Names;
 use std::ops::Range;
 
 /// A container that is open.
@@ -71,8 +70,7 @@ impl<'a> Engine<'a> {
         if !self.work.spend(text.len()) {
             return;
         }
-        let sought = self.sought_in(text);
-        if !self.may_hold_pair(text, sought, row) || !self.work.spend(text.len()) {
+        if !self.may_hold_pair(text, row) || !self.work.spend(text.len()) {
             return;
         }
         self.trace_enter_inside("printed pairs");
@@ -203,23 +201,11 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// The names of which a text must hold one to be read.
-    ///
-    /// PERF: where nothing is quoted or escaped, each key stands as it is read, and no value holds another printed structure. A text
-    /// that lacks the last name of a path, as source code that says `order = …` lacks that of `order.email`, has nothing for its
-    /// rule then.
-    fn sought_in(&self, text: &[u8]) -> &'a Names {
-        let is_plain = memchr::memchr3(b'"', b'\'', b'\\', text).is_none()
-            && memchr::memchr(b'`', text).is_none()
-            && !memchr::memchr_iter(b'>', text).any(|at| text[..at].ends_with(b"="));
-        if is_plain { &self.plan.last_names } else { self.plan.sought().names }
-    }
-
-    /// True if one of the names may be the key of a pair in `text`.
+    /// True if a name that some rule knows may be the key of a pair in `text`.
     ///
     /// PERF: the last letters of a key refuse nearly all of them.
-    fn may_hold_pair(&mut self, text: &[u8], names: &Names, row: bool) -> bool {
-        let fields = self.fields;
+    fn may_hold_pair(&mut self, text: &[u8], row: bool) -> bool {
+        let (fields, names) = (self.fields, self.plan.sought().names);
         let start = fields.start();
         let Pool { printed, scratch, .. } = &mut *self.pool;
         let printed = printed.get_or_insert_with(KeyCache::new);
@@ -348,7 +334,7 @@ impl<'a> Engine<'a> {
         if let Some(layer) = layer {
             self.through(layer, inner, deeper);
         } else if around.depth >= self.limits.layers_max {
-            if self.may_hold_pair(inner, self.plan.sought().names, true) {
+            if self.may_hold_pair(inner, true) {
                 self.unscanned(0..inner.len(), DetectorIndex::UNSCANNED_LAYERS);
             }
         } else if !(looks_like_document(inner) && self.nested(inner, context)) {

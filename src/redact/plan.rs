@@ -41,8 +41,6 @@ pub struct Plan {
     pub(crate) byte_dumps: Option<u16>,
     /// The names that field rules know, for printed structures.
     names: Names,
-    /// Those that a path of a rule that acts there ends in.
-    pub(super) last_names: Names,
     /// One for each kind of document, in the order of [`Scope::NAMES`].
     automata: Vec<FieldAutomaton>,
     pub(super) pools: Pools,
@@ -63,11 +61,10 @@ impl Plan {
         let rules = Rules::gather(&set, &policy)?;
         let automata =
             Scope::NAMES.iter().map(|(_, scope)| rules.automaton(*scope)).collect::<Result<_, _>>()?;
-        let (names, last_names) = (rules.names(), rules.last_names());
+        let names = rules.names();
         let rules = rules.into_list();
         Ok(Self {
             names,
-            last_names,
             automata,
             pattern_actions: set.patterns.iter().map(|pattern| policy.action(pattern.class)).collect(),
             spares: rules.iter().map(only_spares).collect(),

@@ -81,6 +81,8 @@ const DOCUMENTS: &[&str] = &[
     r#"{"system":[["name","{'username': 'jroe_77'}"]],"messages":"by jroe_77"}"#,
     r#"{"system":["&#123;&quot;username&quot;:&quot;jroe_77&quot;&#125;",{"username":"wroe_78"}],"messages":"by jroe_77, wroe_78"}"#,
     r#"[{"content":"{'username': 'jroe_77'}","role":"user"},{"content":["{'username': 'jroe_78'}"],"role":"user"},"jroe_77 jroe_78"]"#,
+    // A name that no path ends in, below a rule for whatever has no name there.
+    r#"{"gen_ai.promptpostgres:\u0002f/app:y":1,"gen_ai":{"x":"app:y user=z"}}"#,
     // A line break that stands bare in a string, and in base64 that is packed again.
     "[\"eyd1c2VyJzogJ0JlYXJlciBhYmNkZWYuMTIzNDU2\nJywgJ24nOiAxfQ==\", \"\\u0061\"]",
     r#"{"a":"cfg: {\\\"db_password\\\": \\\"x1y2z3\\\", \\\"n\\\": 1}","b":"| db_password | x1y2z3 |\\n**db_password**: `x1y2z3`"}"#,

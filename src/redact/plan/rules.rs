@@ -4,7 +4,7 @@
 //! own come first, then what a protocol needs, then the rest; rules with a condition behind all without one.
 
 use super::super::action::{Action, Policy};
-use super::super::decision::{folded, redacts, takes};
+use super::super::decision::{folded, redacts};
 use crate::pattern::{
     Class, DetectorIndex, FieldKind, FieldRule, PackProblem, PatternSet, Scope, pack::Place,
 };
@@ -188,17 +188,9 @@ impl Rules {
 
     /// The names that rules know.
     pub(super) fn names(&self) -> Names {
-        Names::new(self.paths.iter().flat_map(|(_, _, path)| path.names()).chain(self.waiting()))
-    }
-
-    /// Those that a path of a rule that acts ends in: of `order.email`, `email`.
-    pub(super) fn last_names(&self) -> Names {
-        let acting = self.paths.iter().filter(|(_, rule, _)| takes(&self.list[usize::from(*rule)]));
-        Names::new(acting.filter_map(|(_, _, path)| path.last_name()).chain(self.waiting()))
-    }
-
-    fn waiting(&self) -> impl Iterator<Item = (&[u8], bool)> {
-        self.conditional.iter().flat_map(|(_, rule)| rule.names.iter().map(|name| (name.as_slice(), false)))
+        let waiting = self.conditional.iter().flat_map(|(_, rule)| &rule.names);
+        let waiting = waiting.map(|name| (name.as_slice(), false));
+        Names::new(self.paths.iter().flat_map(|(_, _, path)| path.names()).chain(waiting))
     }
 
     /// The rules by number.

@@ -83,11 +83,6 @@ impl FieldPath {
         })
     }
 
-    /// The last of them: where the path leads to a value, a key stands that has it.
-    pub(crate) fn last_name(&self) -> Option<(&[u8], bool)> {
-        self.names().last()
-    }
-
     /// The name, if the path is that of a member anywhere: `**.name`.
     pub(crate) fn anywhere(&self) -> Option<&[u8]> {
         match self.0.as_slice() {
