@@ -12,7 +12,7 @@ use crate::pattern::{Class, FieldKind};
 use crate::scan::context::{Keys, as_read};
 use crate::scan::json::Site;
 use crate::scan::layer::Layer;
-use crate::scan::{is_no_secret, is_public_key, is_stand_in};
+use crate::scan::{is_no_secret_of, is_public_key, is_stand_in};
 
 impl Engine<'_> {
     /// What a rule says about a value, which it names itself or (`inherited`) by a container around it.
@@ -49,7 +49,7 @@ impl Engine<'_> {
             FieldKind::Value if rule.class == Some(Class::Credential) && is_public_key(value) => {
                 Decision::Leave
             }
-            FieldKind::Value if rule.class == Some(Class::Credential) && is_no_secret(value) => {
+            FieldKind::Value if rule.class == Some(Class::Credential) && is_no_secret_of(key, value) => {
                 Decision::Look
             }
             FieldKind::Value if depth < self.limits.layers_max && looks_like_document(value) => {

@@ -671,7 +671,7 @@ impl Scan<'_> {
                     || rule.class == Some(Class::Credential) && tamis::scan::is_public_key(value)
                 {
                     Decision::Leave
-                } else if rule.class == Some(Class::Credential) && tamis::scan::is_no_secret(value) {
+                } else if rule.class == Some(Class::Credential) && tamis::scan::is_no_secret_of(key, value) {
                     Decision::Look
                 } else if layers < self.oracle.limits.layers_max && looks_like_document(value) {
                     Decision::Inside

@@ -107,7 +107,8 @@ pub(crate) fn validator(name: &str) -> Option<Validator> {
 pub(crate) use credential::is_working_directory;
 pub(crate) use drawn::is_drawn;
 pub(crate) use ipv6::parse_address;
-pub use no_secret::is_no_secret;
+use no_secret::is_no_secret;
+pub use no_secret::is_no_secret_of;
 pub use public_key::is_public_key;
 
 /// The byte before `at`, if there is one.

@@ -11,6 +11,9 @@ const WORDS_MAX: usize = 8;
 /// Most digits behind its last word: `not_configured_2`.
 const DIGITS_MAX: usize = 2;
 
+/// Most words of what begins with what is wrong: a longer one is a phrase that somebody chose.
+const FAULT_WORDS_MAX: usize = 3;
+
 /// Longest lead of a token that is masked: `github_pat_`.
 const LEAD_BYTES_MAX: usize = 12;
 
@@ -68,9 +71,17 @@ const PLACES: &[&str] = &[
 /// Words before such a name, behind which nothing or a blank follows.
 const TAGS: &[&str] = &["!Ref", "!GetAtt", "!vault", "secretKeyRef", "secretKeyRef:"];
 
+/// The same for the value of a field, whose key may say what it is: `PWD` and `OLDPWD` of an environment are directories.
+///
+/// SPEC: POSIX.1-2017, XBD 8.3: an absolute path.
+#[must_use]
+pub fn is_no_secret_of(key: Option<&[u8]>, value: &[u8]) -> bool {
+    is_no_secret(value) || matches!(key, Some(b"PWD" | b"OLDPWD")) && value.starts_with(b"/")
+}
+
 /// True for a value that is nothing but a placeholder, a word that says there is none, or a reference.
 #[must_use]
-pub fn is_no_secret(value: &[u8]) -> bool {
+pub(super) fn is_no_secret(value: &[u8]) -> bool {
     let Ok(value) = std::str::from_utf8(value) else { return false };
     if value.len() > BYTES_MAX {
         return false;
@@ -148,7 +159,7 @@ fn is_phrase(value: &str) -> bool {
         && (*first == "not" && NEGATED.contains(second)
             || *first == "no" && THINGS.contains(last)
             || (*first == "your" || *second == "your" && first.len() < 4) && THINGS.contains(last)
-            || FAULTS.contains(first)
+            || FAULTS.contains(first) && words.len() <= FAULT_WORDS_MAX
             || ORDERS.contains(first) && matches!(*second, "me" | "with" | "your" | "this"))
 }
 
@@ -232,6 +243,7 @@ mod tests {
             "secret",
             "letmein",
             "nothing",
+            "missing-otter-bakes-bread",
             "notset",
             "not-my-dog",
             "noSecret1",
