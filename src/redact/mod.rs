@@ -56,6 +56,8 @@ mod tracing;
 mod twice_tests;
 mod whole;
 #[cfg(test)]
+mod work_tests;
+#[cfg(test)]
 mod written_tests;
 
 pub use action::{Action, Mode, OnError, Policy, PolicyRule, Preset, PseudonymKey};

@@ -37,20 +37,20 @@ pub(crate) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// True for a hit. `value` is the part of a match that counts.
+    /// What speaks against a candidate; nothing against a hit. `value` is the part of a match that counts.
     #[inline]
-    pub(crate) fn counts(
+    pub(crate) fn asks(
         &mut self,
         number: u16,
         pattern: &Pattern,
         text: &[u8],
         value: &Range<usize>,
-    ) -> bool {
+    ) -> Option<Objection> {
         let objection = objection(pattern, text, value, self.keys);
         if let (Some(refusals), Some(objection)) = (&mut self.refusals, objection) {
             refusals.push(Refusal { pattern: number, start: value.start, end: value.end, objection });
         }
-        objection.is_none()
+        objection
     }
 }
 

@@ -13,13 +13,13 @@
 //! e-mail address, a `=` for a cookie) is not searched at all.
 
 use super::Work;
-use super::judge::Judge;
-use super::layer::dump::heads;
+use super::judge::{Judge, Objection};
+use super::layer::dump::{is_table, may_head};
 use super::matcher::Cache;
 use super::numbers;
-use super::sweep::{Places, has_user_info, is_lettered, is_wrapped_text, word_end};
+use super::sweep::{Places, Trigger, has_user_info, is_lettered, is_wrapped_text, word_end};
 use super::words::{Mark, is_shaped};
-use crate::pattern::{PatternSet, Reach};
+use crate::pattern::{Pattern, PatternSet, Reach};
 use std::ops::Range;
 
 /// Bytes before a known word that may belong to it: `x_amz_server_side_access_` is longer than any we know.
@@ -31,8 +31,13 @@ const TRY_COST: usize = 16;
 /// What the check of a candidate costs, as looks: some read what stands beside it.
 const CHECK_COST: usize = 64;
 
-/// What the words around a candidate cost, as looks, beside those in its keys.
-const CONTEXT_COST: usize = 128;
+/// What a try and a check of a number cost: one automaton has told already that it is one, and check digits are arithmetic. A log
+/// has several in each line, ten digits are a candidate of nine patterns, and all of that takes no more than looking at prose.
+const NUMBER_COST: usize = 2;
+
+/// What looking for the words around a candidate costs, and how many bytes of them and of its keys are looked at for one look.
+const CONTEXT_COST: usize = 8;
+const CONTEXT_BYTES_PER_LOOK: usize = 4;
 
 /// Bytes before a run of digits in which a match that holds it may begin: an IBAN with its blanks has 42.
 const NUMBER_LEAD_BYTES_MAX: usize = 48;
@@ -127,7 +132,8 @@ pub(crate) fn find_hits(
     hits: &mut Vec<Hit>,
 ) -> Hidden {
     let mut hidden = Hidden::default();
-    let mut finder = Finder { set, caches, text, judge, work, hits, numbered: 0, key_bytes: None };
+    let mut finder =
+        Finder { set, caches, text, judge, work, hits, numbered: 0, key_bytes: None, table_asked: false };
     for place in places {
         let at = place - base;
         let Some(&byte) = text.get(at) else { break };
@@ -184,6 +190,11 @@ pub(crate) fn find_hits(
     hidden
 }
 
+/// True for a pattern that runs of digits lead to.
+fn is_number(pattern: &Pattern) -> bool {
+    pattern.triggers.contains(&Trigger::Number)
+}
+
 struct Finder<'a> {
     set: &'a PatternSet,
     caches: &'a mut Caches,
@@ -195,6 +206,8 @@ struct Finder<'a> {
     numbered: usize,
     /// Bytes of the keys around the text, once somebody has asked.
     key_bytes: Option<usize>,
+    /// It is known whether the text is a table.
+    table_asked: bool,
 }
 
 impl Finder<'_> {
@@ -222,17 +235,22 @@ impl Finder<'_> {
     fn word(&mut self, at: usize, hidden: &mut Hidden) {
         let set = self.set;
         let text = self.text;
-        set.lookups.starts.each_at(text, at, |word| {
+        for word in set.lookups.starts.at(text, at) {
             match word.meaning.mark {
                 Some(Mark::Html) => hidden.html = true,
                 Some(Mark::DataUri) => hidden.data_uri = true,
                 Some(Mark::MimeWord) => hidden.mime_word = true,
                 Some(Mark::Row) => hidden.row = true,
-                Some(Mark::Column) => hidden.row = hidden.row || heads(text, at),
+                // PERF: a text is a table or none; a long name of names of secrets asks at each of them.
+                Some(Mark::Column) if !self.table_asked => {
+                    self.table_asked = may_head(text, at - word.lead + word.literal.len());
+                    hidden.row |= self.table_asked && is_table(text);
+                }
+                Some(Mark::Column) => {}
                 None => {}
             }
             self.around_all(&word.meaning.patterns, at - word.lead);
-        });
+        }
     }
 
     /// Tries the patterns of the words that the `=` or `:` at `at` gives a value to.
@@ -240,14 +258,14 @@ impl Finder<'_> {
         let set = self.set;
         let end = word_end(self.text, at);
         let text = self.text;
-        set.lookups.ends.each_at(text, end, |word| {
+        for word in set.lookups.ends.at(text, end) {
             let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
             let known = end - word.literal.len();
             let more = text[..known].iter().rev().take(KEY_BYTES_MAX).take_while(is_word).count();
             for pattern in &word.meaning.patterns {
                 self.try_from_each(*pattern, known - more..end);
             }
-        });
+        }
     }
 
     /// Tries a pattern at every place of `starts` until it hits.
@@ -366,7 +384,7 @@ impl Finder<'_> {
         let cache =
             self.caches.each[usize::from(pattern)].get_or_insert_with(|| Box::new(detector.matcher.cache()));
         let (end, looked) = detector.matcher.end_at(cache, self.text, at);
-        if !self.work.spend(looked + TRY_COST) {
+        if !self.work.spend(if is_number(detector) { NUMBER_COST } else { looked + TRY_COST }) {
             return None;
         }
         let end = end?;
@@ -400,19 +418,22 @@ impl Finder<'_> {
     fn settle(&mut self, pattern: u16, found: Range<usize>) -> bool {
         let detector = &self.set.patterns[usize::from(pattern)];
         let Some(cache) = &mut self.caches.each[usize::from(pattern)] else { return false };
-        let context = match &detector.context {
-            Some(_) => CONTEXT_COST + *self.key_bytes.get_or_insert_with(|| self.judge.keys.bytes()),
-            None => 0,
-        };
         let value = found.len() * detector.matcher.value_cost();
-        if !self.work.spend(CHECK_COST + value + context) {
+        if !self.work.spend(if is_number(detector) { NUMBER_COST } else { CHECK_COST + value }) {
             return false;
         }
         let Some(value) = detector.matcher.value(cache, self.text, found) else { return false };
-        let valid = self.judge.counts(pattern, detector, self.text, &value);
-        if valid {
+        let objection = self.judge.asks(pattern, detector, self.text, &value);
+        // The words around are looked for last.
+        if let (None | Some(Objection::Context), Some(context)) = (objection, &detector.context) {
+            let keys = *self.key_bytes.get_or_insert_with(|| self.judge.keys.bytes());
+            let near = self.text.len().min(2 * context.bytes);
+            // LEAK: past its budget the text is replaced whole, with this in it.
+            self.work.spend(CONTEXT_COST + (near + keys) / CONTEXT_BYTES_PER_LOOK);
+        }
+        if objection.is_none() {
             self.hits.push(Hit { pattern, start: value.start, end: value.end });
         }
-        valid
+        objection.is_none()
     }
 }

@@ -264,9 +264,7 @@ impl Finder<'_> {
     /// True if a literal that a pattern or a layer needs stands at `at`.
     #[cold]
     fn word_stands(&self, at: usize) -> bool {
-        let mut stands = false;
-        self.lookups.starts.each_at(self.bytes, at, |word| stands |= word.may_lead(self.bytes, at));
-        stands
+        self.lookups.starts.at(self.bytes, at).any(|word| word.may_lead(self.bytes, at))
     }
 
     /// True for the colon of a URL with user information, for a `=`, `:` or `>` behind a word that a pattern or a field rule
@@ -282,7 +280,7 @@ impl Finder<'_> {
             || has_user_info(bytes, at)
             || is_php_string(bytes, at)
             || joins_uuid(bytes, at)
-            || ends.may_end(bytes, end) && ends.some_at(bytes, end)
+            || ends.may_end(bytes, end) && ends.at(bytes, end).next().is_some()
             || keyword(bytes, at).is_some_and(|name| {
                 self.names.may_end(bytes, name.end) && self.names.is_likely(bytes, name.end)
             })

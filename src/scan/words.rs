@@ -6,13 +6,14 @@
 //! cost does not depend on how many literals there are: all are one table.
 //!
 //! Three looks, each at what the one before let by: a bit for the four bytes at the place; for their first three a list of
-//! literals, of which eight bytes are compared at once; the whole literal.
+//! literals, of which eight bytes are compared at once, and the eight further in; the whole literal.
 //!
 //! Comparison ignores ASCII case.
 
 use super::bytes::ByteSet;
 use super::layer::dump::ends_name;
 use super::simd::BLOCK;
+use std::ops::Range;
 
 /// Bytes of a word that the first look takes together.
 const PROBE_BYTES: usize = 4;
@@ -78,6 +79,8 @@ pub(crate) struct Words {
     slots: Vec<Slot>,
     /// The literals of all keys, key by key.
     heads: Vec<Head>,
+    /// What is further in of each of them. PERF: dozens of literals begin with `password`, and names of secrets may come by the thousand.
+    rests: Vec<Eight>,
     some_begin_with_digit: bool,
     list: Vec<Word>,
 }
@@ -114,9 +117,22 @@ struct Slot {
 /// The outer bytes of a literal.
 #[derive(Debug, Clone, Copy)]
 struct Head {
+    outer: Eight,
+    word: u16,
+}
+
+/// Up to eight bytes of a literal, folded; the mask leaves out where it has none.
+#[derive(Debug, Clone, Copy)]
+struct Eight {
     mask: u64,
     bytes: u64,
-    word: u16,
+}
+
+impl Eight {
+    #[inline(always)]
+    fn fits(self, here: u64) -> bool {
+        here & self.mask == self.bytes
+    }
 }
 
 impl Word {
@@ -152,6 +168,7 @@ impl Words {
             bits: HashBits::new(),
             slots: vec![Slot::default(); room],
             heads: Vec::new(),
+            rests: Vec::new(),
             some_begin_with_digit: list.iter().any(|word| word.literal[word.lead].is_ascii_digit()),
             list,
         };
@@ -165,6 +182,8 @@ impl Words {
             words.slots[free % room] =
                 Slot { key, first: number(words.heads.len()), count: number(group.len()) };
             words.heads.extend(group.iter().map(|(_, head)| *head));
+            let rest = |head: &Head| edge.rest(&words.list[usize::from(head.word)]);
+            words.rests.extend(group.iter().map(|(_, head)| rest(head)));
         }
         for word in 0..words.list.len() {
             for probe in edge.probes(&words.list[word]) {
@@ -213,12 +232,12 @@ impl Words {
         let at = place % BLOCK;
         let Some(eight) = window[at..].first_chunk() else { return false };
         let head = u64::from_le_bytes(*eight) | FOLD;
-        self.heads(Edge::Start.key(head)).iter().any(|known| head & known.mask == known.bytes)
+        self.heads[self.of_key(Edge::Start.key(head))].iter().any(|known| known.outer.fits(head))
     }
 
-    /// The heads of the literals that have a key.
+    /// Where the literals that have a key are.
     #[inline(always)]
-    fn heads(&self, key: u32) -> &[Head] {
+    fn of_key(&self, key: u32) -> Range<usize> {
         // PERF: the room is a power of two, which the compiler cannot know.
         let last = self.slots.len() - 1;
         let mut place = hash(key);
@@ -230,28 +249,20 @@ impl Words {
             place += 1;
         };
         let first = usize::from(slot.first);
-        &self.heads[first..first + usize::from(slot.count)]
+        first..first + usize::from(slot.count)
     }
 
-    /// Calls `each` with the words that stand at `at`.
+    /// The words that stand at `at`.
     #[inline]
-    pub(crate) fn each_at<'w>(&'w self, text: &[u8], at: usize, mut each: impl FnMut(&'w Word)) {
+    pub(crate) fn at<'w>(&'w self, text: &[u8], at: usize) -> impl Iterator<Item = &'w Word> {
         let head = self.edge.bytes(text, at);
-        for known in self.heads(self.edge.key(head)) {
-            if head & known.mask == known.bytes {
-                let word = &self.list[usize::from(known.word)];
-                if self.stands(word, text, at) {
-                    each(word);
-                }
-            }
-        }
-    }
-
-    /// True if a word stands at `at`.
-    pub(crate) fn some_at(&self, text: &[u8], at: usize) -> bool {
-        let mut some = false;
-        self.each_at(text, at, |_| some = true);
-        some
+        let rest = self.edge.bytes_further(text, at);
+        let known = self.of_key(self.edge.key(head));
+        let known = self.heads[known.clone()].iter().zip(&self.rests[known]);
+        known
+            .filter(move |(known, further)| known.outer.fits(head) && further.fits(rest))
+            .map(|(known, _)| &self.list[usize::from(known.word)])
+            .filter(move |word| self.stands(word, text, at))
     }
 
     fn stands(&self, word: &Word, text: &[u8], at: usize) -> bool {
@@ -280,6 +291,15 @@ impl Edge {
         match here {
             Some(eight) => u64::from_le_bytes(*eight) | FOLD,
             None => self.padded(text, at),
+        }
+    }
+
+    /// The eight bytes further in. Where there are fewer, whatever stands there: no literal that has as many does.
+    #[inline(always)]
+    fn bytes_further(self, text: &[u8], at: usize) -> u64 {
+        match self {
+            Self::Start => self.bytes(text, at + HEAD_BYTES),
+            Self::End => self.bytes(text, at.saturating_sub(HEAD_BYTES)),
         }
     }
 
@@ -330,9 +350,26 @@ impl Edge {
         let part = &word.literal[word.lead..];
         let at = if self == Self::Start { 0 } else { part.len() };
         let bytes = self.bytes(part, at);
-        let open = 64 - 8 * part.len().min(HEAD_BYTES);
-        let mask = if self == Self::Start { u64::MAX >> open } else { u64::MAX << open };
-        (self.key(bytes), Head { mask, bytes: bytes & mask, word: number })
+        let outer = self.eight(bytes, part.len());
+        (self.key(bytes), Head { outer, word: number })
+    }
+
+    /// What is compared behind that.
+    fn rest(self, word: &Word) -> Eight {
+        let part = &word.literal[word.lead..];
+        let at = if self == Self::Start { 0 } else { part.len() };
+        self.eight(self.bytes_further(part, at), part.len().saturating_sub(HEAD_BYTES))
+    }
+
+    /// Of eight bytes at this edge those that a literal has.
+    fn eight(self, bytes: u64, length: usize) -> Eight {
+        let open = 64 - 8 * length.min(HEAD_BYTES);
+        let mask = match self {
+            _ if length == 0 => 0,
+            Self::Start => u64::MAX >> open,
+            Self::End => u64::MAX << open,
+        };
+        Eight { mask, bytes: bytes & mask }
     }
 
     /// The four bytes that may stand at a place where a literal does.
@@ -386,10 +423,8 @@ mod tests {
     }
 
     fn found(words: &Words, text: &str, at: usize) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        words.each_at(text.as_bytes(), at, |word| {
-            found.push(String::from_utf8_lossy(&word.literal).into_owned());
-        });
+        let literal = |word: &Word| String::from_utf8_lossy(&word.literal).into_owned();
+        let mut found: Vec<String> = words.at(text.as_bytes(), at).map(literal).collect();
         found.sort();
         found.dedup();
         let may_stand = match words.edge {

@@ -40,7 +40,7 @@ mod php;
 mod sql;
 mod written;
 
-pub(crate) use csv::{ends_name, heads, marks as column_marks};
+pub(crate) use csv::{ends_name, is_table, marks as column_marks, may_head};
 pub(crate) use keyword::keyword;
 pub use php::{PhpString, php_strings};
 

@@ -54,9 +54,14 @@ pub(crate) fn ends_name(rest: &[u8]) -> bool {
     }
 }
 
-/// True if a word at `at`, one of the [`marks`], stands in the first line of a table.
-pub(crate) fn heads(text: &[u8], at: usize) -> bool {
-    at < HEAD_BYTES_MAX && Table::of(text).is_some()
+/// True if a word that ends at `end`, one of the [`marks`], may be a name in the first line of a table.
+pub(crate) fn may_head(text: &[u8], end: usize) -> bool {
+    end <= HEAD_BYTES_MAX + NAME_BYTES_MAX && ends_name(&text[end..])
+}
+
+/// True if the text begins as a table does.
+pub(crate) fn is_table(text: &[u8]) -> bool {
+    Table::of(text).is_some()
 }
 
 /// True if the first line names a column that `is_named`.
@@ -253,7 +258,8 @@ mod tests {
             {
                 assert!(Table::of(text.as_bytes()).is_some(), "{text:?}");
                 let at = text.find(name).expect("a name");
-                assert!(marks().any(|mark| mark == name) && heads(text.as_bytes(), at), "{text:?}");
+                let end = at + name.len();
+                assert!(marks().any(|mark| mark == name) && may_head(text.as_bytes(), end), "{text:?}");
                 let written = serde_json::to_string(&text).expect("JSON");
                 for text in [&text, &written] {
                     let behind = text.find(name).expect("a name") + name.len();
