@@ -15,6 +15,15 @@ hits = ["tax «foo123»"]
 misses = ["foo123"]
 
 [[field]]
+name = "code"
+class = "credential"
+numbers = true
+paths = ["**.otp"]
+why = "w"
+hits = ['{"otp":«7»}']
+misses = ['{"value":7}']
+
+[[field]]
 name = "said"
 class = "prompt_text"
 paths = ["**.prompt", "**.llm.input.**", "**.form.q"]
@@ -97,6 +106,33 @@ fn what_is_wrapped_around_a_value_adds_nothing_to_its_path() {
         ),
         // Only there.
         (r#"{"form":{"stringValue":{"q":"ab"}}}"#, r#"{"form":{"stringValue":{"q":"ab"}}}"#),
+    ] {
+        check(item, want);
+    }
+}
+
+/// `intValue` is a string in JSON, and a receiver refuses the batch if it is no number.
+#[test]
+fn what_goes_of_an_int_value_leaves_a_number() {
+    for (item, want) in [
+        (r#"{"key":"otp","value":{"intValue":"486245"}}"#, r#"{"key":"otp","value":{"intValue":"0"}}"#),
+        (r#"{"key":"otp","value":{"intValue" : "-7"}}"#, r#"{"key":"otp","value":{"intValue" : "0"}}"#),
+        (r#"["{\"otp\":{\"intValue\":\"7\"}}"]"#, r#"["{\"otp\":{\"intValue\":\"0\"}}"]"#),
+        // Not of a rule that lets numbers be: how many tokens there were.
+        (
+            r#"{"key":"llm.input.count.prompt","value":{"intValue":"4862"}}"#,
+            r#"{"key":"llm.input.count.prompt","value":{"intValue":"4862"}}"#,
+        ),
+        // No number, and nothing that fits 64 bits.
+        (
+            r#"{"key":"otp","value":{"intValue":"48a"}}"#,
+            r#"{"key":"otp","value":{"intValue":"[credential]"}}"#,
+        ),
+        (
+            r#"{"key":"prompt","value":{"intValue":"123456789012345678901"}}"#,
+            r#"{"key":"prompt","value":{"intValue":"[prompt chars=21 words=1]"}}"#,
+        ),
+        (r#"{"key":"prompt","value":{"intValue":""}}"#, r#"{"key":"prompt","value":{"intValue":""}}"#),
     ] {
         check(item, want);
     }

@@ -194,6 +194,9 @@ impl Visitor for Strings<'_, '_> {
     }
 
     fn string(&mut self, bytes: &[u8], site: Site<'_>) {
+        if is_int_value(bytes, &site.range) {
+            return self.scalar(bytes, site);
+        }
         let asked = self.repeated.as_mut().map(|repeated| {
             let kind = if site.path.key().is_some() { Kind::Member } else { Kind::Element };
             let terms = (site.state, site.rule, site.under);
@@ -296,5 +299,19 @@ impl Visitor for Strings<'_, '_> {
         self.engine.trace_at(|| *self.outer);
         self.found_at(range.end);
         self.engine.unscanned_container(range, open, DetectorIndex::UNSCANNED_DEPTH);
+    }
+}
+
+/// A number that OTLP writes as a string: of one that goes a number has to be left, or its receiver refuses the batch.
+///
+/// SPEC: `int64` is a decimal string in JSON (<https://protobuf.dev/programming-guides/json/>), of 20 bytes at most.
+fn is_int_value(bytes: &[u8], range: &Range<usize>) -> bool {
+    let value = &bytes[range.clone()];
+    let digits = value.strip_prefix(b"-").unwrap_or(value);
+    let is_number =
+        (1..=20).contains(&value.len()) && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number && {
+        let key = bytes[..range.start - 1].trim_ascii_end().strip_suffix(b":").unwrap_or_default();
+        key.trim_ascii_end().ends_with(b"\"intValue\"")
     }
 }

@@ -55,6 +55,9 @@ pub(crate) fn agreed() -> Vec<(ItemFormat, Vec<u8>)> {
 }
 
 const DOCUMENTS: &[&str] = &[
+    // Numbers that OTLP writes as strings.
+    "{\"attributes\":[{\"key\":\"card\",\"value\":{\"intValue\":\"4111111111111111\"}},{\"key\":\"llm.token_count.prompt\",\"value\":{\"intValue\" : \"4862\"}}]}",
+    "[{\"key\":\"otp\",\"value\":{\"intValue\":\"486245\"}},{\"key\":\"otp\",\"value\":{\"intValue\":\"48a245\"}},{\"prompt\":{\"intValue\":\"-7\",\"a\":\"7\"}}]",
     // Behind too many layers, one of them words of MIME: what goes whole stands in no word.
     r#""%22\\\\u002\\u0030{'\\u005cu0074\\\\u0072\\\\u0061c\\\\u0065':%20'\\\\u003d?u\\\\u0074f\\u002d\\\\u003\\u0038\\\\u003fQ?j\\\\u0061ne%3d40e\\\\\\u00750078am\\\\u0070l\\\\u0065%3d\\\\u0032Ec\\u006f\\\\u006d_b?%3d',%20'n\\\\u0027\\\\u003a%20\\\\u0031}%22""#,
     // Printed pairs that begin as a document does.

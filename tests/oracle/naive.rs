@@ -11,6 +11,7 @@ use super::context::{Context, Key};
 use super::document::{self, Broken, Place};
 use super::layers::{self, Decoded, Layer};
 use super::learnt::{self, Taught};
+use super::pairs;
 use super::paths::{self, Pattern as Path, Step};
 use super::stand_in::{address, is_stand_in, stand_in};
 use regex::bytes::{Regex, RegexBuilder};
@@ -567,6 +568,9 @@ impl Scan<'_> {
         layers: usize,
         edits: &mut Vec<Edit>,
     ) {
+        if pairs::is_int_value(bytes, &range) {
+            return self.scalar(bytes, range, place, key, edits);
+        }
         let groups = self.own_rule(place).is_some_and(|id| self.oracle.rules[id].kind == Kind::Grouping);
         let before = self.groups;
         self.groups |= groups;
