@@ -83,7 +83,8 @@ pub(super) fn ipv4(text: &[u8], candidate: Range<usize>) -> bool {
         || is_joined(text, &candidate, octets)
         || is_numbered(word_before(text, candidate.start), octets)
         || is_staged(&text[candidate.end..])
-        || is_packaged(text, &candidate, octets)
+        || octets[0] < 100 && (is_packaged(text, &candidate) || is_in_text_on_versions(text, &candidate))
+        || is_attribute_type(text, &candidate, octets)
         || is_product_version(text, &candidate, octets)
         || is_object_identifier(text, &candidate))
 }
@@ -171,10 +172,24 @@ const PACKAGES: &[&[u8]] = &[
     b"-SNAPSHOT",
 ];
 
-/// `foo-1.2.3.4.jar`, `libfoo.so.1.2.3.4`, `foo>=1.2.3.4`, `foo==1.2.3.4`, `release-1.2.3.4`: what a package and its file are called.
+/// Ends of Debian's versions, which say how upstream's was packed (Debian Policy, 5.6.12).
+const REPACKED: &[&[u8]] = &[
+    b"+dfsg", b"+ds", b"+deb", b"+git", b"~deb", b"~bpo", b"~rc", b"~beta", b"~alpha", b"~pre", b"~git",
+    b"~dfsg",
+];
+
+/// Folders of packages, each called after its version.
+const PACKAGE_FOLDERS: &[&[u8]] =
+    &[b"/gems/", b"/site-packages/", b"/dist-packages/", b"/node_modules/", b"/bundler/", b"RelNotes/"];
+
+/// What a package has in it.
+const FOLDERS: &[&[u8]] = &[b"/lib/", b"/app/", b"/src/", b"/exe/", b"/ext/", b"/vendor/"];
+
+/// `foo-1.2.3.4.jar`, `gems/foo-1.2.3.4/lib`, `libfoo.so.1.2.3.4`, `foo>=1.2.3.4`, `foo==1.2.3.4`, `release-1.2.3.4`: what a package, its file and its folder are called.
 ///
-/// LEAK: only small first numbers, and no `==` behind a name that an address may have.
-fn is_packaged(text: &[u8], candidate: &Range<usize>, octets: [u8; 4]) -> bool {
+/// LEAK: only small first numbers, and no `==` behind a name that an address may have. A folder alone tells nothing in `10.0.0.0/8`, whose
+/// hosts have names such as `db-10.1.2.3`.
+fn is_packaged(text: &[u8], candidate: &Range<usize>) -> bool {
     let (head, rest) = (&text[..candidate.start], &text[candidate.end..]);
     let is_file = head.ends_with(b"-") || head.ends_with(b"_");
     let ends = |end: &&[u8]| {
@@ -190,12 +205,70 @@ fn is_packaged(text: &[u8], candidate: &Range<usize>, octets: [u8; 4]) -> bool {
         let name = &name[name.len() - letters..];
         letters > 2 && !JOINED.iter().any(|known| ends_in(name, known))
     };
-    octets[0] < 100
-        && (is_file && PACKAGES.iter().any(ends)
-            || head.ends_with(b".so.")
-            || compared
-            || is_pinned()
-            || [&b"release"[..], b"version", b"build"].iter().any(named))
+    let path = &head[head.len().saturating_sub(96)..];
+    let is_in_packages = || {
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let folder = &path[..path.len() - name.len()];
+        let is_name = name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte));
+        is_name && (is_file || name.is_empty()) && PACKAGE_FOLDERS.iter().any(|end| folder.ends_with(end))
+    };
+    let is_folder = || {
+        is_file
+            && !text[candidate.clone()].starts_with(b"10.")
+            && FOLDERS.iter().any(|folder| rest.starts_with(folder))
+    };
+    is_file && PACKAGES.iter().any(ends)
+        || is_in_packages()
+        || is_folder()
+        || REPACKED.iter().any(|end| rest.starts_with(end))
+        || head.ends_with(b"~~")
+        || head.ends_with(b".so.")
+        || compared
+        || is_pinned()
+        || [&b"release"[..], b"version", b"build", b"section"].iter().any(named)
+}
+
+/// `zlib 1.2.2.3 or better`; a heading of a list of changes, `## Rails 6.1.7.2 (January 24, 2023) ##`; and decimals of a picture that are
+/// written without what stands before the point, `1-.29.34.58.58 0 0 1`.
+fn is_in_text_on_versions(text: &[u8], candidate: &Range<usize>) -> bool {
+    let (head, rest) = (&text[..candidate.start], &text[candidate.end..]);
+    let compared =
+        [&b" or better"[..], b" or later", b" or newer", b" or higher", b" or greater", b" or above"];
+    let months = [
+        &b" (January "[..],
+        b" (February ",
+        b" (March ",
+        b" (April ",
+        b" (May ",
+        b" (June ",
+        b" (July ",
+        b" (August ",
+        b" (September ",
+        b" (October ",
+        b" (November ",
+        b" (December ",
+        b" (unreleased",
+    ];
+    let decimals = head.ends_with(b"-.")
+        && rest.first().is_some_and(|next| b" -.,".contains(next))
+        && !rest.starts_with(b". ");
+    decimals || compared.iter().chain(&months).any(|words| rest.starts_with(words))
+}
+
+/// `2.5.4.3` and its like, the attributes, rules of matching and extensions of X.500, where `OID` stands near.
+///
+/// SPEC: RFC 4519, RFC 4517 and RFC 5280. LEAK: those are also numbers of somebody's line, so they alone tell nothing.
+fn is_attribute_type(text: &[u8], candidate: &Range<usize>, octets: [u8; 4]) -> bool {
+    let near = &text[candidate.start.saturating_sub(48)..text.len().min(candidate.end + 48)];
+    let is_named = |at: usize| {
+        let beside = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_alphabetic);
+        near[at..at + 3].eq_ignore_ascii_case(b"oid")
+            && beside(near[..at].last())
+            && beside(near[at + 3..].strip_prefix(b"s").unwrap_or(&near[at + 3..]).first())
+    };
+    matches!(octets[..3], [2, 5, 4 | 13 | 29])
+        && !matches!(text[candidate.end..], [b':' | b'/', b'0'..=b'9', ..])
+        && (0..near.len().saturating_sub(2)).any(is_named)
 }
 
 fn ends_in(text: &[u8], word: &[u8]) -> bool {
@@ -315,6 +388,41 @@ mod tests {
             ("ip.addr==10.1.2.3", "10.1.2.3", true),
             ("a-10.1.2.3.example.com", "10.1.2.3", true),
             ("release-1.2.3.4", "1.2.3.4", false),
+            ("/usr/local/bundle/gems/rails-6.1.7.10/lib/rails/engine.rb", "6.1.7.10", false),
+            ("/usr/local/bundle/gems/rails-6.1.7.10", "6.1.7.10", false),
+            ("activerecord-7.0.8.4/lib/active_record.rb", "7.0.8.4", false),
+            ("lib/site-packages/foo_bar-1.2.3.4/x", "1.2.3.4", false),
+            ("RelNotes/1.6.4.2.txt", "1.6.4.2", false),
+            ("gems from/gems/192.0.2.7/x", "192.0.2.7", true),
+            ("see /gems/ of 24.6.0.7/lib/", "24.6.0.7", true),
+            ("db-10.1.2.3/lib/x", "10.1.2.3", true),
+            ("db-24.6.0.7/status", "24.6.0.7", true),
+            ("host-192.0.2.7", "192.0.2.7", true),
+            ("/192.0.2.7/", "192.0.2.7", true),
+            ("ip-192.0.2.7.log", "192.0.2.7", true),
+            ("proxy-203.0.113.9/status", "203.0.113.9", true),
+            ("proxy-203.0.113.9/lib/x", "203.0.113.9", true),
+            ("GET /x from 192.0.2.7", "192.0.2.7", true),
+            ("dovecot-core_1:2.3.19.1+dfsg1", "2.3.19.1", false),
+            ("foo 1.2.3.4~rc1", "1.2.3.4", false),
+            ("24.6.0.7~24.6.0.9", "24.6.0.7", true),
+            ("24.6.0.7~24.6.0.9", "24.6.0.9", true),
+            ("24.6.0.7+24.6.0.9", "24.6.0.7", true),
+            ("KB1~31bf3856ad364e35~amd64~~6.1.1.2", "6.1.1.2", false),
+            ("~~192.0.2.7", "192.0.2.7", true),
+            ("rfc5280#section-4.1.2.1", "4.1.2.1", false),
+            ("zlib 1.2.2.3 or better", "1.2.2.3", false),
+            ("24.6.0.7 or 24.6.0.8", "24.6.0.7", true),
+            ("## Rails 6.1.7.2 (January 24, 2023) ##", "6.1.7.2", false),
+            ("by 24.6.0.7 (Maydale)", "24.6.0.7", true),
+            ("1 0 0 1-.29.34.58.58 0 0 1", "29.34.58.58", false),
+            ("...24.6.0.7 gone", "24.6.0.7", true),
+            ("by -.24.6.0.7. Gone", "24.6.0.7", true),
+            (r#"{"2.5.13.17": ("2.5.13.17", OID_MATCHING_RULE)}"#, "2.5.13.17", false),
+            ("oids: 2.5.29.17", "2.5.29.17", false),
+            ("from 2.5.29.17", "2.5.29.17", true),
+            ("avoid 2.5.29.17", "2.5.29.17", true),
+            ("OID to 2.5.29.17:443", "2.5.29.17", true),
             ("{Shop/4.12.0.3}", "4.12.0.3", false),
             ("Shop/4.12.0.118 CFNetwork/1410.0.3 Darwin/22.6.0", "4.12.0.118", false),
             ("example.com/10.1.2.118 CFNetwork/1410", "10.1.2.118", true),

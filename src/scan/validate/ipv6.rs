@@ -14,7 +14,7 @@ pub(super) fn ipv6(text: &[u8], candidate: Range<usize>) -> bool {
     if address.is_loopback() || address.is_unspecified() {
         return false;
     }
-    if is_fingerprint(text, &candidate) {
+    if is_fingerprint(text, &candidate) || is_any_with_port(text, &candidate) {
         return false;
     }
     let plain = text[candidate.clone()].split(|byte| *byte == b'%').next().unwrap_or_default();
@@ -29,14 +29,25 @@ pub(super) fn ipv6(text: &[u8], candidate: Range<usize>) -> bool {
     !runs_on && (spelled >= 4 && !joined || spelled >= least && is_numeric && is_assigned(address))
 }
 
-/// More than eight pairs of hex digits: the fingerprint of a key or certificate.
+/// More than eight pairs of hex digits: the fingerprint of a key or certificate. What is joined to it at either end is none of them: `keyid:1e:52:…`.
 fn is_fingerprint(text: &[u8], candidate: &Range<usize>) -> bool {
     let part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b':';
     let head = text[..candidate.start].iter().rev().take(128).take_while(part).count();
     let tail = text[candidate.end..].iter().take(128).take_while(part).count();
     let run = &text[candidate.start - head..candidate.end + tail];
-    let groups = run.split(|byte| *byte == b':');
-    groups.clone().count() > 8 && groups.clone().all(|group| group.len() == 2)
+    let mut groups: Vec<&[u8]> = run.split(|byte| *byte == b':').collect();
+    if groups.last().is_some_and(|group| group.len() != 2) {
+        groups.pop();
+    }
+    let first = usize::from(groups.first().is_some_and(|group| group.len() != 2));
+    groups[first..].len() > 8 && groups[first..].iter().all(|group| group.len() == 2)
+}
+
+/// All of `0:0:0:0:0:0:0:0:2181` but its first group: a port at every address of the machine.
+fn is_any_with_port(text: &[u8], candidate: &Range<usize>) -> bool {
+    text[candidate.clone()].starts_with(b"0:0:0:0:0:0:0:")
+        && text[..candidate.start].ends_with(b"0:")
+        && !before(text, candidate.start - 2).is_some_and(|byte| is_word(byte) || byte == b':')
 }
 
 /// Reads an address with or without a zone.
@@ -113,6 +124,14 @@ mod tests {
             ("2001:db8::1Closed", "2001:db8::1C", true),
             ("geo2001::1", "2001::1", false),
             ("x1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", false),
+            ("keyid:1E:52:A2:E8:54:D5:37:EB:D5:A8", "1E:52:A2:E8:54:D5:37:EB", false),
+            ("keyid:1E:52:A2:E8:54:D5:37:EB:D5:A8", "52:A2:E8:54:D5:37:EB:D5", false),
+            ("sha1:11:22:33:44:55:66:77:88:99:", "11:22:33:44:55:66:77:88", false),
+            ("id:11:22:33:44:55:66:77:88", "11:22:33:44:55:66:77:88", true),
+            ("add:2001:db8:11:22:33:44:55:66", "2001:db8:11:22:33:44:55:66", true),
+            ("11:22:33:44:55:66:77:88:443", "11:22:33:44:55:66:77:88", true),
+            ("/0:0:0:0:0:0:0:0:2181", "0:0:0:0:0:0:0:2181", false),
+            ("at 0:0:0:0:0:0:0:2181", "0:0:0:0:0:0:0:2181", true),
             ("::before", "::be", false),
             ("2001:db8::1::2", "2001:db8::1", false),
             ("2001:db8::1: closed", "2001:db8::1", true),
