@@ -87,6 +87,9 @@ pub(super) fn card(text: &[u8], candidate: Range<usize>) -> bool {
         && stands_alone(text, &candidate)
         && !is_dialled(text, &candidate)
         && !is_article(text, &candidate, digits)
+        && !is_numbered(text, &candidate)
+        && !is_beside_hex(text, &candidate)
+        && !(digits.len() == 13 && digits.ends_with(&[0, 0, 0]))
 }
 
 fn has_issuer(digits: &[u8]) -> bool {
@@ -121,6 +124,29 @@ fn is_article(text: &[u8], candidate: &Range<usize>, digits: &[u8]) -> bool {
     let words: [&[u8]; 6] = [b"ean", b"ean13", b"gtin", b"gtin13", b"gtin14", b"barcode"];
     let word = super::word_before(text, candidate.start);
     digits.len() < 15 && words.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// `blk_`, `order_id=` or `snowflake id` before it, or a trace and a slash: a number that counts something (the header is
+/// <https://cloud.google.com/trace/docs/trace-context#legacy-http-header>).
+fn is_numbered(text: &[u8], candidate: &Range<usize>) -> bool {
+    let head = &text[candidate.start.saturating_sub(40)..candidate.start];
+    let is_span = head
+        .strip_suffix(b"/")
+        .is_some_and(|head| head.len() > 31 && head[head.len() - 32..].iter().all(u8::is_ascii_hexdigit));
+    let words: [&[u8]; 6] =
+        [b"blk_", b"blk_-", b"order_id=", b"snowflake ", b"snowflake id ", b"snowflake_id="];
+    is_span || words.iter().any(|word| head.ends_with(word))
+}
+
+/// `6786 7266 8305 8306 65C4`: the groups go on in hex.
+fn is_beside_hex(text: &[u8], candidate: &Range<usize>) -> bool {
+    let [gap, group @ ..] = &text[candidate.end..] else { return false };
+    let group = &group[..group.iter().take(5).take_while(|byte| byte.is_ascii_alphanumeric()).count()];
+    text[candidate.clone()].get(4) == Some(gap)
+        && group.len() == 4
+        && group.iter().all(u8::is_ascii_hexdigit)
+        && group.iter().any(u8::is_ascii_digit)
+        && group.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// `+` before the digits of a telephone number: that is one. In a form the sign is a blank.
@@ -159,6 +185,18 @@ mod tests {
             ("EAN 4222222222222", "4222222222222", false),
             ("gtin=4222222222222", "4222222222222", false),
             ("4111111111111112", "4111111111111112", false),
+            ("blk_4111111111111111", "4111111111111111", false),
+            ("order_id=4111111111111111", "4111111111111111", false),
+            ("snowflake id 4111111111111111", "4111111111111111", false),
+            ("0123456789abcdef0123456789abcdef/4111111111111111;o=1", "4111111111111111", false),
+            ("card/4111111111111111", "4111111111111111", true),
+            ("order 4111111111111111", "4111111111111111", true),
+            ("id=4111111111111111", "4111111111111111", true),
+            ("4111 1111 1111 1111 65C4", "4111 1111 1111 1111", false),
+            ("4111 1111 1111 1111 exp", "4111 1111 1111 1111", true),
+            ("4111 1111 1111 1111 face", "4111 1111 1111 1111", true),
+            ("4111 1111 1111 1111 1226", "4111 1111 1111 1111", true),
+            ("4687181595000", "4687181595000", false),
             ("4111 1111-1111 1111", "4111 1111-1111 1111", false),
             ("41 11 11 11 11 11 11 11", "41 11 11 11 11 11 11 11", false),
             ("4444444444444444", "4444444444444444", false),
