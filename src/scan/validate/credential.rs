@@ -99,7 +99,8 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     if is_key || is_placeholder(value) || is_code(text, &candidate) || asks_for_it(text, &candidate) {
         return false;
     }
-    if names_a_resource(&text[..candidate.start]) {
+    // `mock(CanResetPassword::class)`
+    if names_a_resource(&text[..candidate.start]) || value == b":class" {
         return false;
     }
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
@@ -230,8 +231,10 @@ pub(crate) fn is_working_directory(head: &[u8], value: &[u8]) -> bool {
 
 /// True for base64 that could be `user:password`: length and padding fit, and it is no plain word.
 pub(super) fn basic_auth(text: &[u8], candidate: Range<usize>) -> bool {
+    let is_padded = text[candidate.clone()].ends_with(b"=");
     let value = trimmed(&text[candidate], b"=");
     value.len() % 4 != 1
+        && (is_padded || !is_name(value))
         && (value
             .iter()
             .any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase() || b"+/".contains(byte)))
@@ -240,7 +243,7 @@ pub(super) fn basic_auth(text: &[u8], candidate: Range<usize>) -> bool {
 /// True for the user-info of a URL that holds a password, or a name that is neither the key of a DSN nor the one that
 /// everybody has at hosts of source code.
 pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
-    let value = &text[candidate];
+    let value = &text[candidate.clone()];
     let (user, password) = match value.iter().position(|byte| *byte == b':') {
         Some(colon) => (&value[..colon], &value[colon + 1..]),
         None => (value, &value[..0]),
@@ -248,7 +251,53 @@ pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
     let is_key = user.len() == 32 && user.iter().all(u8::is_ascii_hexdigit);
     let is_anybody = matches!(user, b"git" | b"hg" | b"svn");
     let is_to_come = is_placeholder(password) && (user.is_empty() || is_placeholder(user));
-    !crate::scan::is_stand_in(value) && !is_to_come && (!password.is_empty() || !(is_key || is_anybody))
+    let is_template = is_spelled_out(user) && (password.is_empty() || is_spelled_out(password));
+    // `https?://[-a-z0-9+&@#/%]`: a class of characters.
+    let is_class = password.is_empty()
+        && user.starts_with(b"[")
+        && user.windows(3).any(|range| matches!(range, b"a-z" | b"0-9" | b"A-Z"));
+    let is_dsn = text[candidate.end..].strip_prefix(b"@").is_some_and(super::is_sentry_project);
+    !crate::scan::is_stand_in(value)
+        && !(is_to_come || is_template || is_class)
+        && (!password.is_empty() || !(is_key || is_anybody || is_dsn))
+}
+
+/// What stands for a name or a password in a template of a URL, in capitals: `USER`, `API_KEY`.
+fn is_spelled_out(value: &[u8]) -> bool {
+    let words: [&[u8]; 21] = [
+        b"USER",
+        b"USERNAME",
+        b"LOGIN",
+        b"PASSWORD",
+        b"PASS",
+        b"SECRET",
+        b"TOKEN",
+        b"KEY",
+        b"APIKEY",
+        b"API",
+        b"ACCESS",
+        b"AUTH",
+        b"APP",
+        b"CLIENT",
+        b"ACCOUNT",
+        b"ID",
+        b"SID",
+        b"DB",
+        b"YOUR",
+        b"BOT",
+        b"SERVICE",
+    ];
+    value.split(|byte| *byte == b'_').all(|word| words.contains(&word))
+}
+
+/// `MenuTagMultiselectWidget`, `Authentication`: letters alone in humps of three and more, as hardly any base64 has them.
+fn is_name(value: &[u8]) -> bool {
+    let humps = || {
+        value
+            .chunk_by(|_, next| next.is_ascii_lowercase())
+            .all(|hump| hump.len() > 2 && hump[0].is_ascii_uppercase())
+    };
+    value.len() > 7 && value.iter().all(u8::is_ascii_alphabetic) && humps()
 }
 
 fn trimmed<'a>(mut value: &'a [u8], bytes: &[u8]) -> &'a [u8] {
@@ -295,6 +344,43 @@ mod tests {
             ("phc_0123456789abcdefghijABCDEFGHIJ", false),
         ] {
             assert_eq!(secret_value(value.as_bytes(), 0..value.len()), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn templates_of_a_url_hold_nobody() {
+        for (text, value, want) in [
+            ("postgres://USER:PASSWORD@HOST/db", "USER:PASSWORD", false),
+            ("sms://API_KEY@default", "API_KEY", false),
+            ("sms://APIKEY@default", "APIKEY", false),
+            ("sms://QWERTZUIOP@default", "QWERTZUIOP", true),
+            ("sms://API_KEY7@default", "API_KEY7", true),
+            ("sms://USER:HUNTER@default", "USER:HUNTER", true),
+            ("postgres://root:PASSWORD@example.com/db", "root:PASSWORD", true),
+            ("https?://[-a-z0-9+&@#/%]", "[-a-z0-9+&", false),
+            ("https://[a-z:x@example.com", "[a-z:x", true),
+            ("https://[Tr0ub@example.com", "[Tr0ub", true),
+            ("https://public@o1.ingest.sentry.io/1337", "public", false),
+            ("https://public:private@o1.ingest.sentry.io/1337", "public:private", true),
+            ("https://public@example.com/1337", "public", true),
+            ("https://public@o1.ingest.sentry.io/a", "public", true),
+        ] {
+            let start = text.find(value).expect("the value is part of the text");
+            assert_eq!(userinfo(text.as_bytes(), start..start + value.len()), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_classes_are_no_basic_authentication() {
+        for (value, want) in [
+            ("Authentication", false),
+            ("MenuTagMultiselectWidget", false),
+            ("amFuZTpodW50ZXIy", true),
+            ("YTpi", true),
+            ("QWxhZGRpbjpvcGVuIHNlc2FtZQ==", true),
+            ("Authentication==", true),
+        ] {
+            assert_eq!(basic_auth(value.as_bytes(), 0..value.len()), want, "{value}");
         }
     }
 

@@ -10,6 +10,16 @@ const FILE_ENDINGS: &[&[u8]] = &[
     b"exe",
 ];
 
+/// Endings of units of systemd that are no top-level domains: `getty@tty1.service` (systemd.unit(5)).
+const UNIT_ENDINGS: &[&[u8]] = &[b"service", b"socket", b"timer", b"scope", b"slice", b"mount"];
+
+/// Domains behind which the algorithms and extensions of SSH that they invented are named (RFC 4251, section 6).
+const SSH_DOMAINS: &[&[u8]] = &[b"openssh.com", b"libssh.org", b"lysator.liu.se"];
+
+/// Such names without a hyphen.
+const SSH_NAMES: &[&[u8]] =
+    &[b"zlib", b"keepalive", b"statvfs", b"fstatvfs", b"hardlink", b"fsync", b"lsetstat", b"limits", b"eow"];
+
 /// Endings of most domains in front of one of a file: `users/jane@example.com.json` is what an interface calls somebody's document.
 const DOMAIN_ENDINGS: &[&[u8]] = &[
     b"com", b"net", b"org", b"edu", b"gov", b"io", b"co", b"ai", b"dev", b"app", b"me", b"info", b"eu",
@@ -44,6 +54,7 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     let head = &text[..candidate.start];
     let continues = |byte: u8| byte.is_ascii() && is_word(byte) || byte == b'+' || ends_in_letter(head);
     let partial = !is_cut && before(text, candidate.start).is_some_and(continues);
+    let is_dashed = local.contains(&b'-') || before(text, candidate.start) == Some(b'-');
     let own_pseudonym = domain.eq_ignore_ascii_case(b"pseudonym.invalid");
     !(numbered
         || versioned
@@ -52,7 +63,18 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
         || partial
         || own_pseudonym
         || is_dsn_key(local, text, candidate.start)
-        || is_one_of(FILE_ENDINGS, ending) && !is_domain(labels))
+        || is_dsn(text, candidate)
+        || is_one_of(SSH_DOMAINS, domain) && (is_dashed || is_one_of(SSH_NAMES, local))
+        || (is_one_of(FILE_ENDINGS, ending) || is_one_of(UNIT_ENDINGS, ending)) && !is_domain(labels))
+}
+
+/// A DSN whose key is a word: `https://public@o1.ingest.sentry.io/1337`.
+fn is_dsn(text: &[u8], candidate: Range<usize>) -> bool {
+    text[..candidate.start].ends_with(b"://")
+        && text[candidate.clone()]
+            .iter()
+            .position(|byte| *byte == b'@')
+            .is_some_and(|at| super::is_sentry_project(&text[candidate.start + at + 1..]))
 }
 
 fn is_one_of(endings: &[&[u8]], ending: &[u8]) -> bool {
@@ -114,6 +136,18 @@ mod tests {
                 "0123456789abcdef0123456789abcdef@o1.ingest.sentry.io",
                 false,
             ),
+            ("https://public@dsn.ingest.sentry.io/1337", "public@dsn.ingest.sentry.io", false),
+            ("https://jane@sentry.io/settings", "jane@sentry.io", true),
+            ("https://jane@mysentry.io/1", "jane@mysentry.io", true),
+            ("by jane@sentry.io/1", "jane@sentry.io", true),
+            ("aes128-gcm@openssh.com,", "aes128-gcm@openssh.com", false),
+            ("aes128-gcm@openssh.com,", "gcm@openssh.com", false),
+            ("zlib@openssh.com", "zlib@openssh.com", false),
+            ("jane@openssh.com", "jane@openssh.com", true),
+            ("aes128-gcm@example.com", "aes128-gcm@example.com", true),
+            ("getty@tty1.service failed", "getty@tty1.service", false),
+            ("jane@example.com.service", "jane@example.com.service", true),
+            ("jane@example.services", "jane@example.services", true),
             (
                 "0123456789abcdef0123456789abcdef@example.com",
                 "0123456789abcdef0123456789abcdef@example.com",

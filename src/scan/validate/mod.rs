@@ -122,6 +122,18 @@ fn is_in_escape(text: &[u8], at: usize) -> bool {
         && text[at..].iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2
 }
 
+/// The host and the path of a DSN of Sentry's own: `o1.ingest.sentry.io/1337`, and no more of a path.
+fn is_sentry_project(text: &[u8]) -> bool {
+    let host =
+        text.iter().take(80).take_while(|byte| byte.is_ascii_alphanumeric() || b".-".contains(byte)).count();
+    let (host, path) = text.split_at(host);
+    let digits = path.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
+    (host == b"sentry.io" || host.ends_with(b".sentry.io"))
+        && path.first() == Some(&b'/')
+        && digits > 0
+        && !path.get(digits + 1).is_some_and(|byte| is_word(*byte) || b"/-@".contains(byte))
+}
+
 /// Part of a name, a number or a non-ASCII word.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
