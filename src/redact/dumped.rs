@@ -10,9 +10,9 @@ use super::plan::Rule;
 use super::pool::Pool;
 use crate::pattern::{Class, DetectorIndex};
 use crate::scan::fields::{Candidate, Facts, KeyCache, Mark, State};
-use crate::scan::is_working_directory;
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
+use crate::scan::{is_code, is_working_directory};
 use std::ops::Range;
 
 /// A container that is open.
@@ -370,10 +370,10 @@ fn bare_range(
     let is_credential = rule.class == Some(Class::Credential);
     let word = reader.bare(from, joint, if is_credential { Reach::Barred } else { Reach::Word });
     let value = &text[word.clone()];
-    if value.is_empty() || says_nothing(value) || is_code(&text[word.start..], value.len(), key) {
+    if value.is_empty() || says_nothing(value) || is_named_code(&text[word.start..], value.len(), key) {
         return None;
     }
-    if is_working_directory(&text[..word.start], value) {
+    if is_code(text, word.clone()) || is_working_directory(&text[..word.start], value) {
         return None;
     }
     let is_content = matches!(
@@ -438,7 +438,7 @@ fn is_placeholder(value: &[u8]) -> bool {
 }
 
 /// A name or a call in source code: `user.email` for `email`, `build_prompt(user)`, `self.name`, `os.environ[`.
-fn is_code(text: &[u8], word: usize, key: Option<&[u8]>) -> bool {
+fn is_named_code(text: &[u8], word: usize, key: Option<&[u8]>) -> bool {
     let value = &text[..word];
     let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
     if !value.iter().all(of_name) || value[0].is_ascii_digit() {

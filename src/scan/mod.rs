@@ -23,7 +23,7 @@ pub(crate) mod validate;
 pub(crate) mod words;
 
 pub use fields::{FieldPath, PathError};
-pub use validate::{VALIDATORS, Validator, is_no_secret_of, is_public_key};
+pub use validate::{VALIDATORS, Validator, is_code, is_no_secret_of, is_public_key};
 pub(crate) use validate::{is_drawn, is_working_directory};
 
 /// Readers of layers that the tests' own writing of the engine shares with it.

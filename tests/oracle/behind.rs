@@ -391,7 +391,8 @@ fn bare_range(
     let last = value.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     let last_of = |key: &[u8]| paths::fold(key.rsplit(|byte| *byte == b'.').next().unwrap_or_default());
     let named = key.is_some_and(|key| last_of(key) == paths::fold(last));
-    let is_code = NAME.is_match(value) && (called || named || CHAIN.is_match(value));
+    let is_code = NAME.is_match(value) && (called || named || CHAIN.is_match(value))
+        || tamis::scan::is_code(text, word.clone());
     static DIRECTORY: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"(?-u)(?:^|[ \t\r\n"']|\\n)(?:OLD)?PWD=$"#).expect("a regex"));
     let is_directory = value.starts_with(b"/") && DIRECTORY.is_match(&text[..word.start]);

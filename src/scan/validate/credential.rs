@@ -96,7 +96,7 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     }
     // Of `{'key': 'token', 'value': 'x'}` the second name is none.
     let is_key = value == b"value" && matches!(text[candidate.end..], [b'"' | b'\'', b':', ..]);
-    if is_key || is_placeholder(value) || is_code(text, &candidate) || asks_for_it(text, &candidate) {
+    if is_key || is_placeholder(value) || is_from_code(text, &candidate) || asks_for_it(text, &candidate) {
         return false;
     }
     // `mock(CanResetPassword::class)`
@@ -156,7 +156,7 @@ fn asks_for_it(text: &[u8], candidate: &Range<usize>) -> bool {
 ///
 /// LEAK: only shapes that nobody chooses for a secret: a word that is called, one that begins as programs name their settings, the name of the
 /// key itself, a word of a sentence that goes on.
-fn is_code(text: &[u8], candidate: &Range<usize>) -> bool {
+fn is_from_code(text: &[u8], candidate: &Range<usize>) -> bool {
     let value = &text[candidate.clone()];
     let (head, rest) = (&text[..candidate.start], &text[candidate.end..]);
     let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
@@ -180,6 +180,7 @@ fn is_code(text: &[u8], candidate: &Range<usize>) -> bool {
             && is_name
             && value.get(1..).is_some_and(|value| !value.is_empty() && name.ends_with(value))
         || is_type(value)
+        || super::is_code(text, candidate.clone())
         || head.trim_ascii_end().ends_with(b"{{")
 }
 

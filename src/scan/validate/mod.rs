@@ -4,6 +4,7 @@
 //! it. Out: yes or no. One file per check; packs name them in `validate`.
 
 mod card;
+mod code;
 mod credential;
 mod device;
 mod digits;
@@ -104,11 +105,12 @@ pub(crate) fn validator(name: &str) -> Option<Validator> {
     VALIDATORS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
 }
 
+pub use code::is_code;
 pub(crate) use credential::is_working_directory;
 pub(crate) use drawn::is_drawn;
 pub(crate) use ipv6::parse_address;
-use no_secret::is_no_secret;
 pub use no_secret::is_no_secret_of;
+use no_secret::is_no_secret;
 pub use public_key::is_public_key;
 
 /// The byte before `at`, if there is one.
