@@ -9,6 +9,7 @@ const SENTENCE_WORDS: &[&[u8]] = &[
     b"does",
     b"ensure",
     b"expected",
+    b"expecting",
     b"field",
     b"from",
     b"have",
@@ -17,6 +18,7 @@ const SENTENCE_WORDS: &[&[u8]] = &[
     b"must",
     b"not",
     b"permission",
+    b"requires",
     b"should",
     b"that",
     b"this",
@@ -103,6 +105,13 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     if names_a_resource(&text[..candidate.start]) || value == b":class" {
         return false;
     }
+    let name = text[..candidate.start].trim_ascii_end();
+    let name = name.strip_suffix(b"\"").or(name.strip_suffix(b"'")).unwrap_or(name).trim_ascii_end();
+    let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name).trim_ascii_end();
+    let name = name.strip_suffix(b"\"").or(name.strip_suffix(b"'")).unwrap_or(name);
+    if super::is_none_of(name, value) || says_what_is_wrong(value, &text[candidate.end..]) {
+        return false;
+    }
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
     let bare = trimmed(bare, b"<>{}$_\\\"'!?.`");
     !(bare.is_empty()
@@ -124,6 +133,12 @@ fn is_placeholder(value: &[u8]) -> bool {
         [b'{', b'{', ..] => true,
         _ => false,
     }
+}
+
+/// `signature mismatch`, `authentication required`: a part of a token, and what is wrong with it.
+fn says_what_is_wrong(value: &[u8], rest: &[u8]) -> bool {
+    matches!(value, b"audience" | b"authentication" | b"authorization" | b"issuer" | b"signature")
+        && (rest.starts_with(b" mismatch") || rest.starts_with(b" required"))
 }
 
 /// `Bearer token malformed`: words with blanks between them, where a token has none.
@@ -415,6 +430,12 @@ mod tests {
             ("password = parsed.hunter2", "parsed.hunter2", true),
             ("Password: This field may not be blank", "This", false),
             ("secret: permission denied", "permission", false),
+            ("invalid token: signature mismatch", "signature", false),
+            ("password: sunflower mismatch", "sunflower", true),
+            ("token: \"constant.numeric\",", "constant.numeric", false),
+            ("password: \"constant.numeric\",", "constant.numeric", true),
+            ("Option --token requires an argument", "requires", false),
+            ("--token requires", "requires", true),
             ("password = var.db_password", "var.db_password", false),
             ("existingSecret: db-credentials", "db-credentials", false),
             ("token = params[:token]", "params", false),

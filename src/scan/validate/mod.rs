@@ -110,7 +110,7 @@ pub(crate) use credential::is_working_directory;
 pub(crate) use drawn::is_drawn;
 pub(crate) use ipv6::parse_address;
 pub use no_secret::is_no_secret_of;
-use no_secret::is_no_secret;
+use no_secret::{is_no_secret, is_none_of};
 pub use public_key::is_public_key;
 
 /// The byte before `at`, if there is one.

@@ -23,13 +23,34 @@ const WORDS: &[&str] = &[
     "null", "none", "nil", "undefined", "true", "false", "filtered", "redacted", "masked", "hidden", "required",
     "optional", "string", "str", "missing", "invalid", "expired", "unset", "empty", "boolean", "number", "bytes",
     "secretstr", "punc", "n/a", "todo", "tbd", "fixme", "disabled", "enabled", "valid", "unknown", "denied", "revoked",
-    "absent", "replaceme", "unavailable", "unauthorized", "not", "erforderlich", "obligatoire", "obligatorio", "必須", "必填",
+    "present", "malformed", "incorrect", "mismatch", "granted", "provided", "allowed", "too short", "too_short", "tooShort",
+    "is too short", "absent", "replaceme", "unavailable", "unauthorized", "not", "erforderlich", "obligatoire", "obligatorio", "必須", "必填",
 ];
 
 /// What MySQL says of one, `(using password: YES)`, and how YAML writes none.
 ///
-/// SPEC: MySQL, error 1045 (`ER_ACCESS_DENIED_ERROR`); YAML 1.2, section 10.3.2.
-const WHOLE: &[&str] = &["YES", "NO", "~"];
+/// Further what programs write for one that is there, that went out, that a column falls back to, or how it is signed.
+///
+/// SPEC: MySQL, error 1045 (`ER_ACCESS_DENIED_ERROR`); YAML 1.2, section 10.3.2; RFC 7518, section 3.1.
+const WHOLE: &[&str] = &["YES", "NO", "~", "yes", "ok", "set", "sent", "DEFAULT", "HS256", "RS256", "ES256"];
+
+/// What kind of token one is, what is wrong with it, or which word of a grammar.
+#[rustfmt::skip] // as a paragraph
+const TOKEN_KINDS: &[&str] = &[
+    "EOF", "access", "audience", "bearer", "comment", "csrf", "else", "identifier", "issuer", "keyword", "refresh", "text",
+];
+
+/// What the names of places in a list end in: `LastEvaluatedKey`.
+const PLACES_IN_LIST: &[&str] = &["Cursor", "Key", "Marker", "Token"];
+
+/// Directories at the root that files lie in.
+const ROOTS: &[&str] = &["etc", "home", "opt", "run", "srv", "tmp", "usr", "var"];
+
+/// Longest number in hex that counts sessions or is a place in memory.
+const NUMBER_DIGITS_MAX: usize = 16;
+
+/// Most letters that a mask leaves at its end: `sk-...l8qnxx`.
+const TAIL_BYTES_MAX: usize = 6;
 
 /// What follows `not`: `not_configured`, `not set`.
 #[rustfmt::skip] // as a paragraph
@@ -76,7 +97,78 @@ const TAGS: &[&str] = &["!Ref", "!GetAtt", "!vault", "secretKeyRef", "secretKeyR
 /// SPEC: POSIX.1-2017, XBD 8.3: an absolute path.
 #[must_use]
 pub fn is_no_secret_of(key: Option<&[u8]>, value: &[u8]) -> bool {
-    is_no_secret(value) || matches!(key, Some(b"PWD" | b"OLDPWD")) && value.starts_with(b"/")
+    is_no_secret(value)
+        || matches!(key, Some(b"PWD" | b"OLDPWD")) && value.starts_with(b"/")
+        || key.is_some_and(|key| is_none_of(key, value))
+}
+
+/// The same for what says so only under such a key.
+///
+/// LEAK: tokens are given out, not chosen; what is a word or a name there may well be a password elsewhere.
+pub(super) fn is_none_of(key: &[u8], value: &[u8]) -> bool {
+    let Ok(value) = std::str::from_utf8(value) else { return false };
+    let ends = |word: &str| {
+        let letters =
+            key.iter().rev().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
+        letters.take(word.len()).eq(word.bytes().rev())
+    };
+    let is_token = ends("token");
+    is_token && (TOKEN_KINDS.contains(&value) || is_scope(value) || is_place_in_list(value))
+        || (is_token || ends("session") || ends("sessionid") || ends("sid")) && is_number(value)
+        || ends("storagekey") && value.bytes().all(|byte| byte.is_ascii_lowercase() || b":_-".contains(&byte))
+}
+
+/// `keyword.source.rust`: what a highlighter calls a piece of a text.
+fn is_scope(value: &str) -> bool {
+    let is_word =
+        |word: &str| (3..=15).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    value.contains('.') && value.split('.').all(is_word)
+}
+
+/// `NextToken`, `LastEvaluatedKey`: words that a field is called.
+fn is_place_in_list(value: &str) -> bool {
+    let joined = |pair: &[u8]| pair[0].is_ascii_uppercase() && pair[1].is_ascii_uppercase();
+    PLACES_IN_LIST.iter().any(|end| value.len() > end.len() && value.ends_with(end))
+        && value.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && !value.as_bytes().windows(2).any(joined)
+}
+
+/// `0x34ed9ac1c1e0030`: the number of a session, or where something lies in memory.
+fn is_number(value: &str) -> bool {
+    let is_hex = |digits: &str| {
+        (1..=NUMBER_DIGITS_MAX).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    value.strip_prefix("0x").is_some_and(is_hex)
+}
+
+/// `/run/secrets/db`: the file that one lies in.
+///
+/// SPEC: Filesystem Hierarchy Standard 3.0, section 3.2.
+fn is_file(value: &str) -> bool {
+    let Some((root, rest)) = value.strip_prefix('/').and_then(|path| path.split_once('/')) else {
+        return false;
+    };
+    let of_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    ROOTS.contains(&root) && !rest.is_empty() && rest.bytes().all(of_path)
+}
+
+/// `Neues Passwort:`: what a field is labelled with.
+fn is_label(value: &str) -> bool {
+    let is_word = |word: &str| word.chars().all(char::is_alphabetic);
+    value.strip_suffix(':').is_some_and(|words| words.contains(' ') && words.split(' ').all(is_word))
+}
+
+/// `sk-...l8qnxx`: a token of which the end is shown.
+fn is_shortened(value: &str) -> bool {
+    let of_token =
+        |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    value.split_once("...").is_some_and(|(lead, tail)| {
+        (1..=LEAD_BYTES_MAX).contains(&lead.len())
+            && lead.ends_with(['-', '_'])
+            && tail.len() <= TAIL_BYTES_MAX
+            && of_token(lead)
+            && of_token(tail)
+    })
 }
 
 /// True for a value that is nothing but a placeholder, a word that says there is none, or a reference.
@@ -103,6 +195,9 @@ pub(super) fn is_no_secret(value: &[u8]) -> bool {
         || is_phrase(bare)
         || is_reading(value)
         || is_version(value)
+        || is_file(value)
+        || is_label(value)
+        || is_shortened(value)
         || is_constant(value.as_bytes())
 }
 
@@ -177,6 +272,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_token_is_called_is_told_from_one() {
+        for (key, value, want) in [
+            ("input_token", "NextToken", true),
+            ("outputToken", "LastEvaluatedKey", true),
+            ("output_token", "LASTKey", false),
+            ("output_token", "NextToken1", false),
+            ("password", "NextToken", false),
+            ("token", "constant.numeric", true),
+            ("token", "constant.num3ric", false),
+            ("password", "correct.horse", false),
+            ("token", "identifier", true),
+            ("token", "sunflower", false),
+            ("secret", "identifier", false),
+            ("sessionid", "0x34ed9ac1c1e0030", true),
+            ("token", "0x34ed9ac1c1e003012", false),
+            ("private_key", "0x34ed9ac1c1e0030", false),
+            ("storageKey", "persist:root", true),
+            ("storageKey", "persist:r00t", false),
+        ] {
+            assert_eq!(is_no_secret_of(Some(key.as_bytes()), value.as_bytes()), want, "{key} {value}");
+        }
+    }
+
+    #[test]
     fn what_says_that_there_is_none_is_told_from_what_somebody_chose() {
         for value in [
             "None",
@@ -215,6 +334,15 @@ mod tests {
             "%(password)s",
             "env:DB_PASSWORD",
             "process.env.API_KEY",
+            "incorrect",
+            "tooShort",
+            "set",
+            "RS256",
+            "DEFAULT",
+            "/etc/ssl/key.pem",
+            "/run/secrets/db",
+            "Neues Passwort:",
+            "sk-...l8qnxx",
             "os.environ[\"API_KEY\"]",
             "config.get('password')",
             "getenv(\"DB_PASSWORD\")",
@@ -232,6 +360,16 @@ mod tests {
         }
         for value in [
             "123.456.789",
+            "set1",
+            "default",
+            "sunflower",
+            "/etc",
+            "/sunflower/x",
+            "/etc/sun$flower",
+            "sunflower:",
+            "correct h0rse:",
+            "hunter...2",
+            "sk-...sunflower",
             "1.2",
             "!Refugee77",
             "ref+hunter2",
