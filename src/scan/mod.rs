@@ -61,7 +61,7 @@ impl Work {
     /// Beginning another sweep or walk.
     pub(crate) const BEGIN: usize = 128;
     /// What every item may use beyond its bytes: a line of a log may have a few.
-    const PER_ITEM: usize = 12 * Self::BEGIN;
+    const PER_ITEM: usize = 16 * Self::BEGIN;
     /// Beginning to unpack: the tables of an inflater.
     pub(crate) const UNPACK: usize = 8 << 10;
 
