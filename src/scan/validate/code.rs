@@ -171,7 +171,7 @@ struct Key<'a> {
 impl<'a> Key<'a> {
     fn before(head: &'a [u8]) -> Self {
         let near = &head[head.len().saturating_sub(NAME_BYTES_MAX)..];
-        let is_apart = near.last().is_some_and(|byte| byte.is_ascii_whitespace());
+        let is_apart = near.last().is_some_and(u8::is_ascii_whitespace);
         let joint = |byte: &u8| b":=>".contains(byte) || byte.is_ascii_whitespace();
         let end = near.iter().rposition(|byte| !joint(byte)).map_or(0, |at| at + 1);
         let near = &near[..end];

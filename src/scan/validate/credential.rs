@@ -273,8 +273,7 @@ pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
         && user.starts_with(b"[")
         && user.windows(3).any(|range| matches!(range, b"a-z" | b"0-9" | b"A-Z"));
     let is_dsn = text[candidate.end..].strip_prefix(b"@").is_some_and(super::is_sentry_project);
-    !crate::scan::is_stand_in(value)
-        && !(is_to_come || is_template || is_class)
+    !(crate::scan::is_stand_in(value) || is_to_come || is_template || is_class)
         && (!password.is_empty() || !(is_key || is_anybody || is_dsn))
 }
 
