@@ -170,6 +170,20 @@ mod tests {
     use super::rules::number;
     use super::*;
     use crate::pattern::embedded;
+    use crate::redact::PolicyRule;
+
+    /// The embedded packs used nearly all states that there may be, and five rules of an operator's own were refused.
+    #[test]
+    fn the_embedded_rules_leave_room_for_an_operators_own() {
+        let set = PatternSet::compile(&embedded().expect("embedded packs"), &[]).expect("a set");
+        let set = Arc::new(set);
+        let ways: [fn(usize) -> String; 2] = [|n| format!("**.own_{n}.*"), |n| format!("own.deep.of_{n}.**")];
+        for way in ways {
+            let rules = (0..5).map(|n| PolicyRule { path: way(n), action: Action::Remove }).collect();
+            let policy = Policy { rules, ..Policy::default() };
+            assert!(Plan::compile(Arc::clone(&set), policy).is_ok(), "{}", way(0));
+        }
+    }
 
     /// Full rows took 5.5 MB for Sentry's rules, and a request waited for each.
     #[test]

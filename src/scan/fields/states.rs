@@ -10,7 +10,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 /// Most states; a set of rules that needs more is refused.
-const STATES_MAX: usize = 20_000;
+const STATES_MAX: usize = 60_000;
 
 /// Where each state goes, and the rule that it ends at.
 pub(super) struct States {
