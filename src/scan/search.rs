@@ -34,6 +34,8 @@ const CHECK_COST: usize = 64;
 /// What a try and a check of a number cost: one automaton has told already that it is one, and check digits are arithmetic. A log
 /// has several in each line, ten digits are a candidate of nine patterns, and all of that takes no more than looking at prose.
 const NUMBER_COST: usize = 2;
+/// Bytes of one for a look more: a pattern of an operator's own may go on behind its digits.
+const NUMBER_BYTES_PER_LOOK: usize = 16;
 
 /// What looking for the words around a candidate costs, and how many bytes of them and of its keys are looked at for one look.
 const CONTEXT_COST: usize = 8;
@@ -384,7 +386,11 @@ impl Finder<'_> {
         let cache =
             self.caches.each[usize::from(pattern)].get_or_insert_with(|| Box::new(detector.matcher.cache()));
         let (end, looked) = detector.matcher.end_at(cache, self.text, at);
-        if !self.work.spend(if is_number(detector) { NUMBER_COST } else { looked + TRY_COST }) {
+        if !self.work.spend(if is_number(detector) {
+            NUMBER_COST + looked / NUMBER_BYTES_PER_LOOK
+        } else {
+            looked + TRY_COST
+        }) {
             return None;
         }
         let end = end?;
@@ -419,7 +425,11 @@ impl Finder<'_> {
         let detector = &self.set.patterns[usize::from(pattern)];
         let Some(cache) = &mut self.caches.each[usize::from(pattern)] else { return false };
         let value = found.len() * detector.matcher.value_cost();
-        if !self.work.spend(if is_number(detector) { NUMBER_COST } else { CHECK_COST + value }) {
+        if !self.work.spend(if is_number(detector) {
+            NUMBER_COST + value / NUMBER_BYTES_PER_LOOK
+        } else {
+            CHECK_COST + value
+        }) {
             return false;
         }
         let Some(value) = detector.matcher.value(cache, self.text, found) else { return false };
