@@ -16,6 +16,13 @@ const UNIT_ENDINGS: &[&[u8]] = &[b"service", b"socket", b"timer", b"scope", b"sl
 /// Domains behind which the algorithms and extensions of SSH that they invented are named (RFC 4251, section 6).
 const SSH_DOMAINS: &[&[u8]] = &[b"openssh.com", b"libssh.org", b"lysator.liu.se"];
 
+/// What those with a hyphen begin with, before a number.
+#[rustfmt::skip] // as a paragraph
+const SSH_STEMS: &[&[u8]] = &[
+    b"aes", b"auth", b"chacha", b"curve", b"ecdsa", b"hmac", b"hostkeys", b"kex", b"padding", b"posix", b"publickey", b"rijndael", b"rsa",
+    b"sk", b"sntrup", b"ssh", b"umac", b"webauthn",
+];
+
 /// Such names without a hyphen.
 const SSH_NAMES: &[&[u8]] =
     &[b"zlib", b"keepalive", b"statvfs", b"fstatvfs", b"hardlink", b"fsync", b"lsetstat", b"limits", b"eow"];
@@ -54,7 +61,6 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
     let head = &text[..candidate.start];
     let continues = |byte: u8| byte.is_ascii() && is_word(byte) || byte == b'+' || ends_in_letter(head);
     let partial = !is_cut && before(text, candidate.start).is_some_and(continues);
-    let is_dashed = local.contains(&b'-') || before(text, candidate.start) == Some(b'-');
     let own_pseudonym = domain.eq_ignore_ascii_case(b"pseudonym.invalid");
     !(numbered
         || versioned
@@ -63,9 +69,20 @@ pub(super) fn email(text: &[u8], candidate: Range<usize>) -> bool {
         || partial
         || own_pseudonym
         || is_dsn_key(local, text, candidate.start)
-        || is_dsn(text, candidate)
-        || is_one_of(SSH_DOMAINS, domain) && (is_dashed || is_one_of(SSH_NAMES, local))
+        || is_dsn(text, candidate.clone())
+        || is_one_of(SSH_DOMAINS, domain)
+            && (is_algorithm(text, candidate.start + local.len()) || is_one_of(SSH_NAMES, local))
         || (is_one_of(FILE_ENDINGS, ending) || is_one_of(UNIT_ENDINGS, ending)) && !is_domain(labels))
+}
+
+/// True where the name that ends at `at` begins as those of algorithms do, `aes128-gcm`; a person's may have a hyphen too.
+fn is_algorithm(text: &[u8], at: usize) -> bool {
+    let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-';
+    let bytes = text[..at].iter().rev().take(64).take_while(of_name).count();
+    let name = &text[at - bytes..at];
+    let first = name.split(|byte| *byte == b'-').next().unwrap_or_default();
+    let stem = first.iter().position(u8::is_ascii_digit).map_or(first, |digit| &first[..digit]);
+    first.len() < name.len() && is_one_of(SSH_STEMS, stem)
 }
 
 /// A DSN whose key is a word: `https://public@o1.ingest.sentry.io/1337`.
@@ -143,6 +160,8 @@ mod tests {
             ("aes128-gcm@openssh.com,", "aes128-gcm@openssh.com", false),
             ("aes128-gcm@openssh.com,", "gcm@openssh.com", false),
             ("zlib@openssh.com", "zlib@openssh.com", false),
+            ("jane-maria@openssh.com", "jane-maria@openssh.com", true),
+            ("curve25519-sha256@libssh.org", "curve25519-sha256@libssh.org", false),
             ("jane@openssh.com", "jane@openssh.com", true),
             ("aes128-gcm@example.com", "aes128-gcm@example.com", true),
             ("getty@tty1.service failed", "getty@tty1.service", false),
