@@ -3,6 +3,7 @@
 //! LEAK: only what is a placeholder from its first byte to its last. What is also somebody's password (`changeme`, `password`) is none.
 
 use super::credential::{CODE_ROOTS, is_constant};
+use crate::scan::is_stand_in;
 
 /// Longest such value.
 const BYTES_MAX: usize = 200;
@@ -92,19 +93,18 @@ const PLACES: &[&str] = &[
 /// Words before such a name, behind which nothing or a blank follows.
 const TAGS: &[&str] = &["!Ref", "!GetAtt", "!vault", "secretKeyRef", "secretKeyRef:"];
 
-/// The same for the value of a field, whose key may say what it is: `PWD` and `OLDPWD` of an environment are directories.
-///
-/// SPEC: POSIX.1-2017, XBD 8.3: an absolute path.
+/// The same for the value of a field, whose key may say what it is.
 #[must_use]
 pub fn is_no_secret_of(key: Option<&[u8]>, value: &[u8]) -> bool {
-    is_no_secret(value)
-        || matches!(key, Some(b"PWD" | b"OLDPWD")) && value.starts_with(b"/")
-        || key.is_some_and(|key| is_none_of(key, value))
+    is_no_secret(value) || key.is_some_and(|key| is_none_of(key, value))
 }
 
 /// The same for what says so only under such a key.
 ///
-/// LEAK: tokens are given out, not chosen; what is a word or a name there may well be a password elsewhere.
+/// LEAK: tokens are given out, not chosen; what is a word or a name there may well be a password elsewhere. `PWD` and
+/// `OLDPWD` of an environment are directories.
+///
+/// SPEC: POSIX.1-2017, XBD 8.3: an absolute path.
 pub(super) fn is_none_of(key: &[u8], value: &[u8]) -> bool {
     let Ok(value) = std::str::from_utf8(value) else { return false };
     let ends = |word: &str| {
@@ -113,7 +113,16 @@ pub(super) fn is_none_of(key: &[u8], value: &[u8]) -> bool {
         letters.take(word.len()).eq(word.bytes().rev())
     };
     let is_token = ends("token");
-    is_token && (TOKEN_KINDS.contains(&value) || is_scope(value) || is_place_in_list(value))
+    let is_directory = match key {
+        b"PWD" | b"OLDPWD" => value.starts_with('/'),
+        b"pwd" | b"oldpwd" => {
+            value.starts_with('/')
+                && value.bytes().all(|byte| byte.is_ascii_lowercase() || b"/_-.".contains(&byte))
+        }
+        _ => false,
+    };
+    is_directory
+        || is_token && (TOKEN_KINDS.contains(&value) || is_scope(value) || is_place_in_list(value))
         || (is_token || ends("session") || ends("sessionid") || ends("sid")) && is_number(value)
         || ends("storagekey") && value.bytes().all(|byte| byte.is_ascii_lowercase() || b":_-".contains(&byte))
 }
@@ -149,7 +158,9 @@ fn is_file(value: &str) -> bool {
         return false;
     };
     let of_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
-    ROOTS.contains(&root) && !rest.is_empty() && rest.bytes().all(of_path)
+    // The person whose home it is may be replaced before.
+    let is_part = |part: &str| part.bytes().all(of_path) || is_stand_in(part.as_bytes());
+    ROOTS.contains(&root) && !rest.is_empty() && rest.split('/').all(is_part)
 }
 
 /// `Neues Passwort:`: what a field is labelled with.
@@ -289,6 +300,10 @@ mod tests {
             ("token", "0x34ed9ac1c1e003012", false),
             ("private_key", "0x34ed9ac1c1e0030", false),
             ("storageKey", "persist:root", true),
+            ("PWD", "/App/x1", true),
+            ("pwd", "/srv/app", true),
+            ("pwd", "/data/App1", false),
+            ("password", "/app", false),
             ("storageKey", "persist:r00t", false),
         ] {
             assert_eq!(is_no_secret_of(Some(key.as_bytes()), value.as_bytes()), want, "{key} {value}");
@@ -341,6 +356,8 @@ mod tests {
             "DEFAULT",
             "/etc/ssl/key.pem",
             "/run/secrets/db",
+            "/home/[person]/db",
+            "/home/%5Bperson%5D",
             "Neues Passwort:",
             "sk-...l8qnxx",
             "os.environ[\"API_KEY\"]",
