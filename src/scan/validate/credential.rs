@@ -256,6 +256,9 @@ pub(super) fn basic_auth(text: &[u8], candidate: Range<usize>) -> bool {
             .any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase() || b"+/".contains(byte)))
 }
 
+/// Names that are nobody's, as examples and databases have them.
+const ROLES: &[&[u8]] = &[b"user", b"username", b"app", b"admin", b"root", b"postgres", b"guest", b"default"];
+
 /// True for the user-info of a URL that holds a password, or a name that is neither the key of a DSN nor the one that
 /// everybody has at hosts of source code.
 pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
@@ -267,13 +270,19 @@ pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
     let is_key = user.len() == 32 && user.iter().all(u8::is_ascii_hexdigit);
     let is_anybody = matches!(user, b"git" | b"hg" | b"svn");
     let is_to_come = is_placeholder(password) && (user.is_empty() || is_placeholder(user));
+    let is_format = |part: &[u8]| matches!(part, b"%s" | b"%v" | b"{}");
+    let bare = password.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")).unwrap_or(b"-");
+    let is_hidden = (is_format(user) || ROLES.contains(&user))
+        && (is_format(password)
+            || is_spelled_out(bare)
+            || !password.is_empty() && super::is_no_secret(password));
     let is_template = is_spelled_out(user) && (password.is_empty() || is_spelled_out(password));
     // `https?://[-a-z0-9+&@#/%]`: a class of characters.
     let is_class = password.is_empty()
         && user.starts_with(b"[")
         && user.windows(3).any(|range| matches!(range, b"a-z" | b"0-9" | b"A-Z"));
     let is_dsn = text[candidate.end..].strip_prefix(b"@").is_some_and(super::is_sentry_project);
-    !(crate::scan::is_stand_in(value) || is_to_come || is_template || is_class)
+    !(crate::scan::is_stand_in(value) || is_to_come || is_hidden || is_template || is_class)
         && (!password.is_empty() || !(is_key || is_anybody || is_dsn))
 }
 
@@ -372,6 +381,11 @@ mod tests {
             ("sms://API_KEY7@default", "API_KEY7", true),
             ("sms://USER:HUNTER@default", "USER:HUNTER", true),
             ("postgres://root:PASSWORD@example.com/db", "root:PASSWORD", true),
+            ("https://%s:%s@example.com", "%s:%s", false),
+            ("https://user:***@example.com", "user:***", false),
+            ("https://user:[PASSWORD]@example.com", "user:[PASSWORD]", false),
+            ("https://jane:***@example.com", "jane:***", true),
+            ("https://user:%s1@example.com", "user:%s1", true),
             ("https?://[-a-z0-9+&@#/%]", "[-a-z0-9+&", false),
             ("https://[a-z:x@example.com", "[a-z:x", true),
             ("https://[Tr0ub@example.com", "[Tr0ub", true),

@@ -35,6 +35,20 @@ const WORDS: &[&str] = &[
 /// SPEC: MySQL, error 1045 (`ER_ACCESS_DENIED_ERROR`); YAML 1.2, section 10.3.2; RFC 7518, section 3.1.
 const WHOLE: &[&str] = &["YES", "NO", "~", "yes", "ok", "set", "sent", "DEFAULT", "HS256", "RS256", "ES256"];
 
+/// How a header of credentials begins, where the rest of it is code: `'Bearer ' . $token`.
+///
+/// SPEC: RFC 6750, section 2.1; RFC 7617, section 2.
+const SCHEMES: &[&str] = &["Bearer", "Basic", "Token", "bearer", "basic", "token"];
+
+/// What is said of a secret by an object under its name, and is none itself.
+///
+/// SPEC: JSON Schema 2020-12, validation, section 6; RFC 7519, section 4.1, and how libraries call its claims.
+#[rustfmt::skip] // as a paragraph
+const DESCRIBED: &[&[u8]] = &[
+    b"minLength", b"maxLength", b"min_length", b"max_length", b"required", b"enabled", b"issuer", b"audience",
+    b"algorithm", b"alg", b"expiresIn", b"expires_in",
+];
+
 /// What kind of token one is, what is wrong with it, or which word of a grammar.
 #[rustfmt::skip] // as a paragraph
 const TOKEN_KINDS: &[&str] = &[
@@ -93,18 +107,20 @@ const PLACES: &[&str] = &[
 /// Words before such a name, behind which nothing or a blank follows.
 const TAGS: &[&str] = &["!Ref", "!GetAtt", "!vault", "secretKeyRef", "secretKeyRef:"];
 
-/// The same for the value of a field, whose key may say what it is.
-#[must_use]
-pub fn is_no_secret_of(key: Option<&[u8]>, value: &[u8]) -> bool {
-    is_no_secret(value) || key.is_some_and(|key| is_none_of(key, value))
-}
-
-/// The same for what says so only under such a key.
-///
-/// LEAK: tokens are given out, not chosen; what is a word or a name there may well be a password elsewhere. `PWD` and
-/// `OLDPWD` of an environment are directories.
+/// The same for the value of a field, whose key may say what it is: `PWD` and `OLDPWD` of an environment are directories.
 ///
 /// SPEC: POSIX.1-2017, XBD 8.3: an absolute path.
+#[must_use]
+pub fn is_no_secret_of(key: Option<&[u8]>, value: &[u8]) -> bool {
+    is_no_secret(value)
+        || matches!(key, Some(b"PWD" | b"OLDPWD")) && value.starts_with(b"/")
+        || key.is_some_and(|key| is_none_of(key, value))
+}
+
+/// The same for what says so only under such a key: what a schema or the settings of tokens say of theirs, the sources of
+/// `nsswitch.conf`, and the test that a runner calls passed, too.
+///
+/// LEAK: tokens are given out, not chosen; what is a word or a name there may well be a password elsewhere.
 pub(super) fn is_none_of(key: &[u8], value: &[u8]) -> bool {
     let Ok(value) = std::str::from_utf8(value) else { return false };
     let ends = |word: &str| {
@@ -113,15 +129,10 @@ pub(super) fn is_none_of(key: &[u8], value: &[u8]) -> bool {
         letters.take(word.len()).eq(word.bytes().rev())
     };
     let is_token = ends("token");
-    let is_directory = match key {
-        b"PWD" | b"OLDPWD" => value.starts_with('/'),
-        b"pwd" | b"oldpwd" => {
-            value.starts_with('/')
-                && value.bytes().all(|byte| byte.is_ascii_lowercase() || b"/_-.".contains(&byte))
-        }
-        _ => false,
-    };
-    is_directory
+    ends("authorization") && SCHEMES.contains(&value.trim_end())
+        || DESCRIBED.contains(&key)
+        || key.eq_ignore_ascii_case(b"passwd") && matches!(value, "files" | "compat" | "sss" | "systemd")
+        || key == b"PASS" && (value.contains("::") || value.contains('/'))
         || is_token && (TOKEN_KINDS.contains(&value) || is_scope(value) || is_place_in_list(value))
         || (is_token || ends("session") || ends("sessionid") || ends("sid")) && is_number(value)
         || ends("storagekey") && value.bytes().all(|byte| byte.is_ascii_lowercase() || b":_-".contains(&byte))
@@ -201,6 +212,9 @@ pub(super) fn is_no_secret(value: &[u8]) -> bool {
     is_word
         || is_mask(value)
         || is_place
+        || value
+            .split_once(' ')
+            .is_some_and(|(scheme, rest)| SCHEMES.contains(&scheme) && (is_template(rest) || is_mask(rest)))
         || WHOLE.contains(&value)
         || is_template(value)
         || is_phrase(bare)
@@ -301,9 +315,17 @@ mod tests {
             ("private_key", "0x34ed9ac1c1e0030", false),
             ("storageKey", "persist:root", true),
             ("PWD", "/App/x1", true),
-            ("pwd", "/srv/app", true),
-            ("pwd", "/data/App1", false),
+            ("pwd", "/app", false),
             ("password", "/app", false),
+            ("authorization", "Bearer ", true),
+            ("authorization", "Bearer ${token}", true),
+            ("authorization", "Bearer ****", true),
+            ("authorization", "Bearer hunter2", false),
+            ("issuer", "https://auth.example.com", true),
+            ("passwd", "files", true),
+            ("password", "files", false),
+            ("PASS", "tests/test_a.py::test_b", true),
+            ("PASS", "hunter2x", false),
             ("storageKey", "persist:r00t", false),
         ] {
             assert_eq!(is_no_secret_of(Some(key.as_bytes()), value.as_bytes()), want, "{key} {value}");

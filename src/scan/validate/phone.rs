@@ -47,7 +47,14 @@ pub(super) fn phone_international(text: &[u8], candidate: Range<usize>) -> bool 
 pub(super) fn phone_double_zero(text: &[u8], candidate: Range<usize>) -> bool {
     let Some(digits) = Digits::read(&without_trunk(&text[candidate.clone()])) else { return false };
     let Some(digits) = digits.values().strip_prefix(&[0, 0]) else { return false };
-    is_assigned(digits) && !is_one_digit_repeated(digits) && is_free(text, &candidate)
+    // Points and hyphens by turns write a path of an image, zeros in pairs a dump.
+    let written = &text[candidate.clone()];
+    let is_mixed = written.contains(&b'.') && written.contains(&b'-');
+    is_assigned(digits)
+        && !is_mixed
+        && !digits.ends_with(&[0; 6])
+        && !is_one_digit_repeated(digits)
+        && is_free(text, &candidate)
 }
 
 /// `(0)` is dialled inside the country only and is no part of the number.
@@ -140,6 +147,8 @@ mod tests {
                 ("0033 1 99 00 12 3", "0033 1 99 00 12 3", false),
                 ("0028 1 99 00 12 34", "0028 1 99 00 12 34", false),
                 ("7.0049 30 23125123", "0049 30 23125123", false),
+                ("00 20 00 00 00 00 00", "00 20 00 00 00 00 00", false),
+                ("00.806-1.946 3.42 3", "00.806-1.946 3.42 3", false),
             ],
         );
     }
