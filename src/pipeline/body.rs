@@ -9,6 +9,7 @@ use super::key_lines::{self, KeyLines};
 use super::logplex::logplex;
 use super::long::{LongDocument, NotJson};
 use super::multipart::Parts;
+use super::name_lines::NameLines;
 use super::otlp::{OtlpBody, OtlpWire};
 use super::room::Taken;
 use super::{BodyFormat, BodyLimits, Dialect, FileKind, Refusal, Summary, forms, raven};
@@ -74,6 +75,7 @@ pub(super) struct Lines {
     kind: LineKind,
     long: Option<LongDocument>,
     key: KeyLines,
+    names: NameLines,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +109,7 @@ impl Body {
                 kind,
                 long: None,
                 key: KeyLines::default(),
+                names: NameLines::default(),
             })
         };
         match format {
@@ -359,18 +362,24 @@ fn begins_array(bytes: &[u8]) -> Option<bool> {
 
 impl Lines {
     fn work(&mut self, stage: &mut Stage<'_>) -> Result<(), Refusal> {
-        let Self { framer, kind, long, key } = self;
+        let Self { framer, kind, long, key, names } = self;
         let scope = ItemScope::Any;
         loop {
             let taken = match framer.next() {
                 None => return Ok(()),
                 Some(LinePart::Line { bytes, ending }) => {
-                    match key.part(bytes).filter(|_| *kind != LineKind::Json || !is_json(bytes)) {
-                        Some(part) => {
+                    let is_text = || *kind != LineKind::Json || !is_json(bytes);
+                    let head = names.head(bytes);
+                    match (key.part(bytes).filter(|_| is_text()), head.filter(|_| is_text())) {
+                        (Some(part), _) => {
                             stage.summary.not_json += u64::from(*kind == LineKind::Json);
-                            key_line(bytes, part, stage);
+                            led_line(&[key_lines::HEAD, key_lines::FIRST], bytes, part, stage);
                         }
-                        None => line(*kind, bytes, stage),
+                        (None, Some(head)) => {
+                            stage.summary.not_json += u64::from(*kind == LineKind::Json);
+                            led_line(&[&head], bytes, 0..bytes.len(), stage);
+                        }
+                        (None, None) => line(*kind, bytes, stage),
                     }
                     stage.out.extend_from_slice(ending);
                     0
@@ -432,20 +441,20 @@ fn line(kind: LineKind, bytes: &[u8], stage: &mut Stage<'_>) {
     }
 }
 
-/// A line of which `part` is one of a private key that began on an earlier line: it meets the pattern of keys, with the beginning of one before
-/// it.
-fn key_line(bytes: &[u8], part: Range<usize>, stage: &mut Stage<'_>) {
+/// A line of which `part` goes on with what began on an earlier one: a private key, or a name whose value it is. It is read behind the
+/// first of `heads`, of which that or another is left in front of what is found.
+fn led_line(heads: &[&[u8]], bytes: &[u8], part: Range<usize>, stage: &mut Stage<'_>) {
     let written = stage.out.len();
     let scrub = |bytes: &[u8], stage: &mut Stage<'_>| stage.scrub(ItemFormat::Text, ItemScope::Any, bytes);
     // LEAK: a log's own words stand before the key's.
     let before = scrub(&bytes[..part.start], stage);
     let at = stage.out.len();
-    let key = scrub(&[key_lines::HEAD, &bytes[part.clone()]].concat(), stage);
+    let led = scrub(&[heads[0], &bytes[part.clone()]].concat(), stage);
     let found = stage.out.split_off(at);
-    let kept = found.strip_prefix(key_lines::HEAD).or(found.strip_prefix(key_lines::FIRST)).unwrap_or(&found);
+    let kept = heads.iter().find_map(|head| found.strip_prefix(*head)).unwrap_or(&found);
     stage.out.extend_from_slice(kept);
     let behind = scrub(&bytes[part.end..], stage);
-    let verdicts = [before, key, behind];
+    let verdicts = [before, led, behind];
     if verdicts.iter().any(|verdict| verdict.drop_item) {
         stage.out.truncate(written);
         return stage.summary.drop_item(Reason::Policy);

@@ -21,6 +21,7 @@ mod key_lines;
 mod logplex;
 mod long;
 mod multipart;
+mod name_lines;
 mod otlp;
 mod packed;
 mod raven;

@@ -546,3 +546,29 @@ fn an_item_is_left_out_for_an_address_however_it_stands() {
         assert_eq!(out == "{}\n", is_dropped, "{item}: {out}");
     }
 }
+
+/// Who looks at each line alone does not know what it is the value of.
+#[test]
+fn a_value_goes_whose_name_stands_on_the_line_before() {
+    for (body, want) in [
+        (
+            "- name: DB_PASSWORD\n  value: \"Copper#947$\"\n",
+            "- name: DB_PASSWORD\n  value: \"[credential]\"\n",
+        ),
+        (
+            "  [\"password\"]=>\n  string(12) \"M4pl3Panda28\"\n",
+            "  [\"password\"]=>\n  string(12) \"[credential]\"\n",
+        ),
+        (
+            "Content-Disposition: form-data; name=\"password\"\r\n\r\nSumm3r#Garden6\r\n--b\r\n",
+            "Content-Disposition: form-data; name=\"password\"\r\n\r\n[credential]\r\n--b\r\n",
+        ),
+        ("- name: DB_HOST\n  value: db.example.com\n", "- name: DB_HOST\n  value: db.example.com\n"),
+        ("- name: HOST\n  value: jane@example.com\n", "- name: HOST\n  value: [email]\n"),
+    ] {
+        for format in [BodyFormat::Text, BodyFormat::MixedLines, BodyFormat::Ndjson] {
+            check(format, windows_of(128), body.as_bytes(), want.as_bytes());
+            check(format, windows_of(128), want.as_bytes(), want.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A name at the end of one line of a text whose value stands on a line behind it, where each line is an item of its own: the
+//! environment of a container in YAML, a dump of PHP, a field of a form that was sent in parts.
+//!
+//! In: the lines of a body, in order. Out: what to read before a line, so that its reader sees the name. Holds the name
+//! (`NAME_BYTES_MAX`). Never decides what the name means: that is asked of the patterns and rules, which know the same on
+//! one text.
+
+use memchr::memmem;
+
+/// Bytes of what stands before a value. A longer name is read as any line.
+const NAME_BYTES_MAX: usize = 120;
+
+/// What a line waits for that ends in a name.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Awaited {
+    #[default]
+    Nothing,
+    /// `value:` behind `- name: DB_PASSWORD`.
+    Member,
+    /// Any line behind `["password"]=>`.
+    Any,
+    /// The empty line between the head of a part of a form and its value.
+    Empty,
+}
+
+/// The name that the last line ended in.
+#[derive(Debug, Default)]
+pub(super) struct NameLines {
+    name: Vec<u8>,
+    awaited: Awaited,
+}
+
+impl NameLines {
+    /// What the next line is to be read behind.
+    pub(super) fn head(&mut self, line: &[u8]) -> Option<Vec<u8>> {
+        let text = line.trim_ascii();
+        let head = match std::mem::take(&mut self.awaited) {
+            Awaited::Member if text.starts_with(b"value:") => Some([&self.name, b"\n" as &[u8]].concat()),
+            Awaited::Any if !text.is_empty() => Some([&self.name, b"\n" as &[u8]].concat()),
+            Awaited::Empty if text.is_empty() => {
+                self.name.extend_from_slice(b"\r\n\r");
+                self.awaited = Awaited::Any;
+                return None;
+            }
+            _ => None,
+        };
+        self.note(text);
+        head
+    }
+
+    fn note(&mut self, text: &[u8]) {
+        let found = match text.last() {
+            Some(b'>') => text.ends_with(b"]=>").then(|| (memchr::memrchr(b'[', text), Awaited::Any)),
+            Some(b'"') if text.starts_with(b"Content-Disposition:") => {
+                Some((memmem::find(text, b"; name=\""), Awaited::Empty))
+            }
+            Some(last) if last.is_ascii_alphanumeric() || b"_\"'".contains(last) => {
+                is_member(text).then_some((Some(0), Awaited::Member))
+            }
+            _ => None,
+        };
+        let Some((Some(at), awaited)) = found else { return };
+        if text.len() - at > NAME_BYTES_MAX {
+            return;
+        }
+        self.name.clear();
+        if awaited == Awaited::Empty {
+            self.name.extend_from_slice(b"Content-Disposition: form-data");
+        }
+        self.name.extend_from_slice(&text[at..]);
+        self.awaited = awaited;
+    }
+}
+
+/// `- name: DB_PASSWORD`.
+fn is_member(text: &[u8]) -> bool {
+    let member = text.strip_prefix(b"- ").unwrap_or(text);
+    let name = member.strip_prefix(b"name: ").or(member.strip_prefix(b"key: "));
+    name.is_some_and(|name| name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.-\"'".contains(byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_behind_the_name_that_waits_for_it() {
+        for (lines, want) in [
+            (vec!["  - name: DB_PASSWORD", "    value: x"], vec!["-", "- name: DB_PASSWORD\n"]),
+            (vec!["- key: \"token\"", "  value: x", "  value: x"], vec!["-", "- key: \"token\"\n", "-"]),
+            (vec!["- name: db", "  image: x", "  value: x"], vec!["-", "-", "-"]),
+            (vec!["- name: db password", "  value: x"], vec!["-", "-"]),
+            (vec!["  [\"password\"]=>", "  string(1) \"x\""], vec!["-", "[\"password\"]=>\n"]),
+            (vec!["[\"a\"]=>", "[\"b\"]=>", "x"], vec!["-", "[\"a\"]=>\n", "[\"b\"]=>\n"]),
+            (
+                vec!["Content-Disposition: form-data; name=\"pw\"\r", "\r", "x", "x"],
+                vec!["-", "-", "Content-Disposition: form-data; name=\"pw\"\r\n\r\n", "-"],
+            ),
+            (vec!["Content-Disposition: form-data; name=\"pw\"", "x", "x"], vec!["-", "-", "-"]),
+            (vec!["", "a", ">", "\"", "value: x"], vec!["-", "-", "-", "-", "-"]),
+        ] {
+            let mut names = NameLines::default();
+            let head = |line: &&str| names.head(line.as_bytes()).unwrap_or(b"-".to_vec());
+            let heads: Vec<String> =
+                lines.iter().map(head).map(|head| String::from_utf8(head).expect("text")).collect();
+            assert_eq!(heads, want, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_waits_for_nothing() {
+        let mut names = NameLines::default();
+        let line = format!("- name: {}", "a".repeat(NAME_BYTES_MAX));
+        assert_eq!(names.head(line.as_bytes()), None);
+        assert_eq!(names.head(b"value: x"), None);
+    }
+}
