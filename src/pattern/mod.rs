@@ -106,8 +106,8 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("patterns/vendors/segment.toml", include_str!("../../patterns/vendors/segment.toml")),
     ("patterns/vendors/langfuse.toml", include_str!("../../patterns/vendors/langfuse.toml")),
     ("patterns/vendors/langsmith.toml", include_str!("../../patterns/vendors/langsmith.toml")),
-    ("patterns/prompts/frames.toml", include_str!("../../patterns/prompts/frames.toml")),
     ("patterns/tokens/named.toml", include_str!("../../patterns/tokens/named.toml")),
+    ("patterns/prompts/frames.toml", include_str!("../../patterns/prompts/frames.toml")),
 ];
 
 /// Files of a directory that are packs end in this.
