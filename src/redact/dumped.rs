@@ -373,6 +373,11 @@ fn bare_range(
     if value.is_empty() || says_nothing(value) || is_named_code(&text[word.start..], value.len(), key) {
         return None;
     }
+    // `app::token::verify` is a path; the number behind `[app.csrf:293]` is a line.
+    let is_line = is_number(value) && text.get(word.end) == Some(&b']');
+    if joint == Joint::Colon && is_credential && (value[0] == b':' || is_line) {
+        return None;
+    }
     if is_code(text, word.clone()) || is_working_directory(&text[..word.start], value) {
         return None;
     }

@@ -18,7 +18,7 @@ const OPERATORS: &[&[u8]] = &[b"new", b"try", b"await", b"async", b"yield"];
 /// Types in a declaration.
 #[rustfmt::skip] // as a paragraph
 const TYPES: &[&[u8]] = &[
-    b"any", b"bool", b"boolean", b"bytes", b"float", b"int", b"number", b"object", b"str", b"string", b"unknown",
+    b"any", b"bool", b"boolean", b"bytes", b"float", b"int", b"number", b"object", b"str", b"string", b"u16", b"u32", b"u64", b"u8", b"unknown",
 ];
 
 /// What is said behind the last parameter of a function.
@@ -32,12 +32,18 @@ const GENERICS: &[&[u8]] =
 /// Words that the names of secrets end in.
 const LAST_WORDS: &[&[u8]] = &[b"password", b"passwd", b"secret", b"token", b"key"];
 
+/// What those are called who sign in.
+const LOGINS: &[&[u8]] = &[b"user", b"username", b"login", b"email"];
+
 /// True for a value without quotes that is a piece of source code: `form.password.data`, `$this->getToken(`, `password=password,`.
 #[must_use]
 pub fn is_code(text: &[u8], value: Range<usize>) -> bool {
     let (head, word) = (&text[..value.start], &text[value.clone()]);
     if word.is_empty() || matches!(head.last(), Some(b'"' | b'\'' | b'`' | b'\\')) {
         return false;
+    }
+    if is_lambda(&text[value.start..]) {
+        return true;
     }
     let Some(path) = Path::read(&text[value.start..]) else { return false };
     let rest = &text[value.start + path.bytes..];
@@ -117,7 +123,10 @@ impl<'a> Path<'a> {
     fn is_reached(&self, key: &Key<'_>) -> bool {
         let is_own = |name: &&[u8]| name.len() > 3 && same(name, key.name);
         let [first, .., last] = self.names.as_slice() else {
-            return matches!(self.sigil, Some(b'@' | b'$')) && is_own(&self.names[0]);
+            let name = folded(self.names[0]);
+            let is_asked = self.sigil == Some(b'$')
+                && (LAST_WORDS.contains(&name.as_slice()) || LOGINS.contains(&name.as_slice()));
+            return matches!(self.sigil, Some(b'@' | b'$')) && is_own(&self.names[0]) || is_asked;
         };
         let is_shouted = last.contains(&b'_') && !last.iter().any(u8::is_ascii_lowercase);
         let of_letters = self.names.iter().all(|name| name.iter().all(|byte| !byte.is_ascii_digit()));
@@ -135,7 +144,7 @@ impl<'a> Path<'a> {
             return false;
         }
         let goes_on = match rest {
-            [b',' | b')', ..] => true,
+            [b',' | b')', ..] | [b' ', b'}' | b')', ..] => true,
             // LEAK: in a connection string `;` stands behind a password.
             [b';' | b'}', ..] => key.is_apart,
             _ => false,
@@ -153,9 +162,23 @@ impl<'a> Path<'a> {
         let is_given = !(of_key.contains(&b'p')
             && [&b"password"[..], b"passwd", b"pwd", b"pass"].iter().any(|end| of_key.ends_with(end)));
         // `this.accessToken = token;`
-        let is_last = LAST_WORDS.contains(&own.as_slice()) && of_key.ends_with(&own);
-        goes_on && (is_own || is_last || is_joined && of_word)
-            || is_end && key.is_apart && (is_own && key.is_member || is_camel && is_given && ends_so(&of_key))
+        // `aws_secret_access_key=secret)`, `aws_access_key_id=key_id,`
+        let is_word = LAST_WORDS.contains(&own.as_slice());
+        let is_last = is_word
+            && (of_key.ends_with(&own) || of_key.len() > own.len() + 4 && holds(&of_key, &own))
+            || name.contains(&b'_') && of_key.len() > own.len() && of_key.ends_with(&own);
+        // `"username": UsernameField}`
+        let is_kind = name[0].is_ascii_uppercase()
+            && own.starts_with(&of_key)
+            && name.get(of_key.len()).is_some_and(u8::is_ascii_uppercase);
+        // `self._password = raw_password`
+        let is_told = is_joined && key.is_member && ends_so(&of_key);
+        goes_on && (is_own || is_last || is_kind || is_joined && of_word)
+            || is_end
+                && key.is_apart
+                && (is_own && key.is_member
+                    || is_told
+                    || is_given && (is_camel && ends_so(&of_key) || is_word))
     }
 }
 
@@ -183,10 +206,20 @@ impl<'a> Key<'a> {
     }
 }
 
-/// `new String(`, `try keychain.get(`.
+/// `lambda: None`, `lambda value: value`.
+fn is_lambda(text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"lambda") else { return false };
+    let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_, *".contains(byte);
+    let names = rest.iter().take(NAME_BYTES_MAX).take_while(of_name).count();
+    rest.get(names) == Some(&b':') && matches!(rest.first(), Some(b' ' | b':'))
+}
+
+/// `new String(`, `try keychain.get(`, `async ({ user }) =>`.
 fn is_made(word: &[u8], rest: &[u8]) -> bool {
     let Some(rest) = rest.strip_prefix(b" ").filter(|_| OPERATORS.contains(&word)) else { return false };
-    Path::read(rest).is_some_and(|path| matches!(rest.get(path.bytes), Some(b'(' | b'[' | b'<' | b'{')))
+    rest.first() == Some(&b'(')
+        || Path::read(rest)
+            .is_some_and(|path| matches!(rest.get(path.bytes), Some(b'(' | b'[' | b'<' | b'{')))
 }
 
 /// `i` of `tokens[i];`.
@@ -202,6 +235,10 @@ fn is_index(head: &[u8], word: &[u8], rest: &[u8]) -> bool {
 fn is_typed(word: &[u8], rest: &[u8]) -> bool {
     TYPES.contains(&word) && matches!(rest, [b';' | b',' | b')' | b']', ..] | [b' ', b'=' | b'|', ..])
         || word[0].is_ascii_uppercase() && RETURNED.iter().any(|kind| rest.starts_with(kind))
+}
+
+fn holds(text: &[u8], word: &[u8]) -> bool {
+    memchr::memmem::find(text, word).is_some()
 }
 
 fn starts_name(byte: u8) -> bool {
@@ -274,6 +311,22 @@ mod tests {
             ("password=\"«password»\",", false),
             ("password=«correct.horse»", false),
             ("password=«hunter2.x?y»", false),
+            ("resetPassword: «async» ({ user }) => x", true),
+            ("resetPassword: «async» x", false),
+            ("password=«lambda»: None)", true),
+            ("password=«lambda:» None)", true),
+            ("password=«lambda1»: x", false),
+            ("f(aws_access_key_id=«key_id», x)", true),
+            ("f(aws_secret_access_key=«secret»)", true),
+            ("f(password=«secret»)", false),
+            ("{ 'x-api-key': «apiKey» }", true),
+            ("self._password = «raw_password»", true),
+            ("password = «raw_password»", false),
+            ("{\"username\": «UsernameField»}", true),
+            ("{\"username\": «Usernamefield»}", false),
+            ("authToken = «password»", true),
+            ("auth => [«$user», $password]", true),
+            ("let secret: «u32» = 5", true),
         ] {
             let start = text.find('«').expect("the value is marked");
             let end = text.find('»').expect("the mark is closed") - '«'.len_utf8();

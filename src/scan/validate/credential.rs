@@ -83,6 +83,9 @@ const NAMES: &[&[u8]] = &[b"existingSecret", b"imagePullSecret"];
 const ACCOUNT_DIGITS: usize = 12;
 const RESOURCE_BYTES_MAX: usize = 64;
 
+/// How far before a column its statement begins.
+const STATEMENT_BYTES_MAX: usize = 400;
+
 /// Names of schemes that stand before what proves who asks.
 const SCHEMES: &[&[u8]] = &[b"bearer ", b"basic ", b"token ", b"apikey "];
 
@@ -102,7 +105,11 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
         return false;
     }
     // `mock(CanResetPassword::class)`
-    if names_a_resource(&text[..candidate.start]) || value == b":class" {
+    if names_a_resource(&text[..candidate.start]) || value == b":class" || is_listed_name(text, &candidate) {
+        return false;
+    }
+    // `if (token === undefined)`, `authorization: { params: …`
+    if value.starts_with(b"==") || value.starts_with(b"{ ") || value == b"=undefined" || value == b"=null" {
         return false;
     }
     let name = text[..candidate.start].trim_ascii_end();
@@ -120,6 +127,28 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
         || super::is_public_key(value)
         || is_working_directory(&text[..candidate.start], value)
         || crate::scan::is_stand_in(value))
+}
+
+/// `"last_login"` of `SELECT "password", "last_login"` and `"autofocus"` of `"current-password", "autofocus": True`: another name in a list.
+fn is_listed_name(text: &[u8], candidate: &Range<usize>) -> bool {
+    let head = &text[..candidate.start];
+    let quote = match head.last() {
+        Some(quote @ (b'"' | b'\'')) => *quote,
+        _ => return false,
+    };
+    let before = head[..head.len() - 1].trim_ascii_end();
+    if !before.ends_with(b",") || text.get(candidate.end) != Some(&quote) {
+        return false;
+    }
+    let is_name = text[candidate.clone()].iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
+    if !is_name {
+        return false;
+    }
+    let near = &before[before.len().saturating_sub(STATEMENT_BYTES_MAX)..];
+    let last = |words: &[&[u8]]| words.iter().filter_map(|word| memchr::memmem::rfind(near, word)).max();
+    let columns = last(&[b"SELECT ", b"INSERT INTO ", b"RETURNING "]);
+    matches!(text[candidate.end + 1..], [b'.' | b':', ..])
+        || columns.is_some() && last(&[b"VALUES", b" WHERE "]) < columns
 }
 
 /// `$TOKEN`, `${DB_PASSWORD}`, `<token>`, `{{`: what will be put there, not what was.
@@ -276,11 +305,15 @@ pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
         && (is_format(password)
             || is_spelled_out(bare)
             || !password.is_empty() && super::is_no_secret(password));
-    let is_template = is_spelled_out(user) && (password.is_empty() || is_spelled_out(password));
+    // `redis://[USER:PASSWORD@]HOST`: what may be left out.
+    let is_template = is_spelled_out(user.strip_prefix(b"[").unwrap_or(user))
+        && (password.is_empty() || is_spelled_out(password));
     // `https?://[-a-z0-9+&@#/%]`: a class of characters.
-    let is_class = password.is_empty()
-        && user.starts_with(b"[")
-        && user.windows(3).any(|range| matches!(range, b"a-z" | b"0-9" | b"A-Z"));
+    let is_nobody = user.is_empty() && password.is_empty();
+    let is_class = is_nobody
+        || password.is_empty()
+            && user.starts_with(b"[")
+            && user.windows(3).any(|range| matches!(range, b"a-z" | b"0-9" | b"A-Z"));
     let is_dsn = text[candidate.end..].strip_prefix(b"@").is_some_and(super::is_sentry_project);
     !(crate::scan::is_stand_in(value) || is_to_come || is_hidden || is_template || is_class)
         && (!password.is_empty() || !(is_key || is_anybody || is_dsn))
@@ -372,6 +405,22 @@ mod tests {
     }
 
     #[test]
+    fn names_in_a_list_are_no_secrets() {
+        for (text, value, want) in [
+            (r#"SELECT "u"."password", "u"."last_login""#, "u", false),
+            (r#"INSERT INTO "u" ("password", "last_login") VALUES (?, ?)"#, "last_login", false),
+            (r#"INSERT INTO "u" ("password") VALUES ("password", "sunflower")"#, "sunflower", true),
+            (r#"SELECT x WHERE y IN ("password", "sunflower")"#, "sunflower", true),
+            (r#"{"autocomplete": "current-password", "autofocus": True}"#, "autofocus", false),
+            (r#"("password", "sunflower")"#, "sunflower", true),
+            (r#"SELECT ("password", "hunter2")"#, "hunter2", true),
+        ] {
+            let start = text.rfind(value).expect("the value is part of the text");
+            assert_eq!(secret_value(text.as_bytes(), start..start + value.len()), want, "{text}");
+        }
+    }
+
+    #[test]
     fn templates_of_a_url_hold_nobody() {
         for (text, value, want) in [
             ("postgres://USER:PASSWORD@HOST/db", "USER:PASSWORD", false),
@@ -386,6 +435,9 @@ mod tests {
             ("https://user:[PASSWORD]@example.com", "user:[PASSWORD]", false),
             ("https://jane:***@example.com", "jane:***", true),
             ("https://user:%s1@example.com", "user:%s1", true),
+            ("redis://:@127.0.0.1:1/0", ":", false),
+            ("redis://:x@127.0.0.1:1/0", ":x", true),
+            ("redis://[USER:PASSWORD@]HOST", "[USER:PASSWORD", false),
             ("https?://[-a-z0-9+&@#/%]", "[-a-z0-9+&", false),
             ("https://[a-z:x@example.com", "[a-z:x", true),
             ("https://[Tr0ub@example.com", "[Tr0ub", true),

@@ -15,6 +15,9 @@ const DIGITS_MAX: usize = 2;
 /// Most words of what begins with what is wrong: a longer one is a phrase that somebody chose.
 const FAULT_WORDS_MAX: usize = 3;
 
+/// Fewest words of a sentence that tells what is wrong.
+const MESSAGE_WORDS_MIN: usize = 4;
+
 /// Longest lead of a token that is masked: `github_pat_`.
 const LEAD_BYTES_MAX: usize = 12;
 
@@ -40,13 +43,17 @@ const WHOLE: &[&str] = &["YES", "NO", "~", "yes", "ok", "set", "sent", "DEFAULT"
 /// SPEC: RFC 6750, section 2.1; RFC 7617, section 2.
 const SCHEMES: &[&str] = &["Bearer", "Basic", "Token", "bearer", "basic", "token"];
 
+/// What stands for a value in a text that is put together later.
+const FORMATS: &[&str] = &["%s", "%v", "{}", "{0}"];
+
 /// What is said of a secret by an object under its name, and is none itself.
 ///
-/// SPEC: JSON Schema 2020-12, validation, section 6; RFC 7519, section 4.1, and how libraries call its claims.
+/// SPEC: JSON Schema 2020-12, validation, section 6; RFC 7519, section 4.1, and how libraries call its claims; RFC 6265, section 4.1.2,
+/// as they call the attributes of a cookie.
 #[rustfmt::skip] // as a paragraph
 const DESCRIBED: &[&[u8]] = &[
     b"minLength", b"maxLength", b"min_length", b"max_length", b"required", b"enabled", b"issuer", b"audience",
-    b"algorithm", b"alg", b"expiresIn", b"expires_in",
+    b"algorithm", b"alg", b"expiresIn", b"expires_in", b"maxAge", b"sameSite", b"httpOnly", b"secure",
 ];
 
 /// What kind of token one is, what is wrong with it, or which word of a grammar.
@@ -105,16 +112,26 @@ const PLACES: &[&str] = &[
 ];
 
 /// Words before such a name, behind which nothing or a blank follows.
-const TAGS: &[&str] = &["!Ref", "!GetAtt", "!vault", "secretKeyRef", "secretKeyRef:"];
+const TAGS: &[&str] = &["!env", "!Ref", "!GetAtt", "!vault", "secretKeyRef", "secretKeyRef:"];
 
 /// The same for the value of a field, whose key may say what it is: `PWD` and `OLDPWD` of an environment are directories.
 ///
 /// SPEC: POSIX.1-2017, XBD 8.3: an absolute path.
 #[must_use]
 pub fn is_no_secret_of(key: Option<&[u8]>, value: &[u8]) -> bool {
+    let (printed, value) = (value, unquoted(value));
     is_no_secret(value)
+        || value.is_empty() && !printed.is_empty()
         || matches!(key, Some(b"PWD" | b"OLDPWD")) && value.starts_with(b"/")
         || key.is_some_and(|key| is_none_of(key, value))
+}
+
+/// What stands in quotes, as a variable is printed: `'x'`, `b'x'`.
+fn unquoted(value: &[u8]) -> &[u8] {
+    match value.strip_prefix(b"b").filter(|rest| rest.starts_with(b"'")).unwrap_or(value) {
+        [b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"'] | [b'`', inner @ .., b'`'] => inner,
+        _ => value,
+    }
 }
 
 /// The same for what says so only under such a key: what a schema or the settings of tokens say of theirs, the sources of
@@ -202,7 +219,16 @@ pub(super) fn is_no_secret(value: &[u8]) -> bool {
     }
     let brackets: &[char] = &['(', ')', '<', '>', '[', ']', '{', '}', '\'', '"', '`', '.', '!', '?', '*'];
     let bare = value.trim_matches(brackets);
-    let is_word = PRINTED.contains(&bare) || WORDS.iter().any(|word| bare.eq_ignore_ascii_case(word));
+    let says_none = |text: &str| WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let is_word = PRINTED.contains(&bare) || says_none(bare);
+    let is_header = |(scheme, rest): (&str, &str)| {
+        SCHEMES.contains(&scheme)
+            && (is_template(rest)
+                || is_mask(rest)
+                || says_none(rest)
+                || FORMATS.contains(&rest)
+                || rest.starts_with("realm="))
+    };
     let is_tagged =
         |tag: &&str| value.strip_prefix(*tag).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
     let is_place = PLACES.iter().any(|place| value.starts_with(place))
@@ -212,9 +238,13 @@ pub(super) fn is_no_secret(value: &[u8]) -> bool {
     is_word
         || is_mask(value)
         || is_place
-        || value
-            .split_once(' ')
-            .is_some_and(|(scheme, rest)| SCHEMES.contains(&scheme) && (is_template(rest) || is_mask(rest)))
+        || value.split_once(' ').is_some_and(is_header)
+        || is_object(value)
+        || is_message(value)
+        || is_rule(value)
+        || !value.contains(|letter: char| letter.is_alphanumeric() || !letter.is_ascii())
+            && (1..4).contains(&value.trim().len())
+        || value.starts_with("<|") && value.ends_with("|>")
         || WHOLE.contains(&value)
         || is_template(value)
         || is_phrase(bare)
@@ -224,6 +254,39 @@ pub(super) fn is_no_secret(value: &[u8]) -> bool {
         || is_label(value)
         || is_shortened(value)
         || is_constant(value.as_bytes())
+}
+
+/// `<Buffer(4)>`, `<Token object at 0x7f00>`: what a variable holds, not what that says.
+fn is_object(value: &str) -> bool {
+    let of_kind = |byte: u8| byte.is_ascii_alphanumeric() || b"_. ():".contains(&byte);
+    value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(|kind| {
+        kind.starts_with(|first: char| first.is_ascii_alphabetic())
+            && (kind.contains(" object at 0x") || kind.ends_with(')') && kind.contains('('))
+            && kind.bytes().all(of_kind)
+    })
+}
+
+/// `The two passwords do not match.`: what is wrong with one, said to whoever typed it.
+///
+/// LEAK: a passphrase may be a sentence as well; none speaks of what it is.
+fn is_message(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    value.starts_with(|first: char| first.is_ascii_uppercase())
+        && value.ends_with(['.', '!'])
+        && value.split(' ').count() >= MESSAGE_WORDS_MIN
+        && has(&["password", "token", "secret", "key ", "code ", "field"])
+        && has(&[" is ", " are ", " must ", " cannot ", " not ", " didn", " doesn", " should ", " has "])
+}
+
+/// `min:8`, `confirmed`: what a value must be, in the rules of Laravel.
+fn is_rule(value: &str) -> bool {
+    value == "confirmed"
+        || value.split_once(':').is_some_and(|(rule, bound)| {
+            matches!(rule, "min" | "max" | "size")
+                && !bound.is_empty()
+                && bound.bytes().all(|byte| byte.is_ascii_digit())
+        })
 }
 
 /// `2.9.0`: what is said of a package whose name ends as a secret's does, as `pyjwt` does. What is an address is found as one.
@@ -321,6 +384,22 @@ mod tests {
             ("authorization", "Bearer ${token}", true),
             ("authorization", "Bearer ****", true),
             ("authorization", "Bearer hunter2", false),
+            ("authorization", "Bearer undefined", true),
+            ("authorization", "Bearer %s", true),
+            ("authorization", "`Bearer ${session.accessToken}`", true),
+            ("authorization", "Basic realm=", true),
+            ("password", "''", true),
+            ("password", "'********'", true),
+            ("password", "'hunter2'", false),
+            ("token", "b'null'", true),
+            ("token", "<|endoftext|>", true),
+            ("token", "';'", true),
+            ("token", "<Buffer(4)>", true),
+            ("token", "<Sunflower1>", false),
+            ("password", "min:8", true),
+            ("password", "min:hunter2", false),
+            ("password2", "The two password fields didn\u{2019}t match.", true),
+            ("password", "Correct horse battery staple.", false),
             ("issuer", "https://auth.example.com", true),
             ("passwd", "files", true),
             ("password", "files", false),
