@@ -31,7 +31,7 @@ impl Engine<'_> {
         }
         // LEAK: past the budget the whole text is replaced, so nothing of it need be looked at any more.
         // What is no text in the end was decoded too.
-        if hidden.base64 && self.work.spend(text.len() * Work::DECODE * 2) {
+        if hidden.base64 && self.work.spend(text.len()) {
             let mut runs = base64::runs(text);
             loop {
                 runs = runs.within(self.work.room());

@@ -375,7 +375,10 @@ fn bare_range(
     }
     // `app::token::verify` is a path; the number behind `[app.csrf:293]` is a line.
     let is_line = is_number(value) && text.get(word.end) == Some(&b']');
-    if joint == Joint::Colon && is_credential && (value[0] == b':' || is_line) {
+    let is_digit = value.len() == 1 && text.get(word.end) == Some(&b';');
+    if is_credential
+        && (joint == Joint::Colon && (value[0] == b':' || is_line) || is_number(value) && is_digit)
+    {
         return None;
     }
     if is_code(text, word.clone()) || is_working_directory(&text[..word.start], value) {

@@ -28,6 +28,7 @@ const LINES: &[&str] = &[
     r#"{"m":"&lt;b&gt; \u0026 \\n {\"k\":\"v\"}"}"#,
     r#"{"sha":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}"#,
     r#"{"m":"bm90aGluZyBpcyBpbiBoZXJl"}"#,
+    r#"{"m":"        e3:b1:ef:df:91:8f:54:2a:4b:55:34:46:2a:8b:86:3b:11:22"}"#,
 ];
 
 #[test]

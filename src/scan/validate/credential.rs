@@ -92,12 +92,18 @@ const SCHEMES: &[&[u8]] = &[b"bearer ", b"basic ", b"token ", b"apikey "];
 /// True unless the value is a placeholder, a word that says there is none, or a key that is public.
 pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     let value = &text[candidate.clone()];
+    // A template of JavaScript.
+    if let Some(template) = value.strip_prefix(b"`") {
+        let end = memchr::memchr(b'`', template).unwrap_or(template.len());
+        return end > 0 && secret_value(text, candidate.start + 1..candidate.start + 1 + end);
+    }
     let named =
         |scheme: &&[u8]| value.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
     if let Some(scheme) = SCHEMES.iter().find(|scheme| named(scheme)) {
         let rest = candidate.start + scheme.len()..candidate.end;
         let rest = text[rest].trim_ascii();
-        return !(rest.is_empty() || is_placeholder(rest) || super::is_no_secret(rest) || is_sentence(rest));
+        let is_none = super::is_no_secret(rest) || super::is_no_secret(value);
+        return !(rest.is_empty() || is_placeholder(rest) || is_none || is_sentence(rest));
     }
     // Of `{'key': 'token', 'value': 'x'}` the second name is none.
     let is_key = value == b"value" && matches!(text[candidate.end..], [b'"' | b'\'', b':', ..]);
@@ -106,6 +112,12 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     }
     // `mock(CanResetPassword::class)`
     if names_a_resource(&text[..candidate.start]) || value == b":class" || is_listed_name(text, &candidate) {
+        return false;
+    }
+    // `f"Bearer {token}"`, `new AuthenticationHeaderValue("Bearer", token)`
+    let is_quoted =
+        matches!(value, b"f" | b"b" | b"r" | b"u") && matches!(text.get(candidate.end), Some(b'"' | b'\''));
+    if is_quoted || value.starts_with(b"new ") && value.ends_with(b"(") {
         return false;
     }
     // `if (token === undefined)`, `authorization: { params: …`
@@ -234,7 +246,9 @@ fn is_scope(name: &[u8], value: &[u8], rest: &[u8]) -> bool {
     let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
     let is_type = item.first().is_some_and(u8::is_ascii_uppercase);
     let is_token = name.to_ascii_lowercase().ends_with(b"token");
-    item.iter().all(of_name) && (rest.first() == Some(&b'(') || is_type && is_token)
+    let of_path = name.iter().rposition(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+    let is_module = of_path.is_some_and(|at| name[..=at].ends_with(b"::"));
+    item.iter().all(of_name) && (rest.first() == Some(&b'(') || is_module || is_type && is_token)
 }
 
 /// `self._password = parsed.password`: a member of the key's own name.
@@ -405,8 +419,15 @@ mod tests {
     }
 
     #[test]
-    fn names_in_a_list_are_no_secrets() {
+    fn names_and_templates_in_source_code_are_no_secrets() {
         for (text, value, want) in [
+            ("Authorization: `Bearer ${session.accessToken}` }", "`Bearer ${session.accessToken}` }", false),
+            ("Authorization: `Bearer hunter2` }", "`Bearer hunter2` }", true),
+            ("'Authorization': 'Bearer %s' % x", "Bearer %s", false),
+            ("{'Authorization': f'Bearer'}", "f", false),
+            ("Authorization = new AuthenticationHeaderValue('x')", "new AuthenticationHeaderValue(", false),
+            ("app::auth::token::verify_token", ":verify_token", false),
+            ("token::sunflower", ":sunflower", true),
             (r#"SELECT "u"."password", "u"."last_login""#, "u", false),
             (r#"INSERT INTO "u" ("password", "last_login") VALUES (?, ?)"#, "last_login", false),
             (r#"INSERT INTO "u" ("password") VALUES ("password", "sunflower")"#, "sunflower", true),

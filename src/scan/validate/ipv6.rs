@@ -14,7 +14,7 @@ pub(super) fn ipv6(text: &[u8], candidate: Range<usize>) -> bool {
     if address.is_loopback() || address.is_unspecified() {
         return false;
     }
-    if is_fingerprint(text, &candidate) || is_any_with_port(text, &candidate) {
+    if fingerprint(text, candidate.clone()).is_some() || is_any_with_port(text, &candidate) {
         return false;
     }
     let plain = text[candidate.clone()].split(|byte| *byte == b'%').next().unwrap_or_default();
@@ -29,18 +29,20 @@ pub(super) fn ipv6(text: &[u8], candidate: Range<usize>) -> bool {
     !runs_on && (spelled >= 4 && !joined || spelled >= least && is_numeric && is_assigned(address))
 }
 
-/// More than eight pairs of hex digits: the fingerprint of a key or certificate. What is joined to it at either end is none of them: `keyid:1e:52:…`.
-fn is_fingerprint(text: &[u8], candidate: &Range<usize>) -> bool {
+/// The run of pairs of hex digits around `candidate` that is the fingerprint of a key or certificate: more than eight. What
+/// is joined to it at either end is none of them: `keyid:1e:52:…`.
+pub(crate) fn fingerprint(text: &[u8], candidate: Range<usize>) -> Option<Range<usize>> {
     let part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b':';
     let head = text[..candidate.start].iter().rev().take(128).take_while(part).count();
     let tail = text[candidate.end..].iter().take(128).take_while(part).count();
-    let run = &text[candidate.start - head..candidate.end + tail];
-    let mut groups: Vec<&[u8]> = run.split(|byte| *byte == b':').collect();
+    let run = candidate.start - head..candidate.end + tail;
+    let mut groups: Vec<&[u8]> = text[run.clone()].split(|byte| *byte == b':').collect();
     if groups.last().is_some_and(|group| group.len() != 2) {
         groups.pop();
     }
     let first = usize::from(groups.first().is_some_and(|group| group.len() != 2));
-    groups[first..].len() > 8 && groups[first..].iter().all(|group| group.len() == 2)
+    let pairs = groups.get(first..).unwrap_or_default();
+    (pairs.len() > 8 && pairs.iter().all(|group| group.len() == 2)).then_some(run)
 }
 
 /// All of `0:0:0:0:0:0:0:0:2181` but its first group: a port at every address of the machine.

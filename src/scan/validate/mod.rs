@@ -108,7 +108,7 @@ pub(crate) fn validator(name: &str) -> Option<Validator> {
 pub use code::is_code;
 pub(crate) use credential::is_working_directory;
 pub(crate) use drawn::is_drawn;
-pub(crate) use ipv6::parse_address;
+pub(crate) use ipv6::{fingerprint, parse_address};
 pub use no_secret::is_no_secret_of;
 use no_secret::{is_no_secret, is_none_of};
 pub use public_key::is_public_key;
