@@ -73,6 +73,17 @@ pub(super) const CODE_ROOTS: &[&[u8]] = &[
     b"var",
 ];
 
+/// What `passwd` says behind its own name: `passwd: password expiry information changed.`
+///
+/// SPEC: shadow-utils, passwd(1); Linux-PAM, `pam_strerror`.
+const SAID_BY_PASSWD: &[(&[u8], &[u8])] = &[
+    (b"password", b" changed"),
+    (b"password", b" expiry information changed"),
+    (b"password", b" unchanged"),
+    (b"password", b" updated successfully"),
+    (b"Authentication", b" token manipulation error"),
+];
+
 /// Longest words in brackets that say what belongs there.
 const PLACEHOLDER_BYTES_MAX: usize = 64;
 
@@ -128,7 +139,11 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
     let name = name.strip_suffix(b"\"").or(name.strip_suffix(b"'")).unwrap_or(name).trim_ascii_end();
     let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name).trim_ascii_end();
     let name = name.strip_suffix(b"\"").or(name.strip_suffix(b"'")).unwrap_or(name);
-    if super::is_none_of(name, value) || says_what_is_wrong(value, &text[candidate.end..]) {
+    let rest = &text[candidate.end..];
+    if super::is_none_of(name, value)
+        || says_what_is_wrong(value, rest)
+        || is_said_by_passwd(name, value, rest)
+    {
         return false;
     }
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
@@ -180,6 +195,12 @@ fn is_placeholder(value: &[u8]) -> bool {
 fn says_what_is_wrong(value: &[u8], rest: &[u8]) -> bool {
     matches!(value, b"audience" | b"authentication" | b"authorization" | b"issuer" | b"signature")
         && (rest.starts_with(b" mismatch") || rest.starts_with(b" required"))
+}
+
+/// `passwd: password unchanged`: a program's name, and what it did.
+fn is_said_by_passwd(name: &[u8], value: &[u8], rest: &[u8]) -> bool {
+    name.ends_with(b"passwd")
+        && SAID_BY_PASSWD.iter().any(|(first, said)| value == *first && rest.starts_with(said))
 }
 
 /// `Bearer token malformed`: words with blanks between them, where a token has none.
@@ -520,6 +541,14 @@ mod tests {
             ("password: sunflower mismatch", "sunflower", true),
             ("token: \"constant.numeric\",", "constant.numeric", false),
             ("password: \"constant.numeric\",", "constant.numeric", true),
+            ("passwd: password expiry information changed.", "password", false),
+            ("passwd: Authentication token manipulation error", "Authentication", false),
+            ("passwd: password expires", "password", true),
+            ("passwd: hunter2 unchanged", "hunter2", true),
+            ("expected token: COMMA but got", "COMMA", false),
+            ("password: COMMA", "COMMA", true),
+            ("authorization: none required for /health", "none required for /health", false),
+            ("authorization: none required for k3J9sLq0", "none required for k3J9sLq0", true),
             ("Option --token requires an argument", "requires", false),
             ("--token requires", "requires", true),
             ("password = var.db_password", "var.db_password", false),

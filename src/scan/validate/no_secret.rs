@@ -59,7 +59,9 @@ const DESCRIBED: &[&[u8]] = &[
 /// What kind of token one is, what is wrong with it, or which word of a grammar.
 #[rustfmt::skip] // as a paragraph
 const TOKEN_KINDS: &[&str] = &[
-    "EOF", "access", "audience", "bearer", "comment", "csrf", "else", "identifier", "issuer", "keyword", "refresh", "text",
+    "ASSIGN", "COLON", "COMMA", "DEDENT", "EOF", "EOL", "IDENT", "IDENTIFIER", "INDENT", "KEYWORD", "LBRACE", "LBRACKET", "LPAREN", "NEWLINE",
+    "OPERATOR", "RBRACE", "RBRACKET", "RPAREN", "SEMICOLON", "WHITESPACE", "access", "audience", "bearer", "comment", "csrf", "else",
+    "identifier", "issuer", "keyword", "refresh", "text",
 ];
 
 /// What the names of places in a list end in: `LastEvaluatedKey`.
@@ -87,6 +89,13 @@ const NEGATED: &[&str] = &[
 const THINGS: &[&str] = &[
     "auth", "credential", "credentials", "goes", "here", "id", "key", "password", "placeholder", "secret", "string", "token",
     "value",
+];
+
+/// Programs that a shell asks for a secret, which are told no more than what it is called.
+#[rustfmt::skip] // as a paragraph
+const READERS: &[&str] = &[
+    "aws", "az", "cat", "chamber", "doppler", "gcloud", "gopass", "head", "kubectl", "op", "openssl", "pass", "pwgen", "security", "sops",
+    "uuidgen", "vault",
 ];
 
 /// What Terraform prints for one.
@@ -146,13 +155,22 @@ pub(super) fn is_none_of(key: &[u8], value: &[u8]) -> bool {
         letters.take(word.len()).eq(word.bytes().rev())
     };
     let is_token = ends("token");
-    ends("authorization") && SCHEMES.contains(&value.trim_end())
+    ends("authorization") && (SCHEMES.contains(&value.trim_end()) || is_waived(value))
         || DESCRIBED.contains(&key)
         || key.eq_ignore_ascii_case(b"passwd") && matches!(value, "files" | "compat" | "sss" | "systemd")
         || key == b"PASS" && (value.contains("::") || value.contains('/'))
         || is_token && (TOKEN_KINDS.contains(&value) || is_scope(value) || is_place_in_list(value))
         || (is_token || ends("session") || ends("sessionid") || ends("sid")) && is_number(value)
         || ends("storagekey") && value.bytes().all(|byte| byte.is_ascii_lowercase() || b":_-".contains(&byte))
+}
+
+/// `none required for /health`: nobody is asked who they are.
+fn is_waived(value: &str) -> bool {
+    let of_words = |byte: u8| byte.is_ascii_lowercase() || b" /._-".contains(&byte);
+    let mut words = value.split(' ');
+    matches!(words.next(), Some("none" | "not"))
+        && words.next().is_some_and(|word| NEGATED.contains(&word))
+        && value.bytes().all(of_words)
 }
 
 /// `keyword.source.rust`: what a highlighter calls a piece of a text.
@@ -247,6 +265,7 @@ pub(super) fn is_no_secret(value: &[u8]) -> bool {
         || value.starts_with("<|") && value.ends_with("|>")
         || WHOLE.contains(&value)
         || is_template(value)
+        || is_command(value)
         || is_phrase(bare)
         || is_reading(value)
         || is_version(value)
@@ -324,6 +343,23 @@ fn is_template(value: &str) -> bool {
         || ["$", "env:", "env.", "ENV:"].iter().any(|lead| value.strip_prefix(lead).is_some_and(is_shouted))
 }
 
+/// `$(vault kv get -field=key secret/app)`: what a shell asks a program for. The words are names: none has more than a short number behind it.
+fn is_command(value: &str) -> bool {
+    let between =
+        |open: &str, close: &str| value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let of_name = |byte: u8| byte.is_ascii_alphabetic() || b"_-./:=".contains(&byte);
+    let is_name = |word: &str| {
+        let name = word.trim_end_matches(|last: char| last.is_ascii_digit());
+        name.len() + DIGITS_MAX >= word.len() && name.bytes().all(of_name)
+    };
+    let Some((program, words)) =
+        between("$(", ")").or_else(|| between("`", "`")).and_then(|command| command.split_once(' '))
+    else {
+        return false;
+    };
+    READERS.contains(&program) && words.split(' ').all(is_name)
+}
+
 /// `not_configured_in_environment`, `your-api-key-here`, `invalid_grant`, `REPLACE_ME`: words that are joined, and begin as no password does.
 fn is_phrase(value: &str) -> bool {
     let whole = value.trim_end_matches(|last: char| last.is_ascii_digit());
@@ -373,6 +409,14 @@ mod tests {
             ("token", "identifier", true),
             ("token", "sunflower", false),
             ("secret", "identifier", false),
+            ("token", "RBRACE", true),
+            ("token", "RBRACELET", false),
+            ("secret", "COMMA", false),
+            ("authorization", "none required for /health", true),
+            ("authorization", "not configured", true),
+            ("authorization", "none required for k3J9sLq0", false),
+            ("authorization", "none of them", false),
+            ("password", "none required for /health", false),
             ("sessionid", "0x34ed9ac1c1e0030", true),
             ("token", "0x34ed9ac1c1e003012", false),
             ("private_key", "0x34ed9ac1c1e0030", false),
@@ -449,6 +493,9 @@ mod tests {
             "%DB_PASSWORD%",
             "%(password)s",
             "env:DB_PASSWORD",
+            "$(vault kv get -field=key secret/app)",
+            "`pass show db/app2`",
+            "$(openssl rand -hex 32)",
             "process.env.API_KEY",
             "incorrect",
             "tooShort",
@@ -508,6 +555,10 @@ mod tests {
             "$UPER!",
             "${DB_PASSWORD:-hunter2}",
             "{hunter2}",
+            "$(echo key=sunflower)",
+            "$(vault kv get k3J9sLq0)",
+            "$(vault kv get",
+            "$(openssl rand 1729)",
             "<T0ken>",
             "%20pass%",
             "self.made1",
