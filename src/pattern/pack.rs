@@ -183,7 +183,7 @@ pub struct FieldSpec {
     pub class: Option<String>,
     /// Field paths.
     pub paths: Vec<String>,
-    /// `value` (default), `address`, `exempt`, `id`, `scan`, `grouping`.
+    /// `value` (default), `address`, `exempt`, `id`, `scan`, `grouping`, `turns`.
     #[serde(default)]
     pub kind: Option<String>,
     /// `any` (default), `sentry`, `envelope_header`, `user_report`, `replay`, `query`, `posthog`, `segment`, `langfuse`, `langsmith`.
@@ -417,7 +417,8 @@ mod tests {
             }
             for spec in &pack.fields {
                 // What only spares a value replaces nothing that could be shown.
-                let spares = matches!(spec.kind.as_deref(), Some("exempt" | "id" | "scan" | "grouping"));
+                let spares =
+                    matches!(spec.kind.as_deref(), Some("exempt" | "id" | "scan" | "grouping" | "turns"));
                 let parts = [
                     ("why", !spec.why.trim().is_empty()),
                     ("source", said(&spec.source)),

@@ -83,7 +83,7 @@ const FIELD: &[Key] = &[
     must("paths", Shape::Texts, "Field paths: names joined by dots, `[]`, `*`, `**`, `*name`."),
     may(
         "kind",
-        Shape::Choice(|| vec!["value", "address", "exempt", "id", "scan", "grouping"]),
+        Shape::Choice(|| vec!["value", "address", "exempt", "id", "scan", "grouping", "turns"]),
         "How the value is read.",
     ),
     may(

@@ -122,12 +122,14 @@ pub(crate) enum FieldKind {
     Grouping,
     /// No content, whatever wider rules say: looked at like any other text.
     Scan,
+    /// The same; an array here holds names and values in turn.
+    Turns,
 }
 
 impl FieldKind {
     /// True for the kinds that have no class, for they never take a value away.
     pub(crate) fn only_spares(self) -> bool {
-        matches!(self, Self::Exempt | Self::Id | Self::Grouping | Self::Scan)
+        matches!(self, Self::Exempt | Self::Id | Self::Grouping | Self::Scan | Self::Turns)
     }
 }
 

@@ -8,7 +8,7 @@ use super::decision::{Decision, same_key, takes};
 use super::engine::{Context, Engine, looks_like_document};
 use super::plan::Rule;
 use super::pool::Pool;
-use crate::pattern::{Class, DetectorIndex};
+use crate::pattern::{Class, DetectorIndex, FieldKind};
 use crate::scan::fields::{Candidate, Facts, KeyCache, Mark, State};
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
@@ -24,6 +24,8 @@ struct Frame {
     next: State,
     under: Option<u16>,
     is_list: bool,
+    /// Where names and values take turns in it, its elements so far.
+    turn: Option<u32>,
     /// What its keys told so far.
     facts: Facts,
     /// What may come to take all that is in it, by its own key.
@@ -85,6 +87,7 @@ impl<'a> Engine<'a> {
             next: context.state,
             under: context.under,
             is_list: false,
+            turn: None,
             facts: 0,
             slot: None,
         };
@@ -99,16 +102,22 @@ impl<'a> Engine<'a> {
                     self.settle_waiting(text, &frames, frame, &mut waiting, &mut taken);
                 }
                 Event::Open { key, is_list } => {
+                    let is_element = key.is_none();
                     let Said { state, mark } = self.said(&frame, key.map(|key| &text[key]));
                     self.note_member(mark, None, &mut frames);
+                    if is_element {
+                        self.take_turn(None, &mut frames);
+                    }
                     let own = self.rules_for(fields.rule(state), frame.under).find(|id| self.takes(*id));
                     let under = own.or(frame.under);
                     if under.is_some() {
                         reader.tell_bare_elements();
                     }
                     let next = if is_list { fields.element(state) } else { state };
-                    let slot = slot(mark, &frame, frames.len() - 1, fields.rule(state)).map(Slot::of_all);
-                    frames.push(Frame { state, next, under, is_list, facts: 0, slot });
+                    let rule = fields.rule(state);
+                    let turn = (is_list && rule.is_some_and(|id| self.takes_turns(id))).then_some(0);
+                    let slot = slot(mark, &frame, frames.len() - 1, rule).map(Slot::of_all);
+                    frames.push(Frame { state, next, under, is_list, turn, facts: 0, slot });
                 }
                 Event::Value { key, value } => {
                     let named = key.clone().map(|key| &text[key]);
@@ -121,7 +130,10 @@ impl<'a> Engine<'a> {
                         }
                         Value::Bare(..) => None,
                     };
-                    self.note_member(mark, raw.map(|raw| &text[raw]), &mut frames);
+                    self.note_member(mark, raw.clone().map(|raw| &text[raw]), &mut frames);
+                    if key.is_none() {
+                        self.take_turn(raw.map(|raw| &text[raw]), &mut frames);
+                    }
                     let own = fields.rule(state);
                     let (range, layer) = match &value {
                         Value::Quoted(range) => {
@@ -166,6 +178,17 @@ impl<'a> Engine<'a> {
             let told = value.map(|value| self.fields.conditions().told(mark.asks, value));
             frame.facts |= mark.facts | told.unwrap_or(0);
         }
+    }
+
+    /// An element of the innermost open container. Where names and values take turns, one at an even place names the next.
+    fn take_turn(&mut self, element: Option<&[u8]>, frames: &mut [Frame]) {
+        let Some(frame) = frames.last_mut() else { return };
+        let Some(nth) = frame.turn else { return };
+        let name = element.filter(|_| nth % 2 == 0);
+        let named = name.map(|name| self.said(frame, Some(name)).state);
+        let named = named.filter(|state| self.fields.rule(*state).is_some());
+        frame.next = named.unwrap_or(self.fields.element(frame.state));
+        frame.turn = Some(nth + 1);
     }
 
     /// A container has ended, with `frames` around it: moves to `taken` what its members decide.
@@ -227,6 +250,11 @@ impl<'a> Engine<'a> {
     /// True for a rule that acts here.
     fn takes(&self, id: u16) -> bool {
         takes(&self.plan.rules[usize::from(id)])
+    }
+
+    /// True for a rule of lists in which names and values take turns.
+    fn takes_turns(&self, id: u16) -> bool {
+        self.plan.rules[usize::from(id)].kind == FieldKind::Turns
     }
 
     fn dumped_value(

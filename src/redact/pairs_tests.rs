@@ -30,6 +30,14 @@ paths = ["**.prompt", "**.llm.input.**", "**.form.q"]
 why = "w"
 hits = ['{"prompt":"«x»"}']
 misses = ['{"value":"x"}']
+
+[[field]]
+name = "raw"
+kind = "turns"
+paths = ["**.raw"]
+why = "w"
+hits = []
+misses = ['{"raw":["x","y"]}']
 "#;
 
 fn plan() -> Arc<Plan> {
@@ -172,11 +180,55 @@ fn an_option_in_a_list_is_the_key_of_the_next_element() {
     }
 }
 
+/// Headers as Node keeps them: each at an even place names the one behind it.
+#[test]
+fn names_and_values_that_take_turns_are_keys_and_values() {
+    for (item, want) in [
+        (
+            r#"{"raw":["prompt","ab","x","prompt","cd","ef" , "PR\u004fMPT" ,"gh","prompt"]}"#,
+            r#"{"raw":["prompt","[prompt chars=2 words=1]","x","prompt","cd","ef" , "PR\u004fMPT" ,"[prompt chars=2 words=1]","prompt"]}"#,
+        ),
+        (r#"{"raw":["otp",7,"x",7,"otp","7"]}"#, r#"{"raw":["otp",0,"x",7,"otp","[credential]"]}"#),
+        (
+            r#"{"raw":[["x"],"ab","prompt",["ab",{"c":"d"}],"--prompt","ab"]}"#,
+            r#"{"raw":[["x"],"ab","prompt",["[prompt chars=2 words=1]",{"c":"[prompt chars=1 words=1]"}],"--prompt","[prompt chars=2 words=1]"]}"#,
+        ),
+        // The list itself is named by what stands before it, or beside it.
+        (
+            r#"[["raw",["x","y","prompt","ab"]]]"#,
+            r#"[["raw",["x","y","prompt","[prompt chars=2 words=1]"]]]"#,
+        ),
+        (
+            r#"{"name":"raw","value":["prompt","ab"]}"#,
+            r#"{"name":"raw","value":["prompt","[prompt chars=2 words=1]"]}"#,
+        ),
+        (
+            r#"{"raw":"[\"prompt\",\"ab\",\"x\",\"y\"]"}"#,
+            r#"{"raw":"[\"prompt\",\"[prompt chars=2 words=1]\",\"x\",\"y\"]"}"#,
+        ),
+        // Printed.
+        (
+            r#"["a { raw: [ 'x', 'prompt', 'prompt', 'a\\'b', 'prompt' ], n: ['prompt', 'ab'] }"]"#,
+            r#"["a { raw: [ 'x', 'prompt', 'prompt', '[prompt chars=3 words=1]', 'prompt' ], n: ['prompt', 'ab'] }"]"#,
+        ),
+    ] {
+        check(item, want);
+    }
+    for item in [
+        r#"{"raw":["x","prompt","ab","prompt"],"rough":["prompt","ab"]}"#,
+        r#"{"raw":{"a":["prompt","ab"]}}"#,
+        r#"{"raw":[["x","prompt"],"ab",7,"prompt","ab","cd"]}"#,
+        r#"{"raw":"prompt","ab":"cd"}"#,
+    ] {
+        check(item, item);
+    }
+}
+
 /// The name came with an earlier window.
 #[test]
 fn a_name_holds_from_window_to_window() {
-    let item = br#"[{"key":"prompt","value":"ab"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"cd"}}]}}}]"#;
-    let want = r#"[{"key":"prompt","value":"[prompt chars=2 words=1]"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"[prompt chars=2 words=1]"}}]}}}]"#;
+    let item = br#"[{"key":"prompt","value":"ab"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"cd"}}]}}},{"raw":["x","y","prompt","ab","cd"]}]"#;
+    let want = r#"[{"key":"prompt","value":"[prompt chars=2 words=1]"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"[prompt chars=2 words=1]"}}]}}},{"raw":["x","y","prompt","[prompt chars=2 words=1]","cd"]}]"#;
     let mut scrubber = Scrubber::new(plan(), ScanLimits::default());
     for cut in 1..item.len() {
         scrubber.begin_long(ItemScope::Any);
@@ -190,7 +242,7 @@ fn a_name_holds_from_window_to_window() {
 
 #[test]
 fn a_pair_that_is_cut_keeps_no_part_of_its_value() {
-    let item = r#"{"a":[{"key":"prompt","value":{"stringValue":"a hidden b"}}],"b":{"name":"prompt","value":"a hidden b"}}"#;
+    let item = r#"{"a":[{"key":"prompt","value":{"stringValue":"a hidden b"}}],"b":{"name":"prompt","value":"a hidden b"},"raw":["prompt","a hidden b"]}"#;
     let mut scrubber = Scrubber::new(plan(), ScanLimits::default());
     for cut in 0..=item.len() {
         let mut out = Vec::new();

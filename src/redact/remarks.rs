@@ -364,6 +364,10 @@ impl Visitor for Notes<'_> {
         None
     }
 
+    fn takes_turns(&self, _: u16) -> bool {
+        false
+    }
+
     fn array(&mut self, _: &[u8], _: Range<usize>, _: u16) {}
 
     fn numbered(&mut self, _: &[u8], _: Range<usize>) {}

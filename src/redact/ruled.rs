@@ -32,7 +32,9 @@ impl Engine<'_> {
         match rule.kind {
             FieldKind::Exempt if is_identity(value) => Decision::Leave,
             FieldKind::Id if is_identity(value) && !may_be_address(value) => Decision::Leave,
-            FieldKind::Exempt | FieldKind::Id | FieldKind::Grouping | FieldKind::Scan => Decision::Look,
+            FieldKind::Exempt | FieldKind::Id | FieldKind::Grouping | FieldKind::Scan | FieldKind::Turns => {
+                Decision::Look
+            }
             FieldKind::Address => match address_decision(rule, value, inherited) {
                 // A receiver takes an address there or nothing; what tells series apart is a text.
                 Decision::Null

@@ -265,6 +265,10 @@ impl Visitor for Strings<'_, '_> {
         }
     }
 
+    fn takes_turns(&self, rule: u16) -> bool {
+        self.engine.plan.rules[usize::from(rule)].kind == FieldKind::Turns
+    }
+
     fn numbered(&mut self, bytes: &[u8], range: Range<usize>) {
         let around = Around { first: self.first, depth: self.depth, outer: self.outer };
         self.found_at(range.end);

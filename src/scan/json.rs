@@ -145,6 +145,8 @@ pub(crate) trait Visitor {
     fn scalar(&mut self, bytes: &[u8], site: Site<'_>);
     /// A container begins: returns the rule that holds for everything below.
     fn enter(&mut self, rule: Option<u16>, under: Option<u16>) -> Option<u16>;
+    /// True if names and values take turns in an array that the rule names.
+    fn takes_turns(&self, rule: u16) -> bool;
     /// An array that lies in no other has ended, below a container that a rule names. Not in a document that comes in windows.
     fn array(&mut self, bytes: &[u8], range: Range<usize>, under: u16);
     /// An object whose first key is `0` has ended. Not in a document that comes in windows.
@@ -207,10 +209,13 @@ pub(crate) struct Frame {
     key: Option<Range<usize>>,
     /// Elements so far.
     index: u32,
-    /// For an array in an array: the path of the outer one, for `[["name", "value"], …]`.
-    outer: Option<State>,
-    /// For an array: the element that an option before it names, for `["--name", "value"]`.
-    option: Option<u32>,
+    /// For an array whose strings name others: where names lead from. In an array that is the outer one's path, for
+    /// `[["name", "value"], …]`; where names and values take turns, its own.
+    names: Option<State>,
+    /// Names and values take turns in it: not only its first string is a name.
+    turns: bool,
+    /// For an array: the element that the one before it names.
+    named: Option<u32>,
     /// What leads to it, in the trail.
     link: trail::Link,
     /// Place of the mark of the key of the value that comes next.
@@ -240,8 +245,9 @@ impl Frame {
             next: state,
             key: None,
             index: 0,
-            outer: None,
-            option: None,
+            names: None,
+            turns: false,
+            named: None,
             link: trail::Link::ROOT,
             mark: 0,
             facts: 0,
@@ -520,7 +526,7 @@ impl Run<'_> {
         if is_wanted {
             visitor.string(self.bytes, self.site(range.clone(), rule));
         }
-        if self.walker.top.outer.is_some() {
+        if self.walker.top.names.is_some() {
             self.note_pair_key(range);
         } else if self.bytes[open + 1] == b'-' {
             self.note_option(range);
@@ -574,26 +580,31 @@ impl Run<'_> {
         }
     }
 
-    /// The first string of an array in an array may be the name of the second: `["Cookie", "…"]`.
+    /// The first string of an array in an array may be the name of the second: `["Cookie", "…"]`. Where names and values take
+    /// turns, each at an even place is one.
     fn note_pair_key(&mut self, range: Range<usize>) {
-        let Walker { keys, scratch, top, .. } = &mut *self.walker;
-        let (Some(outer), 0) = (top.outer, top.index) else { return };
-        let (named, _) = keys.step(self.rules, outer, &self.bytes[range], scratch);
-        if self.rules.rule(named).is_some() {
-            top.next = named;
+        let Frame { names, turns, index, .. } = self.walker.top;
+        let is_name = if turns { index % 2 == 0 } else { index == 0 };
+        if let Some(from) = names.filter(|_| is_name) {
+            self.name_next(from, range);
         }
     }
 
     /// An element such as `--password` names the next one: a list of what a program was called with.
     #[cold]
     fn note_option(&mut self, range: Range<usize>) {
+        let top = &self.walker.top;
+        if top.kind == Kind::Array && self.bytes[range.clone()].starts_with(b"--") {
+            self.name_next(top.state, range.start + 2..range.end);
+        }
+    }
+
+    /// The next element stands where the name `range` leads from `from`, if a rule knows that place.
+    fn name_next(&mut self, from: State, range: Range<usize>) {
         let Walker { keys, scratch, top, .. } = &mut *self.walker;
-        let Some(name) = self.bytes[range].strip_prefix(b"--").filter(|_| top.kind == Kind::Array) else {
-            return;
-        };
-        let (named, _) = keys.step(self.rules, top.state, name, scratch);
+        let (named, _) = keys.step(self.rules, from, &self.bytes[range], scratch);
         if self.rules.rule(named).is_some() {
-            (top.next, top.option) = (named, Some(top.index + 1));
+            (top.next, top.named) = (named, Some(top.index + 1));
         }
     }
 
@@ -612,12 +623,9 @@ impl Run<'_> {
             Kind::Object => Expect::Key,
             Kind::Array => Expect::Value,
         };
-        // The name of a pair holds for its second element only.
-        if top.outer.is_some() && top.index > 1 {
-            top.next = self.rules.element(top.state);
-        }
-        if top.option.is_some_and(|nth| top.index > nth) {
-            top.option = None;
+        // A name holds for the element behind it only.
+        if top.named.is_some_and(|nth| top.index > nth) {
+            top.named = None;
             top.next = self.rules.element(top.state);
         }
         Step::Done(place + 1)
@@ -632,10 +640,10 @@ impl Run<'_> {
         }
         let top = &self.walker.top;
         let state = top.next;
-        let rule = self.rules.rule(state);
+        let own = self.rules.rule(state);
         let is_wrapped =
             self.rules.conditions().is_held(top.mark) || top.is_wrapped && top.kind == Kind::Array;
-        let rule = if top.mark == 0 { rule } else { self.marked_container(place, rule) };
+        let rule = if top.mark == 0 { own } else { self.marked_container(place, own) };
         let mut taking = top.taking;
         if top.mark != 0 {
             let conditions = self.rules.conditions();
@@ -654,13 +662,26 @@ impl Run<'_> {
             }
             _ => (Kind::Array, self.rules.element(state), Expect::ValueOrEnd),
         };
-        let outer = (kind == Kind::Array && top.kind == Kind::Array).then_some(top.state);
+        let turns = kind == Kind::Array && own.is_some_and(|rule| visitor.takes_turns(rule));
+        let in_array = kind == Kind::Array && top.kind == Kind::Array;
+        let names = if turns { Some(state) } else { in_array.then_some(top.state) };
         let link = self.walker.trail.link(&self.walker.top);
         let claims = self.walker.claims.waiting();
         let frame = Frame::root(state, under);
         let work = visitor.work_left();
-        let inner =
-            Frame { kind, next, outer, link, opened: place, claims, is_wrapped, taking, work, ..frame };
+        let inner = Frame {
+            kind,
+            next,
+            names,
+            turns,
+            link,
+            opened: place,
+            claims,
+            is_wrapped,
+            taking,
+            work,
+            ..frame
+        };
         self.walker.stack.push(std::mem::replace(&mut self.walker.top, inner));
         self.walker.expect = expect;
         Step::Done(place + 1)

@@ -21,6 +21,8 @@ use tamis::scan::readers::{
 #[derive(Debug, Clone, Default)]
 struct Open {
     is_list: bool,
+    /// Where names and values take turns in it, how many elements it had.
+    turn: Option<usize>,
     members: Vec<Member>,
     /// The name that may come to take all that is in it, and how many containers are open where it stands.
     slot: Option<(Vec<u8>, usize)>,
@@ -155,11 +157,15 @@ impl Scan<'_> {
                     let is_free = here.under.is_none() && self.own_rule(&own).is_none();
                     let slot = named.and_then(|key| self.may_take(key)).map(|name| (name, level));
                     let slot = slot.filter(|_| is_free);
+                    let turn = (is_list && self.turns(&own)).then_some(0);
+                    if named.is_none() {
+                        self.take_turn(&mut frames, None, &after);
+                    }
                     let mut element = own.clone();
                     if is_list {
                         element.path.push(paths::Step::Element);
                     }
-                    frames.push((own, element, Open { is_list, slot, ..Open::default() }));
+                    frames.push((own, element, Open { is_list, turn, slot, ..Open::default() }));
                 }
                 Event::Value { key, value } => {
                     let named = key.map(|key| &text[key]);
@@ -170,7 +176,10 @@ impl Scan<'_> {
                         }
                         Value::Bare(..) => None,
                     };
-                    note(&mut frames, named, told.map(|range| &text[range]));
+                    note(&mut frames, named, told.clone().map(|range| &text[range]));
+                    if named.is_none() {
+                        self.take_turn(&mut frames, told.map(|range| &text[range]), &after);
+                    }
                     let found = Found { key: named, place: named.map_or(next, |key| after(&here, key)) };
                     let own_slot = named.and_then(|key| self.may_take(key)).map(|name| (name, level));
                     let is_free = here.under.is_none() && self.own_rule(&found.place).is_none();
@@ -210,6 +219,20 @@ impl Scan<'_> {
             edits.extend(self.ruled_dump(text, one.range, one.layer, &found, layers).unwrap_or_default());
         }
         edits
+    }
+
+    /// The innermost container has one more element.
+    fn take_turn(
+        &self,
+        frames: &mut [(Place, Place, Open)],
+        element: Option<&[u8]>,
+        after: &impl Fn(&Place, &[u8]) -> Place,
+    ) {
+        let Some((here, next, Open { turn: Some(nth), .. })) = frames.last_mut() else { return };
+        let name = element.filter(|_| *nth % 2 == 0);
+        let named = name.map(|name| after(here, name)).filter(|named| self.own_rule(named).is_some());
+        *next = named.unwrap_or_else(|| after(here, b"0"));
+        *nth += 1;
     }
 
     fn conditional(&self) -> impl Iterator<Item = &super::beside::Beside> {

@@ -80,6 +80,11 @@ const DOCUMENTS: &[&str] = &[
     // What a program was called with, and what was printed twice.
     r#"{"argv":["a","--db-password","x1y2z3","b","--db_password","--email","jane",["--db-password","x1"],"--db-password",{"a":"x1"},"b"]}"#,
     r#"{"argv":["--db-password",1234,5678,"--db-password=x1","-db-password","x1","db_password","x1","--db-p\u0061ssword","x1"]}"#,
+    // Names and values in turn.
+    r#"{"rawHeaders":["Host","shop.example.org","Cookie","sid=0a1b","Accept","*/*","x-api-key",7,"Authorization",{"a":["b"]},"Vary","Cookie","Cookie"]}"#,
+    r#"{"rawHeaders":[["Cookie","x1y2"],"Cookie","C\u006fokie","x1y2","Set-Cookie",["password","x1y2"],"--cookie","x1y2"],"rawTrailers":["Cookie" , "x1y2" ],"rawHeader":["Cookie","x1y2"]}"#,
+    r#"[["rawHeaders",["Cookie","x1y2"]],{"name":"rawHeaders","value":["a","Cookie","Cookie","x1y2"]},"[\"rawHeaders\"]","{\"rawHeaders\":[\"Cookie\",\"x1y2\"]}"]"#,
+    "req { rawHeaders: [ 'Vary', 'Cookie',\n 'Cookie',\n 'sid=0a1b', { a: 'Cookie' }, 'b', 'Cookie', [ 'c' ], 'x-api-key', 'it\\'s', 'Cookie' ], n: [ 'Cookie', \"x1y2\" ] }",
     // A text that goes for what stands behind it teaches nothing; a field in a container that goes does.
     r#"{"system":[["name","{'username': 'jroe_77'}"]],"messages":"by jroe_77"}"#,
     r#"{"system":["&#123;&quot;username&quot;:&quot;jroe_77&quot;&#125;",{"username":"wroe_78"}],"messages":"by jroe_77, wroe_78"}"#,
@@ -202,6 +207,9 @@ const BYTES: &[&[u8]] = &[
     b"\"jane@example.com\", jane@example.org",
     b"\"\\\"prompt\\\":\\3\",",
     b"\xff\xfe",
+    b"{\"rawHeaders\":[\"Accept\",\"Cookie\",\"Cookie\",\"x1y2",
+    b"{\"rawHeaders\":[\"Cookie\" x1y2",
+    b"[\"--db-password\" x1y2",
     b"{\"a\":\"\xffjane@example.com\xff\"}",
     b"{\"a\":\"\xc3\xa9jane@example.com\xc3\"}",
     b"{\"a\":\"x\x80\x80@example.com\x80 192.0.2.7\x80\"}",

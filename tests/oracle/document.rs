@@ -248,6 +248,7 @@ impl Reader<'_, '_> {
         self.punctuation(b"[")?;
         self.open += 1;
         let path = self.here.path.clone();
+        let turns = self.scan.turns(&Place { beside: None, ..self.here.clone() });
         let under = self.scan.rule_below(&self.here);
         let element = Place {
             path: [path.as_slice(), &[Step::Element]].concat(),
@@ -266,28 +267,26 @@ impl Reader<'_, '_> {
             let first = self.next();
             self.value(None, Some(&path))?;
             self.here = place;
-            if let (0, Some(outer), Some((at, b'"'))) = (index, around, first) {
-                let name = &self.bytes[at + 1..self.at - 1];
+            // A name holds for the next element, and no other.
+            let text =
+                first.filter(|(_, byte)| *byte == b'"').map(|(at, _)| &self.bytes[at + 1..self.at - 1]);
+            let name = match around {
+                _ if turns => text.filter(|_| index % 2 == 0).map(|name| (path.as_slice(), name)),
+                Some(outer) => text.filter(|_| index == 0).map(|name| (outer, name)),
+                None => text.and_then(|text| text.strip_prefix(b"--")).map(|name| (path.as_slice(), name)),
+            };
+            let named = name.map(|(from, name)| {
                 let name = super::layers::Decoded::read(super::layers::Layer::Json, name).text;
-                let named = Place { path: joined(outer, &name), ..element.clone() };
-                if self.scan.own_rule(&named).is_some() {
-                    self.here = named;
-                }
-            }
-            // An option names the next element, and no other.
-            let raw = first.filter(|(_, byte)| around.is_none() && *byte == b'"');
-            let option = raw.and_then(|(at, _)| self.bytes[at + 1..self.at - 1].strip_prefix(b"--"));
-            let option =
-                option.map(|name| super::layers::Decoded::read(super::layers::Layer::Json, name).text);
-            let named = option.map(|name| Place { path: joined(&path, &name), ..element.clone() });
+                Place { path: joined(from, &name), ..element.clone() }
+            });
             let named = named.filter(|named| self.scan.own_rule(named).is_some());
+            if let Some(named) = &named {
+                self.here = named.clone();
+            }
             if self.punctuation(b",]")? == b']' {
                 break;
             }
-            // The name of a pair holds for its second element only.
-            if index > 0 || around.is_none() {
-                self.here = named.unwrap_or_else(|| element.clone());
-            }
+            self.here = named.unwrap_or_else(|| element.clone());
         }
         self.open -= 1;
         Ok(())

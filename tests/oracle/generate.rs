@@ -191,6 +191,7 @@ const KEYS: &[&str] = &[
     "cookie",
     "cookies",
     "headers",
+    "rawHeaders",
     "request",
     "sdk",
     "settings",

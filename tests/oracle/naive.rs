@@ -47,6 +47,14 @@ pub(crate) enum Kind {
     Id,
     Grouping,
     Scan,
+    Turns,
+}
+
+impl Kind {
+    /// True for what takes nothing away.
+    fn spares(&self) -> bool {
+        matches!(self, Self::Exempt | Self::Id | Self::Grouping | Self::Scan | Self::Turns)
+    }
 }
 
 pub(crate) struct Rule {
@@ -85,8 +93,7 @@ impl Rule {
 
     /// True for a rule that takes values away.
     pub(crate) fn redacts(&self) -> bool {
-        let spares = matches!(self.kind, Kind::Exempt | Kind::Id | Kind::Grouping | Kind::Scan)
-            || matches!(self.action, Action::Keep | Action::Scan);
+        let spares = self.kind.spares() || matches!(self.action, Action::Keep | Action::Scan);
         !spares && self.rewrite.is_empty()
     }
 }
@@ -180,10 +187,11 @@ impl Oracle {
                     Some("id") => Kind::Id,
                     Some("grouping") => Kind::Grouping,
                     Some("scan") => Kind::Scan,
+                    Some("turns") => Kind::Turns,
                     Some("address") => Kind::Address,
                     _ => Kind::Value,
                 };
-                if matches!(kind, Kind::Exempt | Kind::Id | Kind::Grouping | Kind::Scan) != exempt {
+                if kind.spares() != exempt {
                     continue;
                 }
                 let class = spec.class.as_deref().and_then(Class::parse);
@@ -340,6 +348,11 @@ impl Scan<'_> {
             };
             self.oracle.rules.iter().position(holds)
         })
+    }
+
+    /// True for the place of a list in which names and values take turns.
+    pub(crate) fn turns(&self, place: &Place) -> bool {
+        self.own_rule(place).is_some_and(|id| self.oracle.rules[id].kind == Kind::Turns)
     }
 
     /// The rule for all that a container here holds. An address rule says nothing about other values, so
@@ -652,7 +665,7 @@ impl Scan<'_> {
                 let address = rule.kind == Kind::Id && (written.contains('@') || written.contains("%40"));
                 if identity && !address { Decision::Leave } else { Decision::Look }
             }
-            Kind::Scan | Kind::Grouping => Decision::Look,
+            Kind::Scan | Kind::Grouping | Kind::Turns => Decision::Look,
             Kind::Address => address_decision(rule.action, text, inherited),
             Kind::Value => {
                 let stays = rule.words.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value));

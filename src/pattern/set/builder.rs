@@ -121,9 +121,10 @@ impl Builder {
             Some("id") => FieldKind::Id,
             Some("scan") => FieldKind::Scan,
             Some("grouping") => FieldKind::Grouping,
+            Some("turns") => FieldKind::Turns,
             Some(other) => {
                 self.problems.push(spec.at("kind").problem(format!(
-                    "unknown kind `{other}`; value, address, exempt, id, scan or grouping"
+                    "unknown kind `{other}`; value, address, exempt, id, scan, grouping or turns"
                 )));
                 return None;
             }
@@ -276,7 +277,7 @@ mod tests {
                 "p.toml:4:9: pattern `a`: the regex does not parse: unclosed group, at byte 1: `(`",
                 "p.toml:15:11: pattern `b`: unknown trigger `dots`; dotted, colons, number, lettered or assigned",
                 "p.toml:21:9: unknown class `mail`",
-                "p.toml:29:8: unknown kind `ids`; value, address, exempt, id, scan or grouping",
+                "p.toml:29:8: unknown kind `ids`; value, address, exempt, id, scan, grouping or turns",
                 "p.toml:37:9: unknown scope `all`; one of any, sentry, envelope_header, user_report, replay, query, posthog, segment, segment_group, langfuse, langsmith",
             ]
         );

@@ -171,6 +171,36 @@ fn both_forms_lead_to_one_decision() {
     );
 }
 
+/// An attribute that is a list of texts, in protobuf and in JSON.
+fn texts(key: &str, list: &[&str]) -> (Vec<u8>, String) {
+    let values: Vec<Vec<u8>> = list.iter().map(|one| message(1, &[text(1, one)])).collect();
+    let in_json: Vec<String> = list.iter().map(|one| format!(r#"{{"stringValue":"{one}"}}"#)).collect();
+    let in_json = format!(
+        r#""attributes":[{{"key":"{key}","value":{{"arrayValue":{{"values":[{}]}}}}}}]"#,
+        in_json.join(",")
+    );
+    (pair(9, key, &[message(5, &values)]), in_json)
+}
+
+#[test]
+fn an_element_of_a_list_that_names_the_next_does_in_both_forms() {
+    for (key, came, want) in [
+        (
+            "http.request.rawHeaders",
+            ["Accept", "Cookie", "Cookie", "sid=0a1b", "ETag", "0a1b"],
+            ["Accept", "Cookie", "Cookie", "[credential]", "ETag", "0a1b"],
+        ),
+        (
+            "process.command_args",
+            ["ldapsearch", "--ldap-bind-password", "2cUKwN8r", "-x", "--port", "389"],
+            ["ldapsearch", "--ldap-bind-password", "[credential]", "-x", "--port", "389"],
+        ),
+    ] {
+        let [came, want] = [came, want].map(|list| texts(key, &list));
+        check_span((&[came.0], &came.1), (&[want.0], &want.1));
+    }
+}
+
 #[test]
 fn what_nobody_knows_is_scrubbed_too() {
     check_span(

@@ -110,6 +110,20 @@ fn printed_values_go_by_their_keys() {
     ]);
 }
 
+#[test]
+fn printed_names_and_values_that_take_turns_are_keys_and_values() {
+    check(&[
+        (
+            "req { rawHeaders: [ 'Vary', 'Cookie',\n 'Cookie',\n 'sid=0a1b', 'X-Api-Key', '0a1b', 'n', 'x' ], n: 4 }",
+            "req { rawHeaders: [ 'Vary', 'Cookie',\n 'Cookie',\n '[credential]', 'X-Api-Key', '[credential]', 'n', 'x' ], n: 4 }",
+        ),
+        (
+            "rawHeaders: [ 'Host', 'a.example.org', 'Cookie',\n '0a",
+            "rawHeaders: [ 'Host', 'a.example.org', 'Cookie',\n '[credential]",
+        ),
+    ]);
+}
+
 /// Of such a token what follows the bar is the secret; elsewhere a bar parts one pair from the next.
 #[test]
 fn a_bar_in_a_credential_hides_none_of_it() {
