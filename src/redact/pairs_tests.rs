@@ -180,6 +180,29 @@ fn an_option_in_a_list_is_the_key_of_the_next_element() {
     }
 }
 
+/// The same where OTLP wraps each element.
+#[test]
+fn an_option_that_is_wrapped_is_the_key_of_the_next_element() {
+    let list = |said: &str, value: &str| {
+        format!(
+            r#"{{"key":"process.command_args","value":{{"arrayValue":{{"values":[{{"stringValue":"run"}},{{"stringValue":"{said}"}},{{"stringValue":"{value}"}},{{"stringValue":"ef"}}]}}}}}}"#
+        )
+    };
+    let gone = "[prompt chars=2 words=1]";
+    check(&list("--prompt", "ab"), &list("--prompt", gone));
+    // Where the list has a name that a rule knows, what is wrapped around its elements is no part of their path.
+    check(
+        r#"{"key":"raw","value":{"arrayValue":{"values":[{"stringValue":"prompt"},{"stringValue":"ab"},{"stringValue":"x"},{"stringValue":"prompt"},{"stringValue":"ab"}]}}}"#,
+        r#"{"key":"raw","value":{"arrayValue":{"values":[{"stringValue":"prompt"},{"stringValue":"[prompt chars=2 words=1]"},{"stringValue":"x"},{"stringValue":"prompt"},{"stringValue":"ab"}]}}}"#,
+    );
+    for said in ["-prompt", "prompt", "--prompts"] {
+        check(&list(said, "ab"), &list(said, "ab"));
+    }
+    for item in [r#"[{"a":"--prompt"},"ab"]"#, r#"[{"a":{"stringValue":"--prompt"}},"ab"]"#] {
+        check(item, item);
+    }
+}
+
 /// Headers as Node keeps them: each at an even place names the one behind it.
 #[test]
 fn names_and_values_that_take_turns_are_keys_and_values() {
@@ -227,8 +250,8 @@ fn names_and_values_that_take_turns_are_keys_and_values() {
 /// The name came with an earlier window.
 #[test]
 fn a_name_holds_from_window_to_window() {
-    let item = br#"[{"key":"prompt","value":"ab"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"cd"}}]}}},{"raw":["x","y","prompt","ab","cd"]}]"#;
-    let want = r#"[{"key":"prompt","value":"[prompt chars=2 words=1]"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"[prompt chars=2 words=1]"}}]}}},{"raw":["x","y","prompt","[prompt chars=2 words=1]","cd"]}]"#;
+    let item = br#"[{"key":"prompt","value":"ab"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"cd"}}]}}},{"raw":["x","y","prompt","ab","cd"]},{"stringValue":"--prompt"},{"stringValue":"ab"}]"#;
+    let want = r#"[{"key":"prompt","value":"[prompt chars=2 words=1]"},{"key":"llm","value":{"kvlistValue":{"values":[{"key":"input","value":{"stringValue":"[prompt chars=2 words=1]"}}]}}},{"raw":["x","y","prompt","[prompt chars=2 words=1]","cd"]},{"stringValue":"--prompt"},{"stringValue":"[prompt chars=2 words=1]"}]"#;
     let mut scrubber = Scrubber::new(plan(), ScanLimits::default());
     for cut in 1..item.len() {
         scrubber.begin_long(ItemScope::Any);
@@ -242,7 +265,7 @@ fn a_name_holds_from_window_to_window() {
 
 #[test]
 fn a_pair_that_is_cut_keeps_no_part_of_its_value() {
-    let item = r#"{"a":[{"key":"prompt","value":{"stringValue":"a hidden b"}}],"b":{"name":"prompt","value":"a hidden b"},"raw":["prompt","a hidden b"]}"#;
+    let item = r#"{"a":[{"key":"prompt","value":{"stringValue":"a hidden b"}}],"b":{"name":"prompt","value":"a hidden b"},"raw":["prompt","a hidden b"],"c":[{"stringValue":"--prompt"},{"stringValue":"a hidden b"}]}"#;
     let mut scrubber = Scrubber::new(plan(), ScanLimits::default());
     for cut in 0..=item.len() {
         let mut out = Vec::new();

@@ -209,8 +209,8 @@ pub(crate) struct Frame {
     key: Option<Range<usize>>,
     /// Elements so far.
     index: u32,
-    /// For an array whose strings name others: where names lead from. In an array that is the outer one's path, for
-    /// `[["name", "value"], …]`; where names and values take turns, its own.
+    /// For an array whose strings name others, and what is wrapped around its elements: where names lead from. In an array that is
+    /// the outer one's path, for `[["name", "value"], …]`; where names and values take turns, its own.
     names: Option<State>,
     /// Names and values take turns in it: not only its first string is a name.
     turns: bool,
@@ -230,6 +230,8 @@ pub(crate) struct Frame {
     pair: Pair,
     /// It is the value of such an object, or what is wrapped around it.
     is_wrapped: bool,
+    /// The last key that has a mark is one that OTLP wraps around a value.
+    wraps: bool,
     /// As what it lies in, what stands further out may still take it.
     taking: Taking,
     /// Work that was left when it began.
@@ -255,6 +257,7 @@ impl Frame {
             claims: 0,
             pair: Pair::default(),
             is_wrapped: false,
+            wraps: false,
             taking: Taking::Nothing,
             work: 0,
         }
@@ -526,10 +529,8 @@ impl Run<'_> {
         if is_wanted {
             visitor.string(self.bytes, self.site(range.clone(), rule));
         }
-        if self.walker.top.names.is_some() {
-            self.note_pair_key(range);
-        } else if self.bytes[open + 1] == b'-' {
-            self.note_option(range);
+        if self.walker.top.names.is_some() || self.bytes[open + 1] == b'-' {
+            self.name_next(range);
         }
         self.value_ended();
         // PERF: taken here it costs no turn of the loop. Behind a document that is a string, the comma breaks it there.
@@ -580,31 +581,27 @@ impl Run<'_> {
         }
     }
 
-    /// The first string of an array in an array may be the name of the second: `["Cookie", "…"]`. Where names and values take
-    /// turns, each at an even place is one.
-    fn note_pair_key(&mut self, range: Range<usize>) {
-        let Frame { names, turns, index, .. } = self.walker.top;
-        let is_name = if turns { index % 2 == 0 } else { index == 0 };
-        if let Some(from) = names.filter(|_| is_name) {
-            self.name_next(from, range);
-        }
-    }
-
-    /// An element such as `--password` names the next one: a list of what a program was called with.
-    #[cold]
-    fn note_option(&mut self, range: Range<usize>) {
-        let top = &self.walker.top;
-        if top.kind == Kind::Array && self.bytes[range.clone()].starts_with(b"--") {
-            self.name_next(top.state, range.start + 2..range.end);
-        }
-    }
-
-    /// The next element stands where the name `range` leads from `from`, if a rule knows that place.
-    fn name_next(&mut self, from: State, range: Range<usize>) {
-        let Walker { keys, scratch, top, .. } = &mut *self.walker;
-        let (named, _) = keys.step(self.rules, from, &self.bytes[range], scratch);
+    /// A string may name the element behind it: the first of an array in an array, `["Cookie", "…"]`; where names and values take
+    /// turns, each at an even place; and in other arrays an option, `["--password", "…"]`, as what a program was called with has it.
+    fn name_next(&mut self, range: Range<usize>) {
+        let Walker { keys, scratch, top, stack, .. } = &mut *self.walker;
+        let around = match top.kind {
+            Kind::Array => Some(top),
+            // What OTLP wraps around an element is none itself.
+            Kind::Object if top.mark != 0 && top.wraps => stack.last_mut(),
+            Kind::Object | Kind::Root => None,
+        };
+        let Some(list) = around.filter(|around| around.kind == Kind::Array) else { return };
+        let text = &self.bytes[range];
+        let is_name = list.index == 0 || list.turns && list.index % 2 == 0;
+        let said = match list.names {
+            Some(from) => is_name.then_some((from, text)),
+            None => text.strip_prefix(b"--").map(|option| (list.state, option)),
+        };
+        let Some((from, name)) = said else { return };
+        let (named, _) = keys.step(self.rules, from, name, scratch);
         if self.rules.rule(named).is_some() {
-            (top.next, top.named) = (named, Some(top.index + 1));
+            (list.next, list.named) = (named, Some(list.index + 1));
         }
     }
 
@@ -663,8 +660,12 @@ impl Run<'_> {
             _ => (Kind::Array, self.rules.element(state), Expect::ValueOrEnd),
         };
         let turns = kind == Kind::Array && own.is_some_and(|rule| visitor.takes_turns(rule));
-        let in_array = kind == Kind::Array && top.kind == Kind::Array;
-        let names = if turns { Some(state) } else { in_array.then_some(top.state) };
+        let names = match (kind, top.kind) {
+            _ if turns => Some(state),
+            (Kind::Array, Kind::Array) => Some(top.state),
+            (Kind::Object, Kind::Array) => top.names,
+            _ => None,
+        };
         let link = self.walker.trail.link(&self.walker.top);
         let claims = self.walker.claims.waiting();
         let frame = Frame::root(state, under);
@@ -715,7 +716,10 @@ impl Run<'_> {
             Taking::Numbers => is_of_numbers(&self.bytes[ended.opened..=place]),
             Taking::All => true,
         };
-        if !may_be_taken && claims.waiting() <= ended.claims && !claims.took_from(ended.opened) {
+        // LEAK: left out, an element that names the next, or may where another stands, would leave it without a name.
+        let names_next = kind == Kind::Object && ended.names.is_some() || top.named == Some(top.index + 1);
+        let is_settled = claims.waiting() <= ended.claims && !claims.took_from(ended.opened);
+        if !may_be_taken && !names_next && is_settled {
             sections.ended(&ended, place + 1, top, stack.len(), visitor);
         }
         self.value_ended();

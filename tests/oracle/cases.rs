@@ -85,6 +85,10 @@ const DOCUMENTS: &[&str] = &[
     r#"{"rawHeaders":[["Cookie","x1y2"],"Cookie","C\u006fokie","x1y2","Set-Cookie",["password","x1y2"],"--cookie","x1y2"],"rawTrailers":["Cookie" , "x1y2" ],"rawHeader":["Cookie","x1y2"]}"#,
     r#"[["rawHeaders",["Cookie","x1y2"]],{"name":"rawHeaders","value":["a","Cookie","Cookie","x1y2"]},"[\"rawHeaders\"]","{\"rawHeaders\":[\"Cookie\",\"x1y2\"]}"]"#,
     "req { rawHeaders: [ 'Vary', 'Cookie',\n 'Cookie',\n 'sid=0a1b', { a: 'Cookie' }, 'b', 'Cookie', [ 'c' ], 'x-api-key', 'it\\'s', 'Cookie' ], n: [ 'Cookie', \"x1y2\" ] }",
+    // The same, wrapped as OTLP does.
+    r#"{"key":"process.command_args","value":{"arrayValue":{"values":[{"stringValue":"--db-password"},{"stringValue":"x1y2"},{"stringValue":"b"},{"stringValue":"--db-password"},"x1y2",{"value":"--db-password"},"b"]}}}"#,
+    r#"[{"a":{"stringValue":"--db-password"}},"b",{"stringValue":"--db-password","x":[{"stringValue":"--b"}],"stringValue":"--b"},"x1y2",[{"stringValue":"Cookie"},{"stringValue":"x1y2"}],{"stringValue":"-db-password"},"b",{"intValue":"--db-password","b":"--b"},{"intValue":"7"}]"#,
+    r#"{"key":"rawHeaders","value":{"arrayValue":{"values":[{"stringValue":"Vary"},{"stringValue":"Cookie"},{"stringValue":"Cookie"},{"stringValue":"x1y2"},{"name":"cookie","value":"Cookie"},{"stringValue":"b"}]}}}"#,
     // A text that goes for what stands behind it teaches nothing; a field in a container that goes does.
     r#"{"system":[["name","{'username': 'jroe_77'}"]],"messages":"by jroe_77"}"#,
     r#"{"system":["&#123;&quot;username&quot;:&quot;jroe_77&quot;&#125;",{"username":"wroe_78"}],"messages":"by jroe_77, wroe_78"}"#,
@@ -210,6 +214,8 @@ const BYTES: &[&[u8]] = &[
     b"{\"rawHeaders\":[\"Accept\",\"Cookie\",\"Cookie\",\"x1y2",
     b"{\"rawHeaders\":[\"Cookie\" x1y2",
     b"[\"--db-password\" x1y2",
+    b"[{\"stringValue\":\"--db-password\"},{\"stringValue\":\"x1y2",
+    b"[{\"stringValue\":\"--db-password\"} x1y2",
     b"{\"a\":\"\xffjane@example.com\xff\"}",
     b"{\"a\":\"\xc3\xa9jane@example.com\xc3\"}",
     b"{\"a\":\"x\x80\x80@example.com\x80 192.0.2.7\x80\"}",

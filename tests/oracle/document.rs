@@ -46,6 +46,7 @@ pub(crate) fn read(
         here: root.clone(),
         open: 0,
         objects: Vec::new(),
+        wrapped: Vec::new(),
         near: None,
     };
     let read = reader.value(None, None).and_then(|_| {
@@ -68,6 +69,8 @@ pub(crate) struct Reader<'r, 'o> {
     here: Place,
     /// Containers around.
     pub(crate) open: usize,
+    /// What the object that ended last holds of strings that are wrapped as OTLP does, if it is an element.
+    wrapped: Vec<Range<usize>>,
     /// The innermost key around.
     near: Option<Vec<u8>>,
     /// The objects around.
@@ -164,17 +167,19 @@ impl Reader<'_, '_> {
             self.objects.pop();
             return self.punctuation(b"}").map(drop);
         }
+        let mut wrapped = Vec::new();
         for nth in 0.. {
             let raw = self.string()?;
-            let around = Place { keys: keys.clone(), ..Place::default() };
-            self.scan.key(self.bytes, raw.clone(), &around, under, self.layers, self.edits);
+            let site = Place { keys: keys.clone(), ..Place::default() };
+            self.scan.key(self.bytes, raw.clone(), &site, under, self.layers, self.edits);
             let raw = &self.bytes[raw];
             let mut key = super::layers::Decoded::read(super::layers::Layer::Json, raw).text;
             let mut named = Key { raw: raw.to_vec(), is_json: true };
             let mut path = joined(&path, &key);
             let folded = beside::name_of(&key).unwrap_or_default();
             let said = self.said_name(&members, nth).filter(|_| pairs::holds(&folded));
-            let is_wrapper = is_held && pairs::WRAPPERS.contains(&folded.as_slice());
+            let wraps = pairs::WRAPPERS.contains(&folded.as_slice());
+            let is_wrapper = is_held && wraps;
             if let Some(name) = &said {
                 key = super::layers::Decoded::read(super::layers::Layer::Json, name).text;
                 named.raw.clone_from(name);
@@ -192,12 +197,18 @@ impl Reader<'_, '_> {
             place.beside = taken.as_ref().map(|(id, _)| *id);
             self.here = place.clone();
             self.punctuation(b":")?;
-            let around = self.near.replace(key.clone());
+            let before = self.near.replace(key.clone());
+            if let Some((open, b'"')) = self.next()
+                && wraps
+                && around.is_some()
+            {
+                wrapped.extend(closing_quote(self.bytes, open).map(|close| open + 1..close));
+            }
             match taken.filter(|(id, range)| self.is_vector(*id, range.clone())) {
                 Some((id, range)) => self.vector(id, range)?,
                 None => self.value(Some(&key), None)?,
             }
-            self.near = around;
+            self.near = before;
             // What follows would be a value of this key again.
             let rest = beside::Candidate::Text(&self.bytes[self.at..]);
             let next = if is_free { self.scan.beside(&key, &self.objects, rest) } else { None };
@@ -208,6 +219,7 @@ impl Reader<'_, '_> {
                 break;
             }
         }
+        self.wrapped = wrapped;
         Ok(())
     }
 
@@ -265,21 +277,26 @@ impl Reader<'_, '_> {
         for index in 0.. {
             let place = self.here.clone();
             let first = self.next();
+            self.wrapped.clear();
             self.value(None, Some(&path))?;
             self.here = place;
             // A name holds for the next element, and no other.
-            let text =
-                first.filter(|(_, byte)| *byte == b'"').map(|(at, _)| &self.bytes[at + 1..self.at - 1]);
-            let name = match around {
-                _ if turns => text.filter(|_| index % 2 == 0).map(|name| (path.as_slice(), name)),
-                Some(outer) => text.filter(|_| index == 0).map(|name| (outer, name)),
-                None => text.and_then(|text| text.strip_prefix(b"--")).map(|name| (path.as_slice(), name)),
+            let texts = match first {
+                Some((at, b'"')) => vec![at + 1..self.at - 1],
+                _ => std::mem::take(&mut self.wrapped),
             };
-            let named = name.map(|(from, name)| {
+            let named = texts.into_iter().filter_map(|text| {
+                let text = &self.bytes[text];
+                let (from, name) = match around {
+                    _ if turns => (index % 2 == 0).then_some((path.as_slice(), text)),
+                    Some(outer) => (index == 0).then_some((outer, text)),
+                    None => text.strip_prefix(b"--").map(|name| (path.as_slice(), name)),
+                }?;
                 let name = super::layers::Decoded::read(super::layers::Layer::Json, name).text;
-                Place { path: joined(from, &name), ..element.clone() }
+                let named = Place { path: joined(from, &name), ..element.clone() };
+                self.scan.own_rule(&named).map(|_| named)
             });
-            let named = named.filter(|named| self.scan.own_rule(named).is_some());
+            let named = named.last();
             if let Some(named) = &named {
                 self.here = named.clone();
             }

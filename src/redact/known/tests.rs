@@ -173,6 +173,23 @@ fn a_section_that_is_met_elsewhere_again_and_again_is_forgotten() {
     assert!(pair.event(known).1 > 0);
 }
 
+#[test]
+fn an_element_that_names_the_next_is_read_each_time() {
+    let option = r#"{"stringValue":"--ldap-bind-password"}"#;
+    let header = r#"{"stringValue":"Proxy-Authorization"}"#;
+    let mut pair = Pair::new();
+    for (name, known, other) in [
+        (option, r#"{"extra":{"args":[%,"a hidden b #"]}}"#, r#"{"extra":{"args":[%,"a hidden b #"]}}"#),
+        (header, r#"{"extra":{"rawHeaders":["n#",%]}}"#, r#"{"extra":{"rawHeaders":[%,"a hidden b #"]}}"#),
+        (header, r#"{"extra":[["n#",%]]}"#, r#"{"extra":[[%,"a hidden b #"]]}"#),
+    ] {
+        pair.forget();
+        pair.learn(&known.replace('%', name));
+        let (out, _) = pair.event(&other.replace('%', name));
+        assert!(!out.contains("hidden") && out.contains(name), "{out}");
+    }
+}
+
 /// A document that is the same but for one place, at which something stands that decides what is found in the section.
 #[test]
 fn a_section_elsewhere_is_another() {

@@ -31,6 +31,7 @@ impl Run<'_> {
         let top = &mut self.walker.top;
         let mark = conditions.mark(top.mark);
         top.facts |= mark.facts;
+        top.wraps = mark.part == Some(Part::Wrapper);
         match mark.part {
             Some(Part::Value) => {
                 self.know_name();
