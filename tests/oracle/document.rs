@@ -281,11 +281,11 @@ impl Reader<'_, '_> {
             self.value(None, Some(&path))?;
             self.here = place;
             // A name holds for the next element, and no other.
-            let texts = match first {
-                Some((at, b'"')) => vec![at + 1..self.at - 1],
-                _ => std::mem::take(&mut self.wrapped),
-            };
-            let named = texts.into_iter().filter_map(|text| {
+            let mut texts = std::mem::take(&mut self.wrapped);
+            if let Some((at, b'"')) = first {
+                texts.push(at + 1..self.at - 1);
+            }
+            let named = texts.into_iter().rev().find_map(|text| {
                 let text = &self.bytes[text];
                 let (from, name) = match around {
                     _ if turns => (index % 2 == 0).then_some((path.as_slice(), text)),
@@ -296,7 +296,6 @@ impl Reader<'_, '_> {
                 let named = Place { path: joined(from, &name), ..element.clone() };
                 self.scan.own_rule(&named).map(|_| named)
             });
-            let named = named.last();
             if let Some(named) = &named {
                 self.here = named.clone();
             }
