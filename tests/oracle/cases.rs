@@ -226,6 +226,9 @@ const BYTES: &[&[u8]] = &[
 ];
 
 const TEXTS: &[&str] = &[
+    // A fingerprint, and what seems to be a zone behind it.
+    "aa:bb:cc:dd:ee:ff:00:11:22%40",
+    "\\u0061\\u0061:bb:cc:dd:ee:ff:00:11:22%40",
     "from 192.0.2.7 to 2001:db8::1, told jane@example.com",
     "prompt=\"a teal fox\", prompt='[prompt chars=10 words=3]'",
     "{\"prompt\":\"a \\\"teal\\\" fox\",\"x\":",

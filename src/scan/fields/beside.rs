@@ -420,14 +420,7 @@ impl Beside {
 pub(crate) fn is_prose(text: &[u8]) -> bool {
     let of_words = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii() || *byte == b' ';
     let first = text.iter().find(|byte| !b"\"' \\".contains(byte));
-    // `ValueError('…')`: what went wrong is said in the event besides.
-    let name = text.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    let is_error = text[name..].starts_with(b"(")
-        && [&b"Error"[..], b"Exception", b"Warning", b"Found", b"Exist"]
-            .iter()
-            .any(|end| text[..name].ends_with(end));
     text.len() >= PROSE_BYTES_MIN
-        && !is_error
         && (memchr::memchr(b' ', text).is_some()
             || text.iter().filter(|byte| !byte.is_ascii()).count() * 4 >= text.len() * 3)
         && first.is_some_and(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii())

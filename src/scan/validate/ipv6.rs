@@ -14,10 +14,11 @@ pub(super) fn ipv6(text: &[u8], candidate: Range<usize>) -> bool {
     if address.is_loopback() || address.is_unspecified() {
         return false;
     }
-    if fingerprint(text, candidate.clone()).is_some() || is_any_with_port(text, &candidate) {
+    let plain = text[candidate.clone()].split(|byte| *byte == b'%').next().unwrap_or_default();
+    let groups = candidate.start..candidate.start + plain.len();
+    if fingerprint(text, groups).is_some() || is_any_with_port(text, &candidate) {
         return false;
     }
-    let plain = text[candidate.clone()].split(|byte| *byte == b'%').next().unwrap_or_default();
     let spelled = plain.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
     // `::ffff:afb:adde` is 10.251.173.222: no path in code begins so, whatever its letters.
     let is_numeric = plain.iter().any(u8::is_ascii_digit) || address.to_ipv4_mapped().is_some();
