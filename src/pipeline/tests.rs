@@ -564,6 +564,10 @@ fn a_value_goes_whose_name_stands_on_the_line_before() {
             "Content-Disposition: form-data; name=\"password\"\r\n\r\n[credential]\r\n--b\r\n",
         ),
         ("- name: DB_HOST\n  value: db.example.com\n", "- name: DB_HOST\n  value: db.example.com\n"),
+        (
+            "Content-Disposition: form-data; name=\"event\"\r\n\r\n{\"prompt\":\"elf\"}\r\n",
+            "Content-Disposition: form-data; name=\"event\"\r\n\r\n{\"prompt\":\"[prompt chars=3 words=1]\"}\r\n",
+        ),
         ("- name: HOST\n  value: jane@example.com\n", "- name: HOST\n  value: [email]\n"),
     ] {
         for format in [BodyFormat::Text, BodyFormat::MixedLines, BodyFormat::Ndjson] {
