@@ -12,7 +12,7 @@ use crate::pattern::{Class, DetectorIndex, FieldKind};
 use crate::scan::fields::{Candidate, Facts, KeyCache, Mark, State};
 use crate::scan::layer::dump::{Event, Joint, Reach, Reader, Value};
 use crate::scan::layer::{Layer, dump};
-use crate::scan::{is_code, is_working_directory};
+use crate::scan::{is_code, is_no_secret_of, is_working_directory};
 use std::ops::Range;
 
 /// A container that is open.
@@ -409,6 +409,11 @@ fn bare_range(
     {
         return None;
     }
+    if is_credential
+        && (is_number(value) && is_no_secret_of(key, value) || goes_on_as_message(&text[word.start..]))
+    {
+        return None;
+    }
     if is_code(text, word.clone()) || is_working_directory(&text[..word.start], value) {
         return None;
     }
@@ -423,6 +428,8 @@ fn bare_range(
         return None;
     }
     let reach = match joint {
+        // LEAK: a prompt or an address may have commas and colons of its own.
+        Joint::Colon if !is_content && rule.class != Some(Class::PostalAddress) => Reach::Member,
         Joint::Colon | Joint::Element => Reach::Words,
         _ if is_content => Reach::Words,
         _ if matches!(rule.class, Some(Class::Person | Class::PostalAddress)) => Reach::Name,
@@ -435,6 +442,13 @@ fn bare_range(
     let is_sentence =
         joint == Joint::Line && !rest.all(|byte| byte.is_ascii_whitespace() || b".,;\"'".contains(byte));
     (!is_sentence).then_some(range)
+}
+
+/// `password=must not be blank`: what a validator says of a field.
+fn goes_on_as_message(value: &[u8]) -> bool {
+    [&b"must "[..], b"should ", b"cannot ", b"size must ", b"may not "]
+        .iter()
+        .any(|start| value.starts_with(start))
 }
 
 /// `None`, `null`, `%s`, `${name}`, `xxxx`: nothing was printed, or will be.

@@ -46,12 +46,18 @@ impl Engine<'_> {
             },
             FieldKind::Value if !redacts(rule) || is_kept(rule, key, value) => Decision::Look,
             FieldKind::Value if !rule.fits(value) => Decision::Look,
-            FieldKind::Value if value.is_empty() || is_stand_in(value) => Decision::Leave,
+            // Nothing, and nothing between quotes, as a variable is printed.
+            FieldKind::Value if matches!(value, b"" | b"''" | b"\"\"") || is_stand_in(value) => {
+                Decision::Leave
+            }
             // What ingest is authenticated by, in the body of some protocols: under `api_key`, and no secret.
             FieldKind::Value if rule.class == Some(Class::Credential) && is_public_key(value) => {
                 Decision::Leave
             }
-            FieldKind::Value if rule.class == Some(Class::Credential) && is_no_secret_of(key, value) => {
+            FieldKind::Value
+                if matches!(rule.class, Some(Class::Credential | Class::Email))
+                    && is_no_secret_of(key, value) =>
+            {
                 Decision::Look
             }
             FieldKind::Value if depth < self.limits.layers_max && looks_like_document(value) => {

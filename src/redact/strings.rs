@@ -2,10 +2,12 @@
 
 use super::decision::redacts;
 use super::engine::{Around, Context, Engine, FoundSoFar};
+use super::plan::Rule;
 use super::pool::Touched;
 use super::repeated::{Asked, Kind, Repeated};
-use crate::pattern::{DetectorIndex, FieldKind};
+use crate::pattern::{Class, DetectorIndex, FieldKind};
 use crate::scan::context::{Keys, as_read};
+use crate::scan::is_no_secret_of;
 use crate::scan::json::{LeftOut, Path, Site, Visitor};
 use crate::scan::sweep::Places;
 use std::ops::Range;
@@ -236,10 +238,15 @@ impl Visitor for Strings<'_, '_> {
         let end = site.range.end;
         let rules = &self.engine.plan.rules;
         let mut asked = self.engine.rules_for(site.rule, site.under).map(|id| (id, &rules[usize::from(id)]));
-        if let Some((id, rule)) = asked.find(|(_, rule)| rule.numbers && redacts(rule)) {
+        let key = site.path.key().map(as_read);
+        let value = &bytes[site.range.clone()];
+        let asked = asked.find(|(_, rule)| rule.numbers && redacts(rule));
+        // `"minLength": 12` of a secret is none.
+        let is_secret = |rule: &Rule| rule.class == Some(Class::Credential);
+        if let Some((id, rule)) =
+            asked.filter(|(_, rule)| !(is_secret(rule) && is_no_secret_of(key.as_deref(), value)))
+        {
             self.engine.trace_at(|| Keys::walked(site.path, self.outer));
-            let key = site.path.key().map(as_read);
-            let value = &bytes[site.range.clone()];
             self.engine.ruled_number(site.range, rule, value, site.rule == Some(id), key.as_deref());
         } else if self.has_trigger(&site.range) && bytes[site.range.clone()].iter().all(u8::is_ascii_digit) {
             // What has a fraction or a sign is measured, not given.

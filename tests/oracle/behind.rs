@@ -422,6 +422,12 @@ fn bare_range(
     if value.is_empty() || NOTHING.is_match(value) || is_code || is_directory {
         return None;
     }
+    let is_message = ["must ", "should ", "cannot ", "size must ", "may not "];
+    let goes_on = is_message.iter().any(|start| text[word.start..].starts_with(start.as_bytes()));
+    let says_none = is_number(value) && tamis::scan::is_no_secret_of(key, value);
+    if is_credential && (goes_on || says_none) {
+        return None;
+    }
     use Class as C;
     let content = matches!(rule.class, Some(C::PromptText | C::CompletionText | C::ToolIo | C::Project));
     let of_person = matches!(rule.class, Some(C::Person | C::PostalAddress));
@@ -431,6 +437,9 @@ fn bare_range(
         return None;
     }
     let range = match joint {
+        Joint::Colon if !content && rule.class != Some(Class::PostalAddress) => {
+            reader.bare(from, joint, Reach::Member)
+        }
         Joint::Colon | Joint::Element => reader.bare(from, joint, Reach::Words),
         _ if content => reader.bare(from, joint, Reach::Words),
         _ if of_person => reader.bare(from, joint, Reach::Name),

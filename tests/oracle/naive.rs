@@ -539,7 +539,10 @@ impl Scan<'_> {
         }
         let rules = &self.oracle.rules;
         let takes = |id: &usize| rules[*id].redacts() && rules[*id].numbers;
-        if let Some(id) = self.rules_for(place).into_iter().find(takes) {
+        let says_none = |id: &usize| {
+            rules[*id].class == Some(Class::Credential) && tamis::scan::is_no_secret_of(key, text)
+        };
+        if let Some(id) = self.rules_for(place).into_iter().find(takes).filter(|id| !says_none(id)) {
             let is_own = self.own_rule(place) == Some(id);
             learnt::learn(&mut self.taught, &rules[id], text, is_own, key);
             edits.push(edit(range, b"0".to_vec(), rules[id].detector, rules[id].class));
@@ -683,12 +686,14 @@ impl Scan<'_> {
                     (!rule.prose || beside::is_prose(value)) && (!rule.drawn || beside::is_drawn(value));
                 if !rule.redacts() || stays || kept || !fits {
                     Decision::Look
-                } else if value.is_empty()
+                } else if matches!(value, b"" | b"''" | b"\"\"")
                     || is_stand_in(value)
                     || rule.class == Some(Class::Credential) && tamis::scan::is_public_key(value)
                 {
                     Decision::Leave
-                } else if rule.class == Some(Class::Credential) && tamis::scan::is_no_secret_of(key, value) {
+                } else if matches!(rule.class, Some(Class::Credential | Class::Email))
+                    && tamis::scan::is_no_secret_of(key, value)
+                {
                     Decision::Look
                 } else if layers < self.oracle.limits.layers_max && looks_like_document(value) {
                     Decision::Inside

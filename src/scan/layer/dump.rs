@@ -127,6 +127,8 @@ pub enum Reach {
     Name,
     /// All words up to the next key, the end of the container or of the line.
     Words,
+    /// The same, where a key may have a blank behind its colon: `{email: x, device: y}`.
+    Member,
 }
 
 /// True if the text may hold a pair whose key `is_named`: a quick test, at most 164 bytes
@@ -213,7 +215,8 @@ impl<'t> Reader<'t> {
             Reach::Word => self.word_end(from, joint),
             Reach::Barred => self.barred_end(from, joint),
             Reach::Name => self.name_end(from, joint),
-            Reach::Words => self.words_end(from, joint),
+            Reach::Words => self.words_end(from, joint, false),
+            Reach::Member => self.words_end(from, joint, true),
         };
         self.at = end.max(from);
         self.at_element = false;
@@ -515,7 +518,7 @@ impl<'t> Reader<'t> {
         self.at = at;
         self.at_element = false;
         let rest = &self.text[at..];
-        let prefix = rest.iter().take(2).take_while(|byte| b"uUbBrRfF&".contains(byte)).count();
+        let prefix = rest.iter().take(2).take_while(|byte| b"uUbBrRfFN&".contains(byte)).count();
         if rest.first() == Some(&b'\\')
             && let Some((range, after)) = escaped::string(self.text, at)
         {
@@ -672,7 +675,7 @@ impl<'t> Reader<'t> {
         end
     }
 
-    fn words_end(&self, from: usize, joint: Joint) -> usize {
+    fn words_end(&self, from: usize, joint: Joint, is_member: bool) -> usize {
         if joint == Joint::Query {
             return self.word_end(from, joint);
         }
@@ -685,6 +688,7 @@ impl<'t> Reader<'t> {
                 b'}' | b']' | b')' if depth > 0 => depth -= 1,
                 b'}' | b']' | b')' if in_container => break,
                 b',' if joint == Joint::Element && depth == 0 => break,
+                b',' if is_member && in_container && depth == 0 && self.member_follows(at + 1) => break,
                 b' ' | b'\t' | b',' | b';' | b'&' if depth == 0 && at > from && self.key_follows(at + 1) => {
                     break;
                 }
@@ -693,6 +697,14 @@ impl<'t> Reader<'t> {
             at += 1;
         }
         trimmed(self.text, from, at)
+    }
+
+    /// ` key: `: a name of letters.
+    fn member_follows(&self, at: usize) -> bool {
+        let rest = self.text[at..].strip_prefix(b" ").unwrap_or_default();
+        let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        let letters = rest.iter().take(KEY_BYTES_MAX).take_while(of_name).count();
+        letters > 0 && rest[0].is_ascii_alphabetic() && rest[letters..].starts_with(b": ")
     }
 
     /// `key=` or `key:x`, after blanks. A colon with a blank behind it is prose.

@@ -21,6 +21,11 @@ const TYPES: &[&[u8]] = &[
     b"any", b"bool", b"boolean", b"bytes", b"float", b"int", b"number", b"object", b"str", b"string", b"u16", b"u32", b"u64", b"u8", b"unknown",
 ];
 
+/// Types that hide what they hold, as annotations name them.
+///
+/// SPEC: pydantic, secret types.
+const SECRET_TYPES: &[&[u8]] = &[b"SecretStr", b"SecretBytes"];
+
 /// What is said behind the last parameter of a function.
 const RETURNED: &[&[u8]] =
     &[b") -> bool", b") -> str", b") -> int", b") -> None", b") -> Self", b") -> Option<", b") -> Result<"];
@@ -158,6 +163,10 @@ impl<'a> Path<'a> {
         let is_joined = is_camel || is_lower && name.contains(&b'_');
         let ends_so = |last: &[u8]| own.len() > last.len() && own.ends_with(last);
         let of_word = LAST_WORDS.iter().any(|word| of_key.ends_with(word) && ends_so(word));
+        // `getSecret = secretOrPublicKey;`
+        let of_words = is_camel
+            && LAST_WORDS.iter().any(|word| ends_so(word))
+            && LAST_WORDS.iter().any(|word| of_key.ends_with(word));
         // LEAK: a password at a line's end may be chosen so; what a service gives out is not.
         let is_given = !(of_key.contains(&b'p')
             && [&b"password"[..], b"passwd", b"pwd", b"pass"].iter().any(|end| of_key.ends_with(end)));
@@ -173,7 +182,9 @@ impl<'a> Path<'a> {
             && name.get(of_key.len()).is_some_and(u8::is_ascii_uppercase);
         // `self._password = raw_password`
         let is_told = is_joined && key.is_member && ends_so(&of_key);
-        goes_on && (is_own || is_last || is_kind || is_joined && of_word)
+        // `oauth_token=oauth_token`, whatever follows
+        is_own && is_given && name.contains(&b'_') && LAST_WORDS.iter().any(|word| ends_so(word))
+            || goes_on && (is_own || is_last || is_kind || is_joined && of_word || of_words && is_given)
             || is_end
                 && key.is_apart
                 && (is_own && key.is_member
@@ -233,7 +244,12 @@ fn is_index(head: &[u8], word: &[u8], rest: &[u8]) -> bool {
 
 /// `number;`, `StateID) -> bool`.
 fn is_typed(word: &[u8], rest: &[u8]) -> bool {
-    TYPES.contains(&word) && matches!(rest, [b';' | b',' | b')' | b']', ..] | [b' ', b'=' | b'|', ..])
+    word.rsplit(|byte| *byte == b'.').next().is_some_and(|last| SECRET_TYPES.contains(&last))
+        || word
+            .iter()
+            .position(|byte| *byte == b'|')
+            .is_some_and(|bar| TYPES.contains(&&word[..bar]) && word[bar + 1..].starts_with(b"None"))
+        || TYPES.contains(&word) && matches!(rest, [b';' | b',' | b')' | b']', ..] | [b' ', b'=' | b'|', ..])
         || word[0].is_ascii_uppercase() && RETURNED.iter().any(|kind| rest.starts_with(kind))
 }
 

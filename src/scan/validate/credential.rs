@@ -29,6 +29,9 @@ const SENTENCE_WORDS: &[&[u8]] = &[
     b"with",
 ];
 
+/// What follows the colon of a condition in Python.
+const STATEMENTS: &[&[u8]] = &[b"raise", b"return", b"continue", b"break", b"yield", b"assert", b"pass"];
+
 /// What errors of Go begin with, one behind the other: `decrypt secret: cipher: message authentication failed`.
 const ERROR_ROOTS: &[&[u8]] = &[
     b"aes:",
@@ -126,8 +129,8 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
         return false;
     }
     // `f"Bearer {token}"`, `new AuthenticationHeaderValue("Bearer", token)`
-    let is_quoted =
-        matches!(value, b"f" | b"b" | b"r" | b"u") && matches!(text.get(candidate.end), Some(b'"' | b'\''));
+    let is_quoted = matches!(value, b"f" | b"b" | b"r" | b"u" | b"N")
+        && matches!(text.get(candidate.end), Some(b'"' | b'\''));
     if is_quoted || value.starts_with(b"new ") && value.ends_with(b"(") {
         return false;
     }
@@ -147,7 +150,7 @@ pub(super) fn secret_value(text: &[u8], candidate: Range<usize>) -> bool {
         return false;
     }
     let bare = value.strip_prefix(b"[").map_or(value, |rest| rest.strip_suffix(b"]").unwrap_or(rest));
-    let bare = trimmed(bare, b"<>{}$_\\\"'!?.`");
+    let bare = trimmed(bare, b"<>{}$_\\\"'!?.`:");
     !(bare.is_empty()
         || super::is_no_secret(bare)
         || super::is_no_secret(value)
@@ -167,7 +170,14 @@ fn is_listed_name(text: &[u8], candidate: &Range<usize>) -> bool {
     if !before.ends_with(b",") || text.get(candidate.end) != Some(&quote) {
         return false;
     }
-    let is_name = text[candidate.clone()].iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
+    let value = &text[candidate.clone()];
+    let is_name = value.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
+    // `"API_KEY_HEADER": "X-Api-Key", "PASSWORD_VALIDATORS": []`
+    let is_setting =
+        value.contains(&b'_') && value.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    if is_setting && text.get(candidate.end + 1) == Some(&b':') {
+        return true;
+    }
     if !is_name {
         return false;
     }
@@ -245,7 +255,23 @@ fn is_from_code(text: &[u8], candidate: &Range<usize>) -> bool {
     let name = head.trim_ascii_end();
     let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name).trim_ascii_end();
     let is_error = goes_on && ERROR_ROOTS.contains(&value);
+    // `if not password: raise ValueError(`
+    let line = &head[memchr::memrchr(b'\n', head).map_or(0, |at| at + 1)..];
+    let is_statement_of =
+        goes_on && STATEMENTS.contains(&value) && line.trim_ascii_start().starts_with(b"if ");
+    // `volume "tls-secret" : secret "tls" not found`
+    let is_kind = matches!(value, b"secret" | b"configmap") && rest.starts_with(b" \"");
+    // `kwargs={'token': <FilterExpression 'tok'>}`, `{% url "reset" token=tok %}`
+    let is_printed = value[0] == b'<'
+        && value.len() > 4
+        && value[1].is_ascii_uppercase()
+        && value[1..].iter().all(u8::is_ascii_alphabetic)
+        && matches!(rest, [b' ', b'\'' | b'"', ..]);
     is_error
+        || is_statement_of
+        || is_kind
+        || is_printed
+        || is_name && rest.starts_with(b" %}")
         || is_scope(name, value, rest)
         || is_name && is_member_named(name, value)
         || is_name

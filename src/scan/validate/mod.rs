@@ -17,6 +17,7 @@ mod identity;
 mod ipv4;
 pub(crate) use ipv4::{is_small, names_version};
 mod ipv6;
+mod message;
 mod no_secret;
 mod phone;
 mod public_key;

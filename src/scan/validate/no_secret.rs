@@ -3,6 +3,7 @@
 //! LEAK: only what is a placeholder from its first byte to its last. What is also somebody's password (`changeme`, `password`) is none.
 
 use super::credential::{CODE_ROOTS, is_constant};
+use super::message::is_said;
 use crate::scan::is_stand_in;
 
 /// Longest such value.
@@ -15,9 +16,6 @@ const DIGITS_MAX: usize = 2;
 /// Most words of what begins with what is wrong: a longer one is a phrase that somebody chose.
 const FAULT_WORDS_MAX: usize = 3;
 
-/// Fewest words of a sentence that tells what is wrong.
-const MESSAGE_WORDS_MIN: usize = 4;
-
 /// Longest lead of a token that is masked: `github_pat_`.
 const LEAD_BYTES_MAX: usize = 12;
 
@@ -26,17 +24,22 @@ const LEAD_BYTES_MAX: usize = 12;
 const WORDS: &[&str] = &[
     "null", "none", "nil", "undefined", "true", "false", "filtered", "redacted", "masked", "hidden", "required",
     "optional", "string", "str", "missing", "invalid", "expired", "unset", "empty", "boolean", "number", "bytes",
-    "secretstr", "punc", "n/a", "todo", "tbd", "fixme", "disabled", "enabled", "valid", "unknown", "denied", "revoked",
-    "present", "malformed", "incorrect", "mismatch", "granted", "provided", "allowed", "too short", "too_short", "tooShort",
+    "secretstr", "punc", "tru", "fals", "nul", "n/a", "todo", "tbd", "fixme", "disabled", "enabled", "valid", "unknown", "denied", "revoked",
+    "present", "protected", "failed", "succeeded", "malformed", "incorrect", "mismatch", "granted", "provided", "allowed", "too short", "too_short", "tooShort",
     "is too short", "absent", "replaceme", "unavailable", "unauthorized", "not", "erforderlich", "obligatoire", "obligatorio", "必須", "必填",
 ];
 
 /// What MySQL says of one, `(using password: YES)`, and how YAML writes none.
 ///
-/// Further what programs write for one that is there, that went out, that a column falls back to, or how it is signed.
+/// Further what programs write for one that is there, that went out, that a column falls back to, how it is signed, what a usage
+/// text or Ansible puts in its place, and how one begins that is put together.
 ///
-/// SPEC: MySQL, error 1045 (`ER_ACCESS_DENIED_ERROR`); YAML 1.2, section 10.3.2; RFC 7518, section 3.1.
-const WHOLE: &[&str] = &["YES", "NO", "~", "yes", "ok", "set", "sent", "DEFAULT", "HS256", "RS256", "ES256"];
+/// SPEC: MySQL, error 1045 (`ER_ACCESS_DENIED_ERROR`); YAML 1.2, section 10.3.2; RFC 7518, section 3.1; Ansible, `no_log`.
+#[rustfmt::skip] // as a paragraph
+const WHOLE: &[&str] = &[
+    "YES", "NO", "~", "yes", "ok", "set", "sent", "DEFAULT", "HS256", "RS256", "ES256", "TOKEN", "STRING", "VALUE",
+    "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "sk_test_", "sk_live_", "rk_live_", "pk_test_", "sk-proj-", "sk-ant-", "ghp_", "whsec_", "xoxb-",
+];
 
 /// How a header of credentials begins, where the rest of it is code: `'Bearer ' . $token`.
 ///
@@ -53,7 +56,8 @@ const FORMATS: &[&str] = &["%s", "%v", "{}", "{0}"];
 #[rustfmt::skip] // as a paragraph
 const DESCRIBED: &[&[u8]] = &[
     b"minLength", b"maxLength", b"min_length", b"max_length", b"required", b"enabled", b"issuer", b"audience",
-    b"algorithm", b"alg", b"expiresIn", b"expires_in", b"maxAge", b"sameSite", b"httpOnly", b"secure",
+    b"algorithm", b"alg", b"expiresIn", b"expires_in", b"expireMinutes", b"expiration", b"ttl", b"lifetime", b"maxAge", b"sameSite", b"httpOnly",
+    b"secure", b"description", b"title", b"format",
 ];
 
 /// What kind of token one is, what is wrong with it, or which word of a grammar.
@@ -64,11 +68,23 @@ const TOKEN_KINDS: &[&str] = &[
     "identifier", "issuer", "keyword", "refresh", "text",
 ];
 
+/// Packages whose names end as a secret's does.
+const PACKAGES: &[&[u8]] = &[b"jsonwebtoken", b"node_modules/jsonwebtoken"];
+
+/// Names of tokens that say where a list goes on.
+const LIST_TOKENS: &[&str] = &["continuationtoken", "nextpagetoken", "nextsynctoken"];
+
+/// How Django prints a piece of a template before what it calls its token.
+const TEMPLATE_PIECES: &[&[u8]] = &[b"<Block token", b"<Text token", b"<Var token", b"<Comment token"];
+
 /// What the names of places in a list end in: `LastEvaluatedKey`.
 const PLACES_IN_LIST: &[&str] = &["Cursor", "Key", "Marker", "Token"];
 
 /// Directories at the root that files lie in.
 const ROOTS: &[&str] = &["etc", "home", "opt", "run", "srv", "tmp", "usr", "var"];
+
+/// Digits of the fingerprint of a key of OpenPGP, which is public.
+const FINGERPRINT_DIGITS: usize = 40;
 
 /// Longest number in hex that counts sessions or is a place in memory.
 const NUMBER_DIGITS_MAX: usize = 16;
@@ -156,10 +172,27 @@ pub(super) fn is_none_of(key: &[u8], value: &[u8]) -> bool {
     };
     let is_token = ends("token");
     ends("authorization") && (SCHEMES.contains(&value.trim_end()) || is_waived(value))
-        || DESCRIBED.contains(&key)
+        || DESCRIBED.iter().any(|name| name.eq_ignore_ascii_case(key))
+        || PACKAGES.contains(&key)
         || key.eq_ignore_ascii_case(b"passwd") && matches!(value, "files" | "compat" | "sss" | "systemd")
         || key == b"PASS" && (value.contains("::") || value.contains('/'))
-        || is_token && (TOKEN_KINDS.contains(&value) || is_scope(value) || is_place_in_list(value))
+        || is_token
+            && (TOKEN_KINDS.contains(&value)
+                || is_scope(value)
+                || is_place_in_list(value)
+                || is_counted(value))
+        || is_token && TEMPLATE_PIECES.iter().any(|piece| key.ends_with(piece))
+        || LIST_TOKENS.iter().any(|name| ends(name))
+        || is_token && value.starts_with("Unexpected") && value.bytes().all(|byte| byte.is_ascii_alphabetic())
+        || (ends("existingsecret") || ends("imagepullsecret"))
+            && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        || (is_token || ends("apikey")) && value.len() < 4 && value.bytes().all(|byte| byte.is_ascii_digit())
+        || ends("sessionkey") && is_word(value)
+        || ends("websocketkey")
+        || ends("emptypassword")
+        || ends("gpgkey")
+            && value.len() == FINGERPRINT_DIGITS
+            && value.bytes().all(|byte| byte.is_ascii_hexdigit())
         || (is_token || ends("session") || ends("sessionid") || ends("sid")) && is_number(value)
         || ends("storagekey") && value.bytes().all(|byte| byte.is_ascii_lowercase() || b":_-".contains(&byte))
 }
@@ -171,6 +204,21 @@ fn is_waived(value: &str) -> bool {
     matches!(words.next(), Some("none" | "not"))
         && words.next().is_some_and(|word| NEGATED.contains(&word))
         && value.bytes().all(of_words)
+}
+
+/// `bucket:1`: what stands behind a name in a key of Redis.
+fn is_counted(value: &str) -> bool {
+    value.split_once(':').is_some_and(|(word, number)| {
+        is_word(word)
+            && number.len() < 8
+            && !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// `cart`: a short word.
+fn is_word(value: &str) -> bool {
+    (3..=12).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// `keyword.source.rust`: what a highlighter calls a piece of a text.
@@ -209,12 +257,6 @@ fn is_file(value: &str) -> bool {
     ROOTS.contains(&root) && !rest.is_empty() && rest.split('/').all(is_part)
 }
 
-/// `Neues Passwort:`: what a field is labelled with.
-fn is_label(value: &str) -> bool {
-    let is_word = |word: &str| word.chars().all(char::is_alphabetic);
-    value.strip_suffix(':').is_some_and(|words| words.contains(' ') && words.split(' ').all(is_word))
-}
-
 /// `sk-...l8qnxx`: a token of which the end is shown.
 fn is_shortened(value: &str) -> bool {
     let of_token =
@@ -242,6 +284,7 @@ pub(super) fn is_no_secret(value: &[u8]) -> bool {
     let is_header = |(scheme, rest): (&str, &str)| {
         SCHEMES.contains(&scheme)
             && (is_template(rest)
+                || is_interpolated(rest)
                 || is_mask(rest)
                 || says_none(rest)
                 || FORMATS.contains(&rest)
@@ -258,19 +301,19 @@ pub(super) fn is_no_secret(value: &[u8]) -> bool {
         || is_place
         || value.split_once(' ').is_some_and(is_header)
         || is_object(value)
-        || is_message(value)
-        || is_rule(value)
+        || is_said(value)
         || !value.contains(|letter: char| letter.is_alphanumeric() || !letter.is_ascii())
             && (1..4).contains(&value.trim().len())
         || value.starts_with("<|") && value.ends_with("|>")
         || WHOLE.contains(&value)
         || is_template(value)
+        || is_interpolated(value)
+        || is_regex(value)
         || is_command(value)
         || is_phrase(bare)
         || is_reading(value)
         || is_version(value)
         || is_file(value)
-        || is_label(value)
         || is_shortened(value)
         || is_constant(value.as_bytes())
 }
@@ -282,30 +325,34 @@ fn is_object(value: &str) -> bool {
         kind.starts_with(|first: char| first.is_ascii_alphabetic())
             && (kind.contains(" object at 0x") || kind.ends_with(')') && kind.contains('('))
             && kind.bytes().all(of_kind)
+            || is_printed_type(kind)
     })
 }
 
-/// `The two passwords do not match.`: what is wrong with one, said to whoever typed it.
-///
-/// LEAK: a passphrase may be a sentence as well; none speaks of what it is.
-fn is_message(value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    value.starts_with(|first: char| first.is_ascii_uppercase())
-        && value.ends_with(['.', '!'])
-        && value.split(' ').count() >= MESSAGE_WORDS_MIN
-        && has(&["password", "token", "secret", "key ", "code ", "field"])
-        && has(&[" is ", " are ", " must ", " cannot ", " not ", " didn", " doesn", " should ", " has "])
+/// `Token Name 'query' 1:1`, `FilterExpression 'tok'`: a type, and behind it what its object prints in quotes.
+fn is_printed_type(kind: &str) -> bool {
+    let Some((name, rest)) = kind.split_once(' ') else { return false };
+    name.len() > 3
+        && name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && rest.contains('\'')
 }
 
-/// `min:8`, `confirmed`: what a value must be, in the rules of Laravel.
-fn is_rule(value: &str) -> bool {
-    value == "confirmed"
-        || value.split_once(':').is_some_and(|(rule, bound)| {
-            matches!(rule, "min" | "max" | "size")
-                && !bound.is_empty()
-                && bound.bytes().all(|byte| byte.is_ascii_digit())
-        })
+/// `(\S+)`, `[^\s"]+`: a regex of what would match.
+fn is_regex(value: &str) -> bool {
+    let rest = [r"\S", r"\s", r"\w", r"\W", r"\d", r"\D"]
+        .iter()
+        .fold(value.to_owned(), |rest, class| rest.replace(class, ""));
+    rest.len() < value.len() && !rest.contains(|letter: char| letter.is_alphanumeric())
+}
+
+/// `#{ENV['GH_TOKEN']}`: what Ruby puts into a string.
+fn is_interpolated(value: &str) -> bool {
+    let of_code = |byte: u8| byte.is_ascii_alphabetic() || b"_.()[]'\":&".contains(&byte);
+    value
+        .strip_prefix("#{")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|code| code.bytes().all(of_code))
 }
 
 /// `2.9.0`: what is said of a package whose name ends as a secret's does, as `pyjwt` does. What is an address is found as one.
