@@ -1,5 +1,5 @@
 //! A name at the end of one line of a text whose value stands on a line behind it, where each line is an item of its own: the
-//! environment of a container in YAML, a dump of PHP, a field of a form that was sent in parts.
+//! environment of a container in YAML or a folded text there, a dump of PHP, a reply of Redis, a field of a form that was sent in parts.
 //!
 //! In: the lines of a body, in order. Out: what to read before a line, so that its reader sees the name. Holds the name
 //! (`NAME_BYTES_MAX`). Never decides what the name means: that is asked of the patterns and rules, which know the same on
@@ -53,10 +53,13 @@ impl NameLines {
 
     fn note(&mut self, text: &[u8]) {
         let found = match text.last() {
-            Some(b'>') => text.ends_with(b"]=>").then(|| (memchr::memrchr(b'[', text), Awaited::Any)),
+            Some(b'>') if text.ends_with(b"]=>") => Some((memchr::memrchr(b'[', text), Awaited::Any)),
+            Some(b'>') => is_folded(text).then_some((Some(0), Awaited::Any)),
             Some(b'"') if text.starts_with(b"Content-Disposition:") => {
                 Some((memmem::find(text, b"; name=\""), Awaited::Empty))
             }
+            Some(b'-' | b'|') if is_folded(text) => Some((Some(0), Awaited::Any)),
+            Some(b'"') if is_setting_of_redis(text) => Some((Some(0), Awaited::Any)),
             Some(last) if last.is_ascii_alphanumeric() || b"_\"'".contains(last) => {
                 is_member(text).then_some((Some(0), Awaited::Member))
             }
@@ -73,6 +76,22 @@ impl NameLines {
         self.name.extend_from_slice(&text[at..]);
         self.awaited = awaited;
     }
+}
+
+/// `signing_key: >-`: a text below, folded or as it stands.
+///
+/// SPEC: YAML 1.2, section 8.1.
+fn is_folded(text: &[u8]) -> bool {
+    let plain = text.strip_suffix(b"-").unwrap_or(text);
+    let name = plain.strip_suffix(b": >").or(plain.strip_suffix(b": |"));
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+    name.is_some_and(|name| !name.is_empty() && name.iter().all(of_name))
+}
+
+/// `1) "requirepass"`: a setting, whose value is the next of the reply.
+fn is_setting_of_redis(text: &[u8]) -> bool {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && matches!(&text[digits..], b") \"requirepass\"" | b") \"masterauth\"")
 }
 
 /// `- name: DB_PASSWORD`.
@@ -93,6 +112,11 @@ mod tests {
             (vec!["- key: \"token\"", "  value: x", "  value: x"], vec!["-", "- key: \"token\"\n", "-"]),
             (vec!["- name: db", "  image: x", "  value: x"], vec!["-", "-", "-"]),
             (vec!["- name: db password", "  value: x"], vec!["-", "-"]),
+            (vec!["    signing_key: >-", "      x", "x"], vec!["-", "signing_key: >-\n", "-"]),
+            (vec!["key: |", "x"], vec!["-", "key: |\n"]),
+            (vec!["run the key: >", "x", ": >-", "x"], vec!["-", "-", "-", "-"]),
+            (vec!["1) \"requirepass\"", "2) \"x\""], vec!["-", "1) \"requirepass\"\n"]),
+            (vec!["1) \"timeout\"", "2) \"x\""], vec!["-", "-"]),
             (vec!["  [\"password\"]=>", "  string(1) \"x\""], vec!["-", "[\"password\"]=>\n"]),
             (vec!["[\"a\"]=>", "[\"b\"]=>", "x"], vec!["-", "-", "[\"b\"]=>\n"]),
             (vec!["[\"a\"]=>", "{\"prompt\":\"x\"}", "x"], vec!["-", "-", "-"]),
