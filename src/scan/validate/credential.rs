@@ -346,6 +346,21 @@ pub(super) fn basic_auth(text: &[u8], candidate: Range<usize>) -> bool {
             .any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase() || b"+/".contains(byte)))
 }
 
+/// Schemes of databases.
+const DATABASES: &[&[u8]] = &[
+    b"postgres",
+    b"mysql",
+    b"mariadb",
+    b"mssql",
+    b"oracle",
+    b"mongodb",
+    b"redis",
+    b"amqp",
+    b"clickhouse",
+    b"snowflake",
+];
+const SCHEME_BYTES_MAX: usize = 32;
+
 /// Names that are nobody's, as examples and databases have them.
 const ROLES: &[&[u8]] = &[b"user", b"username", b"app", b"admin", b"root", b"postgres", b"guest", b"default"];
 
@@ -366,6 +381,10 @@ pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
         && (is_format(password)
             || is_spelled_out(bare)
             || !password.is_empty() && super::is_no_secret(password));
+    let is_masked = password.len() > 2
+        && password.iter().all(|byte| *byte == b'*')
+        && user.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+        && is_database(&text[..candidate.start]);
     // `redis://[USER:PASSWORD@]HOST`: what may be left out.
     let is_template = is_spelled_out(user.strip_prefix(b"[").unwrap_or(user))
         && (password.is_empty() || is_spelled_out(password));
@@ -376,8 +395,18 @@ pub(super) fn userinfo(text: &[u8], candidate: Range<usize>) -> bool {
             && user.starts_with(b"[")
             && user.windows(3).any(|range| matches!(range, b"a-z" | b"0-9" | b"A-Z"));
     let is_dsn = text[candidate.end..].strip_prefix(b"@").is_some_and(super::is_sentry_project);
-    !(crate::scan::is_stand_in(value) || is_to_come || is_hidden || is_template || is_class)
+    !(crate::scan::is_stand_in(value) || is_to_come || is_hidden || is_masked || is_template || is_class)
         && (!password.is_empty() || !(is_key || is_anybody || is_dsn))
+}
+
+/// `mysql+pymysql://`: a database, whose accounts are programs, and whose client masks the password.
+///
+/// SPEC: SQLAlchemy, `URL.render_as_string`.
+fn is_database(head: &[u8]) -> bool {
+    let Some(head) = head.strip_suffix(b"://") else { return false };
+    let of_scheme = |byte: &&u8| byte.is_ascii_lowercase() || b"+.-0123456789".contains(byte);
+    let scheme = &head[head.len() - head.iter().rev().take(SCHEME_BYTES_MAX).take_while(of_scheme).count()..];
+    DATABASES.iter().any(|name| scheme.starts_with(name))
 }
 
 /// What stands for a name or a password in a template of a URL, in capitals: `USER`, `API_KEY`.
@@ -502,6 +531,9 @@ mod tests {
             ("https://user:***@example.com", "user:***", false),
             ("https://user:[PASSWORD]@example.com", "user:[PASSWORD]", false),
             ("https://jane:***@example.com", "jane:***", true),
+            ("mysql+pymysql://shop:***@db-1/shop", "shop:***", false),
+            ("mysql+pymysql://jane.roe:***@db-1/shop", "jane.roe:***", true),
+            ("mysql://shop:**1@db-1/shop", "shop:**1", true),
             ("https://user:%s1@example.com", "user:%s1", true),
             ("redis://:@127.0.0.1:1/0", ":", false),
             ("redis://:x@127.0.0.1:1/0", ":x", true),
