@@ -47,7 +47,7 @@ pub fn is_code(text: &[u8], value: Range<usize>) -> bool {
     if word.is_empty() || matches!(head.last(), Some(b'"' | b'\'' | b'`' | b'\\')) {
         return false;
     }
-    if is_lambda(&text[value.start..]) {
+    if is_lambda(&text[value.start..]) || is_optional(word) {
         return true;
     }
     let Some(path) = Path::read(&text[value.start..]) else { return false };
@@ -225,6 +225,13 @@ fn is_lambda(text: &[u8]) -> bool {
     rest.get(names) == Some(&b':') && matches!(rest.first(), Some(b' ' | b':'))
 }
 
+/// `str|None=None`: a type, or none.
+fn is_optional(word: &[u8]) -> bool {
+    word.iter()
+        .position(|byte| *byte == b'|')
+        .is_some_and(|bar| TYPES.contains(&&word[..bar]) && word[bar + 1..].starts_with(b"None"))
+}
+
 /// `new String(`, `try keychain.get(`, `async ({ user }) =>`.
 fn is_made(word: &[u8], rest: &[u8]) -> bool {
     let Some(rest) = rest.strip_prefix(b" ").filter(|_| OPERATORS.contains(&word)) else { return false };
@@ -245,10 +252,6 @@ fn is_index(head: &[u8], word: &[u8], rest: &[u8]) -> bool {
 /// `number;`, `StateID) -> bool`.
 fn is_typed(word: &[u8], rest: &[u8]) -> bool {
     word.rsplit(|byte| *byte == b'.').next().is_some_and(|last| SECRET_TYPES.contains(&last))
-        || word
-            .iter()
-            .position(|byte| *byte == b'|')
-            .is_some_and(|bar| TYPES.contains(&&word[..bar]) && word[bar + 1..].starts_with(b"None"))
         || TYPES.contains(&word) && matches!(rest, [b';' | b',' | b')' | b']', ..] | [b' ', b'=' | b'|', ..])
         || word[0].is_ascii_uppercase() && RETURNED.iter().any(|kind| rest.starts_with(kind))
 }
@@ -343,6 +346,13 @@ mod tests {
             ("authToken = «password»", true),
             ("auth => [«$user», $password]", true),
             ("let secret: «u32» = 5", true),
+            ("password:«pydantic.SecretStr»; otp", true),
+            ("remember_token:«str|None=None»; x", true),
+            ("token:«str|Nine»; x", false),
+            ("oauth_token=«oauth_token»&x", true),
+            ("my_password=«my_password»&x", false),
+            ("getSecret = «secretOrPublicKey»;", true),
+            ("getPassword = «secretOrPublicKey»;", false),
         ] {
             let start = text.find('«').expect("the value is marked");
             let end = text.find('»').expect("the mark is closed") - '«'.len_utf8();
