@@ -270,7 +270,13 @@ impl<'a> Engine<'a> {
         match (value, rule) {
             (Value::Bare(..), None) => {}
             (Value::Bare(from, joint), Some(rule)) => {
-                let Some(range) = bare_range(reader, text, from, joint, rule, found.key) else { return };
+                let is_element = joint == Joint::Element;
+                let Some(range) = bare_range(reader, text, from, joint, rule, found.key) else {
+                    if is_element {
+                        reader.inside(from);
+                    }
+                    return;
+                };
                 if matches!(joint, Joint::Colon | Joint::Element) && is_number(&text[range.clone()]) {
                     let value = &text[range.clone()];
                     self.ruled_number(range, rule, value, acting == found.own, found.key);
@@ -281,7 +287,10 @@ impl<'a> Engine<'a> {
                     _ if text[range.clone()].contains(&b'%') => Some(Layer::Percent),
                     _ => None,
                 };
-                self.ruled_dump(text, range, layer, found, around);
+                // LEAK: what the rule leaves may be a key and its value.
+                if !self.ruled_dump(text, range, layer, found, around) && is_element {
+                    reader.inside(from);
+                }
             }
             (Value::Quoted(range), rule) => {
                 let escaped = text[range.clone()].contains(&b'\\').then_some(Layer::Quoted);

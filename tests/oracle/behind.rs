@@ -301,6 +301,9 @@ impl Scan<'_> {
                 let Some(id) = acting else { return Vec::new() };
                 let rule = &self.oracle.rules[id];
                 let Some(range) = bare_range(reader, text, from, joint, rule, found.key) else {
+                    if joint == Joint::Element {
+                        reader.inside(from);
+                    }
                     return Vec::new();
                 };
                 let value = &text[range.clone()];
@@ -318,7 +321,11 @@ impl Scan<'_> {
                     Joint::Query => Some(Layer::Form),
                     _ => value.contains(&b'%').then_some(Layer::Percent),
                 };
-                return self.ruled_dump(text, range, layer, found, layers).unwrap_or_default();
+                let edits = self.ruled_dump(text, range, layer, found, layers);
+                if edits.is_none() && joint == Joint::Element {
+                    reader.inside(from);
+                }
+                return edits.unwrap_or_default();
             }
         };
         let ruled = acting.and_then(|_| self.ruled_dump(text, range.clone(), layer, found, layers));

@@ -124,6 +124,22 @@ fn printed_names_and_values_that_take_turns_are_keys_and_values() {
     ]);
 }
 
+/// A rule for sentences is asked about each element of what a variable prints, and leaves those that are none.
+#[test]
+fn an_element_that_a_rule_leaves_is_read_for_its_key() {
+    let mut scrubber = scrubber();
+    for (printed, want) in [
+        ("{:host=>'db', :password=>'Otter7pickle'}", "{:host=>'db', :password=>'[credential]'}"),
+        ("[:token=>'Otter7pickle']", "[:token=>'[credential]']"),
+        ("{:username=>'jroe', :n=>1}", "{:username=>'[person]', :n=>1}"),
+    ] {
+        let event = |printed: &str| format!(r#"{{"vars":{{"config":"{printed}"}}}}"#);
+        let mut out = Vec::new();
+        scrubber.item(ItemFormat::Json, ItemScope::Sentry, event(printed).as_bytes(), &mut out);
+        assert_eq!(String::from_utf8(out).expect("text"), event(want));
+    }
+}
+
 /// Of such a token what follows the bar is the secret; elsewhere a bar parts one pair from the next.
 #[test]
 fn a_bar_in_a_credential_hides_none_of_it() {

@@ -223,6 +223,11 @@ impl<'t> Reader<'t> {
         from..self.at
     }
 
+    /// Goes back into a bare element that was left as it is: it may hold a key, as `:email=>"x"` does.
+    pub fn inside(&mut self, from: usize) {
+        (self.at, self.at_element) = (from, false);
+    }
+
     /// The next container or value. After a bare value that was not asked for, its inside is read too.
     pub fn event(&mut self) -> Option<Event> {
         if self.row.is_some()
