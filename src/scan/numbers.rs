@@ -1,9 +1,9 @@
 //! Which patterns of numbers fit a place: one automaton for all of them.
 //!
 //! In: the syntax trees of the patterns that a run of digits leads to. Out: the patterns of which a match begins at a
-//! place. Most runs of digits are times, sizes and ids, and some eighty patterns may be asked about each: tried one by one,
-//! they cost more than all the rest of an event. Together they are one lazy DFA, which most often dies within a few
-//! bytes. Whoever gets an answer asks the pattern itself where its match ends.
+//! place, and where it ends if it can end at one place only. Most runs of digits are times, sizes and ids, and some eighty patterns may
+//! be asked about each: tried one by one, they cost more than all the rest of an event. Together they are one lazy DFA, which most often
+//! dies within a few bytes. Of a match that may end at several places the pattern itself is asked which it is.
 //!
 //! Built when first needed, as each pattern's own automaton is; the cache belongs to the caller.
 
@@ -33,6 +33,14 @@ pub(crate) struct NumberPatterns {
     /// First bytes of matches that may begin inside a word.
     inside_words: ByteSet,
     dfa: OnceLock<Option<DFA>>,
+}
+
+/// A pattern of which a match begins at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fit {
+    pub(crate) pattern: u16,
+    /// Where the match ends; `None` if it may end at several places, or it is not even known that there is one.
+    pub(crate) end: Option<usize>,
 }
 
 /// What the automaton remembers between tries.
@@ -90,18 +98,29 @@ impl NumberPatterns {
         cache: &mut Option<Box<Cache>>,
         text: &[u8],
         at: usize,
-        found: &mut Vec<u16>,
+        found: &mut Vec<Fit>,
     ) -> usize {
         found.clear();
         let Some(dfa) = self.dfa.get_or_init(|| self.build()) else {
-            found.extend(&self.patterns);
+            self.any(found);
             return 1;
         };
         let cache = &mut cache.get_or_insert_with(|| Box::new(Cache(dfa.create_cache()))).0;
         let looked = self.walk(dfa, cache, text, at, found);
-        found.sort_unstable();
-        found.dedup();
+        found.sort_unstable_by_key(|fit| fit.pattern);
+        found.dedup_by(|again, fit| {
+            let is_same = again.pattern == fit.pattern;
+            if is_same {
+                fit.end = None;
+            }
+            is_same
+        });
         looked
+    }
+
+    /// What cannot be told is answered with all patterns.
+    fn any(&self, found: &mut Vec<Fit>) {
+        found.extend(self.patterns.iter().map(|pattern| Fit { pattern: *pattern, end: None }));
     }
 
     /// `None` where all together are too large for one automaton: then each is tried by itself.
@@ -119,11 +138,11 @@ impl NumberPatterns {
         dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()
     }
 
-    /// Steps the DFA until nothing more can come. What it cannot tell is answered with all patterns.
-    fn walk(&self, dfa: &DFA, cache: &mut dfa::Cache, text: &[u8], at: usize, found: &mut Vec<u16>) -> usize {
+    /// Steps the DFA until nothing more can come.
+    fn walk(&self, dfa: &DFA, cache: &mut dfa::Cache, text: &[u8], at: usize, found: &mut Vec<Fit>) -> usize {
         let input = Input::new(text).range(at..).anchored(Anchored::Yes);
         let Ok(mut state) = dfa.start_state_forward(cache, &input) else {
-            found.extend(&self.patterns);
+            self.any(found);
             return 1;
         };
         let mut looked = 0;
@@ -133,15 +152,17 @@ impl NumberPatterns {
                 None => dfa.next_eoi_state(cache, state),
             };
             let Ok(next) = next else {
-                found.extend(&self.patterns);
+                self.any(found);
                 return looked.max(1);
             };
             state = next;
             if state.is_tagged() {
                 if state.is_match() {
+                    // A match shows one byte late.
+                    let end = Some(at + looked);
                     let ended =
                         (0..dfa.match_len(cache, state)).map(|nth| dfa.match_pattern(cache, state, nth));
-                    found.extend(ended.map(|id| self.patterns[id.as_usize()]));
+                    found.extend(ended.map(|id| Fit { pattern: self.patterns[id.as_usize()], end }));
                 } else if state.is_dead() || state.is_quit() {
                     return looked + 1;
                 }
@@ -173,21 +194,26 @@ mod tests {
 
     #[test]
     fn every_pattern_that_begins_at_a_place_is_told() {
-        let patterns = joined(&[r"\b\d{7}\b", r"\b\d{7,9}\b", r"\+\d{8}", r"\b\d{3}-\d{4}\b"]);
+        let patterns =
+            joined(&[r"\b\d{7}\b", r"\b\d{7,9}\b", r"\+\d{8}", r"\b\d{3}-\d{4}\b", r"\b[3-4]\d{6}(?:-\d)??"]);
         let (mut cache, mut found) = (None, Vec::new());
         for (text, at, want) in [
-            ("1234567", 0, vec![0, 1]),
-            ("12345678", 0, vec![1]),
-            ("a 1234567 b", 2, vec![0, 1]),
+            ("1234567", 0, vec![(0, Some(7)), (1, Some(7))]),
+            ("12345678", 0, vec![(1, Some(8))]),
+            ("a 1234567 b", 2, vec![(0, Some(9)), (1, Some(9))]),
             ("a1234567", 1, vec![]),
             ("1234567a", 0, vec![]),
-            ("+12345678", 0, vec![2]),
-            ("+12345678", 1, vec![1]),
-            ("123-4567.", 0, vec![3]),
+            ("+12345678", 0, vec![(2, Some(9))]),
+            ("+12345678", 1, vec![(1, Some(9))]),
+            ("123-4567.", 0, vec![(3, Some(8))]),
             ("123-45678", 0, vec![]),
+            ("3234567a", 0, vec![(4, Some(7))]),
+            // It may end at two places, and which it is depends on how the regex is written.
+            ("3234567-8", 0, vec![(0, Some(7)), (1, Some(7)), (4, None)]),
         ] {
             let looked = patterns.at(&mut cache, text.as_bytes(), at, &mut found);
-            assert_eq!(found, want, "{text} at {at}");
+            let told: Vec<_> = found.iter().map(|fit| (fit.pattern, fit.end)).collect();
+            assert_eq!(told, want, "{text} at {at}");
             assert!(looked <= text.len() - at + 1, "{text} at {at}: {looked}");
             assert!(found.is_empty() || patterns.may_begin(text.as_bytes(), at), "{text} at {at}");
         }

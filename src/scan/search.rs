@@ -109,7 +109,7 @@ pub(crate) struct Caches {
     touched: Vec<u16>,
     numbers: Option<Box<numbers::Cache>>,
     /// The patterns of numbers that fit a place.
-    fitting: Vec<u16>,
+    fitting: Vec<numbers::Fit>,
 }
 
 impl Caches {
@@ -335,11 +335,16 @@ impl Finder<'_> {
             if !self.work.spend(looked) {
                 break;
             }
-            for pattern in &fitting {
-                if start >= self.caches.searched[usize::from(*pattern)]
-                    && let Some(end) = self.try_at(*pattern, start)
-                {
-                    self.note_searched(*pattern, end);
+            for &numbers::Fit { pattern, end } in &fitting {
+                if start < self.caches.searched[usize::from(pattern)] {
+                    continue;
+                }
+                let hit = match end {
+                    Some(end) => self.settle(pattern, start..end).then_some(end),
+                    None => self.try_at(pattern, start),
+                };
+                if let Some(end) = hit {
+                    self.note_searched(pattern, end);
                 }
             }
         }
@@ -449,7 +454,8 @@ impl Finder<'_> {
     /// Decides about a candidate, and notes it if it is a hit.
     fn settle(&mut self, pattern: u16, found: Range<usize>) -> bool {
         let detector = &self.set.patterns[usize::from(pattern)];
-        let Some(cache) = &mut self.caches.each[usize::from(pattern)] else { return false };
+        let cache =
+            self.caches.each[usize::from(pattern)].get_or_insert_with(|| Box::new(detector.matcher.cache()));
         let value = found.len() * detector.matcher.value_cost();
         if !self.work.spend(if is_number(detector) {
             NUMBER_COST + value / NUMBER_BYTES_PER_LOOK
