@@ -17,22 +17,41 @@ pub(crate) struct Literals {
     fingerprints: Fingerprints,
     /// One bit per hash of three bytes.
     keys: HashBits,
-    /// By first byte: the literal, in lower case, and its patterns.
-    by_first: Vec<Vec<(Vec<u8>, Vec<u16>)>>,
+    /// By their first three bytes, in order.
+    list: Vec<Literal>,
+}
+
+#[derive(Debug, Clone)]
+struct Literal {
+    /// Its first three bytes, folded.
+    key: u32,
+    /// Lower case.
+    bytes: Vec<u8>,
+    patterns: Vec<u16>,
+}
+
+impl Literal {
+    fn stands(&self, text: &[u8], at: usize) -> bool {
+        text.get(at..at + self.bytes.len()).is_some_and(|here| here.eq_ignore_ascii_case(&self.bytes))
+    }
 }
 
 impl Literals {
     /// Literals are in lower case, and none has fewer than three bytes.
     pub(crate) fn new(list: impl IntoIterator<Item = (Vec<u8>, Vec<u16>)>) -> Self {
-        let mut by_first = vec![Vec::new(); 256];
         let mut keys = HashBits::new();
-        for (literal, patterns) in list {
-            let key = literal.first_chunk().expect("`need` takes no shorter ones");
-            keys.add(hash(folded(*key)));
-            by_first[usize::from(literal[0])].push((literal, patterns));
+        let literal = |(bytes, patterns): (Vec<u8>, Vec<u16>)| {
+            let key = folded(*bytes.first_chunk().expect("`need` takes no shorter ones"));
+            keys.add(hash(key));
+            Literal { key, bytes, patterns }
+        };
+        let mut list: Vec<Literal> = list.into_iter().map(literal).collect();
+        list.sort_by_key(|literal| literal.key);
+        Self {
+            fingerprints: Fingerprints::new(list.iter().map(|literal| literal.bytes.as_slice())),
+            keys,
+            list,
         }
-        let all = by_first.iter().flatten().map(|(literal, _): &(Vec<u8>, _)| literal.as_slice());
-        Self { fingerprints: Fingerprints::new(all), keys, by_first }
     }
 
     /// Where one of them may stand.
@@ -51,23 +70,29 @@ impl Literals {
 
     /// True if one of them stands at `at`.
     pub(crate) fn stands(&self, text: &[u8], at: usize) -> bool {
-        let Some(rest @ [first, ..]) = text.get(at..) else { return false };
-        let second = rest.get(1).map(u8::to_ascii_lowercase);
-        self.by_first[usize::from(first.to_ascii_lowercase())].iter().any(|(literal, _)| {
-            // PERF: most of what begins with the same byte differs in the second.
-            literal.get(1).is_none_or(|byte| second == Some(*byte))
-                && rest.get(..literal.len()).is_some_and(|here| here.eq_ignore_ascii_case(literal))
-        })
+        self.like(text, at).iter().any(|literal| literal.stands(text, at))
     }
 
     /// The patterns of each literal that stands at `at`.
     #[inline]
     pub(crate) fn at<'l>(&'l self, text: &'l [u8], at: usize) -> impl Iterator<Item = &'l [u16]> {
-        let first = text.get(at).and_then(|byte| self.by_first.get(usize::from(byte.to_ascii_lowercase())));
-        first.into_iter().flatten().filter_map(move |(literal, patterns)| {
-            let here = text.get(at..at + literal.len())?;
-            here.eq_ignore_ascii_case(literal).then_some(patterns.as_slice())
-        })
+        let like = self.like(text, at).iter().filter(move |literal| literal.stands(text, at));
+        like.map(|literal| literal.patterns.as_slice())
+    }
+
+    /// Those that begin as the text does at `at`.
+    ///
+    /// PERF: asked at every trigger, and few of those begin a literal; but `a` begins hundreds.
+    #[inline]
+    fn like(&self, text: &[u8], at: usize) -> &[Literal] {
+        let Some(key) = text.get(at..).and_then(<[u8]>::first_chunk::<KEY_BYTES>) else { return &[] };
+        let key = folded(*key);
+        if !self.keys.has(hash(key)) {
+            return &[];
+        }
+        let first = self.list.partition_point(|literal| literal.key < key);
+        let count = self.list[first..].iter().take_while(|literal| literal.key == key).count();
+        &self.list[first..first + count]
     }
 }
 
