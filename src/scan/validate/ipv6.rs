@@ -40,19 +40,43 @@ fn is_pairs(plain: &[u8]) -> bool {
 
 /// The run of pairs of hex digits around `candidate` that is the fingerprint of a key or certificate: more than eight. What
 /// is joined to it at either end is none of them: `keyid:1e:52:…`.
+///
+/// PERF: asked at every third colon. Most stand in something else, which the two colons beside show.
 pub(crate) fn fingerprint(text: &[u8], candidate: Range<usize>) -> Option<Range<usize>> {
-    let part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b':';
-    let head = text[..candidate.start].iter().rev().take(128).take_while(part).count();
-    let tail = text[candidate.end..].iter().take(128).take_while(part).count();
-    let run = candidate.start - head..candidate.end + tail;
-    let mut groups: Vec<&[u8]> = text[run.clone()].split(|byte| *byte == b':').collect();
-    if groups.last().is_some_and(|group| group.len() != 2) {
-        groups.pop();
+    let part = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b':';
+    // Between two colons stand two digits.
+    let parts_pair = |colon: usize, next: usize| next - colon == 3;
+    let (mut run, mut colons) = (candidate.clone(), 0);
+    let (mut first, mut last) = (None, None);
+    while candidate.start - run.start < FINGERPRINT_BESIDE_BYTES_MAX
+        && let Some(at) = run.start.checked_sub(1).filter(|at| part(&text[*at]))
+    {
+        run.start = at;
+        if text[at] == b':' {
+            if first.is_some_and(|next| !parts_pair(at, next)) {
+                return None;
+            }
+            (first, last, colons) = (Some(at), last.or(Some(at)), colons + 1);
+        }
     }
-    let first = usize::from(groups.first().is_some_and(|group| group.len() != 2));
-    let pairs = groups.get(first..).unwrap_or_default();
-    (pairs.len() > 8 && pairs.iter().all(|group| group.len() == 2)).then_some(run)
+    for (at, byte) in text.iter().enumerate().skip(candidate.start) {
+        if at >= candidate.end && (!part(byte) || at - candidate.end == FINGERPRINT_BESIDE_BYTES_MAX) {
+            break;
+        }
+        run.end = run.end.max(at + 1);
+        if *byte == b':' {
+            if last.is_some_and(|colon| !parts_pair(colon, at)) {
+                return None;
+            }
+            (first, last, colons) = (first.or(Some(at)), Some(at), colons + 1);
+        }
+    }
+    let at_edges = usize::from(first? - run.start == 2) + usize::from(run.end - last? == 3);
+    (colons - 1 + at_edges > 8).then_some(run)
 }
+
+/// Bytes at either side of a candidate that are looked at.
+const FINGERPRINT_BESIDE_BYTES_MAX: usize = 128;
 
 /// All of `0:0:0:0:0:0:0:0:2181` but its first group: a port at every address of the machine.
 fn is_any_with_port(text: &[u8], candidate: &Range<usize>) -> bool {
@@ -99,6 +123,52 @@ pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Told from all groups of the run at once, as the rule is written.
+    fn naive_fingerprint(text: &[u8], candidate: Range<usize>) -> Option<Range<usize>> {
+        let part = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b':';
+        let beside = FINGERPRINT_BESIDE_BYTES_MAX;
+        let head = text[..candidate.start].iter().rev().take(beside).take_while(part).count();
+        let tail = text[candidate.end..].iter().take(beside).take_while(part).count();
+        let run = candidate.start - head..candidate.end + tail;
+        let groups: Vec<&[u8]> = text[run.clone()].split(|byte| *byte == b':').collect();
+        let inner = groups.get(1..groups.len() - 1).unwrap_or_default();
+        let at_edges = [groups.first(), groups.last()].into_iter().flatten().filter(|group| group.len() == 2);
+        let is_one = groups.len() > 1 && inner.iter().all(|group| group.len() == 2);
+        (is_one && inner.len() + at_edges.count() > 8).then_some(run)
+    }
+
+    #[test]
+    fn a_fingerprint_is_what_its_rule_says_wherever_somebody_asks() {
+        let pairs = |count: usize| vec!["1e"; count].join(":");
+        let mut texts: Vec<String> =
+            vec![String::new(), ":".into(), "12".into(), "1:1:1:1:1:1:1:1:1:1:1".into()];
+        for count in [7, 8, 9, 10, 42, 43, 44, 90] {
+            for (head, tail) in [
+                ("", ""),
+                ("keyid:", ""),
+                ("", ":x"),
+                ("1:", ""),
+                ("x", "x"),
+                (":", ":"),
+                ("", "5"),
+                ("123:", ":4 "),
+            ] {
+                texts.push(format!("{head}{}{tail}", pairs(count)));
+            }
+            texts.push(format!("{}:123:{}", pairs(count), pairs(count)));
+            texts.push(format!("{}.5:{}", pairs(count), pairs(count)));
+        }
+        for text in texts {
+            let bytes = text.as_bytes();
+            for start in 0..=bytes.len() {
+                for end in [0, 1, 5, 17].map(|more| (start + more).min(bytes.len())) {
+                    let want = naive_fingerprint(bytes, start..end);
+                    assert_eq!(fingerprint(bytes, start..end), want, "{text} at {start}..{end}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn tells_addresses_from_look_alikes() {
