@@ -206,11 +206,15 @@ fn is_packaged(text: &[u8], candidate: &Range<usize>) -> bool {
         letters > 2 && !JOINED.iter().any(|known| ends_in(name, known))
     };
     let path = &head[head.len().saturating_sub(96)..];
+    // PERF: most addresses stand behind a blank or a bracket, and nothing of this has to be read for them.
     let is_in_packages = || {
+        if !is_file && !head.ends_with(b"/") {
+            return false;
+        }
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let folder = &path[..path.len() - name.len()];
         let is_name = name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte));
-        is_name && (is_file || name.is_empty()) && PACKAGE_FOLDERS.iter().any(|end| folder.ends_with(end))
+        is_name && PACKAGE_FOLDERS.iter().any(|end| folder.ends_with(end))
     };
     let is_folder = || {
         is_file
@@ -220,7 +224,7 @@ fn is_packaged(text: &[u8], candidate: &Range<usize>) -> bool {
     is_file && PACKAGES.iter().any(ends)
         || is_in_packages()
         || is_folder()
-        || REPACKED.iter().any(|end| rest.starts_with(end))
+        || matches!(rest, [b'+' | b'~', ..]) && REPACKED.iter().any(|end| rest.starts_with(end))
         || head.ends_with(b"~~")
         || head.ends_with(b".so.")
         || compared
@@ -252,7 +256,7 @@ fn is_in_text_on_versions(text: &[u8], candidate: &Range<usize>) -> bool {
     let decimals = head.ends_with(b"-.")
         && rest.first().is_some_and(|next| b" -.,".contains(next))
         && !rest.starts_with(b". ");
-    decimals || compared.iter().chain(&months).any(|words| rest.starts_with(words))
+    decimals || rest.starts_with(b" ") && compared.iter().chain(&months).any(|words| rest.starts_with(words))
 }
 
 /// `2.5.4.3` and its like, the attributes, rules of matching and extensions of X.500, where `OID` stands near.
@@ -320,6 +324,9 @@ fn is_object_identifier(text: &[u8], candidate: &Range<usize>) -> bool {
     let dotted = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
     let head = text[..candidate.start].iter().rev().take(64).take_while(|byte| dotted(byte)).count();
     let tail = text[candidate.end..].iter().take(64).take_while(|byte| dotted(byte)).count();
+    if head + tail == 0 {
+        return false;
+    }
     let start = candidate.start - head;
     let start = if is_in_escape(text, start) { (start + 2).min(candidate.start) } else { start };
     let run = &text[start..candidate.end + tail];
