@@ -12,7 +12,6 @@ use super::pool::{Lent, Pool};
 use super::trace::{Event, Trace};
 use crate::pattern::{Class, DetectorIndex, Scope};
 use crate::pipeline::Count;
-use crate::scan::Work;
 use crate::scan::context::Keys;
 use crate::scan::json::Walker;
 use std::ops::Range;
@@ -121,7 +120,7 @@ impl Scrubber {
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: ScanLimits) -> Self {
         let mut pool = plan.pools.take().unwrap_or_else(|| Pool::new(&plan));
-        pool.credit = Work::CREDIT;
+        pool.renew_credit();
         Self {
             plan,
             limits,

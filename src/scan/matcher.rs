@@ -119,7 +119,7 @@ impl Matcher {
         match self.automata().value {
             None => 1,
             Some((Groups::OnePass(_), _)) => 4,
-            Some((Groups::PikeVm(_), _)) => 64,
+            Some((Groups::PikeVm(_), _)) => 32,
         }
     }
 

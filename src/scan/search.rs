@@ -26,14 +26,23 @@ use std::ops::Range;
 /// Bytes before a known word that may belong to it: `x_amz_server_side_access_` is longer than any we know.
 const KEY_BYTES_MAX: usize = 40;
 
+/// What a trigger costs, as looks: which it is, and what stands there.
+const TRIGGER_COST: usize = 4;
+
+/// What each known word that stands at a trigger costs, as looks: many begin alike, and each has its patterns.
+const WORD_COST: usize = 2;
+
 /// What it costs to try a pattern at a place, as looks, beside the bytes that it looks at.
-const TRY_COST: usize = 16;
+const TRY_COST: usize = 8;
+
+/// Bytes of a run that are measured for one look.
+const RUN_BYTES_PER_LOOK: usize = 8;
 
 /// What the check of a candidate costs, as looks: some read what stands beside it.
 const CHECK_COST: usize = 64;
 
-/// What a try and a check of a number cost: one automaton has told already that it is one, and check digits are arithmetic. A log
-/// has several in each line, ten digits are a candidate of nine patterns, and all of that takes no more than looking at prose.
+/// What the check of a number costs: one automaton has told already where it is one, and check digits are arithmetic. A log
+/// has several in each line, ten digits are a candidate of dozens of patterns, and a list of them is to be read to its end.
 const NUMBER_COST: usize = 2;
 /// Bytes of one for a look more: a pattern of an operator's own may go on behind its digits.
 const NUMBER_BYTES_PER_LOOK: usize = 16;
@@ -151,7 +160,7 @@ pub(crate) fn find_hits(
         let at = place - base;
         let Some(&byte) = text.get(at) else { break };
         // LEAK: past its budget the text is replaced whole.
-        if finder.work.is_exhausted() {
+        if !finder.work.spend(TRIGGER_COST) {
             break;
         }
         let before = at.checked_sub(1).map(|i| text[i]);
@@ -264,6 +273,10 @@ impl Finder<'_> {
         let set = self.set;
         let text = self.text;
         for word in set.lookups.starts.at(text, at) {
+            // LEAK: past its budget the text is replaced whole.
+            if !self.work.spend(WORD_COST) {
+                return;
+            }
             match word.meaning.mark {
                 Some(Mark::Html) => hidden.html = true,
                 Some(Mark::DataUri) => hidden.data_uri = true,
@@ -393,6 +406,10 @@ impl Finder<'_> {
         let start = at - self.text[searched..at].iter().rev().take_while(possible).count();
         let end = at + self.text[at..].iter().take_while(possible).count();
         self.note_searched(pattern, end.max(1));
+        // LEAK: past its budget the text is replaced whole.
+        if !self.work.spend((end - start) / RUN_BYTES_PER_LOOK) {
+            return;
+        }
         let run = &self.text[start..end];
         let has = |[a, b, c]: &[u8; 3]| memchr::memchr3(*a, *b, *c, run).is_some();
         if run.len() >= detector.bytes_min && detector.companions.iter().all(has) {
@@ -418,7 +435,7 @@ impl Finder<'_> {
             self.caches.each[usize::from(pattern)].get_or_insert_with(|| Box::new(detector.matcher.cache()));
         let (end, looked) = detector.matcher.end_at(cache, self.text, at);
         if !self.work.spend(if is_number(detector) {
-            NUMBER_COST + looked / NUMBER_BYTES_PER_LOOK
+            1 + looked / NUMBER_BYTES_PER_LOOK
         } else {
             looked + TRY_COST
         }) {
