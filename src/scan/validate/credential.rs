@@ -262,6 +262,13 @@ fn is_from_code(text: &[u8], candidate: &Range<usize>) -> bool {
     // `volume "tls-secret" : secret "tls" not found`
     let is_kind = matches!(value, b"secret" | b"configmap") && rest.starts_with(b" \"");
     // `kwargs={'token': <FilterExpression 'tok'>}`, `{% url "reset" token=tok %}`
+    // `[--password PASSWORD]`: what an option takes, as usage texts call it.
+    let shouted = value.strip_suffix(b"]").unwrap_or(value);
+    let is_metavar = shouted.len() > 3
+        && shouted.iter().all(u8::is_ascii_uppercase)
+        && name.ends_with(&shouted.to_ascii_lowercase());
+    // `invalid token: expected 3 segments`
+    let is_expected = value == b"expected" && matches!(rest, [b' ', next, ..] if next.is_ascii_digit());
     let is_printed = value[0] == b'<'
         && value.len() > 4
         && value[1].is_ascii_uppercase()
@@ -270,6 +277,8 @@ fn is_from_code(text: &[u8], candidate: &Range<usize>) -> bool {
     is_error
         || is_statement_of
         || is_kind
+        || is_metavar
+        || is_expected
         || is_printed
         || is_name && rest.starts_with(b" %}")
         || is_scope(name, value, rest)

@@ -25,7 +25,7 @@ const WORDS: &[&str] = &[
     "null", "none", "nil", "undefined", "true", "false", "filtered", "redacted", "masked", "hidden", "required",
     "optional", "string", "str", "missing", "invalid", "expired", "unset", "empty", "boolean", "number", "bytes",
     "secretstr", "punc", "tru", "fals", "nul", "n/a", "todo", "tbd", "fixme", "disabled", "enabled", "valid", "unknown", "denied", "revoked",
-    "present", "protected", "failed", "succeeded", "malformed", "incorrect", "mismatch", "granted", "provided", "allowed", "too short", "too_short", "tooShort",
+    "present", "protected", "unchanged", "failed", "succeeded", "malformed", "incorrect", "mismatch", "granted", "provided", "allowed", "too short", "too_short", "tooShort",
     "is too short", "absent", "replaceme", "unavailable", "unauthorized", "not", "erforderlich", "obligatoire", "obligatorio", "必須", "必填",
 ];
 
@@ -57,7 +57,7 @@ const FORMATS: &[&str] = &["%s", "%v", "{}", "{0}"];
 const DESCRIBED: &[&[u8]] = &[
     b"minLength", b"maxLength", b"min_length", b"max_length", b"required", b"enabled", b"issuer", b"audience",
     b"algorithm", b"alg", b"expiresIn", b"expires_in", b"expireMinutes", b"expiration", b"ttl", b"lifetime", b"maxAge", b"sameSite", b"httpOnly",
-    b"secure", b"description", b"title", b"format",
+    b"secure", b"description", b"title", b"format", b"region",
 ];
 
 /// What kind of token one is, what is wrong with it, or which word of a grammar.
