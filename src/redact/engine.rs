@@ -117,7 +117,7 @@ impl<'a> Engine<'a> {
     ) -> Self {
         pool.edits.clear();
         pool.touched.clear();
-        let work = pool.work(bytes);
+        let work = Work::for_item(bytes, pool.credit);
         Self {
             fields: plan.fields(scope),
             plan,
@@ -149,7 +149,7 @@ impl<'a> Engine<'a> {
 
     /// Ends the scan: what it found beside its edits. What is left of the budget goes to the next item.
     pub(super) fn found(&mut self) -> Found {
-        self.pool.pay(self.bytes, self.work);
+        self.pool.credit = self.work.credit();
         Found { drop_item: self.drop_item, kept: std::mem::take(&mut self.kept) }
     }
 

@@ -26,8 +26,6 @@ pub(super) struct Pool {
     pub(super) edits: Edits,
     /// What the items so far have left of their common budget of work.
     pub(super) credit: usize,
-    /// What the bytes of further items may add to it.
-    pub(super) credit_to_come: usize,
     pub(super) caches: Caches,
     pub(super) hits: Vec<Hit>,
     pub(super) sweeps: Vec<Sweep>,
@@ -63,8 +61,7 @@ impl Pool {
     pub(super) fn new(plan: &Plan) -> Box<Self> {
         Box::new(Self {
             edits: Edits::default(),
-            credit: Work::CREDIT_FIRST,
-            credit_to_come: Work::CREDIT - Work::CREDIT_FIRST,
+            credit: Work::CREDIT,
             caches: Caches::new(&plan.set),
             hits: Vec::new(),
             sweeps: Vec::new(),
@@ -79,26 +76,6 @@ impl Pool {
             clean: Clean::default(),
             repeated: Some(Box::default()),
         })
-    }
-
-    /// The budget of the next item, of so many bytes. Nothing is taken before it is [paid](Pool::pay).
-    pub(super) fn work(&self, bytes: usize) -> Work {
-        Work::for_item(bytes, self.credit + self.comes_with(bytes))
-    }
-
-    /// Takes what an item of so many bytes has used; `work` is what is left of it.
-    pub(super) fn pay(&mut self, bytes: usize, work: Work) {
-        self.credit_to_come -= self.comes_with(bytes);
-        self.credit = work.credit();
-    }
-
-    fn comes_with(&self, bytes: usize) -> usize {
-        self.credit_to_come.min(bytes.saturating_mul(Work::CREDIT_PER_BYTE))
-    }
-
-    /// A body begins.
-    pub(super) fn renew_credit(&mut self) {
-        (self.credit, self.credit_to_come) = (Work::CREDIT_FIRST, Work::CREDIT - Work::CREDIT_FIRST);
     }
 
     /// What was found in a member of the document at hand, which was walked and whose places are in order.

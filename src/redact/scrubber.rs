@@ -12,6 +12,7 @@ use super::pool::{Lent, Pool};
 use super::trace::{Event, Trace};
 use crate::pattern::{Class, DetectorIndex, Scope};
 use crate::pipeline::Count;
+use crate::scan::Work;
 use crate::scan::context::Keys;
 use crate::scan::json::Walker;
 use std::ops::Range;
@@ -120,7 +121,7 @@ impl Scrubber {
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: ScanLimits) -> Self {
         let mut pool = plan.pools.take().unwrap_or_else(|| Pool::new(&plan));
-        pool.renew_credit();
+        pool.credit = Work::CREDIT;
         Self {
             plan,
             limits,

@@ -3,11 +3,6 @@
 use super::{ItemFormat, ItemScope, Plan, Policy, ScanLimits, Scrubber};
 use crate::pattern::{PatternSet, embedded};
 use crate::scan::Work;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use std::io::Write as _;
 use std::sync::Arc;
 
 /// Short lines, as logs have by the thousand; nothing personal is in them, and of each a few numbers look as if.
@@ -36,56 +31,23 @@ const LINES: &[&str] = &[
     r#"{"m":"        e3:b1:ef:df:91:8f:54:2a:4b:55:34:46:2a:8b:86:3b:11:22"}"#,
 ];
 
-fn scrubber() -> Scrubber {
-    let set = PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set");
-    let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
-    Scrubber::new(Arc::new(plan), ScanLimits::default())
-}
-
 #[test]
 fn ordinary_lines_use_nothing_of_the_credit_of_a_body() {
-    let mut scrubber = scrubber();
+    let set = PatternSet::compile(&embedded().expect("packs"), &[]).expect("a set");
+    let plan = Plan::compile(Arc::new(set), Policy::default()).expect("a plan");
+    let mut scrubber = Scrubber::new(Arc::new(plan), ScanLimits::default());
     let mut out = Vec::new();
     let mut over = Vec::new();
     for line in LINES {
         for (format, text) in [(ItemFormat::Json, *line), (ItemFormat::Text, line)] {
-            (scrubber.pool.credit, scrubber.pool.credit_to_come) = (Work::CREDIT_FIRST, 0);
+            scrubber.pool.credit = Work::CREDIT;
             out.clear();
             scrubber.item(format, ItemScope::Any, text.as_bytes(), &mut out);
-            let used = Work::CREDIT_FIRST.saturating_sub(scrubber.pool.credit);
+            let used = Work::CREDIT - scrubber.pool.credit;
             if used > 0 {
                 over.push(format!("{used} looks past its budget, {format:?}: {text}"));
             }
         }
     }
     assert!(over.is_empty(), "{}", over.join("\n"));
-}
-
-/// What is a body's from the start is enough for a short one that is packed again and again.
-#[test]
-fn a_short_body_may_be_packed_four_deep() {
-    let mut text = String::from("told jane@example.com so");
-    for _ in 0..ScanLimits::default().layers_max {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        gzip.write_all(text.as_bytes()).expect("a vector takes it");
-        text = format!("told {} so", STANDARD.encode(gzip.finish().expect("a vector takes it")));
-    }
-    let item = format!(r#"{{"a":"{text}"}}"#);
-    let mut scrubber = scrubber();
-    scrubber.item(ItemFormat::Json, ItemScope::Any, item.as_bytes(), &mut Vec::new());
-    let plan = Arc::clone(scrubber.plan());
-    let found: Vec<_> = scrubber.counts().iter().map(|count| plan.detector_name(count.detector)).collect();
-    assert_eq!(found, ["email"]);
-}
-
-/// A credit of a mebibyte let a body of 250 bytes hold a worker for ten million instructions, 37,000 for each of its bytes.
-#[test]
-fn a_short_body_may_not_use_what_a_long_one_may() {
-    let unit = r"%252525252541 &amp;amp;amp;amp;#65; \\u005cu005cu005cu0041 ";
-    let item = format!(r#"{{"a":"{}"}}"#, unit.repeat(250 / unit.len()));
-    let mut scrubber = scrubber();
-    scrubber.item(ItemFormat::Json, ItemScope::Any, item.as_bytes(), &mut Vec::new());
-    let plan = Arc::clone(scrubber.plan());
-    let mut found = scrubber.counts().iter().map(|count| plan.detector_name(count.detector));
-    assert!(found.any(|name| name == "unscanned.work"));
 }

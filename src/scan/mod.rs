@@ -54,12 +54,8 @@ impl Work {
     /// Looks per byte of an item: three layers around text, or a list of e-mail addresses. The events that we captured take 1.5 in
     /// the middle and 6.7 at most.
     const PER_BYTE: usize = 16;
-    /// What the items of one body may use together beyond that.
+    /// What the items of one body may use together beyond that: even the smallest may be packed four deep.
     pub(crate) const CREDIT: usize = 1 << 20;
-    /// The part of it that is there from the first item on: even the smallest may be packed four deep.
-    pub(crate) const CREDIT_FIRST: usize = 64 << 10;
-    /// The part of it that comes with each byte: a list of secrets takes four times what other text does.
-    pub(crate) const CREDIT_PER_BYTE: usize = 48;
     /// A byte that is decoded, or swept: it is written, read and classified.
     pub(crate) const DECODE: usize = 3;
     /// Beginning another sweep or walk.
