@@ -29,6 +29,9 @@ const SENTENCE_WORDS: &[&[u8]] = &[
     b"with",
 ];
 
+/// Longest line of a condition.
+const LINE_BYTES_MAX: usize = 200;
+
 /// What follows the colon of a condition in Python.
 const STATEMENTS: &[&[u8]] = &[b"raise", b"return", b"continue", b"break", b"yield", b"assert", b"pass"];
 
@@ -256,12 +259,9 @@ fn is_from_code(text: &[u8], candidate: &Range<usize>) -> bool {
     let name = name.strip_suffix(b"=").or(name.strip_suffix(b":")).unwrap_or(name).trim_ascii_end();
     let is_error = goes_on && ERROR_ROOTS.contains(&value);
     // `if not password: raise ValueError(`
-    let line = &head[memchr::memrchr(b'\n', head).map_or(0, |at| at + 1)..];
-    let is_statement_of =
-        goes_on && STATEMENTS.contains(&value) && line.trim_ascii_start().starts_with(b"if ");
+    let is_statement_of = goes_on && STATEMENTS.contains(&value) && is_condition(head);
     // `volume "tls-secret" : secret "tls" not found`
     let is_kind = matches!(value, b"secret" | b"configmap") && rest.starts_with(b" \"");
-    // `kwargs={'token': <FilterExpression 'tok'>}`, `{% url "reset" token=tok %}`
     // `[--password PASSWORD]`: what an option takes, as usage texts call it.
     let shouted = value.strip_suffix(b"]").unwrap_or(value);
     let is_metavar = shouted.len() > 3
@@ -269,6 +269,7 @@ fn is_from_code(text: &[u8], candidate: &Range<usize>) -> bool {
         && name.ends_with(&shouted.to_ascii_lowercase());
     // `invalid token: expected 3 segments`
     let is_expected = value == b"expected" && matches!(rest, [b' ', next, ..] if next.is_ascii_digit());
+    // `kwargs={'token': <FilterExpression 'tok'>}`; `{% url "reset" token=tok %}` below
     let is_printed = value[0] == b'<'
         && value.len() > 4
         && value[1].is_ascii_uppercase()
@@ -294,6 +295,19 @@ fn is_from_code(text: &[u8], candidate: &Range<usize>) -> bool {
         || is_type(value)
         || super::is_code(text, candidate.clone())
         || head.trim_ascii_end().ends_with(b"{{")
+}
+
+/// `if not password:`, as a line begins.
+///
+/// PERF: as far as a line of source code is long; a text may be one line with a candidate at each word.
+fn is_condition(head: &[u8]) -> bool {
+    let near = &head[head.len().saturating_sub(LINE_BYTES_MAX)..];
+    let line = match memchr::memrchr(b'\n', near) {
+        Some(end) => &near[end + 1..],
+        None if near.len() == head.len() => near,
+        None => return false,
+    };
+    line.trim_ascii_start().starts_with(b"if ")
 }
 
 /// `Token::Struct`, `token::parse(`: the scope of a type or a call, in C++ and Rust.
@@ -519,6 +533,14 @@ mod tests {
             (r#"SELECT x WHERE y IN ("password", "sunflower")"#, "sunflower", true),
             (r#"{"autocomplete": "current-password", "autofocus": True}"#, "autofocus", false),
             (r#"("password", "sunflower")"#, "sunflower", true),
+            ("x = 1\n    if not password: raise ValueError()", "raise", false),
+            ("if not token: return None", "return", false),
+            ("said password: raise the flag", "raise", true),
+            ("usage: x [--password PASSWORD]", "PASSWORD]", false),
+            ("DB_PASSWORD=PASSWORD", "PASSWORD", true),
+            ("volume \"tls-secret\" : secret \"tls\" not found", "secret", false),
+            ("{'token': <FilterExpression 'tok'>}", "<FilterExpression", false),
+            ("{% url \"reset\" token=tok %}", "tok", false),
             (r#"SELECT ("password", "hunter2")"#, "hunter2", true),
         ] {
             let start = text.rfind(value).expect("the value is part of the text");
